@@ -1,0 +1,116 @@
+/** The one error class of Avocet, and the closed list of its codes (the index of docs/errors.md). */
+
+export type ErrorCode =
+  // the command line and recipes
+  | "usage/unknown-option"
+  | "usage/bad-value"
+  | "usage/missing"
+  | "recipe/invalid"
+  | "target/unknown"
+  | "target/invalid"
+  // files in
+  | "import/not-found"
+  | "import/truncated"
+  | "import/malformed"
+  | "import/unknown-format"
+  | "import/unsupported-op"
+  | "import/unsupported-opset"
+  | "import/unsupported-type"
+  | "import/path-escape"
+  | "import/too-large"
+  // files out
+  | "output/exists"
+  | "output/not-writable"
+  // tensors and graphs
+  | "tensor/wrong-size"
+  | "tensor/wrong-dtype"
+  | "text/syntax"
+  | "graph/value-in-use"
+  | "graph/name-taken"
+  | "graph/not-found"
+  | "graph/invalid"
+  | "graph/foreign-value"
+  | "pass/diverges"
+  | "pass/unsupported"
+  // data
+  | "data/none"
+  | "data/not-found"
+  | "data/wrong-shape"
+  | "data/wrong-dtype"
+  | "data/unreadable"
+  | "data/labels"
+  | "data/not-finite"
+  // quantization
+  | "quant/bits-out-of-range"
+  | "quant/unknown-grid"
+  | "quant/already-quantized"
+  | "quant/unsupported-model"
+  | "quant/not-calibrated"
+  | "quant/nothing-to-quantize"
+  | "quant/no-such-value"
+  // running
+  | "runtime/missing"
+  | "runtime/load"
+  | "runtime/run"
+  | "runtime/unsupported-type"
+  | "runtime/out-of-memory"
+  | "gate/missed"
+  | "abort/interrupted";
+
+export interface ErrorDetail {
+  /** The file, node, operator or option where it happened. */
+  readonly at?: string;
+  /** One sentence that says what to do. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+const brand = Symbol.for("avocet.error");
+
+/**
+ * A mistake in what the user gave us (a file, an option, a model). Our own bugs are plain `Error`s whose message
+ * starts with `internal:`. The message follows "expected <rule>, got <value>"; place and remedy are separate fields.
+ */
+export class AvocetError extends Error {
+  override readonly name = "AvocetError";
+  readonly [brand] = true;
+  readonly code: ErrorCode;
+  readonly detail: ErrorDetail;
+
+  constructor(code: ErrorCode, problem: string, detail: ErrorDetail = {}) {
+    super(problem, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.code = code;
+    this.detail = detail;
+  }
+
+  /** Recognises errors of other copies of the package and of other workers, which `instanceof` does not. */
+  static is(error: unknown): error is AvocetError {
+    return typeof error === "object" && error !== null && brand in error;
+  }
+
+  /** The full text for people: problem, place, remedy. */
+  describe(): string {
+    const at = this.detail.at ? ` (at ${this.detail.at})` : "";
+    const hint = this.detail.hint ? `\n  hint: ${this.detail.hint}` : "";
+    return `${this.message}${at}${hint}`;
+  }
+
+  toJSON(): { code: ErrorCode; message: string; at: string | null; hint: string | null } {
+    return { code: this.code, message: this.message, at: this.detail.at ?? null, hint: this.detail.hint ?? null };
+  }
+}
+
+/** Throws `AvocetError(code, …)` unless the condition holds. */
+export function ensure(
+  condition: unknown,
+  code: ErrorCode,
+  problem: () => string,
+  detail?: ErrorDetail,
+): asserts condition {
+  if (!condition) throw new AvocetError(code, problem(), detail);
+}
+
+/** A condition that only a bug of ours can break. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`internal: ${message}`);
+}

@@ -1,0 +1,7 @@
+/** @module What everything stands on: errors, seeded random, rounding, byte reading, progress and the debug dial. */
+export { ByteReader } from "./bytes.ts";
+export { debug, debugLevel, setDebug } from "./debug.ts";
+export { AvocetError, type ErrorCode, type ErrorDetail, ensure, invariant } from "./errors.ts";
+export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";
+export { Random } from "./random.ts";
+export { roundHalfAway, roundHalfEven } from "./rounding.ts";

@@ -1,0 +1,10 @@
+/** @module The graph: Model, Graph, Node, Value, the four edits, check, clone, extract, and ONNX text. */
+export type { Attribute, AttributeLike, Whole } from "./attribute.ts";
+export { addNode, attributeOf, type NodeOptions } from "./build.ts";
+export { check } from "./check.ts";
+export { cloneGraph, cloneModel } from "./clone.ts";
+export { extract, removeDead } from "./extract.ts";
+export { Graph, Node, type NodeSpec, type Place, type Use, Value } from "./graph.ts";
+export { Model, type ModelFunction } from "./model.ts";
+export { Names } from "./names.ts";
+export { type Dim, staticShape, type TensorType, tensorType, type ValueType } from "./types.ts";

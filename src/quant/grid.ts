@@ -1,0 +1,39 @@
+/** Grids: the representable numbers. Short names ("int8", "uint4", "float16") are parsed here and nowhere else. */
+import { AvocetError } from "../base/index.ts";
+import type { DType } from "../tensor/index.ts";
+
+export type Bits = 2 | 4 | 8 | 16 | 32;
+
+export type Grid =
+  /** `signed` says how the integers are stored; the numbers they stand for follow from the encoding alone. */
+  | { readonly kind: "int"; readonly bits: Bits; readonly signed: boolean }
+  | { readonly kind: "float"; readonly dtype: "float16" | "bfloat16" | "float8e4m3fn" | "float8e5m2" };
+
+export type IntGrid = Extract<Grid, { kind: "int" }>;
+
+/** A grid by its short name. Throws `quant/unknown-grid`. */
+export function parseGrid(name: string): Grid {
+  const found = /^(u?)int(2|4|8|16|32)$/.exec(name);
+  if (found) return { kind: "int", bits: Number(found[2]) as Bits, signed: found[1] === "" };
+  if (name === "fp16" || name === "float16") return { kind: "float", dtype: "float16" };
+  if (name === "bf16" || name === "bfloat16") return { kind: "float", dtype: "bfloat16" };
+  if (name === "float8e4m3fn" || name === "float8e5m2") return { kind: "float", dtype: name };
+  throw new AvocetError("quant/unknown-grid", `expected a grid, got "${name}"`, {
+    hint: "int4, uint4, int8, uint8, int16, uint16, int32, float16, bfloat16, float8e4m3fn or float8e5m2",
+  });
+}
+
+/** The short name. */
+export function gridName(grid: Grid): string {
+  return grid.kind === "int" ? `${grid.signed ? "" : "u"}int${grid.bits}` : grid.dtype;
+}
+
+/** Steps between the lowest and the highest integer: 2^bits − 1. */
+export function steps(grid: IntGrid): number {
+  return 2 ** grid.bits - 1;
+}
+
+/** The element type that stores the grid in an ONNX file. */
+export function storageDType(grid: Grid): DType {
+  return grid.kind === "int" ? (gridName(grid) as DType) : grid.dtype;
+}

@@ -1,0 +1,56 @@
+/** The plan: which values are quantized, on which grid, with which encoding, and why. Plain data, keyed by value name. */
+import type { Encoding, Granularity } from "./encoding.ts";
+import type { Grid } from "./grid.ts";
+
+export interface PlanEntry {
+  /** Name of the value in the normalised model. */
+  readonly value: string;
+  readonly kind: "activation" | "weight" | "bias";
+  readonly grid: Grid;
+  readonly granularity: Granularity;
+  readonly symmetric: boolean;
+  /** Symmetric around zero with as many steps up as down (−127 … 127). Default false. */
+  readonly strict?: boolean;
+  /** A symmetric value without negatives uses 0 … 2^bits − 1. Default false. */
+  readonly unsignedSymmetric?: boolean;
+  /** Numbers fixed by the target (Softmax: 0 … 1), instead of what was observed. */
+  readonly range?: { readonly min?: number; readonly max?: number };
+  /**
+   * Shares the encoding of that entry instead of having its own observer: a Concat's inputs, the output of an
+   * operator that moves data. The named entry is never tied itself.
+   */
+  readonly tiedTo?: string;
+  /** For a bias: the activation and the weight whose scales multiply to its own. */
+  readonly scaleFrom?: { readonly input: string; readonly weight: string };
+  /** Which rule placed it, in one sentence for people. */
+  readonly reason: string;
+  /** Filled by calibration or a method. */
+  readonly encoding?: Encoding;
+  /** A method decided this encoding together with the weights: calibration leaves it alone. */
+  readonly frozen?: boolean;
+}
+
+export interface LeftFloat {
+  /** The value that was not quantized. */
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface Plan {
+  readonly version: 1;
+  /** Name of the target it was placed for. */
+  readonly target: string;
+  readonly entries: readonly PlanEntry[];
+  /** Float values without a quantizer, each with the rule that left it out. */
+  readonly left: readonly LeftFloat[];
+}
+
+/** The entries by value name. */
+export function entriesByValue(plan: Plan): Map<string, PlanEntry> {
+  return new Map(plan.entries.map((entry) => [entry.value, entry]));
+}
+
+/** A plan with some entries replaced, by value name; order stays. */
+export function withEntries(plan: Plan, changed: ReadonlyMap<string, PlanEntry>): Plan {
+  return { ...plan, entries: plan.entries.map((entry) => changed.get(entry.value) ?? entry) };
+}

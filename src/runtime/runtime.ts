@@ -1,0 +1,38 @@
+/** What executes a model. The doors `ort-node` and `ort-web` implement it; nothing else touches ONNX Runtime. */
+import type { Model } from "../ir/index.ts";
+import type { DType, Feeds } from "../tensor/index.ts";
+
+export type RuntimeName = "ort-node" | "ort-web";
+
+export interface SessionOptions {
+  /** Graph optimisation: "full" is what users get, "off" is the reference for simulation. Default "full". */
+  readonly optimization?: "off" | "basic" | "full";
+  /** Whether Q/DQ pairs may become integer kernels. Default true; false keeps layout optimisation (fast simulation). */
+  readonly fuseQdq?: boolean;
+  /** Threads inside an operator. Default: the runtime's choice. */
+  readonly threads?: number;
+  /** Where the runtime writes its optimized graph (Node only). */
+  readonly optimizedModelPath?: string;
+  readonly providers?: readonly string[];
+}
+
+export interface PortInfo {
+  readonly name: string;
+  readonly dtype: DType | null;
+  /** Lengths; a string names a dynamic one, null is unknown. */
+  readonly shape: readonly (number | string | null)[] | null;
+}
+
+export interface Session extends AsyncDisposable {
+  readonly inputs: readonly PortInfo[];
+  readonly outputs: readonly PortInfo[];
+  /** Runs once; `want` chooses outputs (default all). Throws `runtime/run` with the runtime's own words inside. */
+  run(feeds: Feeds, want?: readonly string[]): Promise<Feeds>;
+}
+
+export interface Runtime {
+  readonly name: RuntimeName;
+  readonly version: string;
+  /** Opens a model, the path of an ONNX file, or its bytes. Throws `runtime/load`. */
+  open(model: Model | string | Uint8Array, options?: SessionOptions): Promise<Session>;
+}

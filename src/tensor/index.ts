@@ -1,0 +1,15 @@
+/** @module Tensors on the host: element types, packing of low-bit values, half floats. */
+export {
+  arrayKind,
+  byteLength,
+  type DType,
+  type DTypeFacts,
+  dtypeOfOnnx,
+  dtypes,
+  isFloat,
+  type TensorData,
+} from "./dtype.ts";
+export type { Feeds } from "./feeds.ts";
+export { fromBfloat16Bits, fromFloat16Bits, toBfloat16Bits, toFloat16Bits } from "./float16.ts";
+export { packBits, unpackBits } from "./packing.ts";
+export { type Shape, sizeOf, Tensor } from "./tensor.ts";
