@@ -1,0 +1,23 @@
+/** Finds the real models and data that some tests use; they are never part of the repository. */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const folder = resolve(root, process.env.AVOCET_FIXTURES ?? "../shared/fixtures");
+
+/** The path of a fixture. Check `missing(…)` first. */
+export function fixture(name: string): string {
+  return join(folder, name);
+}
+
+/** The path of recorded results of AIMET, which lie beside the fixtures. */
+export function golden(name: string): string {
+  return join(folder, "..", "golden", name);
+}
+
+/** Why a test must be skipped, or false: `test.skipIf(missing("mnist/mnist-8.onnx"))`. */
+export function missing(...names: string[]): string | false {
+  const absent = names.find((name) => !existsSync(fixture(name)) && !existsSync(golden(name)));
+  return absent ? `${absent} is not in ${folder} (set AVOCET_FIXTURES)` : false;
+}
