@@ -34,13 +34,21 @@ export function cloneGraph(graph: Graph, names = new Names(), map = new Map<Valu
     describe(made, input, map);
     if (input.initializer) copy.setDefault(made, input.initializer);
   }
-  for (const constant of graph.initializers) {
-    if (map.has(constant)) continue;
-    describe(copy.addInitializer(constant.name, constant.initializer!), constant, map);
-  }
-  for (const node of graph.nodes) cloneNode(copy, node, map);
+  absorb(copy, graph, map);
   copy.setOutputs(graph.outputs.map((value) => map.get(value) ?? value));
   return copy;
+}
+
+/**
+ * Copies the nodes and constants of `from` into `into`. `map` says which values of `into` stand for the inputs of
+ * `from`; it receives every other value. Names are made unique.
+ */
+export function absorb(into: Graph, from: Graph, map: Map<Value, Value>): void {
+  for (const constant of from.initializers) {
+    if (map.has(constant)) continue;
+    describe(into.addInitializer(constant.name, constant.initializer!), constant, map);
+  }
+  for (const node of from.nodes) cloneNode(into, node, map);
 }
 
 function cloneNode(into: Graph, node: Node, map: Map<Value, Value>): void {
