@@ -36,6 +36,7 @@ export type ErrorCode =
   | "data/none"
   | "data/not-found"
   | "data/wrong-shape"
+  | "data/wrong-inputs"
   | "data/wrong-dtype"
   | "data/unreadable"
   | "data/labels"
