@@ -17,4 +17,21 @@ export interface Dataset {
   readonly source: string;
   /** From the start each time. Every batch has `size` samples but for the last. Abort through the signal. */
   batches(size: number, signal?: AbortSignal): AsyncIterable<Batch>;
+  /** For a part of other data: the number that sample `index` has there. Labels given for the whole follow it. */
+  readonly origin?: (index: number) => number;
+}
+
+/** Data whose samples can be read by number, in any order: everything that is opened from files, and arrays. */
+export interface IndexedDataset extends Dataset {
+  readonly count: number;
+  /** The samples with these numbers, stacked on the first axis in the order asked for. */
+  read(indices: readonly number[], signal?: AbortSignal): Promise<Feeds>;
+}
+
+/** A model's input as data is checked against it; runtime ports and graph inputs fit. */
+export interface InputPort {
+  readonly name: string;
+  readonly dtype: string | null;
+  /** Lengths; a string names a dynamic one, null is unknown. The first axis counts samples. */
+  readonly shape: readonly (number | string | null)[] | null;
 }
