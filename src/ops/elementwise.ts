@@ -1,0 +1,90 @@
+/** Operators whose output elements depend on the elements at the same (broadcast) place only. */
+import type { Semantics } from "./row.ts";
+
+const same: Semantics = { elementwise: true };
+
+export const activations = {
+  Celu: same,
+  Clip: same,
+  Elu: same,
+  Gelu: same,
+  HardSigmoid: same,
+  HardSwish: same,
+  LeakyRelu: same,
+  Mish: same,
+  PRelu: same,
+  Relu: same,
+  Selu: same,
+  Shrink: same,
+  Sigmoid: same,
+  Softplus: same,
+  Softsign: same,
+  Swish: same,
+  Tanh: same,
+  ThresholdedRelu: same,
+} satisfies Record<string, Semantics>;
+
+export const arithmetic = {
+  Abs: same,
+  Acos: same,
+  Acosh: same,
+  Add: same,
+  Asin: same,
+  Asinh: same,
+  Atan: same,
+  Atanh: same,
+  BitCast: same,
+  BitShift: same,
+  BitwiseAnd: same,
+  BitwiseNot: same,
+  BitwiseOr: same,
+  BitwiseXor: same,
+  Cast: same,
+  CastLike: same,
+  Ceil: same,
+  Cos: same,
+  Cosh: same,
+  Div: same,
+  Erf: same,
+  Exp: same,
+  Floor: same,
+  Log: same,
+  Max: same,
+  Mean: same,
+  Min: same,
+  Mod: same,
+  Mul: same,
+  Neg: same,
+  Pow: same,
+  Reciprocal: same,
+  Round: same,
+  Sign: same,
+  Sin: same,
+  Sinh: same,
+  Sqrt: same,
+  Sub: same,
+  Sum: same,
+  Tan: same,
+} satisfies Record<string, Semantics>;
+
+export const logic = {
+  And: same,
+  Equal: same,
+  Greater: same,
+  GreaterOrEqual: same,
+  IsInf: same,
+  IsNaN: same,
+  Less: same,
+  LessOrEqual: same,
+  Not: same,
+  Or: same,
+  Where: same,
+  Xor: same,
+} satisfies Record<string, Semantics>;
+
+/** Quantizers change the element, place by place, but a block's or a channel's scale is no ordinary broadcast. */
+export const quantizers = {
+  DequantizeLinear: {},
+  DynamicQuantizeLinear: {},
+  QuantizeLinear: {},
+} satisfies Record<string, Semantics>;

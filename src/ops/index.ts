@@ -1,0 +1,4 @@
+/** @module One row per ONNX operator: arity, attributes, data movement or not, roles of inputs, cost. */
+export type { AttributeFacts, AttributeRow, LinearRole, NodeShapes, OpRow, OpSchema, Semantics } from "./row.ts";
+export type { ContribOp, StandardOp } from "./schema.generated.ts";
+export { attributesAt, families, isOpType, type OpType, ops, rowOf, versionAt } from "./table.ts";
