@@ -5,9 +5,11 @@ export class Random {
   #b: number;
   #c: number;
   #d: number;
+  readonly #seed: number;
 
   constructor(seed: number) {
-    let state = seed >>> 0;
+    this.#seed = seed >>> 0;
+    let state = this.#seed;
     const splitmix = () => {
       state = (state + 0x9e3779b9) >>> 0;
       let z = state;
@@ -64,9 +66,12 @@ export class Random {
     return order;
   }
 
-  /** An independent stream, named, so that adding a consumer does not change the numbers of the others. */
+  /**
+   * An independent stream that depends on the seed and the name alone, so that adding a consumer does not change the
+   * numbers of the others; the same name gives the same stream again.
+   */
   fork(name: string): Random {
-    let hash = this.uint32();
+    let hash = Math.imul(this.#seed ^ 0x811c9dc5, 0x01000193) >>> 0;
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
     return new Random(hash);
   }

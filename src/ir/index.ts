@@ -7,4 +7,6 @@ export { extract, removeDead } from "./extract.ts";
 export { Graph, Node, type NodeSpec, type Place, type Use, Value } from "./graph.ts";
 export { Model, type ModelFunction } from "./model.ts";
 export { Names } from "./names.ts";
+export { type ParseOptions, parseGraph, parseModel } from "./text/parse.ts";
+export { type PrintOptions, printGraph, printModel, printType } from "./text/print.ts";
 export { type Dim, staticShape, type TensorType, tensorType, type ValueType } from "./types.ts";
