@@ -1,0 +1,24 @@
+/** Agreement of two models: the share of samples (or pixels) on which both choose the same class. */
+import type { Tensor } from "../tensor/index.ts";
+import { argmaxClasses, scoreLayout } from "./classes.ts";
+
+export class Agreement {
+  #same = 0;
+  #seen = 0;
+
+  /** Compares scores of one batch; outputs without classes (one score a sample) are passed over. */
+  see(a: Tensor, b: Tensor): void {
+    if (a.shape.length < 2) return;
+    const layout = scoreLayout(a.shape);
+    if (layout.classes < 2) return;
+    const left = argmaxClasses(a, layout);
+    const right = argmaxClasses(b, layout);
+    for (let i = 0; i < left.length; i++) if (left[i] === right[i]) this.#same++;
+    this.#seen += left.length;
+  }
+
+  /** A fraction, or null when no output had classes. */
+  value(): number | null {
+    return this.#seen === 0 ? null : this.#same / this.#seen;
+  }
+}

@@ -1,0 +1,50 @@
+/** Where a model's output holds its classes: the argmax of scores, sample by sample or pixel by pixel. */
+import { AvocetError } from "../base/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+/** Scores as `outer × classes × inner`: [N, C] has inner 1, [N, C, H, W] has inner H·W, [N, H, W, C] has inner 1. */
+export interface ScoreLayout {
+  readonly outer: number;
+  readonly classes: number;
+  readonly inner: number;
+}
+
+/**
+ * Reads the layout off a shape. [N, C] and [N, C, …] have classes on axis 1; with `places` (pixels per sample) given,
+ * [N, …, C] is recognised where the axes between hold exactly that many. Throws `data/wrong-shape`.
+ */
+export function scoreLayout(shape: readonly number[], places?: number): ScoreLayout {
+  const [outer = 0, ...rest] = shape;
+  const size = rest.reduce((a, b) => a * b, 1);
+  const first = rest[0] ?? 0;
+  const last = rest.at(-1) ?? 0;
+  if (rest.length === 0)
+    throw new AvocetError("data/wrong-shape", `expected scores [N, classes, …], got [${shape.join(",")}]`);
+  if (places !== undefined && size / first !== places && size / last === places) {
+    return { outer: (outer * size) / last, classes: last, inner: 1 };
+  }
+  return { outer, classes: first, inner: size / first };
+}
+
+/** The winning class of every place, `outer × inner` of them; the first of equal scores wins. */
+export function argmaxClasses(scores: Tensor, layout: ScoreLayout): Int32Array {
+  const { outer, classes, inner } = layout;
+  const data = scores.floats();
+  const found = new Int32Array(outer * inner);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      const base = o * classes * inner + i;
+      let best = 0;
+      let score = data[base]!;
+      for (let c = 1; c < classes; c++) {
+        const candidate = data[base + c * inner]!;
+        if (candidate > score) {
+          score = candidate;
+          best = c;
+        }
+      }
+      found[o * inner + i] = best;
+    }
+  }
+  return found;
+}

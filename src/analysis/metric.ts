@@ -1,0 +1,148 @@
+/** Metrics with labels: top-k accuracy and mean intersection over union. They stream; nothing of a batch is kept. */
+import { AvocetError } from "../base/index.ts";
+import type { Feeds, Tensor } from "../tensor/index.ts";
+import { argmaxClasses, scoreLayout } from "./classes.ts";
+
+export interface Metric {
+  readonly name: string;
+  /** Takes the outputs of one batch; `first` is the index of its first sample. */
+  see(outputs: Feeds, first: number, size: number): void;
+  /** The score so far, a fraction in 0 … 1; higher is better. */
+  value(): number;
+}
+
+/** Which class each sample has. */
+export interface ClassLabels {
+  readonly kind: "classes";
+  readonly count: number;
+  at(index: number): number;
+}
+
+/** Which class each pixel has. */
+export interface MaskLabels {
+  readonly kind: "masks";
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  at(index: number): ArrayLike<number>;
+}
+
+/** The share of samples whose label is among the k highest scores of the first (or the named) output. */
+export function topK(labels: ClassLabels, k: number, output?: string): Metric {
+  let hits = 0;
+  let seen = 0;
+  return {
+    name: `top${k}`,
+    see(outputs, first, size) {
+      const scores = pick(outputs, output);
+      const { outer, classes, inner } = scoreLayout(scores.shape);
+      if (outer !== size || inner !== 1) {
+        throw new AvocetError(
+          "data/wrong-shape",
+          `expected scores [${size}, classes], got [${scores.shape.join(",")}]`,
+          {
+            hint: "top-k judges classification; use --metric miou for segmentation",
+          },
+        );
+      }
+      const data = scores.floats();
+      for (let n = 0; n < size; n++) {
+        const label = labels.at(first + n);
+        if (label < 0 || label >= classes) {
+          throw new AvocetError(
+            "data/labels",
+            `expected labels below ${classes}, the label of sample ${first + n} is ${label}`,
+          );
+        }
+        const own = data[n * classes + label]!;
+        // Classes that win against the label: a higher score, or an equal one that comes first.
+        let ahead = 0;
+        for (let c = 0; c < classes; c++) {
+          const score = data[n * classes + c]!;
+          if (score > own || (score === own && c < label) || Number.isNaN(own)) ahead++;
+        }
+        if (ahead < k) hits++;
+      }
+      seen += size;
+    },
+    value: () => hits / Math.max(seen, 1),
+  };
+}
+
+/**
+ * Mean over classes of intersection / union, over all pixels of all samples. Pixels with the label `ignore` are not
+ * judged and it is no class, but a judged pixel may be predicted as it, which is an error of its true class.
+ */
+export function meanIoU(
+  labels: MaskLabels,
+  options: { readonly ignore?: number; readonly output?: string } = {},
+): Metric {
+  const places = labels.height * labels.width;
+  let table = new Float64Array(0);
+  let classes = 0;
+  return {
+    name: "miou",
+    see(outputs, first, size) {
+      const scores = pick(outputs, options.output);
+      const layout = scoreLayout(scores.shape, places);
+      if (layout.outer * layout.inner !== size * places) {
+        throw new AvocetError(
+          "data/wrong-shape",
+          `expected scores for ${size} × ${labels.height} × ${labels.width} pixels, got [${scores.shape.join(",")}]`,
+        );
+      }
+      if (classes === 0) {
+        classes = layout.classes;
+        table = new Float64Array(classes * classes);
+      }
+      const found = argmaxClasses(scores, layout);
+      for (let n = 0; n < size; n++) {
+        const mask = labels.at(first + n);
+        for (let i = 0; i < places; i++) {
+          const truth = mask[i]!;
+          if (truth === options.ignore) continue;
+          if (truth >= classes) {
+            throw new AvocetError(
+              "data/labels",
+              `expected labels below ${classes}, sample ${first + n} has a pixel of class ${truth}`,
+              {
+                hint: "--ignore-label names the label of pixels that are not judged",
+              },
+            );
+          }
+          const at = truth * classes + found[n * places + i]!;
+          table[at] = table[at]! + 1;
+        }
+      }
+    },
+    value: () => meanOfUnions(table, classes, options.ignore),
+  };
+}
+
+/** Mean IoU of a confusion matrix [truth, found]. Classes that occur neither as truth nor as found count as 0. */
+function meanOfUnions(table: Float64Array, classes: number, ignore: number | undefined): number {
+  let sum = 0;
+  let judged = 0;
+  for (let c = 0; c < classes; c++) {
+    if (c === ignore) continue;
+    let truth = 0;
+    let found = 0;
+    for (let other = 0; other < classes; other++) {
+      truth += table[c * classes + other]!;
+      found += table[other * classes + c]!;
+    }
+    const hit = table[c * classes + c]!;
+    sum += hit / Math.max(truth + found - hit, 1);
+    judged++;
+  }
+  return sum / Math.max(judged, 1);
+}
+
+function pick(outputs: Feeds, name: string | undefined): Tensor {
+  const found = name === undefined ? Object.values(outputs)[0] : outputs[name];
+  if (!found)
+    throw new AvocetError("usage/bad-value", `expected an output of the model, got "${name}"`, {
+      hint: Object.keys(outputs).join(", "),
+    });
+  return found;
+}

@@ -1,0 +1,150 @@
+/**
+ * How close two models are, value by value: SQNR and cosine. Both models become one graph that shares the inputs and
+ * reduces each pair of values to three sums, so that only small numbers leave the runtime.
+ */
+import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
+import type { Dataset } from "../data/index.ts";
+import {
+  absorb,
+  addNode,
+  check,
+  cloneModel,
+  type Graph,
+  type Model,
+  removeDead,
+  tensorType,
+  type Value,
+} from "../ir/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { Tensor } from "../tensor/index.ts";
+import { batchOf } from "./evaluate.ts";
+
+export interface Similarity {
+  readonly name: string;
+  /** 10 · log10(Σ x² / Σ (x − y)²) in dB; Infinity when equal. */
+  readonly sqnr: number;
+  /** Σ x·y / √(Σ x² · Σ y²). */
+  readonly cosine: number;
+}
+
+/** A value of the reference model and the name of its counterpart. */
+export interface ValuePair {
+  readonly reference: string;
+  readonly other: string;
+}
+
+export interface SimilarityOptions extends Work {
+  readonly batch?: number;
+  readonly threads?: number;
+}
+
+/**
+ * Σ x², Σ y² and Σ (x − y)² of every pair over all samples, in float64 across batches. Both models must have the same
+ * inputs. Graph optimisation keeps Q/DQ unfused, so that the simulation is what is compared.
+ */
+export async function compareValues(
+  reference: Model,
+  other: Model,
+  pairs: readonly ValuePair[],
+  runtime: Runtime,
+  data: Dataset,
+  options: SimilarityOptions = {},
+): Promise<Similarity[]> {
+  const joined = sideBySide(reference, other, pairs);
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  await using session = await runtime.open(joined, { fuseQdq: false, ...threads });
+  const sums = new Float64Array(pairs.length * 3);
+  let done = 0;
+  for await (const batch of data.batches(batchOf(session, options.batch ?? 8), options.signal)) {
+    throwIfAborted(options);
+    const { "avocet:sums": part } = await session.run(batch.feeds);
+    part!.floats().forEach((value, i) => {
+      sums[i] = sums[i]! + value;
+    });
+    done += batch.size;
+    options.onProgress?.({ step: "compare", done, total: data.count });
+    await breathe();
+  }
+  return pairs.map(({ reference: name }, i) => {
+    const [xx = 0, yy = 0, dd = 0] = sums.subarray(3 * i, 3 * i + 3);
+    return { name, sqnr: decibels(xx, dd), cosine: cosineOf(xx, yy, dd) };
+  });
+}
+
+/** 10 · log10(signal / noise); equal values give Infinity, also when both are zero. */
+function decibels(signal: number, noise: number): number {
+  if (noise === 0) return Number.POSITIVE_INFINITY;
+  return 10 * Math.log10(signal / noise);
+}
+
+/** Σ x·y follows from the other sums: 2·Σxy = Σx² + Σy² − Σ(x − y)². */
+function cosineOf(xx: number, yy: number, dd: number): number {
+  if (xx === 0 || yy === 0) return dd === 0 ? 1 : 0;
+  return Math.min(1, (xx + yy - dd) / 2 / Math.sqrt(xx * yy));
+}
+
+/** One model with the inputs of both and a single output: [3 · pairs] sums. */
+function sideBySide(reference: Model, other: Model, pairs: readonly ValuePair[]): Model {
+  const joined = cloneModel(reference);
+  const { graph } = joined;
+  for (const [domain, version] of other.opsets)
+    joined.opsets.set(domain, Math.max(version, joined.opsets.get(domain) ?? 0));
+  if (reference.opset !== other.opset) {
+    throw new AvocetError(
+      "graph/invalid",
+      `expected two models of one opset, got ${reference.opset} and ${other.opset}`,
+      {
+        hint: "upgrade both to the higher one first",
+      },
+    );
+  }
+  const map = new Map<Value, Value>();
+  for (const input of other.graph.inputs) {
+    if (input.initializer) continue;
+    const twin = graph.inputs.find((v) => v.name === input.name);
+    if (!twin)
+      throw new AvocetError("data/wrong-shape", `expected both models to have the input ${input.name}`, {
+        at: other.source ?? "",
+      });
+    map.set(input, twin);
+  }
+  const left = graph.valuesByName();
+  absorb(graph, other.graph, map);
+  const right = other.graph.valuesByName();
+  const sums = pairs.flatMap((pair) => {
+    const x = find(left, pair.reference, reference);
+    const y = map.get(find(right, pair.other, other))!;
+    return [product(graph, x, x), product(graph, y, y), squaredDifference(graph, x, y)];
+  });
+  const all = addNode(graph, "Concat", sums, { axis: 0 }, { output: "avocet:sums" }).output;
+  all.type = tensorType("float32", [sums.length]);
+  graph.setOutputs([all]);
+  removeDead(graph);
+  check(joined, "after joining two models");
+  return joined;
+}
+
+function product(graph: Graph, x: Value, y: Value): Value {
+  return total(graph, addNode(graph, "Mul", [x, y]).output);
+}
+
+function squaredDifference(graph: Graph, x: Value, y: Value): Value {
+  const difference = addNode(graph, "Sub", [x, y]).output;
+  return product(graph, difference, difference);
+}
+
+/** The sum of all elements, as a vector of one. */
+function total(graph: Graph, x: Value): Value {
+  const sum = addNode(graph, "ReduceSum", [x], { keepdims: 0 }).output;
+  const one = graph.addInitializer("avocet:one", Tensor.int64([1], [1]));
+  return addNode(graph, "Reshape", [sum, one]).output;
+}
+
+function find(values: ReadonlyMap<string, Value>, name: string, model: Model): Value {
+  const value = values.get(name);
+  if (!value)
+    throw new AvocetError("graph/not-found", `expected a value of the model, got ${name}`, {
+      at: model.source ?? "the model",
+    });
+  return value;
+}
