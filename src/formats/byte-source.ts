@@ -1,0 +1,14 @@
+/** Bytes that are read by range when needed: a file beside the model, or a buffer in memory. */
+
+export interface ByteSource {
+  /** The file, for messages and to recognise it again. */
+  readonly name: string;
+  readonly size: number;
+  /** Exactly these bytes; may be a view. Callers check the range against `size` first. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** A buffer as a source. */
+export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+  return { name, size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}

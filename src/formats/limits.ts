@@ -1,0 +1,27 @@
+/** Limits that readers keep against damaged and hostile files, each with its reason. */
+
+export const limits = {
+  /**
+   * Nesting of protobuf messages. Protobuf's own readers stop at 100, so no file that they can read is refused; a
+   * control-flow body costs three levels (node, attribute, graph).
+   */
+  messageDepth: 100,
+  /**
+   * Decoded things of one file, in units of roughly one JavaScript number: a list element costs 1, a message costs
+   * `messageCost`. 64 M units are two million messages (a language model with full metadata has about half a million)
+   * or 512 MB of list elements, which is what a default Node process can hold.
+   */
+  decodedUnits: 64_000_000,
+  /** What one decoded message weighs beside one list element: an object with a few fields. */
+  messageCost: 32,
+  /** Nodes of one model: the largest exports have some ten thousand; each costs about a kilobyte once linked. */
+  nodes: 1_000_000,
+  /** Dimensions of a tensor. ONNX sets no limit; NumPy stops at 64, ONNX Runtime's kernels at far fewer. */
+  rank: 64,
+  /** Bytes of one ONNX file: a protobuf message may not reach 2 GiB; larger weights belong in external data. */
+  onnxFileBytes: 2 ** 31 - 1,
+  /** Bytes of one tensor: one typed array of Node 20 ends at 4 GiB. */
+  tensorBytes: 2 ** 32,
+  /** How many faults of one file are listed in one error: enough to see a pattern, few enough to read. */
+  faultsShown: 20,
+} as const;

@@ -1,0 +1,78 @@
+/** Attribute → AttributeProto. */
+import type { Attribute, Graph } from "../../ir/index.ts";
+import { attributeKinds } from "./attribute-from-proto.ts";
+import { attributeExtras } from "./extras.ts";
+import type { AttributeProto, GraphProto } from "./schema.ts";
+import { tensorToProto } from "./tensor-to-proto.ts";
+import { typeToProto } from "./type-proto.ts";
+
+/** `body` makes the message of a subgraph. */
+export function attributeToProto(
+  name: string,
+  attribute: Attribute,
+  body: (graph: Graph) => GraphProto,
+): AttributeProto {
+  // The bytes of an opaque attribute are a whole message, its name included.
+  if (attribute.type === "opaque") return { ...empty, unknown: attribute.value };
+  const extras = attributeExtras.get(attribute);
+  return {
+    ...empty,
+    ...contentOf(attribute, body),
+    name,
+    type: attributeKinds.indexOf(attribute.type === "reference" ? attribute.of : attribute.type),
+    ...(extras?.docString === undefined ? {} : { docString: extras.docString }),
+    ...(extras?.unknown ? { unknown: extras.unknown } : {}),
+  };
+}
+
+const empty: AttributeProto = {
+  floats: [],
+  ints: [],
+  strings: [],
+  tensors: [],
+  graphs: [],
+  typeProtos: [],
+  sparseTensors: [],
+};
+
+function contentOf(
+  attribute: Exclude<Attribute, { type: "opaque" }>,
+  body: (graph: Graph) => GraphProto,
+): Partial<AttributeProto> {
+  switch (attribute.type) {
+    case "float":
+      return { f: attribute.value };
+    case "int":
+      return { i: attribute.value };
+    case "string":
+      return { s: bytesOfText(attribute.value) };
+    case "tensor":
+      return { t: tensorToProto(attribute.value, undefined, undefined) };
+    case "graph":
+      return { g: body(attribute.value) };
+    case "type":
+      return { typeProto: typeToProto(attribute.value) };
+    case "floats":
+      return { floats: [...attribute.value] };
+    case "ints":
+      return { ints: [...attribute.value] };
+    case "strings":
+      return { strings: attribute.value.map(bytesOfText) };
+    case "tensors":
+      return { tensors: attribute.value.map((t) => tensorToProto(t, undefined, undefined)) };
+    case "graphs":
+      return { graphs: attribute.value.map(body) };
+    case "types":
+      return { typeProtos: attribute.value.map(typeToProto) };
+    case "reference":
+      return { refAttrName: attribute.value };
+    default:
+      return attribute satisfies never;
+  }
+}
+
+const encoder = new TextEncoder();
+
+function bytesOfText(text: string | Uint8Array): Uint8Array {
+  return typeof text === "string" ? encoder.encode(text) : text;
+}

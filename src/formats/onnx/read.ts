@@ -1,0 +1,33 @@
+/** Bytes of an ONNX file → Model. Runs anywhere; `read-node.ts` reads from disk. */
+import { AvocetError } from "../../base/index.ts";
+import type { Model } from "../../ir/index.ts";
+import { type ExternalData, Reading } from "./context.ts";
+import { Decoding, decode } from "./decode.ts";
+import { modelFromProto } from "./model-from-proto.ts";
+import { expectOnnx } from "./recognise.ts";
+import { modelType } from "./schema.ts";
+
+export interface ReadOptions {
+  /** The file's name, for messages (default: "model.onnx"). */
+  readonly name?: string;
+  /** Finds external data by location; without it a model that has any is refused. */
+  readonly external?: ExternalData;
+}
+
+/**
+ * Reads a model. Tensors are views of `bytes`, which must not change while the model lives; data that is not aligned is
+ * copied when it is first looked at. Names, metadata, notes and fields of a newer ONNX are kept; sparse initializers
+ * become Constant nodes with `sparse_value`. Throws `import/unknown-format`, `import/truncated`, `import/malformed`,
+ * `import/unsupported-type`, `import/too-large`, and for external data `import/not-found` and `import/path-escape`.
+ */
+export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
+  const file = options.name ?? "model.onnx";
+  expectOnnx(bytes, file);
+  const proto = decode(modelType, bytes, new Decoding(file, bytes));
+  if (!proto.graph && proto.irVersion === undefined) {
+    throw new AvocetError("import/unknown-format", "expected an ONNX model, got something without graph or version", {
+      at: file,
+    });
+  }
+  return modelFromProto(proto, new Reading(file, options.external));
+}
