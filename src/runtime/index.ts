@@ -1,0 +1,9 @@
+/** @module What executes a model: the Runtime interface, its doors, shape tracing, taps and the cursor. */
+export { BatchChooser, firstSample, fixedBatch } from "./batch-size.ts";
+export { checkFeeds, crosses } from "./crossing.ts";
+export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
+export { openRuntime } from "./open-runtime.ts";
+export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
+export type { PortInfo, Runtime, RuntimeName, Session, SessionOptions } from "./runtime.ts";
+export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
+export { traceShapes } from "./trace.ts";

@@ -1,0 +1,34 @@
+/** A model in the form in which ONNX Runtime takes it in: bytes, or temporary files when it is too large for one. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeModel } from "../formats/index.ts";
+import { writeModelFile } from "../formats/index-node.ts";
+import type { Model } from "../ir/index.ts";
+
+/** Protobuf ends at 2 GiB; what the graph itself takes must fit beside the tensors. */
+const mostBytes = 1.8e9;
+
+export interface PackedModel {
+  /** Bytes, or a path. */
+  readonly file: Uint8Array | string;
+  /** Call it once the runtime has loaded the file, or has failed to. */
+  remove(): Promise<void>;
+}
+
+/** `limit` is the number of bytes of constants beyond which the model goes to disk. */
+export async function packModel(model: Model, limit = mostBytes): Promise<PackedModel> {
+  let bytes = 0;
+  for (const { initializer } of model.graph.initializers) bytes += initializer?.byteLength ?? 0;
+  if (bytes <= limit) return { file: writeModel(model), remove: async () => {} };
+  const folder = await mkdtemp(join(tmpdir(), "avocet-"));
+  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    const path = join(folder, "model.onnx");
+    writeModelFile(model, path, { externalData: "always" });
+    return { file: path, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}

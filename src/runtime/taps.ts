@@ -1,0 +1,130 @@
+/**
+ * Taps: chosen values of a model, or reductions of them, over a stream of data. Nothing is kept; each run is short, so
+ * that progress and Ctrl-C stay alive although a run blocks the thread.
+ */
+import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { extract, type Model, type Value } from "../ir/index.ts";
+import type { Feeds, Tensor } from "../tensor/index.ts";
+import { BatchChooser, fixedBatch } from "./batch-size.ts";
+import { feedsFor } from "./feeds.ts";
+import type { Reduction } from "./reductions.ts";
+import type { Runtime, Session, SessionOptions } from "./runtime.ts";
+
+export interface TapSpec {
+  /** Values to fetch whole, by name. */
+  readonly values?: readonly string[];
+  /** Reductions by the name of the value that they read. */
+  readonly reductions?: ReadonlyMap<string, Reduction>;
+  readonly session?: SessionOptions;
+}
+
+export interface StreamOptions extends Work {
+  /** Samples a run. Default: as many as take about 150 ms and give at most 64 MB of results. */
+  readonly batch?: number;
+  /** Name of the step in progress events. Default "run". */
+  readonly step?: string;
+}
+
+export interface Tapped {
+  /** Index of the first sample, and how many there are. */
+  readonly first: number;
+  readonly size: number;
+  /** What went in, under the names of the data. */
+  readonly feeds: Feeds;
+  /** The fetched values. */
+  readonly values: Feeds;
+  /** The results of the reductions, in the order in which the reduction returned them. */
+  readonly reduced: ReadonlyMap<string, readonly Tensor[]>;
+}
+
+/** A session that computes the tapped values and nothing else; dispose it (`await using`). */
+export interface Taps extends AsyncDisposable {
+  /** From the first sample to the last, again at each call. Abort throws `abort/interrupted`. */
+  stream(data: Dataset, options?: StreamOptions): AsyncIterable<Tapped>;
+}
+
+/** Opens taps on a copy of the model. Throws `graph/not-found` for unknown names, and what the door throws. */
+export async function openTaps(model: Model, runtime: Runtime, spec: TapSpec): Promise<Taps> {
+  const values = [...new Set(spec.values ?? [])];
+  const reductions = spec.reductions ?? new Map<string, Reduction>();
+  const part = extract(model, [...new Set([...values, ...reductions.keys()])]);
+  const { graph } = part;
+  const byName = new Map<string, Value>(graph.outputs.map((value) => [value.name, value]));
+  const outputs = new Map<string, string[]>();
+  const kept = values.map((name) => byName.get(name)!);
+  for (const [name, reduction] of reductions) {
+    const made = reduction(graph, byName.get(name)!, part.opset);
+    outputs.set(
+      name,
+      made.map((value) => value.name),
+    );
+    kept.push(...made);
+  }
+  graph.setOutputs(kept);
+  const session = await runtime.open(part, spec.session);
+  return new OpenTaps(part, session, values, outputs);
+}
+
+class OpenTaps implements Taps {
+  readonly #part: Model;
+  readonly #session: Session;
+  readonly #values: readonly string[];
+  readonly #reduced: ReadonlyMap<string, readonly string[]>;
+  readonly #chooser: BatchChooser;
+
+  constructor(
+    part: Model,
+    session: Session,
+    values: readonly string[],
+    reduced: ReadonlyMap<string, readonly string[]>,
+  ) {
+    this.#part = part;
+    this.#session = session;
+    this.#values = values;
+    this.#reduced = reduced;
+    this.#chooser = new BatchChooser((feeds) => session.run(this.#feeds(feeds)));
+  }
+
+  async *stream(data: Dataset, options: StreamOptions = {}): AsyncIterable<Tapped> {
+    const { signal, onProgress, step = "run" } = options;
+    const fixed = fixedBatch(this.#part);
+    const size = fixed ?? options.batch ?? (await this.#chooser.choose(data, signal));
+    let done = 0;
+    for await (const batch of data.batches(size, signal)) {
+      throwIfAborted(options);
+      if (fixed !== null && batch.size !== fixed) {
+        throw new AvocetError(
+          "data/wrong-shape",
+          `expected batches of ${fixed} samples, the last one has ${batch.size}`,
+          {
+            at: data.source,
+            hint: `the model has a fixed batch of ${fixed}: give a multiple of it`,
+          },
+        );
+      }
+      const results = await this.#session.run(this.#feeds(batch.feeds));
+      const reduced = new Map<string, Tensor[]>();
+      for (const [name, outputs] of this.#reduced)
+        reduced.set(
+          name,
+          outputs.map((output) => results[output]!),
+        );
+      const values: Record<string, Tensor> = {};
+      for (const name of this.#values) values[name] = results[name]!;
+      yield { first: batch.first, size: batch.size, feeds: batch.feeds, values, reduced };
+      done += batch.size;
+      onProgress?.({ step, done, total: data.count });
+      await breathe();
+    }
+    throwIfAborted(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+  }
+
+  #feeds(feeds: Feeds): Feeds {
+    return feedsFor(this.#part, feeds);
+  }
+}

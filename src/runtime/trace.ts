@@ -1,0 +1,104 @@
+/**
+ * Shapes and types of all values, by execution: a Shape node on every value, so that any operator is exact, contrib
+ * operators included, and nothing large is fetched. Bodies of If, Loop and Scan are not reached.
+ */
+import { debug } from "../base/index.ts";
+import { addNode, cloneModel, type Model, staticShape, type TensorType, tensorType, type Value } from "../ir/index.ts";
+import type { DType, Feeds } from "../tensor/index.ts";
+import { uncrossable } from "./door-types.ts";
+import type { Runtime } from "./runtime.ts";
+
+/**
+ * The type of each tensor value of the main graph (inputs, constants, outputs of nodes) when the model runs on these
+ * feeds; the keys are value names, the shapes are numbers. Values that are no tensors are left out. A model whose
+ * inputs have fixed lengths and that declares all its types is believed without a run. Throws what the door throws.
+ */
+export async function traceShapes(model: Model, runtime: Runtime, feeds: Feeds): Promise<Map<string, TensorType>> {
+  const types = new Map<string, TensorType>();
+  for (const [name, tensor] of Object.entries(feeds)) types.set(name, tensorType(tensor.dtype, tensor.shape));
+  for (const { name, initializer } of model.graph.initializers) {
+    if (initializer && !types.has(name)) types.set(name, tensorType(initializer.dtype, initializer.shape));
+  }
+  const computed = computedValues(model);
+  if (model.graph.inputs.every((input) => input.initializer || staticShape(input.type)) && computed.every(isDeclared)) {
+    for (const value of computed) types.set(value.name, value.type as TensorType);
+    return types;
+  }
+  const start = performance.now();
+  const dtypes = await dtypesOf(model, runtime, computed);
+  const shapes = await shapesOf(model, runtime, feeds, dtypes);
+  for (const [value, dtype] of dtypes) {
+    const shape = shapes.get(value.name);
+    if (shape) types.set(value.name, tensorType(dtype, shape));
+  }
+  debug(2, () => `traced ${types.size} values in ${(performance.now() - start).toFixed(1)} ms`);
+  return types;
+}
+
+/** The outputs of nodes that are not known to be something else than tensors. */
+function computedValues(model: Model): Value[] {
+  const found: Value[] = [];
+  for (const node of model.graph.nodes) {
+    for (const value of node.outputs) {
+      if (value.name !== "" && (value.type === undefined || value.type.kind === "tensor")) found.push(value);
+    }
+  }
+  return found;
+}
+
+function isDeclared(value: Value): boolean {
+  return staticShape(value.type) !== undefined;
+}
+
+/** Element types: what the model declares; the rest as graph outputs of a session that is opened and never run. */
+async function dtypesOf(model: Model, runtime: Runtime, values: readonly Value[]): Promise<Map<Value, DType>> {
+  const shut = uncrossable(model);
+  const found = new Map<Value, DType>();
+  const unknown: Value[] = [];
+  for (const value of values) {
+    const dtype = shut.get(value) ?? (value.type?.kind === "tensor" ? value.type.dtype : undefined);
+    if (dtype) found.set(value, dtype);
+    else unknown.push(value);
+  }
+  if (unknown.length === 0) return found;
+  const copy = cloneModel(model);
+  const byName = copy.graph.valuesByName();
+  copy.graph.setOutputs(unknown.map((value) => byName.get(value.name)!));
+  await using session = await runtime.open(copy, { optimization: "off" });
+  const told = new Map(session.outputs.map((output) => [output.name, output.dtype]));
+  for (const value of unknown) {
+    const dtype = told.get(value.name);
+    if (dtype) found.set(value, dtype);
+  }
+  return found;
+}
+
+async function shapesOf(
+  model: Model,
+  runtime: Runtime,
+  feeds: Feeds,
+  dtypes: ReadonlyMap<Value, DType>,
+): Promise<Map<string, number[]>> {
+  const copy = cloneModel(model);
+  const { graph } = copy;
+  if (!copy.opsets.has("")) copy.opsets.set("", 13);
+  const byName = graph.valuesByName();
+  const asked = new Map<string, Value>();
+  for (const [value, dtype] of dtypes) {
+    const measured = byName.get(shapeBearer(value, dtype).name)!;
+    asked.set(value.name, addNode(graph, "Shape", [measured], {}, { output: `${value.name}:shape` }).output);
+  }
+  graph.setOutputs([...asked.values()]);
+  await using session = await runtime.open(copy, { optimization: "off" });
+  const results = await session.run(feeds);
+  const shapes = new Map<string, number[]>();
+  for (const [name, output] of asked) shapes.set(name, results[output.name]!.numbers());
+  return shapes;
+}
+
+/** ONNX Runtime has no Shape for 4-bit integers: those that QuantizeLinear and Cast make have the shape of their input. */
+function shapeBearer(value: Value, dtype: DType): Value {
+  const { producer } = value;
+  const isNarrow = dtype.endsWith("int4") || dtype.endsWith("int2");
+  return isNarrow && producer && /^(QuantizeLinear|Cast|CastLike)$/.test(producer.op) ? producer.input(0)! : value;
+}
