@@ -21,20 +21,27 @@ export function cloneModel(model: Model): Model {
   return copy;
 }
 
-/** A deep copy of a graph; `map` receives original value → copy, and tells of captured values. */
+/**
+ * A deep copy of a graph, names included: sibling bodies of a file may repeat names, and so may their copies. `map`
+ * receives original value → copy, and tells of captured values.
+ */
 export function cloneGraph(graph: Graph, names = new Names(), map = new Map<Value, Value>()): Graph {
+  return copyGraph(graph, names, map, true);
+}
+
+/** `keep`: values have exactly the names of the originals; else names are made unique. */
+function copyGraph(graph: Graph, names: Names, map: Map<Value, Value>, keep: boolean): Graph {
   const copy = new Graph(graph.name, names);
   copy.docString = graph.docString;
   copy.unknownFields = graph.unknownFields;
   for (const [key, value] of graph.metadata) copy.metadata.set(key, value);
   for (const input of graph.inputs) {
-    const made = names.has(input.name)
-      ? copy.addInput(names.fresh(`${input.name}#`), input.type)
-      : copy.addInput(input.name, input.type);
+    const made = copy.addInput(names.spare(input.name), input.type);
+    if (keep) names.adopt(made, input.name);
     describe(made, input, map);
     if (input.initializer) copy.setDefault(made, input.initializer);
   }
-  absorb(copy, graph, map);
+  copyContent(copy, graph, map, keep);
   copy.setOutputs(graph.outputs.map((value) => map.get(value) ?? value));
   return copy;
 }
@@ -44,20 +51,26 @@ export function cloneGraph(graph: Graph, names = new Names(), map = new Map<Valu
  * `from`; it receives every other value. Names are made unique.
  */
 export function absorb(into: Graph, from: Graph, map: Map<Value, Value>): void {
-  for (const constant of from.initializers) {
-    if (map.has(constant)) continue;
-    describe(into.addInitializer(constant.name, constant.initializer!), constant, map);
-  }
-  for (const node of from.nodes) cloneNode(into, node, map);
+  copyContent(into, from, map, false);
 }
 
-function cloneNode(into: Graph, node: Node, map: Map<Value, Value>): void {
+function copyContent(into: Graph, from: Graph, map: Map<Value, Value>, keep: boolean): void {
+  for (const constant of from.initializers) {
+    if (map.has(constant)) continue;
+    const made = into.addInitializer(constant.name, constant.initializer!);
+    if (keep) into.names.adopt(made, constant.name);
+    describe(made, constant, map);
+  }
+  for (const node of from.nodes) copyNode(into, node, map, keep);
+}
+
+function copyNode(into: Graph, node: Node, map: Map<Value, Value>, keep: boolean): void {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
     if (attribute.type === "graph")
-      attributes.set(name, { type: "graph", value: cloneGraph(attribute.value, into.names, map) });
+      attributes.set(name, { type: "graph", value: copyGraph(attribute.value, into.names, map, keep) });
     else if (attribute.type === "graphs") {
-      attributes.set(name, { type: "graphs", value: attribute.value.map((g) => cloneGraph(g, into.names, map)) });
+      attributes.set(name, { type: "graphs", value: attribute.value.map((g) => copyGraph(g, into.names, map, keep)) });
     } else attributes.set(name, attribute);
   }
   const made = into.insert({
@@ -73,6 +86,7 @@ function cloneNode(into: Graph, node: Node, map: Map<Value, Value>): void {
   made.unknownFields = node.unknownFields;
   for (const [key, value] of node.metadata) made.metadata.set(key, value);
   node.outputs.forEach((value, i) => {
+    if (keep && value.name) into.names.adopt(made.outputs[i]!, value.name);
     describe(made.outputs[i]!, value, map);
   });
 }
