@@ -69,6 +69,8 @@ export class ByteReader {
   }
 
   ascii(length: number): string {
-    return String.fromCharCode(...this.take(length));
+    let text = "";
+    for (const byte of this.take(length)) text += String.fromCharCode(byte);
+    return text;
   }
 }

@@ -10,5 +10,7 @@ export function roundHalfEven(x: number): number {
 
 /** Half away from zero: what AIMET's C++ does for offsets. */
 export function roundHalfAway(x: number): number {
-  return x < 0 ? -Math.floor(0.5 - x) : Math.floor(x + 0.5);
+  // Not floor(x + 0.5): the sum rounds 0.49999999999999994 up to 1.
+  const whole = Math.trunc(x);
+  return Math.abs(x - whole) >= 0.5 ? whole + Math.sign(x) : whole;
 }

@@ -5,7 +5,7 @@ import { Graph, type Node, type Place, type Value } from "./graph.ts";
 
 /**
  * A plain value as an attribute: a number that is whole becomes an int, use `{ type: "float", value }` for a float
- * that may be whole; arrays of numbers become ints, arrays of strings strings.
+ * that may be whole; arrays of whole numbers (and empty ones) become ints, of other numbers floats, of strings strings.
  */
 export function attributeOf(value: AttributeLike): Attribute {
   if (typeof value === "bigint") return { type: "int", value };
@@ -14,9 +14,8 @@ export function attributeOf(value: AttributeLike): Attribute {
   if (value instanceof Tensor) return { type: "tensor", value };
   if (value instanceof Graph) return { type: "graph", value };
   if (Array.isArray(value)) {
-    return value.every((v) => typeof v === "number")
-      ? { type: "ints", value: value as number[] }
-      : { type: "strings", value: value as string[] };
+    if (value.some((v) => typeof v === "string")) return { type: "strings", value: value as string[] };
+    return { type: value.every(Number.isInteger) ? "ints" : "floats", value: value as number[] };
   }
   return value as Attribute;
 }

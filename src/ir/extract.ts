@@ -22,7 +22,7 @@ export function extract(model: Model, to: readonly string[], from?: readonly str
     return value;
   };
   const outputs = to.map(find);
-  const cuts = (from ?? graph.inputs.map((v) => v.name)).map(find);
+  const cuts = [...new Set((from ?? graph.inputs.map((v) => v.name)).map(find))];
   graph.setOutputs([]);
   const renamed = cuts.map((value) => cutAt(graph, value));
   const replaced = new Map(cuts.map((value, i) => [value, renamed[i]!]));
@@ -30,14 +30,16 @@ export function extract(model: Model, to: readonly string[], from?: readonly str
   removeDead(graph);
   for (const input of [...graph.inputs]) {
     if (renamed.includes(input)) continue;
-    if (input.useCount > 0 && !input.initializer) {
+    if (input.useCount === 0) graph.removeInput(input);
+    else if (input.initializer) graph.unlistInput(input);
+    else {
       throw new AvocetError("graph/not-found", `the part still needs the input ${input.name}`, {
         at: model.source ?? graph.name,
         hint: "name it among the inputs of the part",
       });
     }
-    if (input.useCount === 0) graph.removeInput(input);
   }
+  graph.orderInputs(renamed);
   return copy;
 }
 
@@ -45,7 +47,7 @@ export function extract(model: Model, to: readonly string[], from?: readonly str
 function cutAt(graph: Graph, value: Value): Value {
   if (value.isGraphInput) return value;
   const { name } = value;
-  graph.rename(value, graph.names.fresh(`${name}_uncut`));
+  graph.setAside(value, `${name}_uncut`);
   const input = graph.addInput(name, value.type);
   graph.replaceUses(value, input);
   return input;

@@ -56,6 +56,11 @@ export class Value {
     return count;
   }
 
+  /** Whether this value knows that it is read there. */
+  isReadAt(reader: Node | Graph, index: number): boolean {
+    return this[edit].uses.get(reader)?.has(index) ?? false;
+  }
+
   /** The nodes that read this value, each once. */
   consumers(): Node[] {
     return [...this[edit].uses.keys()].filter((reader): reader is Node => reader instanceof Node);
@@ -251,7 +256,7 @@ export class Graph {
   }
 
   /** Adds a graph input at the end. The name is taken as given. Throws `graph/name-taken`. */
-  addInput(name: string, type: ValueType | undefined): Value {
+  addInput(name: string, type?: ValueType): Value {
     const value = new Value(this.names.claim(name), type);
     value[edit].graph = this;
     this.#inputs.push(value);
@@ -260,11 +265,8 @@ export class Graph {
 
   /** Adds a constant. The name is a hint that is made unique; data stays where it is. */
   addInitializer(hint: string, tensor: Tensor): Value {
-    const value = new Value(
-      this.names.fresh(hint),
-      { kind: "tensor", dtype: tensor.dtype, shape: tensor.shape },
-      tensor,
-    );
+    const type = { kind: "tensor", dtype: tensor.dtype, shape: tensor.shape } as const;
+    const value = new Value(this.names.fresh(hint), type, tensor);
     value[edit].graph = this;
     this.#initializers.add(value);
     return value;
@@ -287,7 +289,7 @@ export class Graph {
     if (value.useCount > 0) throw inUse(value);
     this.#initializers.delete(value);
     value.initializer = undefined;
-    if (!this.#inputs.includes(value)) this.names.release(value.name);
+    if (!this.#inputs.includes(value)) this.#forget(value);
   }
 
   /** Removes a graph input that nobody reads. */
@@ -295,7 +297,17 @@ export class Graph {
     if (value.useCount > 0) throw inUse(value);
     this.#inputs = this.#inputs.filter((v) => v !== value);
     this.#initializers.delete(value);
-    this.names.release(value.name);
+    value.initializer = undefined;
+    this.#forget(value);
+  }
+
+  /** Puts the inputs into another order. */
+  orderInputs(inputs: readonly Value[]): void {
+    const isSame = new Set(inputs).size === this.#inputs.length && inputs.length === this.#inputs.length;
+    if (!isSame || !inputs.every((value) => this.#inputs.includes(value))) {
+      throw new AvocetError("graph/invalid", `expected the ${this.#inputs.length} inputs of ${this.name}, each once`);
+    }
+    this.#inputs = [...inputs];
   }
 
   addOutput(value: Value): void {
@@ -317,8 +329,7 @@ export class Graph {
     const outputs = spec.outputs.map((output) =>
       typeof output === "string" ? new Value(output === "" ? "" : this.names.fresh(output)) : output,
     );
-    const taken = outputs.find((value) => value[edit].producer);
-    if (taken) throw new AvocetError("graph/invalid", `expected a value without producer, got ${taken.name}`);
+    for (const output of outputs) ensureNew(output);
     const node = new Node(spec, outputs);
     this.#link(node, place);
     for (const output of outputs) output[edit].producer = node;
@@ -337,7 +348,8 @@ export class Graph {
     node[edit].inputs.forEach((value, index) => {
       if (value) eraseUse(value, { node, index });
     });
-    for (const body of node.subgraphs()) dropBody(body);
+    // A body that another node has taken over since stays whole.
+    for (const body of node.subgraphs()) if (body.parent === node) body.#drop();
     for (const output of node.outputs) {
       if (output.name) this.names.release(output.name);
       output[edit].producer = null;
@@ -352,15 +364,22 @@ export class Graph {
   }
 
   /**
-   * Edit 3: everyone who read `old` reads `next`. A graph output keeps its name on disk: `next` takes it over when it
-   * has a producer and is no graph output itself; otherwise an Identity that carries the name is inserted.
+   * Edit 3: everyone who read `old` reads `next`, in subgraphs too. A graph output keeps its name on disk: `next` takes
+   * it over when it has a producer and is no graph output itself; otherwise an Identity that carries the name is
+   * inserted. Only an output that is a graph input itself gets another name: the input keeps its own.
    */
   replaceUses(old: Value, next: Value, where: (use: Use) => boolean = () => true): void {
     if (old === next) return;
-    for (const use of [...old.uses()]) {
-      if (!where(use)) continue;
+    const carriers = new Map<Graph, Value>();
+    for (const use of [...old.uses()].filter(where)) {
       if ("node" in use) this.setInput(use.node, use.index, next);
-      else use.graph.#replaceOutput(use.index, old, next);
+      else {
+        const carrier = carriers.get(use.graph) ?? use.graph.#carrier(old, next);
+        carriers.set(use.graph, carrier);
+        eraseUse(old, use);
+        use.graph.#outputs[use.index] = carrier;
+        recordUse(carrier, use);
+      }
     }
   }
 
@@ -375,9 +394,10 @@ export class Graph {
     while (inputs.length > 0 && inputs[inputs.length - 1] === null) inputs.pop();
   }
 
-  /** Moves a node to another place in the order. */
+  /** Moves a node to another place in the order. A loop over the nodes that has just got it goes on from there. */
   move(node: Node, place: Place): void {
     this.#own(node);
+    if (("before" in place ? place.before : place.after) === node) return;
     const { previous, next } = node[edit];
     if (previous) previous[edit].next = next;
     else this.#first = next;
@@ -391,6 +411,20 @@ export class Graph {
   rename(value: Value, name: string): void {
     if (value.name === name) return;
     this.names.claim(name);
+    this.names.release(value.name);
+    value.name = name;
+  }
+
+  /** Gives a value a new name made from the hint, so that another value can take its old one. */
+  setAside(value: Value, hint = value.name): void {
+    const name = this.names.fresh(hint);
+    this.names.release(value.name);
+    value.name = name;
+  }
+
+  /** Gives a value a new name: the hint, or the hint with a number behind it when it is taken. */
+  renameLike(value: Value, hint: string): void {
+    const name = this.names.fresh(hint);
     this.names.release(value.name);
     value.name = name;
   }
@@ -409,23 +443,38 @@ export class Graph {
     for (const node of this.#walk()) for (const output of node.outputs) if (output.name) yield output;
   }
 
-  #replaceOutput(index: number, old: Value, next: Value): void {
+  /** The value that stands for `next` among the outputs of this graph, where `old` stood; it has the name of `old`. */
+  #carrier(old: Value, next: Value): Value {
+    // Outputs of a body are known by their place; only a value from outside cannot stand there for one from inside.
+    if (this.parent && (next.graph === this || old.graph !== this)) return next;
+    const { name } = old;
+    const keepsName = !old.isGraphInput;
+    if (keepsName) this.renameLike(old, name);
     const adopts = next.producer !== null && !next.isGraphOutput && next.graph === this;
-    let carrier = next;
-    if (adopts) {
-      const name = old.name;
-      this.rename(old, this.names.fresh(name));
-      this.rename(next, name);
-      next.type ??= old.type;
-    } else {
-      const name = old.name;
-      this.rename(old, this.names.fresh(name));
-      carrier = this.insert({ op: "Identity", inputs: [next], outputs: [name] }).output;
+    if (!adopts) {
+      const carrier = this.insert({ op: "Identity", inputs: [next], outputs: [name] }).output;
       carrier.type = old.type;
+      return carrier;
     }
-    eraseUse(old, { graph: this, index });
-    this.#outputs[index] = carrier;
-    recordUse(carrier, { graph: this, index });
+    if (keepsName) this.rename(next, name);
+    next.type ??= old.type;
+    return next;
+  }
+
+  /** A value that is neither an input nor a constant any more. */
+  #forget(value: Value): void {
+    this.names.release(value.name);
+    value[edit].graph = null;
+  }
+
+  /** A body that goes away reads nothing any more, captured values of the outer graph included; its names are free. */
+  #drop(): void {
+    this.setOutputs([]);
+    for (const node of [...this.#walk()].reverse()) this.remove(node);
+    for (const value of new Set([...this.#inputs, ...this.#initializers])) this.#forget(value);
+    this.#inputs = [];
+    this.#initializers.clear();
+    this.parent = null;
   }
 
   #own(node: Node): void {
@@ -449,10 +498,11 @@ export class Graph {
   }
 }
 
-/** A body that goes away reads nothing any more, captured values of the outer graph included. */
-function dropBody(body: Graph): void {
-  body.setOutputs([]);
-  for (const node of [...body.nodes].reverse()) body.remove(node);
+/** A value belongs to one place: it is computed by one node, or it is an input or constant of one graph. */
+function ensureNew(value: Value): void {
+  if (value[edit].producer ?? value[edit].graph) {
+    throw new AvocetError("graph/invalid", `expected a value that is new, ${value.name} belongs to a graph`);
+  }
 }
 
 function recordUse(value: Value, use: Use): void {

@@ -33,7 +33,7 @@ export function toBfloat16Bits(x: number): number {
   scratch.setFloat32(0, x);
   const bits = scratch.getUint32(0);
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
-  return roundBits(bits >>> 1, 15);
+  return roundBits(bits, 16);
 }
 
 /** The value of a bfloat16 bit pattern. */

@@ -148,6 +148,7 @@ function dataOfBytes(dtype: DType, count: number, bytes: Uint8Array): TensorData
   }
   const Kind = arrayKind(dtype);
   const aligned = bytes.byteOffset % Kind.BYTES_PER_ELEMENT === 0;
-  const source = aligned ? bytes : bytes.slice();
+  // Not slice(): that of Node's Buffer is a view as well.
+  const source = aligned ? bytes : new Uint8Array(bytes);
   return new Kind(source.buffer, source.byteOffset, hostLength(dtype, count));
 }

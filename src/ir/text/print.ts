@@ -49,7 +49,7 @@ function printFunction(f: ModelFunction, options: PrintOptions): string {
     ...[...f.defaults].map(([name, a]) => printer.attribute(name, a, "")),
   ];
   const head = header([
-    ["domain", quote(f.domain)],
+    ["domain", f.domain && quote(f.domain)],
     ["overload", f.overload && quote(f.overload)],
     ["opset_import", pairs([...f.opsets].map(([domain, version]) => [domain, String(version)]))],
     ["doc_string", f.docString ? quote(f.docString) : ""],

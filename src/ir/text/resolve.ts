@@ -21,27 +21,22 @@ interface Scope {
   readonly outer: Scope | undefined;
 }
 
-/** Builds a main graph or the body of a function; its names are taken exactly as they are written. */
+/** Builds a main graph or the body of a function. */
 export function resolveGraph(
   tree: GraphTree,
   resolution: Resolution,
   references: ReadonlyMap<string, Attribute>,
 ): Graph {
-  const reserved = new Set<string>();
-  for (const { name } of [...tree.inputs, ...tree.declared]) reserved.add(name);
-  for (const node of tree.nodes) for (const { name } of node.outputs) reserved.add(name);
-  return new Resolver(resolution, reserved, references).graph(tree, undefined);
+  return new Resolver(resolution, references).graph(tree, undefined);
 }
 
 class Resolver {
   readonly #names = new Names();
   readonly #resolution: Resolution;
-  readonly #reserved: ReadonlySet<string>;
   readonly #references: ReadonlyMap<string, Attribute>;
 
-  constructor(resolution: Resolution, reserved: ReadonlySet<string>, references: ReadonlyMap<string, Attribute>) {
+  constructor(resolution: Resolution, references: ReadonlyMap<string, Attribute>) {
     this.#resolution = resolution;
-    this.#reserved = reserved;
     this.#references = references;
   }
 
@@ -50,8 +45,8 @@ class Resolver {
     const scope: Scope = { values: new Map(), outer };
     const types = new Map<string, Declaration>();
     for (const input of tree.inputs) {
-      const value = graph.addInput(this.#claim(input, scope), input.type);
-      scope.values.set(input.name, value);
+      const value = graph.addInput(this.#names.spare(input.name), input.type);
+      this.#define(value, input, scope);
       if (input.data) graph.setDefault(value, input.data);
     }
     const computed = new Set(tree.nodes.flatMap((node) => node.outputs.map(({ name }) => name)));
@@ -92,20 +87,18 @@ class Resolver {
         throw this.#resolution.error(`expected data of the type of the input ${declared.name}`, declared.offset);
       }
       graph.setDefault(input, data);
-    } else scope.values.set(declared.name, graph.addInitializer(this.#claim(declared, scope), data));
+    } else this.#define(graph.addInitializer(this.#names.spare(declared.name), data), declared, scope);
   }
 
   #node(tree: NodeTree, graph: Graph, scope: Scope, types: ReadonlyMap<string, Declaration>): void {
     const inputs = tree.inputs.map((input) => (input.name ? this.#find(input, scope, types) : null));
     const attributes = new Map<string, Attribute>();
     for (const [name, attribute] of tree.attributes) attributes.set(name, this.#attribute(attribute, scope));
-    const outputs = tree.outputs.map((output) => (output.name ? this.#claim(output, scope) : ""));
+    const outputs = tree.outputs.map(({ name }) => name);
     const { op, domain, overload, label } = tree;
     const node = graph.insert({ op, domain, overload, name: label, inputs, outputs, attributes });
-    tree.outputs.forEach(({ name, offset }, i) => {
-      if (!name) return;
-      if (scope.values.has(name)) throw this.#resolution.error(`the name ${name} is given twice`, offset);
-      scope.values.set(name, node.outputs[i]!);
+    tree.outputs.forEach((output, i) => {
+      if (output.name) this.#define(node.outputs[i]!, output, scope);
     });
   }
 
@@ -135,16 +128,11 @@ class Resolver {
     throw this.#resolution.error(`expected a value that is known here, got ${mention.name}`, mention.offset);
   }
 
-  /**
-   * A name that is new in its graph. Bodies of If and Loop may repeat names of each other, which the names of a model
-   * may not: such inner values get a number behind their name.
-   */
-  #claim({ name, offset }: Mention, scope: Scope): string {
+  /** Gives a value the name that it has in the text: new in its graph, but bodies may repeat names of each other. */
+  #define(value: Value, { name, offset }: Mention, scope: Scope): void {
     if (scope.values.has(name)) throw this.#resolution.error(`the name ${name} is given twice`, offset);
-    const isTaken = (hint: string) => this.#names.has(hint) || (scope.outer !== undefined && this.#reserved.has(hint));
-    let free = name;
-    for (let i = 1; isTaken(free); i++) free = `${name}_${i}`;
-    return free;
+    this.#names.adopt(value, name);
+    scope.values.set(name, value);
   }
 }
 
