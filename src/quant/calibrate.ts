@@ -1,0 +1,159 @@
+/**
+ * Calibration: a placed plan, a float model and data in; the plan with encodings, and what was seen, out. Frozen
+ * entries keep their encoding, tied ones take their group's, fixed ranges replace what was observed.
+ */
+import { AvocetError, type Work } from "../base/index.ts";
+import type { Dataset } from "../data/index.ts";
+import type { Model, Value } from "../ir/index.ts";
+import type { Runtime, SessionOptions } from "../runtime/index.ts";
+import { biasEncoding } from "./bias-encoding.ts";
+import { type Encoding, isIntGrid } from "./encoding.ts";
+import type { IntGrid } from "./grid.ts";
+import { observe } from "./observe.ts";
+import { GrowingHistogram } from "./observers/growing-histogram.ts";
+import type { Observer, Scheme } from "./observers/observer.ts";
+import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
+import { choiceOf, encodingOfAffines, encodingOfRange, type RangeOptions, rangeOfAffine } from "./range.ts";
+import type { ValueStatistics } from "./statistics.ts";
+import { encodeWeight } from "./weight-encoding.ts";
+
+export interface CalibrateOptions extends Work {
+  /** Default "sqnr". */
+  readonly scheme?: Scheme;
+  /** The scheme of weights. Default: that of the activations. */
+  readonly weightScheme?: Scheme;
+  /** Samples a run. Default: the runtime's choice. With `tf_enhanced` the batch changes the result, as in AIMET. */
+  readonly batch?: number;
+  readonly session?: SessionOptions;
+}
+
+export interface Calibration {
+  readonly plan: Plan;
+  /** Of every observed activation and every weight, in the order of the plan. */
+  readonly statistics: readonly ValueStatistics[];
+}
+
+/**
+ * Fills the plan's encodings. Throws `data/none` without samples, `data/not-finite` for NaN and infinities (naming the
+ * first node that gave them), `quant/no-such-value` when plan and model do not belong together.
+ */
+export async function calibrate(
+  model: Model,
+  plan: Plan,
+  runtime: Runtime,
+  dataset: Dataset,
+  options: CalibrateOptions = {},
+): Promise<Calibration> {
+  const { scheme = "sqnr", weightScheme = scheme, batch, session, signal, onProgress } = options;
+  const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
+  const observers = await observe(model, watched, runtime, dataset, { scheme, batch, session, signal, onProgress });
+  const statistics = new Map<string, ValueStatistics>();
+  for (const [value, observer] of observers) statistics.set(value, { value, ...observer.statistics() });
+  const values = model.graph.valuesByName();
+  for (const entry of plan.entries) {
+    if (entry.kind === "weight" && !statistics.has(entry.value)) {
+      statistics.set(entry.value, weightStatistics(entry.value, values));
+    }
+  }
+  const activations = encodeActivations(plan, observers);
+  const weights = encodeWeights(activations, values, weightScheme);
+  return {
+    plan: encodeBiases(weights, values),
+    statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
+  };
+}
+
+function hasFrozenEncoding(entry: PlanEntry): boolean {
+  return entry.frozen === true && entry.encoding !== undefined;
+}
+
+/** Activations on integers that have an observer of their own. */
+function needsObserver(entry: PlanEntry): boolean {
+  if (entry.kind !== "activation" || !isIntGrid(entry.grid) || entry.tiedTo !== undefined) return false;
+  const fixed = entry.range?.min !== undefined && entry.range.max !== undefined;
+  return !fixed && !hasFrozenEncoding(entry);
+}
+
+function optionsOf(entry: PlanEntry): RangeOptions {
+  return { ...entry, grid: entry.grid as IntGrid };
+}
+
+function encodeActivations(plan: Plan, observers: ReadonlyMap<string, Observer>): Plan {
+  const changed = new Map<string, PlanEntry>();
+  for (const entry of plan.entries) {
+    if (entry.kind !== "activation" || !isIntGrid(entry.grid) || hasFrozenEncoding(entry)) continue;
+    if (entry.tiedTo === undefined)
+      changed.set(entry.value, { ...entry, encoding: activationEncoding(entry, observers) });
+  }
+  const heads = entriesByValue(withEntries(plan, changed));
+  for (const entry of plan.entries) {
+    if (entry.tiedTo === undefined || hasFrozenEncoding(entry)) continue;
+    const head = heads.get(entry.tiedTo);
+    if (!head) {
+      throw new AvocetError("quant/no-such-value", `expected an entry of the plan, got ${entry.tiedTo}`, {
+        at: entry.value,
+        hint: "a tied entry names another entry that has an observer",
+      });
+    }
+    if (head.encoding) changed.set(entry.value, { ...entry, encoding: head.encoding });
+  }
+  return withEntries(plan, changed);
+}
+
+function activationEncoding(entry: PlanEntry, observers: ReadonlyMap<string, Observer>): Encoding {
+  const options = optionsOf(entry);
+  const { range } = entry;
+  const observer = observers.get(entry.value);
+  if (!observer) return encodingOfRange(range!.min!, range!.max!, options);
+  const choice = choiceOf(options);
+  const proposed = observer.propose(choice);
+  if (range?.min === undefined && range?.max === undefined) return encodingOfAffines([proposed], options);
+  // A target may fix one end only (Relu: minimum 0); the other one is what was observed.
+  const [min, max] = rangeOfAffine(proposed, choice);
+  return encodingOfRange(range.min ?? min, range.max ?? max, options);
+}
+
+function constantOf(name: string, values: ReadonlyMap<string, Value>) {
+  const tensor = values.get(name)?.initializer;
+  if (tensor) return tensor;
+  throw new AvocetError("quant/no-such-value", `expected a constant of the model, got ${name}`, {
+    hint: "plan and model must belong together: place the plan on the model that is calibrated",
+  });
+}
+
+function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: Scheme): Plan {
+  const changed = new Map<string, PlanEntry>();
+  for (const entry of plan.entries) {
+    if (entry.kind !== "weight" || !isIntGrid(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
+      continue;
+    const tensor = constantOf(entry.value, values);
+    try {
+      changed.set(entry.value, { ...entry, encoding: encodeWeight(tensor, optionsOf(entry), scheme) });
+    } catch (error) {
+      if (!AvocetError.is(error) || error.detail.at !== undefined) throw error;
+      throw new AvocetError(error.code, error.message, { ...error.detail, at: entry.value });
+    }
+  }
+  return withEntries(plan, changed);
+}
+
+function encodeBiases(plan: Plan, values: ReadonlyMap<string, Value>): Plan {
+  const entries = entriesByValue(plan);
+  const changed = new Map<string, PlanEntry>();
+  for (const entry of plan.entries) {
+    if (entry.kind !== "bias" || !entry.scaleFrom || hasFrozenEncoding(entry)) continue;
+    const input = entries.get(entry.scaleFrom.input)?.encoding;
+    const weight = entries.get(entry.scaleFrom.weight)?.encoding;
+    // Without both scales there is no product to follow: the bias stays float.
+    if (!input || !weight) continue;
+    const { size } = constantOf(entry.value, values);
+    changed.set(entry.value, { ...entry, encoding: biasEncoding(input, weight, size) });
+  }
+  return withEntries(plan, changed);
+}
+
+function weightStatistics(value: string, values: ReadonlyMap<string, Value>): ValueStatistics {
+  const histogram = new GrowingHistogram();
+  histogram.see(constantOf(value, values).floats());
+  return { value, ...histogram.statistics() };
+}

@@ -1,0 +1,36 @@
+/** The range of least squared error for few numbers, counted one by one: what weights use. */
+import { kernel } from "../histogram-kernel.ts";
+import { type Affine, affineOfRange, type GridChoice, stepsOf } from "../range.ts";
+import { notFinite, nothingSeen } from "./observer.ts";
+import { searchRange } from "./range-search.ts";
+import { SquaredErrorObserver } from "./squared-error.ts";
+
+/** From this many numbers on a histogram decides: the cost of a candidate here is a sum over all of them. */
+const most = 16_384;
+
+/** Scale and offset with the least Σ (x − x̂)². Throws `data/not-finite`. */
+export function bestScale(values: Float32Array, choice: GridChoice): Affine {
+  if (values.length === 0) throw nothingSeen();
+  const { min, max, finite } = kernel().range(values);
+  if (!finite) throw notFinite();
+  const steps = stepsOf(choice);
+  // With a thousand steps and more the full range is within rounding of the best one.
+  if (steps > 1023) return affineOfRange(min, max, choice);
+  if (values.length > most) {
+    const observer = new SquaredErrorObserver(1);
+    observer.see(values);
+    return observer.propose(choice);
+  }
+  return searchRange(min, max, choice, ({ scale, offset }) => {
+    const inverse = 1 / scale;
+    const top = offset + steps;
+    let sum = 0;
+    for (const x of values) {
+      // Ties cost the same either way, so the fastest rounding will do.
+      const q = Math.floor(x * inverse + 0.5);
+      const error = x - Math.min(Math.max(q, offset), top) * scale;
+      sum += error * error;
+    }
+    return sum;
+  });
+}

@@ -1,0 +1,33 @@
+/** What sees the numbers of one value, batch by batch, and proposes scale and offset for a grid. */
+import { AvocetError } from "../../base/index.ts";
+import type { Affine, GridChoice } from "../range.ts";
+import type { ValueStatistics } from "../statistics.ts";
+
+export interface Observer {
+  /** Takes one batch. Throws `data/not-finite` for NaN and infinities. */
+  see(values: Float32Array): void;
+  /** Scale and offset for a grid. Throws `quant/not-calibrated` before the first number was seen. */
+  propose(choice: GridChoice): Affine;
+  /** What was seen so far. */
+  statistics(): Seen;
+}
+
+/** The numbers of a scheme that needs no histogram. */
+export type Seen = Omit<ValueStatistics, "value">;
+
+/** Calibration schemes by name; "percentile:99.9" keeps that share of the numbers (default 99.99). */
+export type Scheme = "minmax" | "percentile" | `percentile:${number}` | "tf_enhanced" | "sqnr" | "mse" | "entropy";
+
+/** The error of an observer that got NaN or an infinity. */
+export function notFinite(): AvocetError {
+  return new AvocetError("data/not-finite", "expected finite numbers, got NaN or an infinity", {
+    hint: "keep this value in float, or look at the input data and at overflow before it",
+  });
+}
+
+/** The error of an observer that saw nothing. */
+export function nothingSeen(): AvocetError {
+  return new AvocetError("quant/not-calibrated", "expected at least one number, got none", {
+    hint: "calibrate with data that reaches this value",
+  });
+}

@@ -1,0 +1,200 @@
+/** The conformance suite over all schemes, and what is particular to each. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Random } from "../../base/index.ts";
+import { plainKernel, wasmKernel } from "../histogram-kernel.ts";
+import { type GridChoice, rangeOfAffine, stepsOf } from "../range.ts";
+import { Density } from "./density.ts";
+import { bestScale } from "./exact-search.ts";
+import { GrowingHistogram } from "./growing-histogram.ts";
+import { makeObserver } from "./make-observer.ts";
+import type { Scheme } from "./observer.ts";
+import { errorOf, observerSuite, type Skip } from "./observer-suite.ts";
+import { quantile } from "./percentile.ts";
+
+const skips: Partial<Record<Scheme, readonly Skip[]>> = {
+  tf_enhanced: [
+    { test: "batch order does not matter", because: "AIMET's first batch fixes the bins, and parity is the aim" },
+    { test: "splitting a batch does not matter", because: "AIMET averages batches with equal weight" },
+    {
+      test: "more bits, less error",
+      because: "AIMET's 21 offsets may miss: its 3-bit grid can be worse than the 2-bit one",
+    },
+  ],
+};
+const schemes: Scheme[] = ["minmax", "percentile:99.9", "tf_enhanced", "sqnr", "mse", "entropy"];
+for (const scheme of schemes) observerSuite(scheme, () => makeObserver(scheme), skips[scheme]);
+
+test("an unknown scheme and a percentile out of range are refused", () => {
+  expect(() => makeObserver("best" as Scheme)).toThrow("expected a calibration scheme");
+  expect(() => makeObserver("minmax:3" as Scheme)).toThrow("expected a calibration scheme");
+  expect(() => makeObserver("percentile:40")).toThrow("between 50 and 100");
+});
+
+describe("histogram", () => {
+  const wasm = wasmKernel()!;
+  const numbers = fc.array(fc.float({ min: -1000, max: 1000, noNaN: true }), { maxLength: 70 });
+
+  test("WebAssembly counts like the plain loop, bit by bit", () => {
+    fc.assert(
+      fc.property(
+        numbers,
+        fc.double({ min: 0.01, max: 3, noNaN: true }),
+        fc.integer({ min: -1100, max: 100 }),
+        (values, step, origin) => {
+          const x = Float32Array.from(values);
+          const a = new Float64Array(2048);
+          const b = new Float64Array(2048);
+          expect(wasm.histogram(x, step, origin, a)).toEqual(plainKernel.histogram(x, step, origin, b));
+          expect(a).toEqual(b);
+          expect(wasm.range(x)).toEqual(plainKernel.range(x));
+        },
+      ),
+    );
+  });
+
+  test("long stretches, numbers far outside the bins, and signed zeros", () => {
+    const random = new Random(1);
+    const x = Float32Array.from({ length: 140_003 }, () => random.uniform(-4, 4) ** 3);
+    x.set([3.4e38, -3.4e38, -0, 0, 1e-40]);
+    const a = new Float64Array(2048);
+    const b = new Float64Array(2048);
+    expect(wasm.histogram(x, 0.03, -1000, a)).toEqual(plainKernel.histogram(x, 0.03, -1000, b));
+    expect(a).toEqual(b);
+    expect(wasm.range(Float32Array.of(1, Number.NaN, 2, 3)).finite).toBe(false);
+  });
+
+  test("growing keeps exactly what one histogram of all data would hold", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(numbers, fc.integer({ min: -8, max: 8 })), { minLength: 1, maxLength: 5 }),
+        (batches) => {
+          const grown = new GrowingHistogram();
+          const all: number[] = [];
+          for (const [values, exponent] of batches) {
+            // Numbers that leave float32's normal range when divided are binned with the zeros.
+            const x = Float32Array.from(values, (v) => (Math.abs(v) < 1e-20 ? 0 : v * 2 ** exponent));
+            grown.see(x);
+            all.push(...x);
+          }
+          const once = new GrowingHistogram(plainKernel);
+          once.see(Float32Array.from(all));
+          expect(grown.histogram()).toEqual(once.histogram());
+        },
+      ),
+    );
+  });
+
+  test("zero is on an edge and at least a thousand bins are in use", () => {
+    for (const [min, max] of [
+      [-3, 5],
+      [0, 6],
+      [-1e-3, 0],
+      [100, 101],
+    ] as const) {
+      const h = new GrowingHistogram();
+      h.see(Float32Array.of(min, max));
+      const { left, width } = h.histogram();
+      expect(Number.isInteger(left / width)).toBe(true);
+      expect((Math.max(max, 0) - Math.min(min, 0)) / width).toBeGreaterThan(1000);
+    }
+  });
+});
+
+describe("squared error", () => {
+  test("the density's integral equals the sum over many numbers", () => {
+    const random = new Random(2);
+    const x = Float32Array.from({ length: 200_000 }, () => random.normal());
+    const h = new GrowingHistogram();
+    h.see(x);
+    const density = new Density(h.histogram());
+    for (const bits of [3, 5, 8]) {
+      for (const scale of [0.5, 1, 1.3].map((s) => (s * 6) / 2 ** bits)) {
+        const choice = { bits, symmetric: false };
+        const candidate = { scale, offset: -Math.round(2 ** bits / 3) };
+        const exact = errorOf(x, candidate, choice) * x.length;
+        // Numbers move at most half a bin; the sample's own error is √(2/n).
+        expect(density.squaredError(candidate, stepsOf(choice), 1) / exact).toBeCloseTo(1, 1.5);
+      }
+    }
+  });
+
+  test("sqnr leaves a distribution without outliers alone and clips a lone outlier where bits are few", () => {
+    const choice: GridChoice = { bits: 4, symmetric: false };
+    const random = new Random(3);
+    const observer = makeObserver("sqnr");
+    observer.see(Float32Array.from({ length: 50_000 }, () => random.uniform(0, 1)));
+    expect(rangeOfAffine(observer.propose(choice), choice)[1]).toBeCloseTo(1, 1);
+    observer.see(Float32Array.of(3));
+    // Rounding over 0 … 3 would cost 50,000 · 0.2² / 12 = 167, clipping the outlier costs 3 · 2² = 12.
+    expect(rangeOfAffine(observer.propose(choice), choice)[1]).toBeLessThan(1.3);
+    expect(rangeOfAffine(observer.propose({ ...choice, bits: 8 }), { ...choice, bits: 8 })[1]).toBeGreaterThan(2.5);
+  });
+
+  test("AIMET's outlier experiment: the scale that balances rounding and clipping is found", () => {
+    // n uniform numbers and one outlier m: n·δ²/12 + (m − 255·δ)² is least at δ = 0.1 for this n.
+    const [m, scale] = [30, 0.1];
+    const count = (12 * 255 * m) / scale - 12 * 255 ** 2;
+    const random = new Random(4);
+    const observer = makeObserver("mse");
+    observer.see(Float32Array.from({ length: Math.round(count) }, () => random.uniform(0, 10)));
+    observer.see(Float32Array.of(m));
+    // The search steps in 0.2 % of the range.
+    expect(observer.propose({ bits: 8, symmetric: false }).scale).toBeCloseTo(scale, 3);
+  });
+
+  test("few numbers: no scale of a fine grid over the same ends is better", () => {
+    fc.assert(
+      fc.property(fc.array(fc.float({ min: -10, max: 10, noNaN: true }), { minLength: 3, maxLength: 30 }), (list) => {
+        const values = Float32Array.from(list);
+        const choice = { bits: 4, symmetric: true };
+        const found = errorOf(values, bestScale(values, choice), choice);
+        const widest = Math.max(...list.map(Math.abs)) / 7 + 1e-6;
+        let least = Number.POSITIVE_INFINITY;
+        for (let i = 1; i <= 100; i++)
+          least = Math.min(least, errorOf(values, { scale: (widest * i) / 100, offset: -8 }, choice));
+        // The search is coarse to fine, so it may miss a narrow valley by little.
+        expect(found).toBeLessThanOrEqual(least * 1.35 + 1e-12);
+      }),
+    );
+  });
+});
+
+describe("percentile", () => {
+  test("0 … 1000 in steps of one: 99 % lie below 990", () => {
+    const h = new GrowingHistogram();
+    h.see(Float32Array.from({ length: 1001 }, (_, i) => i));
+    expect(Math.abs(quantile(h.histogram(), 0.99) - 990)).toBeLessThan(1);
+    expect(Math.abs(quantile(h.histogram(), 0.01) - 10)).toBeLessThan(1);
+  });
+
+  test("outliers do not count for much", () => {
+    const h = new GrowingHistogram();
+    h.see(Float32Array.from([...Array.from({ length: 101 }, (_, i) => i), 800, 1000]));
+    const found = quantile(h.histogram(), 0.9);
+    expect(found).toBeGreaterThan(89);
+    // AIMET's bound is 91 for 101 numbers alone; the two outliers are counted here, and move it by two.
+    expect(found).toBeLessThan(93.5);
+  });
+});
+
+describe("tf_enhanced", () => {
+  test("only zeros: −1.0039 … 0.9961", () => {
+    const observer = makeObserver("tf_enhanced");
+    observer.see(new Float32Array(10));
+    const choice = { bits: 8, symmetric: false };
+    const found = observer.propose(choice);
+    expect(found.offset).toBe(-128);
+    expect(rangeOfAffine(found, choice)[0]).toBeCloseTo(-1.00392157, 8);
+    expect(rangeOfAffine(found, choice)[1]).toBeCloseTo(0.996078431, 8);
+  });
+
+  test("a constant 4: 0 … 4, symmetric −4.0558 … 4.0241 (probed in AIMET)", () => {
+    const observer = makeObserver("tf_enhanced");
+    observer.see(new Float32Array(100).fill(4));
+    const range = (choice: GridChoice) => rangeOfAffine(observer.propose(choice), choice);
+    expect(range({ bits: 8, symmetric: false })[1]).toBeCloseTo(3.99999, 4);
+    expect(range({ bits: 8, symmetric: true })[0]).toBeCloseTo(-4.0558, 3);
+    expect(range({ bits: 8, symmetric: true })[1]).toBeCloseTo(4.0241, 3);
+  });
+});

@@ -1,0 +1,39 @@
+/**
+ * The ranges of least squared error over all data. `mse` counts clipping as what it is; `sqnr` counts it more, because
+ * clipped numbers are the large ones, whose errors do not average out over a sum as rounding errors do.
+ */
+import { type Affine, type GridChoice, stepsOf } from "../range.ts";
+import { Density } from "./density.ts";
+import { GrowingHistogram } from "./growing-histogram.ts";
+import { nothingSeen, type Observer, type Seen } from "./observer.ts";
+import { searchRange } from "./range-search.ts";
+
+/** How much more clipping counts than rounding in `sqnr`. */
+export const sqnrClippingWeight = 3;
+
+export class SquaredErrorObserver implements Observer {
+  readonly #seen = new GrowingHistogram();
+  readonly #clippingWeight: number;
+
+  /** `clippingWeight` 1 is the plain mean squared error. */
+  constructor(clippingWeight = sqnrClippingWeight) {
+    this.#clippingWeight = clippingWeight;
+  }
+
+  see(values: Float32Array): void {
+    this.#seen.see(values);
+  }
+
+  statistics(): Seen {
+    return this.#seen.statistics();
+  }
+
+  propose(choice: GridChoice): Affine {
+    if (this.#seen.count === 0) throw nothingSeen();
+    const density = new Density(this.#seen.histogram());
+    const steps = stepsOf(choice);
+    return searchRange(density.min, density.max, choice, (candidate) =>
+      density.squaredError(candidate, steps, this.#clippingWeight),
+    );
+  }
+}

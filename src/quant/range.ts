@@ -1,0 +1,117 @@
+/**
+ * From a range of numbers to scale and offset, as AIMET's C++ does (2.42): zero is always on the grid, the scale has a
+ * floor, symmetric grids cover both sides, the offset is rounded half away from zero.
+ */
+import { AvocetError, roundHalfAway } from "../base/index.ts";
+import type { Encoding, Granularity } from "./encoding.ts";
+import type { IntGrid } from "./grid.ts";
+
+/** What of a grid decides scale and offset; storage does not. */
+export interface GridChoice {
+  /** 2 … 32. */
+  readonly bits: number;
+  readonly symmetric: boolean;
+  /** As many steps down as up (−127 … 127). */
+  readonly strict?: boolean | undefined;
+  /** A symmetric value without negatives uses 0 … 2^bits − 1. */
+  readonly unsignedSymmetric?: boolean | undefined;
+}
+
+/** Scale and offset of one slice: x̂ = scale · (q + offset), offset ≤ 0. */
+export interface Affine {
+  readonly scale: number;
+  readonly offset: number;
+}
+
+/** The smallest scale AIMET gives: float32's epsilon; for 32 bits 2.33e-12. */
+export function minimumScale(bits: number): number {
+  return bits > 16 ? 2.33e-12 : 1.1920929e-7;
+}
+
+const largest = 3.4028234663852886e38;
+
+/** Steps between the lowest and the highest number of the grid; strict symmetric grids have one fewer. */
+export function stepsOf(choice: GridChoice): number {
+  return 2 ** choice.bits - (choice.symmetric && choice.strict ? 2 : 1);
+}
+
+/** Whether a symmetric choice becomes 0 … 2^bits − 1 because nothing below zero was seen. */
+export function isOneSided(choice: GridChoice, min: number): boolean {
+  return choice.symmetric && choice.unsignedSymmetric === true && min >= 0;
+}
+
+/**
+ * Scale and offset that cover [min, max] and zero. Infinite bounds count as the largest float32. Throws
+ * `data/not-finite` for NaN.
+ */
+export function affineOfRange(min: number, max: number, choice: GridChoice): Affine {
+  if (Number.isNaN(min) || Number.isNaN(max)) {
+    throw new AvocetError("data/not-finite", `expected a range of numbers, got ${min} … ${max}`);
+  }
+  const low = Math.max(Math.min(min, 0), -0.99 * largest);
+  const high = Math.min(Math.max(max, 0), 0.99 * largest);
+  const steps = stepsOf(choice);
+  const floor = minimumScale(choice.bits);
+  if (choice.symmetric && !isOneSided(choice, low)) {
+    const up = Math.floor(steps / 2);
+    const down = steps - up;
+    // Two bits have one step up only; AIMET divides by two there, so that −2 … 1 does not double every scale.
+    const scale = Math.max(high / (up + (steps === 3 ? 1 : 0)), -low / down, floor);
+    return { scale, offset: -down };
+  }
+  const scale = Math.max((high - low) / steps, floor);
+  // The clamp also turns −0 into 0: −0 would be printed and compared as another number.
+  const offset = Math.min(Math.max(roundHalfAway(low / scale), -steps), 0) + 0;
+  return { scale, offset };
+}
+
+/** The numbers at both ends of what scale and offset can represent. */
+export function rangeOfAffine({ scale, offset }: Affine, choice: GridChoice): readonly [min: number, max: number] {
+  return [scale * offset, scale * (offset + stepsOf(choice))];
+}
+
+/** Flags of `encodingOfRange` beside the grid. */
+export interface RangeOptions {
+  readonly grid: IntGrid;
+  readonly symmetric: boolean;
+  readonly strict?: boolean | undefined;
+  readonly unsignedSymmetric?: boolean | undefined;
+  /** Default: per tensor. */
+  readonly granularity?: Granularity | undefined;
+}
+
+/** The choice that a grid and its flags stand for. */
+export function choiceOf(options: Omit<RangeOptions, "granularity">): GridChoice {
+  return {
+    bits: options.grid.bits,
+    symmetric: options.symmetric,
+    strict: options.strict,
+    unsignedSymmetric: options.unsignedSymmetric,
+  };
+}
+
+/** The encoding of one range, or of one range per slice (arrays of equal length). Throws `data/not-finite` for NaN. */
+export function encodingOfRange(
+  min: number | ArrayLike<number>,
+  max: number | ArrayLike<number>,
+  options: RangeOptions,
+): Encoding {
+  const lows = typeof min === "number" ? [min] : Array.from(min);
+  const highs = typeof max === "number" ? [max] : Array.from(max);
+  const choice = choiceOf(options);
+  return encodingOfAffines(
+    lows.map((low, i) => affineOfRange(low, highs[i]!, choice)),
+    options,
+  );
+}
+
+/** Gathers scale and offset of every slice into an encoding. */
+export function encodingOfAffines(slices: readonly Affine[], options: RangeOptions): Encoding {
+  return {
+    grid: options.grid,
+    granularity: options.granularity ?? { kind: "tensor" },
+    symmetric: options.symmetric,
+    scale: slices.map((s) => s.scale),
+    offset: slices.map((s) => s.offset),
+  };
+}

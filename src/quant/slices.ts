@@ -1,0 +1,107 @@
+/** Slices of a tensor that share one scale: which elements belong to which entry of an encoding's arrays. */
+import { AvocetError } from "../base/index.ts";
+import { type Shape, sizeOf } from "../tensor/index.ts";
+import type { Granularity } from "./encoding.ts";
+
+/** How many scales an encoding of this granularity has. Throws `tensor/wrong-size` where axis or block do not fit. */
+export function sliceCount(shape: Shape, granularity: Granularity): number {
+  if (granularity.kind === "tensor") return 1;
+  const length = lengthOf(shape, granularity.axis);
+  if (granularity.kind === "channel") return length;
+  lengthOf(shape, granularity.channelAxis);
+  if (!(granularity.size > 0) || length % granularity.size !== 0) {
+    throw new AvocetError(
+      "tensor/wrong-size",
+      `expected axis ${granularity.axis} to be a multiple of the block size ${granularity.size}, got ${length}`,
+      { hint: "choose a block size that divides the axis" },
+    );
+  }
+  return sizeOf(shape) / granularity.size;
+}
+
+function lengthOf(shape: Shape, axis: number): number {
+  const length = shape[axis];
+  if (length === undefined) {
+    throw new AvocetError("tensor/wrong-size", `expected an axis below ${shape.length}, got ${axis}`);
+  }
+  return length;
+}
+
+/** Calls `visit` for every stretch of consecutive elements that share a scale, in memory order. */
+export function forEachRun(
+  shape: Shape,
+  granularity: Granularity,
+  visit: (slice: number, start: number, end: number) => void,
+): void {
+  const size = sizeOf(shape);
+  sliceCount(shape, granularity);
+  if (granularity.kind === "tensor") {
+    if (size > 0) visit(0, 0, size);
+    return;
+  }
+  const { axis } = granularity;
+  const length = shape[axis]!;
+  const inner = sizeOf(shape.slice(axis + 1));
+  if (granularity.kind === "channel") {
+    for (let start = 0, slice = 0; start < size; start += inner, slice = (slice + 1) % length) {
+      visit(slice, start, start + inner);
+    }
+    return;
+  }
+  const blocks = length / granularity.size;
+  for (let start = 0; start < size; ) {
+    const outer = Math.floor(start / (length * inner));
+    const along = Math.floor(start / inner) % length;
+    const slice = (outer * blocks + Math.floor(along / granularity.size)) * inner + (start % inner);
+    // On the last axis a block is one stretch; elsewhere its elements lie `inner` apart.
+    const end = inner === 1 ? start + granularity.size : start + 1;
+    visit(slice, start, end);
+    start = end;
+  }
+}
+
+export interface SliceValues {
+  /** The entries of the encoding's arrays that these elements decide. */
+  readonly slices: readonly number[];
+  readonly values: Float32Array;
+}
+
+/**
+ * The elements, gathered by what is observed together: the tensor, a channel, or a block within a channel. Blocks of
+ * a kernel share their scale over the kernel's positions, so several slices may belong to one group.
+ */
+export function gatherSlices(data: Float32Array, shape: Shape, granularity: Granularity): SliceValues[] {
+  if (granularity.kind === "tensor") return [{ slices: [0], values: data }];
+  const count = sliceCount(shape, granularity);
+  const groupOf =
+    granularity.kind === "channel" ? Array.from({ length: count }, (_, i) => i) : blockGroups(shape, granularity);
+  const groups = groupOf.length === 0 ? 0 : Math.max(...new Set(groupOf)) + 1;
+  const sizes = new Array<number>(groups).fill(0);
+  forEachRun(shape, granularity, (slice, start, end) => {
+    sizes[groupOf[slice]!]! += end - start;
+  });
+  const values = sizes.map((size) => new Float32Array(size));
+  const filled = new Array<number>(groups).fill(0);
+  forEachRun(shape, granularity, (slice, start, end) => {
+    const group = groupOf[slice]!;
+    values[group]!.set(data.subarray(start, end), filled[group]!);
+    filled[group]! += end - start;
+  });
+  const slices: number[][] = sizes.map(() => []);
+  groupOf.forEach((group, slice) => {
+    slices[group]!.push(slice);
+  });
+  return values.map((v, group) => ({ slices: slices[group]!, values: v }));
+}
+
+/** For every slice of a blocked tensor the (channel, block) pair it belongs to, numbered from 0. */
+function blockGroups(shape: Shape, granularity: Extract<Granularity, { kind: "block" }>): number[] {
+  const { axis, size, channelAxis } = granularity;
+  const reduced = shape.map((length, i) => (i === axis ? length / size : length));
+  const strides = reduced.map((_, i) => sizeOf(reduced.slice(i + 1)));
+  const blocks = reduced[axis]!;
+  return Array.from({ length: sizeOf(reduced) }, (_, slice) => {
+    const at = (dim: number) => Math.floor(slice / strides[dim]!) % reduced[dim]!;
+    return at(channelAxis) * blocks + at(axis);
+  });
+}

@@ -1,0 +1,30 @@
+/** Ranges of weights: the schemes of activations on the elements themselves, slice by slice. */
+import type { Tensor } from "../tensor/index.ts";
+import type { Encoding, Granularity } from "./encoding.ts";
+import { bestScale } from "./observers/exact-search.ts";
+import { makeObserver } from "./observers/make-observer.ts";
+import type { Scheme } from "./observers/observer.ts";
+import { type Affine, choiceOf, encodingOfAffines, type GridChoice, type RangeOptions } from "./range.ts";
+import { gatherSlices, sliceCount } from "./slices.ts";
+
+/**
+ * The encoding of a weight (or any constant) under a scheme, per tensor, channel or block. `sqnr` and `mse` minimise
+ * the squared error of the elements exactly, without a histogram. Throws `data/not-finite`.
+ */
+export function encodeWeight(tensor: Tensor, options: RangeOptions, scheme: Scheme): Encoding {
+  const granularity: Granularity = options.granularity ?? { kind: "tensor" };
+  const choice = choiceOf(options);
+  const found = new Array<Affine>(sliceCount(tensor.shape, granularity));
+  for (const { slices, values } of gatherSlices(tensor.floats(), tensor.shape, granularity)) {
+    const affine = encodeSlice(values, choice, scheme);
+    for (const slice of slices) found[slice] = affine;
+  }
+  return encodingOfAffines(found, options);
+}
+
+function encodeSlice(values: Float32Array, choice: GridChoice, scheme: Scheme): Affine {
+  if (scheme === "sqnr" || scheme === "mse") return bestScale(values, choice);
+  const observer = makeObserver(scheme);
+  observer.see(values);
+  return observer.propose(choice);
+}
