@@ -21,6 +21,15 @@ export function fixedBatch(model: Model): number | null {
   return null;
 }
 
+/** Throws `data/wrong-shape` when the model wants `fixed` samples at once and the last batch has fewer. */
+export function expectFullBatch(fixed: number | null, size: number, data: Dataset): void {
+  if (fixed === null || size === fixed) return;
+  throw new AvocetError("data/wrong-shape", `expected batches of ${fixed} samples, the last one has ${size}`, {
+    at: data.source,
+    hint: `the model has a fixed batch of ${fixed}: give a multiple of it`,
+  });
+}
+
 /** Chooses the batch by running one sample, once per model and data. */
 export class BatchChooser {
   readonly #run: (feeds: Feeds) => Promise<Feeds>;

@@ -1,9 +1,14 @@
 /** @module What executes a model: the Runtime interface, its doors, shape tracing, taps and the cursor. */
+
+export type { Spill } from "./activations.ts";
 export { BatchChooser, firstSample, fixedBatch } from "./batch-size.ts";
 export { checkFeeds, crosses } from "./crossing.ts";
+export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor.ts";
+export { readersOf, readsOf, varyingValues } from "./dataflow.ts";
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
 export { openRuntime } from "./open-runtime.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
 export type { PortInfo, Runtime, RuntimeName, Session, SessionOptions } from "./runtime.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
 export { traceShapes } from "./trace.ts";
+export { Walk, type WalkedBatch } from "./walk.ts";

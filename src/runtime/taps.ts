@@ -2,11 +2,11 @@
  * Taps: chosen values of a model, or reductions of them, over a stream of data. Nothing is kept; each run is short, so
  * that progress and Ctrl-C stay alive although a run blocks the thread.
  */
-import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
+import { breathe, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { extract, type Model, type Value } from "../ir/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
-import { BatchChooser, fixedBatch } from "./batch-size.ts";
+import { BatchChooser, expectFullBatch, fixedBatch } from "./batch-size.ts";
 import { feedsFor } from "./feeds.ts";
 import type { Reduction } from "./reductions.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
@@ -93,16 +93,7 @@ class OpenTaps implements Taps {
     let done = 0;
     for await (const batch of data.batches(size, signal)) {
       throwIfAborted(options);
-      if (fixed !== null && batch.size !== fixed) {
-        throw new AvocetError(
-          "data/wrong-shape",
-          `expected batches of ${fixed} samples, the last one has ${batch.size}`,
-          {
-            at: data.source,
-            hint: `the model has a fixed batch of ${fixed}: give a multiple of it`,
-          },
-        );
-      }
+      expectFullBatch(fixed, batch.size, data);
       const results = await this.#session.run(this.#feeds(batch.feeds));
       const reduced = new Map<string, Tensor[]>();
       for (const [name, outputs] of this.#reduced)
