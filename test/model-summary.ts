@@ -2,7 +2,7 @@
 import type { Attribute, Graph, Model, Value } from "../src/ir/index.ts";
 import type { Tensor } from "../src/tensor/index.ts";
 
-export function summary(model: Model): unknown {
+export function modelSummary(model: Model): unknown {
   const { graph, functions, ...rest } = model;
   return {
     ...rest,
@@ -23,7 +23,10 @@ function graphSummary(graph: Graph): unknown {
     metadata: [...graph.metadata],
     unknown: graph.unknownFields,
     inputs: graph.inputs.map(valueSummary),
-    initializers: [...graph.initializers].map((value) => [valueSummary(value), tensorSummary(value.initializer!)]),
+    // Their order means nothing.
+    initializers: [...graph.initializers]
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map((value) => [valueSummary(value), tensorSummary(value.initializer!)]),
     nodes: Array.from(graph.nodes, (node) => ({
       op: node.opName,
       overload: node.overload,

@@ -12,3 +12,8 @@ export interface ByteSource {
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   return { name, size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
 }
+
+/** The same memory as a Uint8Array proper: a Node Buffer's `slice` and `subarray` mean something else. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}

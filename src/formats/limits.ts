@@ -7,15 +7,22 @@ export const limits = {
    */
   messageDepth: 100,
   /**
-   * Decoded things of one file, in units of roughly one JavaScript number: a list element costs 1, a message costs
-   * `messageCost`. 64 M units are two million messages (a language model with full metadata has about half a million)
-   * or 512 MB of list elements, which is what a default Node process can hold.
+   * Decoded things of one file, in units of one list element that is a number; the costs of larger things follow. 64 M
+   * units are two million messages (a language model with full metadata has about half a million) or 512 MB of
+   * numbers, which is what a default Node process can hold.
    */
   decodedUnits: 64_000_000,
-  /** What one decoded message weighs beside one list element: an object with a few fields. */
+  /** An object with a few fields. */
   messageCost: 32,
-  /** Nodes of one model: the largest exports have some ten thousand; each costs about a kilobyte once linked. */
-  nodes: 1_000_000,
+  /** A string, or a view of bytes, in a list. */
+  textCost: 16,
+  /**
+   * Bytes of one name or note, so that messages about them stay short enough to be made: the longest seen in real files
+   * are vocabularies of a few megabytes in the metadata.
+   */
+  textBytes: 64 * 2 ** 20,
+  /** Nodes, their inputs and their outputs: exports of the largest models have some 100,000; each is up to 700 bytes. */
+  graphParts: 2_000_000,
   /** Dimensions of a tensor. ONNX sets no limit; NumPy stops at 64, ONNX Runtime's kernels at far fewer. */
   rank: 64,
   /** Bytes of one ONNX file: a protobuf message may not reach 2 GiB; larger weights belong in external data. */

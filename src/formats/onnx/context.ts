@@ -10,7 +10,7 @@ export class Reading {
   readonly file: string;
   readonly #external: ExternalData | undefined;
   readonly #sources = new Map<string, ByteSource>();
-  #nodes = 0;
+  #parts = 0;
 
   constructor(file: string, external: ExternalData | undefined) {
     this.file = file;
@@ -41,8 +41,10 @@ export class Reading {
     return source;
   }
 
-  countNode(): void {
-    if (++this.#nodes <= limits.nodes) return;
-    throw this.error("import/too-large", `expected at most ${limits.nodes} nodes, the file has more`);
+  /** Counts nodes, inputs and outputs as they are linked. */
+  count(parts: number): void {
+    this.#parts += parts;
+    if (this.#parts <= limits.graphParts) return;
+    throw this.error("import/too-large", `expected at most ${limits.graphParts} nodes, inputs and outputs, got more`);
   }
 }

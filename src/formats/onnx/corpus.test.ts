@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { fixture, golden, missing } from "../../../test/fixtures.ts";
-import { summary } from "../../../test/model-summary.ts";
+import { modelSummary } from "../../../test/model-summary.ts";
 import { Random } from "../../base/index.ts";
 import { check, type Value } from "../../ir/index.ts";
 import { arrayKind, sizeOf } from "../../tensor/index.ts";
@@ -26,7 +26,7 @@ describe.skipIf(found.length === 0)("files of the corpus (skipped: no fixtures, 
     check(model);
     const once = writeModel(model);
     const again = readModel(once, { name: path });
-    expect(summary(again)).toEqual(summary(model));
+    expect(modelSummary(again)).toEqual(modelSummary(model));
     expect(Buffer.compare(once, writeModel(again))).toBe(0);
   });
 });

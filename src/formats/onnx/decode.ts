@@ -126,7 +126,7 @@ function readField(
   }
   const list = listOf(target, key);
   if (!run) {
-    decoding.spend(1);
+    decoding.spend(kind === "string" || kind === "bytes" ? limits.textCost : 1);
     list.push(readScalar(kind, reader));
     return;
   }
@@ -161,8 +161,13 @@ function readScalar(kind: "int64" | "int32" | "float" | "string" | "bytes", read
       return reader.int32();
     case "float":
       return reader.float();
-    case "string":
+    case "string": {
+      const start = reader.pos;
+      const length = reader.uint32();
+      if (length > limits.textBytes) throw new Error(`a text of ${length} bytes, expected at most ${limits.textBytes}`);
+      reader.pos = start;
       return reader.string();
+    }
     case "bytes":
       return reader.bytes();
     default:

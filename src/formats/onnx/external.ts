@@ -1,4 +1,5 @@
 /** External data: where a tensor says its bytes lie, checked against the file that holds them. */
+import { plainBytes } from "../byte-source.ts";
 import { limits } from "../limits.ts";
 import type { Reading } from "./context.ts";
 import type { TensorProto } from "./schema.ts";
@@ -63,7 +64,7 @@ export function externalPayload(
       for (let at = 0; at < length; at += CHUNK) yield source.read(offset + at, Math.min(CHUNK, length - at));
     },
     whole() {
-      if (length <= limits.tensorBytes) return source.read(offset, length);
+      if (length <= limits.tensorBytes) return plainBytes(source.read(offset, length));
       throw reading.error(
         "import/too-large",
         `expected a tensor of at most ${limits.tensorBytes} bytes, got ${length}`,

@@ -17,6 +17,7 @@ export function fillGraph(graph: Graph, proto: GraphProto, reading: Reading, out
   graph.docString = proto.docString;
   graph.unknownFields = proto.unknown;
   fillMap(graph.metadata, proto.metadata);
+  reading.count(proto.input.length + proto.initializer.length);
   for (const info of proto.input) {
     const value = scope.addInput(info.name ?? "");
     if (value) describe(value, info, reading);
@@ -44,7 +45,7 @@ export function fillNodes(nodes: readonly NodeProto[], reading: Reading, scope: 
 }
 
 function addNode(proto: NodeProto, reading: Reading, scope: Scope, later: ReadonlySet<string>): void {
-  reading.countNode();
+  reading.count(1 + proto.input.length + proto.output.length);
   const { graph } = scope;
   const label = nodeLabel(proto);
   if (!proto.opType) scope.fault(`${label} has no operator type`);
@@ -92,7 +93,7 @@ function addSparse(bytes: Uint8Array, reading: Reading, scope: Scope): void {
     scope.fault("a sparse initializer has no name");
     return;
   }
-  reading.countNode();
+  reading.count(2);
   const attribute = { name: "sparse_value", type: 11, sparseTensor: bytes, ...noLists };
   const value = bytesOf(encode(attributeType, attribute));
   scope.graph.insert({
@@ -122,7 +123,8 @@ export function finish(
     const name = info.name ?? "";
     const value = scope.find(name);
     if (value) {
-      if (value.graph === graph) describe(value, info, reading);
+      // An input that is returned as it is, or a captured value, has been described where it belongs.
+      if (scope.own(name) && !scope.ownInput(name)) describe(value, info, reading);
       graph.addOutput(value);
     } else scope.fault(`the output ${name} of graph ${graph.name} is never computed`);
   }

@@ -1,26 +1,25 @@
 /** ModelProto → Model. */
 import { type Attribute, Graph, Model, type ModelFunction, type Whole } from "../../ir/index.ts";
-import { limits } from "../limits.ts";
 import { attributeFromProto } from "./attribute-from-proto.ts";
 import type { Reading } from "./context.ts";
 import { fillMap } from "./entries.ts";
 import { fillGraph, fillNodes, finish, standardDomain } from "./graph-from-proto.ts";
 import type { FunctionProto, GraphProto, ModelProto, OperatorSetProto } from "./schema.ts";
-import { Scope } from "./scope.ts";
+import { Faults, Scope } from "./scope.ts";
 
 /** Links a decoded file. Throws `import/malformed` with the list of what does not fit together. */
 export function modelFromProto(proto: ModelProto, reading: Reading): Model {
   if (!proto.graph) throw reading.error("import/malformed", "expected a model with a graph, got none");
-  const faults: string[] = [];
+  const faults = new Faults();
   const graph = new Graph(proto.graph.name ?? "");
   fillGraph(graph, proto.graph, reading, Scope.of(graph, faults));
   const model = new Model(graph, opsetsOf(proto.opsetImport, reading));
   for (const f of proto.functions) model.functions.push(functionFromProto(f, reading, faults));
-  faults.push(...recursions(model.functions));
-  if (faults.length > 0) {
-    const shown = faults.slice(0, limits.faultsShown).map((fault) => `  ${fault}`);
-    if (faults.length > shown.length) shown.push(`  and ${faults.length - shown.length} more`);
-    throw reading.error("import/malformed", `the graph does not fit together:\n${shown.join("\n")}`);
+  for (const fault of recursions(model.functions)) faults.add(fault);
+  if (faults.count > 0) {
+    const lines = faults.shown.map((fault) => `  ${fault}`);
+    if (faults.count > lines.length) lines.push(`  and ${faults.count - lines.length} more`);
+    throw reading.error("import/malformed", `the graph does not fit together:\n${lines.join("\n")}`);
   }
   model.irVersion = number(proto.irVersion ?? 0, "IR version", reading);
   model.producerName = proto.producerName ?? "";
@@ -35,7 +34,7 @@ export function modelFromProto(proto: ModelProto, reading: Reading): Model {
   return model;
 }
 
-function functionFromProto(proto: FunctionProto, reading: Reading, faults: string[]): ModelFunction {
+function functionFromProto(proto: FunctionProto, reading: Reading, faults: Faults): ModelFunction {
   const body = new Graph(proto.name ?? "");
   const scope = Scope.of(body, faults);
   for (const name of proto.input) scope.addInput(name);

@@ -1,6 +1,7 @@
 /** Bytes of an ONNX file → Model. Runs anywhere; `read-node.ts` reads from disk. */
 import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
+import { plainBytes } from "../byte-source.ts";
 import { type ExternalData, Reading } from "./context.ts";
 import { Decoding, decode } from "./decode.ts";
 import { modelFromProto } from "./model-from-proto.ts";
@@ -22,8 +23,9 @@ export interface ReadOptions {
  */
 export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
   const file = options.name ?? "model.onnx";
-  expectOnnx(bytes, file);
-  const proto = decode(modelType, bytes, new Decoding(file, bytes));
+  const plain = plainBytes(bytes);
+  expectOnnx(plain, file);
+  const proto = decode(modelType, plain, new Decoding(file, plain));
   if (!proto.graph && proto.irVersion === undefined) {
     throw new AvocetError("import/unknown-format", "expected an ONNX model, got something without graph or version", {
       at: file,

@@ -1,21 +1,34 @@
 /** The names that a graph of a file can see: its own, and those of the graphs around it. */
 import { type Graph, Value } from "../../ir/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
+import { limits } from "../limits.ts";
+
+/** What does not fit together in a file: the first faults, and how many there are. */
+export class Faults {
+  readonly shown: string[] = [];
+  count = 0;
+
+  add(fault: string): void {
+    this.count++;
+    if (this.shown.length < limits.faultsShown) this.shown.push(fault);
+  }
+}
 
 export class Scope {
   readonly graph: Graph;
   readonly #outer: Scope | null;
   readonly #values = new Map<string, Value>();
-  readonly #faults: string[];
+  readonly #inputs = new Set<Value>();
+  readonly #faults: Faults;
 
-  private constructor(graph: Graph, outer: Scope | null, faults: string[]) {
+  private constructor(graph: Graph, outer: Scope | null, faults: Faults) {
     this.graph = graph;
     this.#outer = outer;
     this.#faults = faults;
   }
 
   /** The scope of a main graph or a function body; faults of it and of its subgraphs go into `faults`. */
-  static of(graph: Graph, faults: string[]): Scope {
+  static of(graph: Graph, faults: Faults): Scope {
     return new Scope(graph, null, faults);
   }
 
@@ -25,7 +38,7 @@ export class Scope {
   }
 
   fault(text: string): void {
-    this.#faults.push(text);
+    this.#faults.add(text);
   }
 
   /** A value of this graph. */
@@ -35,7 +48,7 @@ export class Scope {
 
   ownInput(name: string): Value | null {
     const value = this.own(name);
-    return value && this.graph.inputs.includes(value) ? value : null;
+    return value && this.#inputs.has(value) ? value : null;
   }
 
   /** A value of this graph or of one around it. */
@@ -49,11 +62,14 @@ export class Scope {
 
   addInput(name: string): Value | null {
     if (!this.#isNew(name, "an input")) return null;
-    return this.#named(this.graph.addInput(this.#spare(name), undefined), name);
+    const value = this.#named(this.graph.addInput(this.graph.names.spare(name), undefined), name);
+    this.#inputs.add(value);
+    return value;
   }
 
   addInitializer(name: string, tensor: Tensor): void {
-    if (this.#isNew(name, "an initializer")) this.#named(this.graph.addInitializer(this.#spare(name), tensor), name);
+    if (this.#isNew(name, "an initializer"))
+      this.#named(this.graph.addInitializer(this.graph.names.spare(name), tensor), name);
   }
 
   /** The value that a node computes; `by` names the node for messages. */
@@ -71,19 +87,8 @@ export class Scope {
     return false;
   }
 
-  /** A name that the graph accepts as new: a sibling body may have taken the one of the file. */
-  #spare(name: string): string {
-    const { names } = this.graph;
-    let spare = name;
-    for (let i = 1; names.has(spare); i++) spare = `${name}_${i}`;
-    return spare;
-  }
-
   #named(value: Value, name: string): Value {
-    if (value.name !== name) {
-      this.graph.names.release(value.name);
-      value.name = this.graph.names.share(name);
-    }
+    this.graph.names.adopt(value, name);
     this.#values.set(name, value);
     return value;
   }
