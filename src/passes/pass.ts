@@ -1,20 +1,49 @@
-/** The contract of a pass: a whole-graph edit that counts its edits. */
+/** The contract of a pass: a whole-graph edit that counts its edits and says what it refused. */
 import { AvocetError, debug, debugLevel } from "../base/index.ts";
-import { check, type Model } from "../ir/index.ts";
+import { check, type Model, type Node } from "../ir/index.ts";
+
+/** Something that a pass recognised and left alone, with the reason. */
+export interface Refusal {
+  readonly pass: string;
+  /** The node, as messages name it: "Conv conv1". */
+  readonly node: string;
+  readonly reason: string;
+}
+
+/** Takes notes while a pass runs. */
+export type Refuse = (node: Node, reason: string) => void;
 
 export interface Pass {
   /** A verb phrase in kebab-case, for example "fold-batch-norm". */
   readonly name: string;
   /** Throws when the pass cannot be applied to this model at all. */
   requires?(model: Model): void;
-  /** Edits the model in place; returns how many edits it made. Zero means the model is untouched. */
-  run(model: Model): number | Promise<number>;
+  /**
+   * Edits the model in place; returns how many edits it made. Zero means the model is untouched. What it recognises
+   * but leaves alone it tells to `refuse`.
+   */
+  run(model: Model, refuse?: Refuse): number | Promise<number>;
 }
 
 export interface PassReport {
   readonly pass: string;
   readonly edits: number;
   readonly milliseconds: number;
+  readonly refusals: readonly Refusal[];
+}
+
+/** Runs one pass once and checks the graph if it edited it. */
+export async function runPass(model: Model, pass: Pass): Promise<PassReport> {
+  pass.requires?.(model);
+  const refusals: Refusal[] = [];
+  const start = performance.now();
+  const edits = await pass.run(model, (node, reason) => {
+    refusals.push({ pass: pass.name, node: `${node}`, reason });
+  });
+  const milliseconds = performance.now() - start;
+  debug(1, () => `${pass.name}: ${edits} edits, ${milliseconds.toFixed(1)} ms`);
+  if (edits > 0 || debugLevel() >= 1) check(model, `after ${pass.name}`);
+  return { pass: pass.name, edits, milliseconds, refusals };
 }
 
 /** Runs the passes in order, again and again until none edits any more; throws `pass/diverges` after `limit` rounds. */
@@ -23,14 +52,9 @@ export async function runPasses(model: Model, passes: readonly Pass[], limit = 8
   for (let round = 0; round < limit; round++) {
     let edits = 0;
     for (const pass of passes) {
-      pass.requires?.(model);
-      const start = performance.now();
-      const made = await pass.run(model);
-      const milliseconds = performance.now() - start;
-      reports.push({ pass: pass.name, edits: made, milliseconds });
-      debug(1, () => `${pass.name}: ${made} edits, ${milliseconds.toFixed(1)} ms`);
-      if (made > 0 || debugLevel() >= 1) check(model, `after ${pass.name}`);
-      edits += made;
+      const report = await runPass(model, pass);
+      reports.push(report);
+      edits += report.edits;
     }
     if (edits === 0) return reports;
   }

@@ -1,0 +1,168 @@
+/**
+ * Constant folding by execution: whatever depends on constants alone is computed once by the runtime that will run the
+ * model, so that every operator folds exactly as it would have run. Random operators, quantizers (folding them would
+ * hide that a model is quantized), subgraphs and types that do not cross the runtime's door are left. So is a result
+ * that is much larger than what it is made of: an Expand of one number should not become megabytes on disk.
+ */
+import { Graph, Model, type Node, type Value } from "../ir/index.ts";
+import { rowOf } from "../ops/index.ts";
+import { crosses, type Runtime } from "../runtime/index.ts";
+import { dtypes, sizeOf, type Tensor } from "../tensor/index.ts";
+import type { Pass, Refuse } from "./pass.ts";
+import { constantInts, constantOf, graphsOf, isOp } from "./walk.ts";
+
+export interface FoldOptions {
+  /** A result may have this many bytes more than the constants that it replaces. Default 64 KiB. */
+  readonly growth?: number;
+}
+
+/** The pass for this runtime. */
+export function foldConstants(runtime: Runtime, { growth = 1 << 16 }: FoldOptions = {}): Pass {
+  return {
+    name: "fold-constants",
+    async run(model, refuse) {
+      let edits = 0;
+      for (const graph of graphsOf(model)) edits += await foldGraph(model, graph, runtime, growth, refuse);
+      return edits;
+    },
+  };
+}
+
+async function foldGraph(
+  model: Model,
+  graph: Graph,
+  runtime: Runtime,
+  growth: number,
+  refuse?: Refuse,
+): Promise<number> {
+  const folding = new Set<Node>();
+  const known = (value: Value | null): boolean =>
+    value === null || constantOf(value) !== undefined || (value.producer !== null && folding.has(value.producer));
+  for (const node of graph.nodes) {
+    if (isOp(node, "Constant") || !node.inputs.every(known) || !canRun(node)) continue;
+    const elements = elementsToBe(node);
+    // What an operator that multiplies places will make is only known once its inputs are: in the next round.
+    if (elements === "unknown") continue;
+    if (elements !== undefined && elements * 8 > growth + bytesOfInputs(node)) {
+      refuse?.(node, `its ${elements} constant elements are much larger than what they are made of`);
+      continue;
+    }
+    folding.add(node);
+  }
+  const results = [...folding].flatMap((node) => node.outputs.filter((output) => isReadOutside(output, folding)));
+  if (results.length === 0) return 0;
+  const computed = await evaluate(model, folding, results, runtime);
+  for (const value of results) replaceByConstant(graph, value, computed.get(value)!);
+  for (const node of [...folding].reverse()) graph.remove(node);
+  return folding.size;
+}
+
+/** Whether the runtime may compute it: a known deterministic operator over types that cross the door. */
+function canRun(node: Node): boolean {
+  const row = rowOf(node);
+  if (!row || [...node.subgraphs()].length > 0) return false;
+  // A constant that the graph returns needs a node that computes it: this one.
+  if (isOp(node, "Identity") && node.output.isGraphOutput) return false;
+  if (row.random && !(isOp(node, "Dropout") && node.inputs.length < 3)) return false;
+  if (/QuantizeLinear|DequantizeLinear|^Sequence|^Optional|^SplitToSequence|^ConcatFromSequence/.test(node.op))
+    return false;
+  if ([...node.attributes.values()].some((a) => a.type === "reference" || a.type === "opaque")) return false;
+  if (node.inputs.some((value) => value && !crosses(constantOf(value)?.dtype ?? "float32"))) return false;
+  const to = isOp(node, "Cast")
+    ? Object.entries(dtypes).find(([, facts]) => facts.onnx === node.int("to"))?.[0]
+    : undefined;
+  return to === undefined || crosses(to as keyof typeof dtypes);
+}
+
+const multiplying = ["ConstantOfShape", "Expand", "Tile", "Range", "EyeLike", "OneHot", "Pad", "Resize", "Upsample"];
+
+/** How many elements an operator that multiplies places will make; undefined for all others, which do not. */
+function elementsToBe(node: Node): number | "unknown" | undefined {
+  if (!isOp(node, ...multiplying)) return undefined;
+  const shapes = node.inputs.map((value) => constantOf(value)?.shape);
+  const given = node.inputs.map((value, i) => (i > 0 || node.op !== "Expand" ? constantOf(value) : undefined));
+  if (node.inputs.some((value) => value && !constantOf(value))) return "unknown";
+  const whole = (index: number) => constantInts(node.input(index)) ?? [];
+  switch (node.op) {
+    case "ConstantOfShape":
+      return sizeOf(whole(0));
+    case "Expand":
+      return Math.max(sizeOf(shapes[0]!), 1) * sizeOf(whole(1));
+    case "Tile":
+      return sizeOf(shapes[0]!) * sizeOf(whole(1));
+    case "Range": {
+      const [start, limit, delta] = [whole(0)[0]!, whole(1)[0]!, whole(2)[0]!];
+      return Math.max(0, Math.ceil((limit - start) / delta));
+    }
+    case "OneHot":
+      return sizeOf(shapes[0]!) * Math.abs(whole(1)[0]!);
+    case "Pad": {
+      const pads = node.ints("pads") ?? whole(1);
+      const rank = shapes[0]!.length;
+      if (pads.length !== 2 * rank) return sizeOf(shapes[0]!) * sizeOf(pads.map((p) => 1 + Math.abs(p)));
+      return sizeOf(shapes[0]!.map((d, i) => d + pads[i]! + pads[i + rank]!));
+    }
+    case "EyeLike":
+      return sizeOf(shapes[0]!);
+    default: {
+      const sizes = given[3] ? whole(3) : undefined;
+      const scales = node.ints("scales") ?? (given.at(-1)?.dtype === "float32" ? given.at(-1)!.numbers() : []);
+      return sizes ? sizeOf(sizes) : sizeOf(shapes[0]!) * sizeOf(scales);
+    }
+  }
+}
+
+function bytesOfInputs(node: Node): number {
+  return node.inputs.reduce((sum, value) => sum + (constantOf(value)?.byteLength ?? 0), 0);
+}
+
+function isReadOutside(value: Value, folding: ReadonlySet<Node>): boolean {
+  for (const use of value.uses()) if (!("node" in use && folding.has(use.node))) return true;
+  return false;
+}
+
+/** Runs the folding nodes as a model of their own. */
+async function evaluate(
+  model: Model,
+  nodes: ReadonlySet<Node>,
+  results: readonly Value[],
+  runtime: Runtime,
+): Promise<Map<Value, Tensor>> {
+  const graph = new Graph("constants");
+  const part = new Model(graph, model.opsets);
+  part.irVersion = model.irVersion;
+  const copies = new Map<Value, Value>();
+  const copyOf = (value: Value): Value => {
+    const made = copies.get(value) ?? graph.addInitializer(value.name, constantOf(value)!);
+    copies.set(value, made);
+    return made;
+  };
+  for (const node of nodes) {
+    const made = graph.insert({
+      op: node.op,
+      domain: node.domain,
+      inputs: node.inputs.map((value) => (value ? copyOf(value) : null)),
+      outputs: node.outputs.map((value) => value.name),
+      attributes: node.attributes,
+    });
+    node.outputs.forEach((value, i) => {
+      copies.set(value, made.outputs[i]!);
+    });
+  }
+  graph.setOutputs(results.map((value) => copies.get(value)!));
+  await using session = await runtime.open(part, { optimization: "off" });
+  const outputs = await session.run({});
+  return new Map(results.map((value) => [value, outputs[copies.get(value)!.name]!]));
+}
+
+/** The computed value becomes a constant of the same name; a graph output gets its Identity from `replaceUses`. */
+function replaceByConstant(graph: Graph, value: Value, tensor: Tensor): void {
+  const made = graph.addInitializer(value.name, tensor);
+  const { name } = value;
+  const wasOutput = value.isGraphOutput;
+  graph.replaceUses(value, made);
+  if (!wasOutput) {
+    graph.setAside(value);
+    graph.rename(made, name);
+  }
+}

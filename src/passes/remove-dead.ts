@@ -1,0 +1,12 @@
+/** Removes nodes and constants whose results nobody reads, in subgraphs too. */
+import { removeDead } from "../ir/index.ts";
+import type { Pass } from "./pass.ts";
+import { graphsOf } from "./walk.ts";
+
+export const removeDeadNodes: Pass = {
+  name: "remove-dead",
+  run(model) {
+    // Inner graphs first: what they no longer read may then go outside.
+    return [...graphsOf(model)].reverse().reduce((removed, graph) => removed + removeDead(graph), 0);
+  },
+};

@@ -1,0 +1,100 @@
+/**
+ * Removes nodes that hand their input on: Identity, Dropout in inference, and Reshape, Cast, Pad, Slice, Transpose,
+ * Concat, Expand … where it can be proved that nothing changes.
+ */
+import type { Graph, Node, Value } from "../ir/index.ts";
+import { staticShape } from "../ir/index.ts";
+import { dtypes } from "../tensor/index.ts";
+import type { Pass } from "./pass.ts";
+import { passOf, refuse, rule } from "./rule.ts";
+import { constantInts, constantOf, isOp } from "./walk.ts";
+
+/** For each operator, whether this node provably hands its first input on. */
+const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
+  Identity: () => true,
+  Dropout: (node) => {
+    const training = node.input(2);
+    return (
+      (!training || constantInts(training)?.[0] === 0) &&
+      (node.outputs[1] === undefined || node.outputs[1].useCount === 0)
+    );
+  },
+  Cast: (node) => {
+    const from = dtypeOf(node.input(0));
+    return from !== undefined && dtypes[from].onnx === node.int("to");
+  },
+  CastLike: (node) => {
+    const from = dtypeOf(node.input(0));
+    return from !== undefined && from === dtypeOf(node.input(1));
+  },
+  Reshape: (node) => {
+    const before = staticShape(node.input(0)?.type);
+    const target = constantInts(node.input(1));
+    if (!before || !target || before.length !== target.length) return false;
+    if (before.includes(0) || node.int("allowzero", 0) !== 0) return false;
+    // One −1 stands for what is left over, and 0 for the same length: both are the old length if all others are.
+    return target.filter((d) => d === -1).length <= 1 && target.every((d, i) => d <= 0 || d === before[i]);
+  },
+  Transpose: (node) => node.ints("perm")?.every((axis, i) => axis === i) ?? false,
+  Pad: (node) => {
+    const pads = node.ints("pads") ?? constantInts(node.input(1));
+    return pads?.every((p) => p === 0) ?? false;
+  },
+  Slice: (node) => {
+    const starts = node.ints("starts") ?? constantInts(node.input(1));
+    const ends = node.ints("ends") ?? constantInts(node.input(2));
+    const steps = node.input(4) ? constantInts(node.input(4)) : starts?.map(() => 1);
+    if (!starts || !ends || !steps) return false;
+    const shape = staticShape(node.input(0)?.type);
+    const axes = node.ints("axes") ?? (node.input(3) ? constantInts(node.input(3)) : starts.map((_, i) => i));
+    if (!axes) return false;
+    // An end of 2³¹ − 1 or more is ONNX's way to say "to the end"; no axis is longer.
+    const toTheEnd = (i: number) => {
+      const length = shape?.at(axes[i]!);
+      return ends[i]! >= 2 ** 31 - 1 || (length !== undefined && ends[i]! >= length);
+    };
+    return starts.every((start, i) => start === 0 && steps[i] === 1 && toTheEnd(i));
+  },
+  Concat: (node) => node.inputs.length === 1,
+  Sum: (node) => node.inputs.length === 1,
+  Max: (node) => node.inputs.length === 1,
+  Min: (node) => node.inputs.length === 1,
+  Mean: (node) => node.inputs.length === 1,
+  Expand: (node) => {
+    const before = staticShape(node.input(0)?.type);
+    const target = constantInts(node.input(1));
+    if (!before || !target || target.length > before.length) return false;
+    return target.every((d, i) => d === 1 || d === before[before.length - target.length + i]);
+  },
+  Tile: (node) => constantInts(node.input(1))?.every((n) => n === 1) ?? false,
+  Flatten: (node) => {
+    const shape = node.input(0)?.type;
+    return shape?.kind === "tensor" && shape.shape?.length === 2 && [1, -1].includes(node.int("axis", 1));
+  },
+};
+
+function dtypeOf(value: Value | null) {
+  const tensor = constantOf(value);
+  return tensor ? tensor.dtype : value?.type?.kind === "tensor" ? value.type.dtype : undefined;
+}
+
+export const removeIdentityNode = rule<Node>({
+  name: "remove-identity",
+  match: (node) => (isOp(node, ...Object.keys(handsOn)) && node.input(0) && handsOn[node.op]!(node) ? node : undefined),
+  check: (node) => {
+    const x = node.input(0)!;
+    if (!node.output.isGraphOutput) return true;
+    // The graph output must keep its name, so the producer of x would have to take it over.
+    if (!x.producer) return refuse(`the graph returns its own ${x.isGraphInput ? "input" : "constant"} ${x.name}`);
+    if (x.isGraphOutput) return refuse(`${x.name} and ${node.output.name} are both graph outputs`);
+    return x.graph === node.graph ? true : refuse(`${x.name} belongs to an outer graph`);
+  },
+  rewrite: (node, graph: Graph) => {
+    const x = node.input(0)!;
+    x.type ??= node.output.type;
+    graph.replaceUses(node.output, x);
+    graph.remove(node);
+  },
+});
+
+export const removeIdentities: Pass = passOf("remove-identity", [removeIdentityNode]);
