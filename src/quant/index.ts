@@ -12,3 +12,8 @@ export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type Rang
 export { forEachRun, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";
 export type { CoarseHistogram, ValueStatistics } from "./statistics.ts";
 export { encodeWeight } from "./weight-encoding.ts";
+export { isMoved, type PlaceOptions, place } from "./place.ts";
+export type { WeightGranularity } from "./place-parameters.ts";
+export { type OperatorRule, type ParameterRule, parseTarget, type Target } from "./target.ts";
+export type { TargetFile } from "./target-schema.ts";
+export { builtinTarget, targetFile, targetNames } from "./targets.ts";

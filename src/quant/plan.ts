@@ -13,6 +13,8 @@ export interface PlanEntry {
   readonly strict?: boolean;
   /** A symmetric value without negatives uses 0 … 2^bits − 1. Default false. */
   readonly unsignedSymmetric?: boolean;
+  /** The scale must grow until two neighbouring products with uint8 fit 16 bits (pair-saturation.ts). Default false. */
+  readonly pairSafe?: true;
   /** Numbers fixed by the target (Softmax: 0 … 1), instead of what was observed. */
   readonly range?: { readonly min?: number; readonly max?: number };
   /**

@@ -1,0 +1,125 @@
+/** What placement needs to know of a model: element types, shapes, which values are parameters and which are moved. */
+import type { Model, Node, TensorType, Value } from "../ir/index.ts";
+import { type LinearRole, rowOf } from "../ops/index.ts";
+import { isFloat, type Tensor } from "../tensor/index.ts";
+
+/** A constant that an operator owns: a weight, a bias, a statistic. */
+export interface Parameter {
+  readonly node: Node;
+  readonly index: number;
+  readonly value: Value;
+  /** AIMET's name of it: weight, bias, weight_r, running_mean, running_var. */
+  readonly kind: string;
+  /** For the weight and the bias of a linear operator. */
+  readonly linear?: LinearRole;
+  readonly normalization?: true;
+}
+
+const recurrent: Readonly<Record<number, string>> = { 1: "weight", 2: "weight_r", 3: "bias" };
+const normalizing = ["weight", "bias", "running_mean", "running_var"];
+
+export class Facts {
+  readonly model: Model;
+  readonly #shapes: ReadonlyMap<string, TensorType>;
+  readonly #parameters = new Map<Value, Parameter[]>();
+  readonly #ofNode = new Map<Node, Parameter[]>();
+
+  constructor(model: Model, shapes: ReadonlyMap<string, TensorType>) {
+    this.model = model;
+    this.#shapes = shapes;
+    for (const node of model.graph.nodes) {
+      const found = [...parametersOf(node)];
+      this.#ofNode.set(node, found);
+      for (const one of found) {
+        const others = this.#parameters.get(one.value);
+        if (others) others.push(one);
+        else this.#parameters.set(one.value, [one]);
+      }
+    }
+  }
+
+  /** Whether the value is a tensor of floats, as traced, declared, or (where nothing is known) taken to be. */
+  isFloat(value: Value): boolean {
+    const type = this.#shapes.get(value.name) ?? value.type;
+    if (!type) return true;
+    return type.kind === "tensor" && isFloat(type.dtype);
+  }
+
+  /** The lengths where they are known numbers. */
+  shape(value: Value): readonly number[] | undefined {
+    if (value.initializer) return value.initializer.shape;
+    const type = this.#shapes.get(value.name) ?? value.type;
+    if (type?.kind !== "tensor" || !type.shape?.every((d) => typeof d === "number")) return undefined;
+    return type.shape as readonly number[];
+  }
+
+  /** The places where the value is a parameter; empty for activations. */
+  parameters(value: Value): readonly Parameter[] {
+    return this.#parameters.get(value) ?? [];
+  }
+
+  parametersOf(node: Node): readonly Parameter[] {
+    return this.#ofNode.get(node) ?? [];
+  }
+}
+
+/** The data of a constant, or undefined for what is computed or fed. */
+export function constantOf(value: Value | null | undefined): Tensor | undefined {
+  return value && !value.isGraphInput ? value.initializer : undefined;
+}
+
+function* parametersOf(node: Node): Iterable<Parameter> {
+  const row = rowOf(node);
+  const at = (index: number) => {
+    const value = node.input(index);
+    return value && constantOf(value) && isFloat(value.initializer!.dtype) ? value : undefined;
+  };
+  if (row?.linear) {
+    const weight = at(row.linear.weight);
+    if (weight) yield { node, index: row.linear.weight, value: weight, kind: "weight", linear: row.linear };
+    const bias = row.linear.bias === null ? undefined : at(row.linear.bias);
+    if (bias) yield { node, index: row.linear.bias!, value: bias, kind: "bias", linear: row.linear };
+  }
+  for (const [i, index] of (row?.normalization ?? []).entries()) {
+    const value = at(index);
+    if (value) yield { node, index, value, kind: normalizing[i]!, normalization: true };
+  }
+  if (node.domain === "" && ["LSTM", "GRU", "RNN"].includes(node.op)) {
+    for (const [index, kind] of Object.entries(recurrent)) {
+      const value = at(Number(index));
+      if (value) yield { node, index: Number(index), value, kind };
+    }
+  }
+}
+
+/** Whether the node passes its first input on unchanged, element by element. */
+export function movesData(node: Node): boolean {
+  return rowOf(node)?.movesData === true;
+}
+
+/** Resize by nearest neighbours picks elements, as a data movement does. */
+export function isNearestResize(node: Node): boolean {
+  return (
+    node.domain === "" &&
+    (node.op === "Resize" || node.op === "Upsample") &&
+    node.string("mode", "nearest") === "nearest"
+  );
+}
+
+/** The constant bounds of a Clip (attributes before opset 11); undefined where they are computed. */
+export function clipBounds(node: Node): { min: number; max: number } | undefined {
+  const bound = (index: number, name: string, fallback: number): number | undefined => {
+    const value = node.input(index);
+    if (!value) return node.float(name, fallback);
+    return constantOf(value)?.numbers()[0];
+  };
+  const [min, max] = [bound(1, "min", Number.NEGATIVE_INFINITY), bound(2, "max", Number.POSITIVE_INFINITY)];
+  return min === undefined || max === undefined ? undefined : { min, max };
+}
+
+/** The one node that reads the value, if it is read once and no graph output. */
+export function soleReader(value: Value): Node | undefined {
+  if (value.useCount !== 1) return undefined;
+  const [use] = value.uses();
+  return use && "node" in use ? use.node : undefined;
+}

@@ -1,0 +1,75 @@
+/** What the user wants to stay in float: node names, names of their outputs, /regular expressions/, operator types. */
+import { AvocetError } from "../base/index.ts";
+import type { Model, Node } from "../ir/index.ts";
+
+/**
+ * The nodes that the selectors name, each with the selector that did. A selector is tried as the exact name of a node or of a
+ * value, then as an operator type, then, between slashes, as a regular expression on those names. Throws
+ * `quant/no-such-value` with the nearest names when one selects nothing, and `usage/bad-value` for a broken expression.
+ */
+export function selectNodes(model: Model, selectors: readonly string[]): Map<Node, string> {
+  const nodes = [...model.graph.nodes];
+  const found = new Map<Node, string>();
+  const missed: string[] = [];
+  for (const selector of selectors) {
+    const chosen = select(nodes, selector);
+    if (chosen.length === 0) missed.push(selector);
+    for (const node of chosen) if (!found.has(node)) found.set(node, selector);
+  }
+  if (missed.length > 0) {
+    const names = [...new Set(nodes.flatMap((node) => [node.op, ...namesOf(node)]))];
+    const near = missed.flatMap((one) => nearest(one, names, 3));
+    throw new AvocetError(
+      "quant/no-such-value",
+      `expected names of nodes, values or operators, got ${missed.join(", ")}`,
+      {
+        at: model.source ?? model.graph.name,
+        hint: near.length > 0 ? `did you mean ${near.join(", ")}?` : "`avocet inspect` lists the operators of a model",
+      },
+    );
+  }
+  return found;
+}
+
+function namesOf(node: Node): string[] {
+  return [node.name, ...node.outputs.map((value) => value.name)].filter((name) => name !== "");
+}
+
+function select(nodes: readonly Node[], selector: string): readonly Node[] {
+  const exact = nodes.filter((node) => namesOf(node).includes(selector));
+  if (exact.length > 0) return exact;
+  const typed = nodes.filter((node) => node.op === selector || node.opName === selector);
+  if (typed.length > 0) return typed;
+  const between = /^\/(.+)\/([imsu]*)$/.exec(selector);
+  if (!between) return [];
+  let expression: RegExp;
+  try {
+    expression = new RegExp(between[1]!, between[2]);
+  } catch (cause) {
+    throw new AvocetError("usage/bad-value", `expected a regular expression, got ${selector}`, { cause });
+  }
+  return nodes.filter((node) => namesOf(node).some((name) => expression.test(name)));
+}
+
+/** The names that need the fewest edits, if they are not further off than half the length. */
+export function nearest(wanted: string, names: readonly string[], count: number): string[] {
+  return names
+    .map((name) => ({ name, edits: editDistance(wanted.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ edits }) => edits <= Math.max(2, wanted.length / 2))
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, count)
+    .map(({ name }) => name);
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,138 @@
+/**
+ * Which activations are quantized, the way AIMET does it: every float output is, unless a rule of the target says otherwise;
+ * what only moves data takes over the encoding of its input.
+ */
+import type { Node, Value } from "../ir/index.ts";
+import { constantOf, type Facts, movesData } from "./facts.ts";
+import type { Unit } from "./supergroups.ts";
+import type { Target } from "./target.ts";
+
+/** What placement decided about one float value, and why, in one sentence. */
+export interface Decision {
+  readonly on: boolean;
+  readonly reason: string;
+  /** The output of an operator that moves data: the value whose encoding it takes over. */
+  readonly movedFrom?: Value;
+}
+
+export interface Placement {
+  readonly facts: Facts;
+  readonly target: Target;
+  readonly units: ReadonlyMap<Node, Unit>;
+  /** Nodes that the user keeps in float, with the selector that named them. */
+  readonly kept: ReadonlyMap<Node, string>;
+}
+
+/** A decision for every float value that is no parameter. */
+export function decideByRule(placement: Placement): Map<Value, Decision> {
+  const { facts } = placement;
+  const decided = new Map<Value, Decision>();
+  const { graph } = facts.model;
+  for (const input of graph.inputs) if (facts.isFloat(input)) decided.set(input, decideInput(input, placement));
+  for (const constant of graph.initializers) {
+    if (graph.inputs.includes(constant) || facts.parameters(constant).length > 0 || !facts.isFloat(constant)) continue;
+    decided.set(constant, decideConstant(constant, placement));
+  }
+  for (const node of graph.nodes) {
+    for (const value of node.outputs) {
+      if (value.name === "" || !facts.isFloat(value)) continue;
+      decided.set(value, decideOutput(node, value, placement, decided));
+    }
+  }
+  return decided;
+}
+
+function decideInput(value: Value, placement: Placement): Decision {
+  const kept = readByKeptOnly(value, placement);
+  if (kept) return kept;
+  if (placement.target.modelInput) return { on: true, reason: "the target quantizes the inputs of the model" };
+  const reader = quantizingReader(value, placement);
+  if (reader) return { on: true, reason: `the target quantizes the inputs of ${reader.op}` };
+  return { on: false, reason: "the target leaves the inputs of the model in float" };
+}
+
+function decideConstant(value: Value, placement: Placement): Decision {
+  const readers = value.consumers();
+  const data = constantOf(value);
+  if (readers.every((node) => node.op === "Resize" || node.op === "Upsample")) {
+    return { on: false, reason: "scales and sizes of a resize are no data" };
+  }
+  if (data && data.size <= 1)
+    return { on: false, reason: "a scalar constant costs nothing in float and loses nothing" };
+  const kept = readByKeptOnly(value, placement);
+  if (kept) return kept;
+  if (!placement.target.modelInput) return { on: false, reason: "the target leaves constants in float" };
+  const inside = readers.every((node) => placement.units.get(node)?.normalization);
+  if (inside && readers.some((node) => node.op === "Add"))
+    return { on: false, reason: "the target keeps every bias in float" };
+  if (inside) return { on: true, reason: "it is the gain of a normalization, which is its weight" };
+  return { on: true, reason: "a constant beside quantized data is quantized as an input of the model" };
+}
+
+function decideOutput(node: Node, value: Value, placement: Placement, decided: ReadonlyMap<Value, Decision>): Decision {
+  const { target, units, kept } = placement;
+  const unit = units.get(node)!;
+  const rule = target.operators.get(node.op);
+  const moves = movesData(node) && rule?.outputQuantized !== true;
+  const source = moves ? node.input(0) : null;
+  const selector = kept.get(node);
+  if (selector !== undefined && !moves) return { on: false, reason: `you asked for ${selector} to stay in float` };
+  if (unit.last !== node) {
+    return { on: false, reason: `it is computed inside ${chainName(unit)}, which the target runs as one operator` };
+  }
+  if (value.isGraphOutput && target.modelOutput)
+    return { on: true, reason: "the target quantizes the outputs of the model" };
+  const keptReaders = readByKeptOnly(value, placement);
+  if (keptReaders && !moves) return keptReaders;
+  const reader = quantizingReader(value, placement);
+  if (moves && source && value === node.output) {
+    const origin = originOf(source, decided);
+    if (origin) return { on: true, movedFrom: origin, reason: `${node.op} only moves what ${origin.name} holds` };
+    if (!reader) return { on: false, reason: `${node.op} only moves data, and ${source.name} is not quantized` };
+  }
+  if (reader) return { on: true, reason: `the target quantizes the inputs of ${reader.op}` };
+  if (moves && value !== node.output) return splitPart(node, value, decided);
+  if (rule?.outputQuantized === false)
+    return { on: false, reason: `the target leaves the output of ${node.op} in float` };
+  if (rule?.outputQuantized ?? target.outputQuantized) {
+    const what = unit.nodes.length > 1 ? chainName(unit) : node.op;
+    return { on: true, reason: `the target quantizes the output of ${what}` };
+  }
+  return { on: false, reason: `the target leaves the output of ${node.op} in float` };
+}
+
+/** The further outputs of Split are moved like its first; other operators' second outputs are no data (indices, masks). */
+function splitPart(node: Node, value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
+  const source = node.input(0);
+  const origin = node.op === "Split" && source ? originOf(source, decided) : undefined;
+  if (origin) return { on: true, movedFrom: origin, reason: `${node.op} only moves what ${origin.name} holds` };
+  return { on: false, reason: `${node.op} only moves data, and ${source?.name ?? value.name} is not quantized` };
+}
+
+/** The value whose encoding holds here: itself if it is quantized, what it was moved or cast from; undefined in float. */
+export function originOf(value: Value, decided: ReadonlyMap<Value, Decision>): Value | undefined {
+  const decision = decided.get(value);
+  if (decision?.movedFrom) return decision.movedFrom;
+  if (decision?.on) return value;
+  const node = value.producer;
+  if (node?.domain === "" && node.op === "Cast" && node.input(0)) return originOf(node.input(0)!, decided);
+  return undefined;
+}
+
+/** A reader whose inputs the target wants quantized. */
+function quantizingReader(value: Value, { target, kept }: Placement): Node | undefined {
+  return value
+    .consumers()
+    .find((node) => !kept.has(node) && (target.operators.get(node.op)?.inputQuantized ?? target.inputQuantized));
+}
+
+function readByKeptOnly(value: Value, { kept }: Placement): Decision | undefined {
+  const readers = value.consumers();
+  if (readers.length === 0 || value.isGraphOutput || !readers.every((node) => kept.has(node))) return undefined;
+  return { on: false, reason: `it is only read by what stays in float (${kept.get(readers[0]!)})` };
+}
+
+/** "Conv + Relu". */
+export function chainName(unit: Unit): string {
+  return unit.nodes.map((node) => node.op).join(" + ");
+}

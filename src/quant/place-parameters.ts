@@ -1,0 +1,162 @@
+/** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
+import type { Node, Value } from "../ir/index.ts";
+import type { Granularity } from "./encoding.ts";
+import { constantOf, type Facts, type Parameter } from "./facts.ts";
+import { type Grid, gridName } from "./grid.ts";
+import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
+import type { PlanEntry } from "./plan.ts";
+import type { Unit } from "./supergroups.ts";
+
+/** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
+export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
+
+export interface ParameterChoices {
+  readonly weights: Grid;
+  /** Absent: what the target says of the operator. */
+  readonly granularity?: WeightGranularity | undefined;
+}
+
+/** An entry, or the reason for which the constant stays float. */
+export type Placed = PlanEntry | { readonly value: string; readonly left: string };
+
+/** Decides about every parameter of the main graph, in the order of the nodes; shared ones at their first reader. */
+export function placeParameters(
+  placement: Placement,
+  decided: ReadonlyMap<Value, Decision>,
+  choices: ParameterChoices,
+): Map<Value, Placed> {
+  const found = new Map<Value, Placed>();
+  const { facts } = placement;
+  for (const node of facts.model.graph.nodes) {
+    for (const parameter of facts.parametersOf(node)) {
+      if (!found.has(parameter.value)) found.set(parameter.value, placeOne(parameter, placement, decided, choices));
+    }
+    const unit = placement.units.get(node)!;
+    if (unit.first !== node) continue;
+    const bias = biasOf(unit, facts);
+    if (!bias) continue;
+    const entry = placement.target.bias === "int32" ? placeBias(bias, unit, placement, decided, found) : undefined;
+    if (entry || !found.has(bias))
+      found.set(bias, entry ?? { value: bias.name, left: "the target keeps biases in float" });
+  }
+  return found;
+}
+
+/** The constant vector that a linear operator adds: its own bias input, or that of the Add it is run with. */
+function biasOf(unit: Unit, facts: Facts): Value | undefined {
+  if (unit.biasAdd) return unit.biasAdd.inputs.find((value) => value && constantOf(value)) ?? undefined;
+  return facts.parametersOf(unit.first).find((one) => one.linear && one.kind === "bias")?.value;
+}
+
+function placeOne(
+  parameter: Parameter,
+  placement: Placement,
+  decided: ReadonlyMap<Value, Decision>,
+  choices: ParameterChoices,
+): Placed {
+  const { target, kept, facts } = placement;
+  const { node, value, kind } = parameter;
+  const left = (reason: string): Placed => ({ value: value.name, left: reason });
+  const selector = kept.get(node);
+  if (selector !== undefined) return left(`you asked for ${selector} to stay in float`);
+  if (target.kernels && !(parameter.linear && target.kernels.linear.has(node.op))) {
+    return left(target.float[node.op] ?? `${node.op} runs in float`);
+  }
+  if (kind === "bias" && target.bias === "int32" && parameter.linear)
+    return left("the bias cannot share the scales of input and weight");
+  if (target.kernels && !linearInput(node, parameter, decided)) return left(`the input of ${node.op} is not quantized`);
+  const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
+  if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
+  if (value.initializer!.size === 0) return left("it is empty");
+  const granularity = granularityOf(parameter, placement, choices.granularity);
+  let grid = choices.weights;
+  let { symmetric } = rule;
+  if (parameter.normalization && grid.kind === "int" && grid.bits < 16) {
+    // AIMET 2.42: parameters of a normalization have 8 bits at least and are asymmetric below 16.
+    grid = { ...grid, bits: 8 };
+    symmetric = false;
+  }
+  const slices =
+    granularity.kind === "tensor"
+      ? "one scale"
+      : granularity.kind === "channel"
+        ? "a scale per channel"
+        : "a scale per block";
+  const users = facts.parameters(value).length;
+  return {
+    value: value.name,
+    kind: "weight",
+    grid,
+    granularity,
+    symmetric,
+    ...(target.strict ? { strict: true } : {}),
+    ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
+    ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
+    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}`,
+  };
+}
+
+/** In a product of two inputs the weight may be either; the other one must be quantized for the integer kernel. */
+function linearInput(node: Node, parameter: Parameter, decided: ReadonlyMap<Value, Decision>): boolean {
+  const other = node.input(parameter.index === 0 ? 1 : 0);
+  return other ? originOf(other, decided) !== undefined : false;
+}
+
+function granularityOf(parameter: Parameter, { target }: Placement, asked: WeightGranularity | undefined): Granularity {
+  const { node, value, linear, kind } = parameter;
+  const { shape } = value.initializer!;
+  if (!linear || kind !== "weight") return { kind: "tensor" };
+  const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
+  const axis = positive(linear.channelAxis(node));
+  const groupedTranspose = node.op === "ConvTranspose" && node.int("group", 1) > 1;
+  const wanted = asked ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
+  if (wanted === "tensor" || shape.length < 2 || groupedTranspose) return { kind: "tensor" };
+  if (wanted === "channel") return { kind: "channel", axis };
+  const inputAxis = positive(linear.inputAxis(node));
+  // A block must divide the axis; where it does not, a scale per channel is the closest that exists.
+  if (shape[inputAxis]! % wanted.block !== 0 || wanted.block < 2) return { kind: "channel", axis };
+  return { kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axis };
+}
+
+/** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */
+function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
+  if (!target.pairSafeWeights || grid.kind !== "int" || grid.bits !== 8 || !grid.signed) return false;
+  return parameter.linear !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
+}
+
+/** One input channel and one output channel per group. */
+export function isDepthwise(node: Node, weight: readonly number[]): boolean {
+  const groups = node.int("group", 1);
+  return node.op === "Conv" && groups > 1 && weight[0] === groups && weight[1] === 1;
+}
+
+function placeBias(
+  bias: Value,
+  unit: Unit,
+  placement: Placement,
+  decided: ReadonlyMap<Value, Decision>,
+  found: ReadonlyMap<Value, Placed>,
+): Placed | undefined {
+  const { first } = unit;
+  const weight = placement.facts.parametersOf(first).find((one) => one.linear && one.kind === "weight");
+  const input = first.input(0) ? originOf(first.input(0)!, decided) : undefined;
+  const entry = weight && weight.index === 1 ? found.get(weight.value) : undefined;
+  const left = (reason: string): Placed => ({ value: bias.name, left: reason });
+  if (!input || !entry || "left" in entry || entry.grid.kind !== "int") return undefined;
+  if (bias.consumers().length > 1 || placement.facts.parameters(weight!.value).length > 1) {
+    return left("several operators share it or its weight, each with its own input scale");
+  }
+  if (bias.initializer!.shape.length !== 1) return left("a bias that is no vector has no integer kernel");
+  if (first.op === "Gemm" && (first.float("alpha", 1) !== 1 || first.float("beta", 1) !== 1)) {
+    return left("alpha or beta of Gemm scale it");
+  }
+  return {
+    value: bias.name,
+    kind: "bias",
+    grid: { kind: "int", bits: 32, signed: true },
+    granularity: entry.granularity.kind === "tensor" ? { kind: "tensor" } : { kind: "channel", axis: 0 },
+    symmetric: true,
+    scaleFrom: { input: input.name, weight: weight!.value.name },
+    reason: `the bias of ${first.op}: int32, its scale is that of ${input.name} times that of ${weight!.value.name}`,
+  };
+}

@@ -1,0 +1,153 @@
+/** Placement: model and target → a plan without encodings, with a reason for every value that is in it and for every other. */
+import { AvocetError } from "../base/index.ts";
+import type { Model, TensorType, Value } from "../ir/index.ts";
+import { refuseUnfit } from "./acceptable.ts";
+import { constantOf, Facts, movesData } from "./facts.ts";
+import type { Grid } from "./grid.ts";
+import { selectNodes } from "./keep-float.ts";
+import { decideByKernel } from "./place-by-kernel.ts";
+import { type Decision, decideByRule, originOf, type Placement } from "./place-by-rule.ts";
+import { placeParameters, type WeightGranularity } from "./place-parameters.ts";
+import type { LeftFloat, Plan, PlanEntry } from "./plan.ts";
+import { unitsOf } from "./supergroups.ts";
+import type { Target } from "./target.ts";
+import { tiesOf } from "./ties.ts";
+
+export interface PlaceOptions {
+  /** Element type and shape of every value as it runs, from `traceShapes`. */
+  readonly shapes: ReadonlyMap<string, TensorType>;
+  /** Grid of the weights. Default: the target's. */
+  readonly weights?: Grid | undefined;
+  /** Grid of the activations. Default: the target's. */
+  readonly activations?: Grid | undefined;
+  /** What shares one scale of a weight. Default: what the target prefers for the operator. */
+  readonly granularity?: WeightGranularity | undefined;
+  /** What stays in float: names of nodes or values, /regular expressions/, operator types. Default: nothing. */
+  readonly keepFloat?: readonly string[] | undefined;
+}
+
+/**
+ * Decides which values get a quantizer. Batch norms should be folded and constants hoisted first. Throws
+ * `quant/already-quantized`, `quant/unsupported-model`, `quant/no-such-value` for a selector that matches nothing, and
+ * `quant/nothing-to-quantize`.
+ */
+export function place(model: Model, target: Target, options: PlaceOptions): Plan {
+  refuseUnfit(model);
+  const facts = new Facts(model, options.shapes);
+  const kept = selectNodes(model, options.keepFloat ?? []);
+  const placement: Placement = { facts, target, kept, units: unitsOf(facts, target, (node) => kept.has(node)) };
+  const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
+  const parameters = placeParameters(placement, decided, {
+    weights: options.weights ?? target.weights,
+    granularity: options.granularity,
+  });
+  const ties = tiesOf(placement, decided);
+  const symmetric = symmetricActivations(placement, decided);
+  const grid = options.activations ?? target.activations;
+  const entries: PlanEntry[] = [];
+  const left: LeftFloat[] = [];
+  for (const value of inReadingOrder(model)) {
+    const parameter = parameters.get(value);
+    if (parameter) {
+      if ("left" in parameter) left.push({ value: value.name, reason: parameter.left });
+      else entries.push(parameter);
+      continue;
+    }
+    const decision = decided.get(value);
+    if (!decision) continue;
+    if (!decision.on) left.push({ value: value.name, reason: decision.reason });
+    else if (constantOf(value)) entries.push(constantEntry(value, grid, decision));
+    else entries.push(activationEntry(value, grid, decision, placement, ties.get(value), symmetric));
+  }
+  if (entries.length === 0) {
+    const reason = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
+    throw new AvocetError(
+      "quant/nothing-to-quantize",
+      `expected something that ${target.name} can quantize, found nothing${reason}`,
+      {
+        at: model.source ?? model.graph.name,
+        hint: "`avocet inspect` says what the model consists of; fewer --float options leave more to quantize",
+      },
+    );
+  }
+  return { version: 1, target: target.name, entries, left };
+}
+
+/** Inputs, then for every node the constants that it is the first to read, then its outputs. */
+function* inReadingOrder(model: Model): Iterable<Value> {
+  const seen = new Set<Value>();
+  const once = function* (value: Value | null): Iterable<Value> {
+    if (!value || value.name === "" || seen.has(value)) return;
+    seen.add(value);
+    yield value;
+  };
+  for (const input of model.graph.inputs) yield* once(input);
+  for (const node of model.graph.nodes) {
+    for (const input of node.inputs) if (constantOf(input)) yield* once(input);
+    for (const output of node.outputs) yield* once(output);
+  }
+}
+
+/** A constant beside activations has one scale, and needs no data to calibrate it. */
+function constantEntry(value: Value, grid: Grid, decision: Decision): PlanEntry {
+  return {
+    value: value.name,
+    kind: "weight",
+    grid,
+    granularity: { kind: "tensor" },
+    symmetric: false,
+    reason: decision.reason,
+  };
+}
+
+function activationEntry(
+  value: Value,
+  grid: Grid,
+  decision: Decision,
+  { target }: Placement,
+  tiedTo: Value | undefined,
+  symmetric: ReadonlySet<Value>,
+): PlanEntry {
+  const rule = value.producer ? target.operators.get(value.producer.op) : undefined;
+  const range = tiedTo ? undefined : rule?.range;
+  // AIMET: a range around zero makes the grid symmetric.
+  const centred = range?.min !== undefined && range.max !== undefined && Math.abs(range.min + range.max) < 1e-6;
+  return {
+    value: value.name,
+    kind: "activation",
+    grid,
+    granularity: { kind: "tensor" },
+    symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric.has(value),
+    ...(target.strict ? { strict: true } : {}),
+    ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
+    ...(range ? { range } : {}),
+    ...(tiedTo ? { tiedTo: tiedTo.name } : {}),
+    reason:
+      tiedTo && !decision.movedFrom ? `${decision.reason}; it shares the encoding of ${tiedTo.name}` : decision.reason,
+  };
+}
+
+/**
+ * A computed tensor in the place of a weight (the second factor of attention's products) follows the rule for weights, as in
+ * AIMET; integer kernels take it asymmetric, so a target made of kernels does not ask for it.
+ */
+function symmetricActivations({ facts, target }: Placement, decided: ReadonlyMap<Value, Decision>): Set<Value> {
+  const found = new Set<Value>();
+  if (target.kernels) return found;
+  for (const node of facts.model.graph.nodes) {
+    if (node.domain !== "" || !["Conv", "ConvTranspose", "Gemm", "MatMul"].includes(node.op)) continue;
+    const weight = node.input(1);
+    if (!weight || constantOf(weight)) continue;
+    const rule = { ...target.param, ...target.params.weight, ...target.operators.get(node.op)?.params.weight };
+    const origin = originOf(weight, decided);
+    if (rule.symmetric && origin) found.add(origin);
+  }
+  return found;
+}
+
+/** Whether the entry only repeats, after an operator that moves data, what another entry says. */
+export function isMoved(model: Model, entry: PlanEntry): boolean {
+  if (entry.tiedTo === undefined) return false;
+  const producer = model.graph.valuesByName().get(entry.value)?.producer;
+  return producer ? movesData(producer) : false;
+}

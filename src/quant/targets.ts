@@ -1,0 +1,172 @@
+/** The built-in targets, as the files they would be. */
+import { AvocetError } from "../base/index.ts";
+import { parseTarget, type Target } from "./target.ts";
+import type { TargetFile } from "./target-schema.ts";
+
+/** What AIMET's shipped configurations have in common. */
+const aimetCommon = {
+  defaults: {
+    ops: { is_output_quantized: "True" },
+    params: { is_quantized: "True", is_symmetric: "True" },
+    strict_symmetric: "False",
+    unsigned_symmetric: "False",
+    per_channel_quantization: "False",
+  },
+  params: { bias: { is_quantized: "False" } },
+  model_input: { is_input_quantized: "True" },
+  model_output: {},
+} as const satisfies Partial<TargetFile>;
+
+/** Running statistics of a batch norm that could not be folded are never quantized. */
+const batchNormStatistics = {
+  BatchNormalization: { params: { running_mean: { is_quantized: "False" }, running_var: { is_quantized: "False" } } },
+} as const;
+
+const chains = (...groups: readonly string[]) => groups.map((group) => ({ op_list: group.split(" ") }));
+
+const perChannel = (...operators: readonly string[]) =>
+  Object.fromEntries(operators.map((op) => [op, { per_channel_quantization: "True" as const }]));
+
+const aimetDefault: TargetFile = {
+  ...aimetCommon,
+  op_type: {
+    Cast: { is_output_quantized: "False" },
+    ...perChannel("Conv", "ConvTranspose", "Gemm", "MatMul", "PRelu"),
+    ...batchNormStatistics,
+  },
+  supergroups: chains("Conv Relu", "Conv Clip", "ConvTranspose Relu", "Add Relu", "Gemm Relu"),
+  supergroup_pass_list: ["MatmulAdd"],
+  avocet: { description: "AIMET's default configuration: everything int8, weights per channel, bias in float." },
+};
+
+const aimetPerTensor: TargetFile = {
+  ...aimetDefault,
+  op_type: { Cast: { is_output_quantized: "False" }, ...batchNormStatistics },
+  avocet: { description: "AIMET's default configuration with one scale per weight." },
+};
+
+/** Hexagon: what AIMET 2.42 ships as htp_v73 to htp_v85, which differ in the hardware version only. */
+function hexagon(hardware: string): TargetFile {
+  const unit = { encoding_constraints: { min: 0, max: 1 } };
+  const both = { encoding_constraints: { min: -1, max: 1 } };
+  const asymmetric = { params: { weight: { is_symmetric: "False" as const } } };
+  const off = { is_output_quantized: "False" as const };
+  return {
+    ...aimetCommon,
+    defaults: { ...aimetCommon.defaults, hw_version: hardware },
+    op_type: {
+      ...perChannel("Conv", "ConvTranspose", "Gemm", "MatMul", "PRelu"),
+      ...batchNormStatistics,
+      Cast: off,
+      ChannelShuffle: off,
+      Gather: off,
+      NonMaxSuppression: off,
+      Sigmoid: unit,
+      Softmax: unit,
+      Sin: both,
+      Cos: both,
+      Tanh: both,
+      Relu: { encoding_constraints: { min: 0 } },
+      LayerNormalization: asymmetric,
+      RMSNormalization: asymmetric,
+      InstanceNormalization: asymmetric,
+      GroupNormalization: { params: { bias: { is_quantized: "True" } } },
+    },
+    supergroups: chains(
+      ...["PRelu", "HardSwish", "LeakyRelu", "Relu"].map((f) => `Conv BatchNormalization ${f}`),
+      ...["Relu", "PRelu", "LeakyRelu"].map((f) => `Conv Transpose ${f}`),
+      ...["Clip", "PRelu", "LeakyRelu", "Relu"].map((f) => `Conv ${f}`),
+      "ConvTranspose Relu",
+      "Add Relu",
+      "Gemm Relu",
+    ),
+    supergroup_pass_list: ["LayerNormalization", "RMSNormalization", "MatmulAdd"],
+    avocet: { description: `Qualcomm Hexagon ${hardware}, as AIMET describes it.` },
+  };
+}
+
+/** Measured, with the commands, in docs/onnx-runtime.md. */
+const noKernel = "ONNX Runtime has no integer kernel for it on CPU";
+
+const ortCpu: TargetFile = {
+  defaults: {
+    ops: { is_output_quantized: "True" },
+    params: { is_quantized: "True", is_symmetric: "True" },
+    per_channel_quantization: "True",
+  },
+  params: {},
+  op_type: {},
+  supergroups: chains("MatMul Relu", "Gemm Relu", "Gemm Clip", "Conv Relu", "Conv Clip", "Add Relu", "Add Clip"),
+  supergroup_pass_list: ["MatmulAdd"],
+  model_input: {},
+  model_output: {},
+  avocet: {
+    description:
+      "ONNX Runtime on CPU: only what runs on integer kernels is quantized; safe on processors without VNNI.",
+    activations: "uint8",
+    weights: "int8",
+    bias: "int32",
+    ties: { output_takes_input: [], inputs_take_output: [] },
+    depthwise_supergroups: true,
+    pair_safe_weights: true,
+    integer_kernels: {
+      linear: ["Conv", "Gemm", "MatMul"],
+      float_output: ["Gemm", "MatMul"],
+      follow: ["Add", "Mul", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu", "Relu", "Clip", "Sigmoid"],
+      merged_padding: ["Conv"],
+    },
+    float: {
+      ConvTranspose: `${noKernel}: a quantized weight would be turned back into float at every run`,
+      PRelu: noKernel,
+      HardSwish: noKernel,
+      HardSigmoid: noKernel,
+      Elu: noKernel,
+      Gelu: noKernel,
+      Tanh: noKernel,
+      Sub: noKernel,
+      Div: noKernel,
+      Max: noKernel,
+      Min: noKernel,
+      ReduceMean: `${noKernel} (GlobalAveragePool has one)`,
+      BatchNormalization: `${noKernel}, and it could not be folded`,
+      InstanceNormalization: noKernel,
+      LayerNormalization: noKernel,
+      GroupNormalization: noKernel,
+      RMSNormalization: noKernel,
+      LSTM: noKernel,
+      GRU: noKernel,
+      RNN: noKernel,
+      Resize: `${noKernel} but for nearest neighbours`,
+    },
+  },
+};
+
+const files: Readonly<Record<string, TargetFile>> = {
+  "ort-cpu": ortCpu,
+  "aimet-default": aimetDefault,
+  "aimet-default-per-tensor": aimetPerTensor,
+  "htp-v73": hexagon("V73"),
+  "htp-v75": hexagon("V75"),
+  "htp-v79": hexagon("V79"),
+  "htp-v81": hexagon("V81"),
+  "htp-v85": hexagon("V85"),
+};
+
+/** Names of the built-in targets, the default first. */
+export const targetNames: readonly string[] = Object.keys(files);
+
+/** The file that a built-in target is, to write out and edit. Throws `target/unknown`. */
+export function targetFile(name: string): TargetFile {
+  const file = Object.hasOwn(files, name) ? files[name] : undefined;
+  if (!file) {
+    throw new AvocetError("target/unknown", `expected a target, got "${name}"`, {
+      hint: `${targetNames.join(", ")}, or a file with an AIMET quantsim configuration`,
+    });
+  }
+  return file;
+}
+
+/** A built-in target by name ("ort-cpu"). Throws `target/unknown`. */
+export function builtinTarget(name: string): Target {
+  return parseTarget(targetFile(name), name);
+}
