@@ -10,6 +10,13 @@ export interface Batch {
   readonly size: number;
 }
 
+export interface Origin {
+  /** Samples of the whole; null when unknown. */
+  readonly count: number | null;
+  /** The number that sample `index` of the part has in the whole. */
+  of(index: number): number;
+}
+
 export interface Dataset {
   /** Samples in all; null when only iterating tells. */
   readonly count: number | null;
@@ -17,8 +24,8 @@ export interface Dataset {
   readonly source: string;
   /** From the start each time. Every batch has `size` samples but for the last. Abort through the signal. */
   batches(size: number, signal?: AbortSignal): AsyncIterable<Batch>;
-  /** For a part of other data: the number that sample `index` has there. Labels given for the whole follow it. */
-  readonly origin?: (index: number) => number;
+  /** For a part of other data: where its samples are there, so that labels given for the whole can follow. */
+  readonly origin?: Origin;
 }
 
 /** Data whose samples can be read by number, in any order: everything that is opened from files, and arrays. */

@@ -1,3 +1,31 @@
 /** @module Calibration and evaluation data: pictures, arrays, tokens, audio; always re-iterable, bounded in memory. */
-export type { Batch, Dataset, IndexedDataset, InputPort } from "./dataset.ts";
+export { type ArrayRows, type RawLayout, rowsOfBytes, rowsOfTensor } from "./array-rows.ts";
+export { arrayDataset, scaledRows } from "./arrays.ts";
+export { type ByteSource, blobSource, bytesSource } from "./byte-source.ts";
+export { cached } from "./cache.ts";
+export { conform, fixedBatch } from "./conform.ts";
+export type { Batch, Dataset, IndexedDataset, InputPort, Origin } from "./dataset.ts";
+export { type DecodePicture, pictureDecoder } from "./decode.ts";
+export { prepare, preparedSize } from "./geometry.ts";
+export { indexedDataset } from "./indexed.ts";
+export { type JpegDecoder, jpegDecoder } from "./jpeg.ts";
+export {
+  alignLabels,
+  type ClassLabels,
+  classLabels,
+  type Labels,
+  type MaskLabels,
+  maskLabels,
+  selectLabels,
+  textLabels,
+} from "./labels.ts";
+export { fromArray, fromIterable, fromTensors } from "./memory.ts";
+export { openNpy, readNpy, writeNpy } from "./npy.ts";
+export { openNpz, readNpz, writeNpz } from "./npz.ts";
+export { type PackIndex, packFiles, packLabels, parsePackIndex } from "./pack.ts";
+export type { Picture } from "./picture.ts";
+export { arrayPictures, encodedPictures, type PictureOptions, type PictureSource, pictureDataset } from "./pictures.ts";
+export { decodeMask, decodePng } from "./png.ts";
 export { type Preprocess, type PreprocessInput, parsePreprocess, preprocessSchema } from "./preprocess.ts";
+export { resize } from "./resample.ts";
+export { choose, parseSelection, type Selection, samples } from "./selection.ts";

@@ -96,7 +96,7 @@ function scanOf(bytes: Uint8Array, { body, end }: JpegSegment, header: JpegHeade
 function writeScanHeader(
   out: ByteSink,
   bytes: Uint8Array,
-  { body, end }: JpegSegment,
+  { end }: JpegSegment,
   header: JpegHeader,
   scan: readonly ScanComponent[],
 ): void {

@@ -1,0 +1,63 @@
+/** Datasets of arrays: one per model input, samples on the first axis; optionally scaled on the way. */
+import { AvocetError } from "../base/index.ts";
+import { arrayKind, Tensor } from "../tensor/index.ts";
+import type { ArrayRows } from "./array-rows.ts";
+import type { IndexedDataset } from "./dataset.ts";
+import { indexedDataset } from "./indexed.ts";
+import { encoderOf } from "./pixels.ts";
+import { type Preprocess, valueMap } from "./preprocess.ts";
+
+/** Arrays by input name. Throws `data/wrong-shape` when their sample counts differ, `data/none`. */
+export function arrayDataset(arrays: Readonly<Record<string, ArrayRows>>, source: string): IndexedDataset {
+  const entries = Object.entries(arrays);
+  const count = entries[0]?.[1].shape[0] ?? 0;
+  for (const [name, { shape }] of entries) {
+    if (shape[0] !== count) {
+      throw new AvocetError("data/wrong-shape", `expected ${count} samples in every array, "${name}" has ${shape[0]}`, {
+        at: source,
+      });
+    }
+  }
+  return indexedDataset({
+    count,
+    source,
+    async read(indices) {
+      const tensors = await Promise.all(entries.map(async ([name, rows]) => [name, await rows.read(indices)] as const));
+      return Object.fromEntries(tensors);
+    },
+  });
+}
+
+/**
+ * An array that is not pictures, element by element: y = (x·scale − mean) / std · gain. Throws `recipe/invalid` for
+ * steps that need pictures.
+ */
+export function scaledRows(rows: ArrayRows, preprocess: Preprocess): ArrayRows {
+  const { resize, crop, orient, mean, std, dtype } = preprocess;
+  const single = (given: number | number[]) => typeof given === "number" || given.length === 1;
+  if (resize || crop !== undefined || orient || !single(mean) || !single(std)) {
+    throw new AvocetError(
+      "recipe/invalid",
+      `expected pictures (uint8 [N,height,width,3]) for resize, crop and values per channel, got ${rows.dtype}[${rows.shape.join(",")}]`,
+      {
+        at: rows.name,
+        hint: "of other arrays only scale, mean, std, gain and dtype can be used, with one number each",
+      },
+    );
+  }
+  const map = valueMap(preprocess, 0);
+  const encode = encoderOf(dtype);
+  return {
+    name: rows.name,
+    dtype,
+    shape: rows.shape,
+    async read(indices) {
+      const raw = await rows.read(indices);
+      const values = new (arrayKind(dtype))(raw.size) as Float32Array;
+      raw.numbers().forEach((x, i) => {
+        values[i] = encode(map(x));
+      });
+      return Tensor.of(dtype, raw.shape, values);
+    },
+  };
+}

@@ -1,0 +1,179 @@
+/** Data checked against a model's inputs, before anything long begins and again in every batch. */
+import { AvocetError } from "../base/index.ts";
+import {
+  arrayKind,
+  type DType,
+  dtypes,
+  type Feeds,
+  isFloat,
+  Tensor,
+  toBfloat16Bits,
+  toFloat16Bits,
+} from "../tensor/index.ts";
+import type { Dataset, IndexedDataset, InputPort } from "./dataset.ts";
+import { indexedDataset, isIndexed } from "./indexed.ts";
+
+/**
+ * The data as the model takes it: every input present, shapes equal but for the first axis, no NaN or infinity. Floats
+ * become the model's float type, integers its integer type where they fit. The first sample is read at once.
+ * Throws `data/wrong-shape`, `data/wrong-dtype`, `data/not-finite`.
+ */
+export async function conform(dataset: IndexedDataset, inputs: readonly InputPort[]): Promise<IndexedDataset>;
+export async function conform(dataset: Dataset, inputs: readonly InputPort[]): Promise<Dataset>;
+export async function conform(dataset: Dataset, inputs: readonly InputPort[]): Promise<Dataset> {
+  const { count, source, origin } = dataset;
+  if (isIndexed(dataset)) {
+    const checked = indexedDataset({
+      count: dataset.count,
+      source,
+      ...(origin && { origin }),
+      read: async (indices, signal) =>
+        checkFeeds(await dataset.read(indices, signal), inputs, source, (row) => indices[row]!),
+    });
+    await checked.read([0]);
+    return checked;
+  }
+  return {
+    count,
+    source,
+    ...(origin && { origin }),
+    async *batches(size, signal) {
+      for await (const { feeds, first, size: rows } of dataset.batches(size, signal)) {
+        yield { feeds: checkFeeds(feeds, inputs, source, (row) => first + row), first, size: rows };
+      }
+    },
+  };
+}
+
+/** How many samples the model takes at once where it fixes that, else null. */
+export function fixedBatch(inputs: readonly InputPort[]): number | null {
+  for (const { shape } of inputs) {
+    const first = shape?.[0];
+    if (typeof first === "number" && first > 0) return first;
+  }
+  return null;
+}
+
+function checkFeeds(
+  feeds: Feeds,
+  inputs: readonly InputPort[],
+  source: string,
+  sample: (row: number) => number,
+): Feeds {
+  const names = Object.keys(feeds);
+  const absent = inputs.filter(({ name }) => !names.includes(name));
+  if (absent.length > 0) {
+    throw new AvocetError(
+      "data/wrong-shape",
+      `expected data for the inputs ${quoted(inputs.map(({ name }) => name))}, got ${quoted(names)}`,
+      { at: source, hint: "an .npz file holds one array per input, under its name" },
+    );
+  }
+  return Object.fromEntries(
+    inputs.map((port) => {
+      const tensor = feeds[port.name]!;
+      checkShape(tensor, port, source);
+      const fitted = convert(tensor, port, source, sample);
+      checkFinite(fitted, port, source, sample);
+      return [port.name, fitted];
+    }),
+  );
+}
+
+function checkShape(tensor: Tensor, { name, shape }: InputPort, source: string): void {
+  if (!shape) return;
+  const got = tensor.shape;
+  const same =
+    got.length === shape.length &&
+    shape.every((dim, axis) => axis === 0 || typeof dim !== "number" || dim === got[axis]);
+  if (same) return;
+  const wanted = shape.map((dim, axis) => (axis === 0 && typeof dim !== "number" ? "N" : (dim ?? "?"))).join(",");
+  throw new AvocetError(
+    "data/wrong-shape",
+    `expected input "${name}" of shape [${wanted}], got [N,${got.slice(1).join(",")}]`,
+    {
+      at: source,
+      hint: shapeHint(got, shape),
+    },
+  );
+}
+
+function shapeHint(got: readonly number[], shape: NonNullable<InputPort["shape"]>): string {
+  const fits = (order: readonly number[]) =>
+    got.length === 4 &&
+    shape.length === 4 &&
+    order.every((from, axis) => axis === 0 || typeof shape[axis] !== "number" || shape[axis] === got[from]);
+  if (got.length === 1 && shape.length > 1) return 'say the shape of a raw file, for example "x.u8?shape=-1,32,32,3"';
+  if (fits([0, 2, 3, 1]))
+    return 'the model wants channels last: "layout": "nhwc" in the preprocessing, or transpose the array';
+  if (fits([0, 3, 1, 2]))
+    return 'the model wants channels first: "layout": "nchw" in the preprocessing, or transpose the array';
+  const channelsFirst = shape[1] === 3 || shape[1] === 1;
+  const [height, width] = channelsFirst ? [shape[2], shape[3]] : [shape[1], shape[2]];
+  if (shape.length === 4 && typeof height === "number" && typeof width === "number") {
+    return `add --preprocess with "resize": {"exact": [${width}, ${height}]} or another resize and "crop": [${width}, ${height}]`;
+  }
+  return "give samples on the first axis and the model's lengths on the others";
+}
+
+function convert(tensor: Tensor, port: InputPort, source: string, sample: (row: number) => number): Tensor {
+  const wanted = port.dtype as DType | null;
+  if (wanted === null || tensor.dtype === wanted) return tensor;
+  const at = `${source}, input "${port.name}"`;
+  if (isFloat(wanted) && isFloat(tensor.dtype) && dtypes[wanted].bits >= 16) {
+    const values = tensor.floats();
+    if (wanted === "float32") return Tensor.of(wanted, tensor.shape, values);
+    const encode = wanted === "float16" ? toFloat16Bits : wanted === "bfloat16" ? toBfloat16Bits : (x: number) => x;
+    const out = new (arrayKind(wanted))(values.length) as Float32Array;
+    for (let i = 0; i < values.length; i++) out[i] = encode(values[i]!);
+    return Tensor.of(wanted, tensor.shape, out);
+  }
+  const whole = (dtype: DType) => ["int", "uint", "bool"].includes(dtypes[dtype].kind) && dtypes[dtype].bits >= 8;
+  if (whole(wanted) && whole(tensor.dtype)) return convertWhole(tensor, wanted, at, sample);
+  throw new AvocetError("data/wrong-dtype", `expected ${wanted} for input "${port.name}", got ${tensor.dtype}`, {
+    at: source,
+    hint: isFloat(wanted)
+      ? 'say how numbers are scaled: --preprocess with "scale" (1 keeps them)'
+      : "save the array in the model's type",
+  });
+}
+
+function convertWhole(tensor: Tensor, wanted: DType, at: string, sample: (row: number) => number): Tensor {
+  const Kind = arrayKind(wanted);
+  const from = tensor.data as ArrayLike<number | bigint>;
+  const big = wanted === "int64" || wanted === "uint64";
+  const out = new Kind(from.length);
+  const slots = out as unknown as { [i: number]: number | bigint };
+  for (let i = 0; i < from.length; i++) {
+    slots[i] = big ? BigInt(from[i]!) : Number(from[i]!);
+    if (BigInt(slots[i]!) !== BigInt(from[i]!)) {
+      const row = Math.floor(i / (from.length / tensor.shape[0]!));
+      throw new AvocetError(
+        "data/wrong-dtype",
+        `expected numbers that fit ${wanted}, sample ${sample(row)} has ${from[i]}`,
+        { at },
+      );
+    }
+  }
+  return Tensor.of(wanted, tensor.shape, out);
+}
+
+function checkFinite(tensor: Tensor, port: InputPort, source: string, sample: (row: number) => number): void {
+  const { dtype, data } = tensor;
+  if (!isFloat(dtype) || !ArrayBuffer.isView(data)) return;
+  const values = data as Float32Array;
+  // Half floats are bit patterns; all exponent bits set is an infinity or no number.
+  const mask = dtype === "float16" ? 0x7c00 : dtype === "bfloat16" ? 0x7f80 : 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (mask === 0 ? value - value === 0 : (value & mask) !== mask) continue;
+    const row = Math.floor(i / (values.length / tensor.shape[0]!));
+    const got = mask === 0 ? value : "NaN or infinity";
+    throw new AvocetError("data/not-finite", `expected finite numbers, sample ${sample(row)} has ${got}`, {
+      at: `${source}, input "${port.name}"`,
+      hint: "look at how the data was made; ranges of such data would mean nothing",
+    });
+  }
+}
+
+const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(", ") || "none";

@@ -1,0 +1,129 @@
+/** What is true of each sample: its class, or the class of each of its pixels. */
+import { AvocetError } from "../base/index.ts";
+import type { Dataset } from "./dataset.ts";
+import { parseSelection, type Selection, selectedIndices } from "./selection.ts";
+
+export interface ClassLabels {
+  readonly kind: "classes";
+  readonly count: number;
+  /** Names of the classes by number, where they are known. */
+  readonly names?: readonly string[];
+  /** The class of sample `index`. */
+  at(index: number): number;
+}
+
+export interface MaskLabels {
+  readonly kind: "masks";
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly names?: readonly string[];
+  /** The class of each pixel of sample `index`, row by row. */
+  at(index: number): Uint8Array;
+}
+
+export type Labels = ClassLabels | MaskLabels;
+
+/** Labels by class number. Throws `data/labels` for what is not a class number, `data/none`. */
+export function classLabels(
+  values: ArrayLike<number | bigint>,
+  source: string,
+  names?: readonly string[],
+): ClassLabels {
+  const classes = Int32Array.from(values as ArrayLike<number>, (value, index) => {
+    const number = Number(value);
+    if (Number.isInteger(number) && number >= 0 && number < 2 ** 31) return number;
+    throw new AvocetError("data/labels", `expected class numbers from 0, sample ${index} has ${value}`, { at: source });
+  });
+  if (classes.length === 0) throw new AvocetError("data/none", "expected at least one label, got none", { at: source });
+  return {
+    kind: "classes",
+    count: classes.length,
+    at: (index) => classes[checked(index, classes.length)]!,
+    ...(names && { names }),
+  };
+}
+
+/** Labels per pixel, from bytes [count, height, width]. Throws `data/labels` when the length does not fit. */
+export function maskLabels(
+  bytes: Uint8Array,
+  [count, height, width]: readonly [number, number, number],
+  source: string,
+  names?: readonly string[],
+): MaskLabels {
+  const size = height * width;
+  if (bytes.length !== count * size) {
+    throw new AvocetError("data/labels", `expected ${count} × ${height} × ${width} bytes, got ${bytes.length}`, {
+      at: source,
+    });
+  }
+  const at = (index: number) => {
+    const row = checked(index, count);
+    return bytes.subarray(row * size, (row + 1) * size);
+  };
+  return { kind: "masks", count, height, width, at, ...(names && { names }) };
+}
+
+/**
+ * One label a line: numbers, or names. Names get numbers by their sorted order, or by `names` where that is given;
+ * empty lines at the end do not count. Throws `data/labels`.
+ */
+export function textLabels(text: string, source: string, names?: readonly string[]): ClassLabels {
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .map((line) => line.trim());
+  while (lines.at(-1) === "") lines.pop();
+  const blank = lines.indexOf("");
+  if (blank >= 0) throw new AvocetError("data/labels", `expected a label, line ${blank + 1} is empty`, { at: source });
+  if (lines.every((line) => /^\d+$/.test(line))) return classLabels(lines.map(Number), source, names);
+  const known = names ?? [...new Set(lines)].sort(byCodeUnit);
+  const numbers = lines.map((line, i) => {
+    const number = known.indexOf(line);
+    if (number >= 0) return number;
+    throw new AvocetError("data/labels", `expected one of ${known.length} class names, line ${i + 1} is "${line}"`, {
+      at: source,
+    });
+  });
+  return classLabels(numbers, source, known);
+}
+
+/** The order of file and class names: by code unit, the same on every machine. */
+export function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The labels of a part (see `parseSelection`). */
+export function selectLabels<T extends Labels>(labels: T, spec: string | number | Selection): T {
+  const selection = typeof spec === "object" ? spec : parseSelection(spec);
+  const indices = selectedIndices(selection, labels.count, "labels");
+  return {
+    ...labels,
+    count: indices.length,
+    at: (index: number) => labels.at(indices[checked(index, indices.length)]!),
+  };
+}
+
+/**
+ * The labels of exactly the samples of a dataset: as they are where the counts agree, or those of its part where the
+ * labels are of the whole. Throws `data/labels` when neither fits.
+ */
+export function alignLabels<T extends Labels>(labels: T, dataset: Dataset): T {
+  const { count, origin, source } = dataset;
+  if (count === labels.count) return labels;
+  if (origin && origin.count === labels.count) {
+    return { ...labels, ...(count !== null && { count }), at: (index: number) => labels.at(origin.of(index)) };
+  }
+  if (count === null) return labels;
+  throw new AvocetError("data/labels", `expected ${count} labels, one per sample, got ${labels.count}`, {
+    at: source,
+    hint: origin
+      ? `or labels of the whole data (${origin.count ?? "unknown"} samples)`
+      : "data and labels must be of the same samples",
+  });
+}
+
+function checked(index: number, count: number): number {
+  if (index >= 0 && index < count) return index;
+  throw new AvocetError("data/labels", `expected a label for sample ${index}, there are ${count}`);
+}

@@ -1,0 +1,85 @@
+/** Data that a program has at hand: arrays, tensors, and its own iterables. */
+import { AvocetError, throwIfAborted } from "../base/index.ts";
+import { type DType, type Feeds, type Shape, Tensor } from "../tensor/index.ts";
+import type { Dataset, IndexedDataset } from "./dataset.ts";
+import { checkedSize, indexedDataset } from "./indexed.ts";
+import { rebatch } from "./rebatch.ts";
+import { gatherRows, mapFeeds, rowsOfFeeds } from "./rows.ts";
+
+/** Tensors with all samples on their first axes, one per model input. Throws `data/wrong-shape`, `data/none`. */
+export function fromTensors(feeds: Feeds, source = "tensors"): IndexedDataset {
+  return indexedDataset({
+    count: rowsOfFeeds(feeds, source),
+    source,
+    read: async (indices) => mapFeeds(feeds, (tensor) => gatherRows(tensor, indices)),
+  });
+}
+
+type Numbers =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+const dtypeOfArray: Readonly<Record<string, DType>> = {
+  Float32Array: "float32",
+  Float64Array: "float64",
+  Int8Array: "int8",
+  Uint8Array: "uint8",
+  Int16Array: "int16",
+  Uint16Array: "uint16",
+  Int32Array: "int32",
+  Uint32Array: "uint32",
+  BigInt64Array: "int64",
+  BigUint64Array: "uint64",
+};
+
+/** One typed array of shape [samples, …] for the model input `input`. Throws `tensor/wrong-size`, `data/none`. */
+export function fromArray(input: string, shape: Shape, data: Numbers, source = "array"): IndexedDataset {
+  const dtype = Object.keys(dtypeOfArray).find((name) => data.constructor.name === name);
+  if (!dtype)
+    throw new AvocetError("data/wrong-dtype", `expected a typed array, got ${data.constructor.name}`, { at: source });
+  return fromTensors({ [input]: Tensor.of(dtypeOfArray[dtype]!, shape, data) }, source);
+}
+
+/**
+ * Data that a function makes anew each time it is called; each piece has any number of samples on the first axes.
+ * Throws `data/none` when a pass gives nothing.
+ */
+export function fromIterable(
+  make: () => AsyncIterable<Feeds> | Iterable<Feeds>,
+  options: { readonly count?: number; readonly source?: string } = {},
+): Dataset {
+  const { count = null, source = "iterable" } = options;
+  if (typeof make !== "function") {
+    throw new AvocetError("usage/bad-value", "expected a function that makes an iterable, got something else", {
+      at: source,
+      hint: "data is read several times: pass () => myGenerator()",
+    });
+  }
+  async function* pieces(signal: AbortSignal | undefined): AsyncGenerator<Feeds> {
+    let seen = 0;
+    for await (const feeds of make()) {
+      throwIfAborted({ signal });
+      const rows = rowsOfFeeds(feeds, source);
+      seen += rows;
+      if (rows > 0) yield feeds;
+    }
+    if (seen === 0) {
+      throw new AvocetError("data/none", "expected at least one sample, got none", {
+        at: source,
+        hint: "the function must make a new iterable each time it is called",
+      });
+    }
+    if (count !== null && seen !== count) {
+      throw new AvocetError("data/wrong-shape", `expected ${count} samples, got ${seen}`, { at: source });
+    }
+  }
+  return { count, source, batches: (size, signal) => rebatch(pieces(signal), checkedSize(size), source) };
+}

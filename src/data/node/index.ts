@@ -1,0 +1,6 @@
+/** @module Data of the disk, in Node: opens paths as datasets and labels. */
+export { fileSource } from "./file-source-node.ts";
+export { nodePictureDecoder } from "./jpeg-node.ts";
+export { type OpenOptions, openData } from "./open-data-node.ts";
+export { type LabelOptions, openLabels } from "./open-labels-node.ts";
+export { type DataSpec, parseDataSpec } from "./spec-node.ts";

@@ -1,0 +1,142 @@
+/** Opens whatever a path holds as a dataset that fits a model's inputs. */
+import { join } from "node:path";
+import { AvocetError } from "../../base/index.ts";
+import type { ArrayRows } from "../array-rows.ts";
+import { arrayDataset, scaledRows } from "../arrays.ts";
+import { conform } from "../conform.ts";
+import type { IndexedDataset, InputPort } from "../dataset.ts";
+import { isPackIndex, packFiles } from "../pack.ts";
+import { arrayPictures, encodedPictures, type PictureSource, pictureDataset } from "../pictures.ts";
+import { type Preprocess, type PreprocessInput, parsePreprocess } from "../preprocess.ts";
+import { samples } from "../selection.ts";
+import { folderOf, isRawDescription, openArrays, openDescribed } from "./array-file-node.ts";
+import { fileSource, readJson, readWhole, statOf } from "./file-source-node.ts";
+import { filesOf, hasEnding } from "./folder-node.ts";
+import { nodePictureDecoder } from "./jpeg-node.ts";
+import { type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
+import { type DataSpec, parseDataSpec } from "./spec-node.ts";
+
+/** How names of picture files end. */
+export const pictureEndings = [".jpg", ".jpeg", ".png"];
+
+export interface OpenOptions {
+  /** The model's inputs; the data is checked against them. */
+  readonly inputs: readonly InputPort[];
+  /** From pixels to the model's input. Pictures need it; arrays are scaled by it. */
+  readonly preprocess?: Preprocess | PreprocessInput | undefined;
+  /** Bytes of prepared pictures to keep in memory between passes. Default 0. */
+  readonly cacheBytes?: number | undefined;
+}
+
+/**
+ * Opens data: a folder of pictures (with or without class folders), a pack (either of its files), one picture, .npy,
+ * .npz, a raw array, an IDX file. `spec` is a path or `PATH?every=5` (see `parseDataSpec`). The first sample is read
+ * and checked.
+ * Throws `data/not-found`, `data/none`, `data/unreadable`, `data/wrong-shape`, `data/wrong-dtype`, `usage/missing`.
+ */
+export async function openData(spec: string, options: OpenOptions): Promise<IndexedDataset> {
+  const parsed = parseDataSpec(spec);
+  const preprocess = options.preprocess === undefined ? null : parsePreprocess(options.preprocess);
+  const whole = await openWhole(parsed, options, preprocess);
+  let part = whole;
+  for (const selection of parsed.selections) part = samples(part, selection);
+  return conform(part, options.inputs);
+}
+
+async function openWhole(
+  spec: DataSpec,
+  { inputs, cacheBytes = 0 }: OpenOptions,
+  preprocess: Preprocess | null,
+): Promise<IndexedDataset> {
+  const pictures = await openPictures(spec, preprocess?.orient ?? false);
+  const input = inputs[0]?.name ?? "input";
+  if (pictures) {
+    if (!preprocess) {
+      throw new AvocetError("usage/missing", "expected preprocessing for pictures, got none", {
+        at: spec.path,
+        hint: 'add --preprocess FILE.json, for example {"resize": {"short": 256}, "crop": 224, "scale": "1/255"}',
+      });
+    }
+    return pictureDataset(pictures, { input, preprocess, cacheBytes });
+  }
+  const arrays = await arraysOf(spec);
+  if (!arrays) {
+    throw new AvocetError("data/unreadable", "expected pictures or arrays, got a file of another kind", {
+      at: spec.path,
+      hint: "data is a folder of pictures, a pack (.jpgpack and .json), .npy, .npz, or a raw array with its shape",
+    });
+  }
+  if (arrays.size === 0)
+    throw new AvocetError("data/none", "expected an array in the archive, got none", { at: spec.path });
+  return datasetOfArrays(arrays, spec.path, { input, inputs, preprocess, cacheBytes });
+}
+
+function datasetOfArrays(
+  arrays: ReadonlyMap<string, ArrayRows>,
+  path: string,
+  options: { input: string; inputs: readonly InputPort[]; preprocess: Preprocess | null; cacheBytes: number },
+): IndexedDataset {
+  const { input, inputs, preprocess, cacheBytes } = options;
+  if (arrays.size === 1 && inputs.length <= 1) {
+    const rows = [...arrays.values()][0]!;
+    const pictures = preprocess ? arrayPictures(rows) : null;
+    if (preprocess && pictures) return pictureDataset(pictures, { input, preprocess, cacheBytes });
+    return arrayDataset({ [input]: preprocess ? scaledRows(rows, preprocess) : rows }, path);
+  }
+  const wanted = [...arrays].filter(([name]) => inputs.some((port) => port.name === name));
+  const used = wanted.length > 0 ? wanted : [...arrays];
+  return arrayDataset(
+    Object.fromEntries(used.map(([name, rows]) => [name, preprocess ? scaledRows(rows, preprocess) : rows])),
+    path,
+  );
+}
+
+async function arraysOf(spec: DataSpec): Promise<ReadonlyMap<string, ArrayRows> | null> {
+  const { path } = spec;
+  if (!path.startsWith("{") && hasEnding(path, [".json"])) {
+    const json = await readJson(path);
+    return isRawDescription(json) ? new Map([["", await openDescribed(json, folderOf(path), path)]]) : null;
+  }
+  return openArrays(spec);
+}
+
+/** The pictures that a path holds, or null when it holds something else. */
+async function openPictures({ path }: DataSpec, turn: boolean): Promise<PictureSource | null> {
+  if (path.startsWith("{")) return null;
+  const { folder } = await statOf(path);
+  if (folder) return folderPictures(path, turn);
+  if (hasEnding(path, pictureEndings)) return filePictures(path, [""], turn);
+  if (hasEnding(path, [".jpgpack"])) return packPictures(await packOfFile(path), turn);
+  if (!hasEnding(path, [".json"])) return null;
+  const json = await readJson(path);
+  return isPackIndex(json) ? packPictures(packOfIndex(path, json), turn) : null;
+}
+
+async function folderPictures(path: string, turn: boolean): Promise<PictureSource> {
+  const files = await filesOf(path, pictureEndings);
+  if (files.length === 0) {
+    throw new AvocetError("data/none", "expected pictures in the folder, got none", {
+      at: path,
+      hint: `pictures end in ${pictureEndings.join(", ")}`,
+    });
+  }
+  return filePictures(path, files, turn);
+}
+
+function filePictures(folder: string, files: readonly string[], turn: boolean): PictureSource {
+  const pathOf = (index: number) => (files[index] === "" ? folder : join(folder, files[index]!));
+  return encodedPictures(
+    {
+      count: files.length,
+      source: folder,
+      name: (index) => `${pathOf(index)} (picture ${index})`,
+      bytes: (index) => readWhole(pathOf(index)),
+    },
+    nodePictureDecoder(),
+    turn,
+  );
+}
+
+async function packPictures({ pack, index }: PackPaths, turn: boolean): Promise<PictureSource> {
+  return encodedPictures(packFiles(await fileSource(pack), index), nodePictureDecoder(), turn);
+}
