@@ -1,0 +1,91 @@
+/**
+ * Raises a model to a newer version of the standard operators, one version at a time, so that each adapter only knows
+ * one step. Operators of other domains and calls of the model's own functions stay as they are.
+ */
+import { AvocetError } from "../../base/index.ts";
+import type { Graph, Model, Node } from "../../ir/index.ts";
+import { isOpType, ops, type StandardOp } from "../../ops/index.ts";
+import type { Pass } from "../pass.ts";
+import { Raise } from "./adapter.ts";
+import { adapters } from "./adapters.ts";
+import { unchanged } from "./unchanged.ts";
+
+/** The oldest version that is understood, and the newest that the runtime loads. */
+export const oldestOpset = 7;
+export const newestOpset = 26;
+
+/** The version that int4 and 16-bit quantizers need. */
+export const defaultOpset = 21;
+
+/**
+ * Raises the model in place to this opset; a model that is there already, or beyond, stays. Returns how many nodes were
+ * rewritten, plus one if the version changed. Throws `import/unsupported-opset` for versions before 7 and for nodes
+ * that newer versions cannot express, before anything is edited or after it in part: take a clone to keep the original.
+ */
+export function upgradeOpset(model: Model, to: number = defaultOpset): number {
+  if (to < oldestOpset || to > newestOpset) {
+    throw new AvocetError("usage/bad-value", `expected an opset from ${oldestOpset} to ${newestOpset}, got ${to}`);
+  }
+  const from = model.opset;
+  if (from < oldestOpset) throw tooOld(model, from);
+  let edits = 0;
+  for (let version = from + 1; version <= to; version++)
+    edits += raiseGraph(model.graph, new Raise(version, false, model));
+  model.functions.forEach((made, i) => {
+    const own = made.opsets.get("");
+    if (own === undefined || own >= to) return;
+    if (own < oldestOpset) throw tooOld(model, own);
+    for (let version = own + 1; version <= to; version++)
+      edits += raiseGraph(made.body, new Raise(version, true, model));
+    model.functions[i] = { ...made, opsets: new Map(made.opsets).set("", to) };
+  });
+  if (from >= to) return edits;
+  model.opsets.set("", to);
+  model.irVersion = Math.max(model.irVersion, irVersionOf(to));
+  return edits + 1;
+}
+
+/** The same as a pass. */
+export function upgradeTo(to: number = defaultOpset): Pass {
+  return { name: "upgrade-opset", run: (model) => upgradeOpset(model, to) };
+}
+
+function raiseGraph(graph: Graph, raise: Raise): number {
+  let edits = 0;
+  // A copy of the list: what an adapter inserts is of the new version already.
+  for (const node of [...graph.nodes]) {
+    for (const body of node.subgraphs()) edits += raiseGraph(body, raise);
+    if (node.domain === "" && raiseNode(node, raise)) edits++;
+  }
+  return edits;
+}
+
+function raiseNode(node: Node, raise: Raise): boolean {
+  if (!isOpType(node.op)) throw raise.refusal(node, "the standard operators have no such operator");
+  if (!ops[node.op].versions.includes(raise.version)) return false;
+  const op = node.op as StandardOp;
+  const adapter = adapters[op]?.[raise.version];
+  if (adapter) adapter(node, raise);
+  else if (!unchanged[op]?.includes(raise.version)) throw raise.refusal(node, `it did not exist before`);
+  return adapter !== undefined;
+}
+
+function tooOld(model: Model, version: number): AvocetError {
+  return new AvocetError(
+    "import/unsupported-opset",
+    `expected operators of version ${oldestOpset} or newer, got ${version}`,
+    {
+      ...(model.source ? { at: model.source } : {}),
+      hint: "raise it with the onnx package's version converter, or export the model again",
+    },
+  );
+}
+
+/** The oldest file version whose specification knows these operators. */
+function irVersionOf(opset: number): number {
+  if (opset >= 25) return 13;
+  if (opset >= 24) return 12;
+  if (opset >= 23) return 11;
+  if (opset >= 21) return 10;
+  return opset >= 19 ? 9 : opset >= 15 ? 8 : 7;
+}
