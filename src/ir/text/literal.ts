@@ -114,7 +114,7 @@ function elementTexts(tensor: Tensor): string[] {
 /** The shortest decimal that float32 reads back as the same number. */
 export function printFloat32(x: number): string {
   const single = Math.fround(x);
-  if (!Number.isFinite(single)) return printFloat64(single);
+  if (!Number.isFinite(single) || single === 0) return printFloat64(single);
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(single.toPrecision(digits));
     if (Math.fround(short) === single) return printFloat64(short);

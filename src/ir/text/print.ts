@@ -132,8 +132,8 @@ class Printer {
     const outputs = node.outputs.map(reference).join(", ");
     const overload = node.overload ? `:${spell(node.overload)}` : "";
     const inputs = node.inputs.map(reference).join(", ");
-    const attributes = [...node.attributes].map(([name, attribute]) => this.attribute(name, attribute, indent));
-    const suffix = attributes.length > 0 ? ` <${attributes.join(", ")}>` : "";
+    const attributes = [...node.attributes].map(([name, value]) => this.attribute(name, value, `${indent}  `));
+    const suffix = attributes.length > 0 ? ` ${list("<", attributes, ">", indent)}` : "";
     return `${label}${outputs ? `${outputs} ` : ""}= ${operator(node)}${overload}(${inputs})${suffix}`;
   }
 
