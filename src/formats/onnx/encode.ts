@@ -26,22 +26,21 @@ export function encode<T extends object>(type: MessageType<T>, value: T): Encode
   return {
     byteLength,
     writeTo(sink) {
-      let writer = new BinaryWriter();
+      const writer = new BinaryWriter();
       const flush = () => {
         const bytes = writer.finish();
-        writer = new BinaryWriter();
         if (bytes.length > 0) sink(bytes);
       };
       const hand = (payload: Payload | Uint8Array) => {
         flush();
         let sent = 0;
-        for (const chunk of payload instanceof Uint8Array ? [payload] : payload.chunks()) {
+        for (const chunk of chunksOf(payload)) {
           sent += chunk.length;
           sink(chunk);
         }
         invariant(sent === payload.length, `expected ${payload.length} bytes of a payload, got ${sent}`);
       };
-      writeMessage(type, value as Fields, { sizes, writer: () => writer, hand });
+      writeMessage(type, value as Fields, { sizes, writer, hand });
       flush();
     },
   };
@@ -60,8 +59,8 @@ export function bytesOf(encoded: Encoded): Uint8Array {
 
 interface Out {
   readonly sizes: ReadonlyMap<object, number>;
-  writer(): BinaryWriter;
-  hand(payload: Payload | Uint8Array): void;
+  readonly writer: BinaryWriter;
+  readonly hand: (payload: Payload | Uint8Array) => void;
 }
 
 function writeMessage(type: MessageType<object>, value: Fields, out: Out): void {
@@ -120,8 +119,12 @@ function writeField(row: Row, value: unknown, out: Out): void {
 }
 
 function writeBytes(value: Payload | Uint8Array, out: Out): void {
-  if (value instanceof Uint8Array && value.length < HANDED_ON) out.writer().raw(value);
-  else out.hand(value);
+  if (value.length >= HANDED_ON) out.hand(value);
+  else for (const chunk of chunksOf(value)) out.writer.raw(chunk);
+}
+
+function chunksOf(value: Payload | Uint8Array): Iterable<Uint8Array> {
+  return value instanceof Uint8Array ? [value] : value.chunks();
 }
 
 function sizeOfMessage(type: MessageType<object>, value: Fields, sizes: Map<object, number>): number {

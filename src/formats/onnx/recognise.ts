@@ -6,6 +6,7 @@ const signatures: readonly { readonly what: string; readonly at: number; readonl
   { what: "a zip archive (.pt2, .pth, .keras and .npz files are zips)", at: 0, bytes: "PK\x03\x04" },
   { what: "an HDF5 file (Keras .h5)", at: 0, bytes: "\x89HDF" },
   { what: "a TensorFlow Lite model", at: 4, bytes: "TFL3" },
+  { what: "a Python pickle (PyTorch .pth)", at: 0, bytes: "\x80\x02" },
   { what: "a gzip archive", at: 0, bytes: "\x1f\x8b" },
   { what: "a NumPy array", at: 0, bytes: "\x93NUMPY" },
   { what: "an ONNX Runtime .ort file", at: 4, bytes: "ORTM" },
@@ -30,10 +31,9 @@ function foreignFormat(bytes: Uint8Array): string | undefined {
   const known = signatures.find(({ at, bytes: magic }) => head.startsWith(magic, at));
   if (known) return known.what;
   if (/^[\t\n\r -~]{8,}$/.test(head)) return /^\s*[{[]/.test(head) ? "JSON text" : "text";
-  // The first byte of a protobuf message is a field number and a wire type: both must be ones that ModelProto has.
-  const first = bytes[0]!;
-  const row = modelType.rows.get(first >>> 3);
-  const multibyte = first >= 0x80;
-  if (multibyte || (row && (row.kind === "int64" ? 0 : 2) === (first & 7))) return undefined;
+  // The first tag of a protobuf message is a field number and a wire type: both must be ones that ModelProto has.
+  const tag = bytes[0]! < 0x80 ? bytes[0]! : (bytes[0]! & 0x7f) | ((bytes[1] ?? 0) << 7);
+  const row = modelType.rows.get(tag >>> 3);
+  if (row && (row.kind === "int64" ? 0 : 2) === (tag & 7)) return undefined;
   return "something else";
 }
