@@ -76,44 +76,26 @@ function writeMessage(type: MessageType<object>, value: Fields, out: Out): void 
 function writeField(row: Row, value: unknown, out: Out): void {
   const { kind, no } = row;
   if (typeof kind === "function") {
-    out
-      .writer()
-      .tag(no, WireType.LengthDelimited)
-      .uint32(out.sizes.get(value as object)!);
+    out.writer.tag(no, WireType.LengthDelimited).uint32(out.sizes.get(value as object)!);
     writeMessage(kind(), value as Fields, out);
     return;
   }
   switch (kind) {
     case "int64":
-      out
-        .writer()
-        .tag(no, WireType.Varint)
-        .int64(value as Whole);
+      out.writer.tag(no, WireType.Varint).int64(value as Whole);
       return;
     case "int32":
-      out
-        .writer()
-        .tag(no, WireType.Varint)
-        .int32(value as number);
+      out.writer.tag(no, WireType.Varint).int32(value as number);
       return;
     case "float":
       // A double beyond the float range becomes infinity, as in C++.
-      out
-        .writer()
-        .tag(no, WireType.Bit32)
-        .float(Math.fround(value as number));
+      out.writer.tag(no, WireType.Bit32).float(Math.fround(value as number));
       return;
     case "string":
-      out
-        .writer()
-        .tag(no, WireType.LengthDelimited)
-        .string(value as string);
+      out.writer.tag(no, WireType.LengthDelimited).string(value as string);
       return;
     default:
-      out
-        .writer()
-        .tag(no, WireType.LengthDelimited)
-        .uint32((value as Payload).length);
+      out.writer.tag(no, WireType.LengthDelimited).uint32((value as Payload).length);
       writeBytes(value as Payload | Uint8Array, out);
   }
 }
