@@ -1,0 +1,72 @@
+/**
+ * Writes pictures to disk: class folders of PNG files for people and for the command line, or one array file for training.
+ *
+ *     node examples/pictures/write.mjs OUT --test 1500 --calibration 300          OUT/test/avocet/00003.png …
+ *     node examples/pictures/write.mjs OUT --train 12000 --npy                    OUT/train.npy, OUT/train-labels.npy
+ */
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { encode } from "fast-png";
+import { pictures } from "./dataset.mjs";
+import { classNames } from "./objects.mjs";
+import { side } from "./render.mjs";
+
+/** @typedef {import("./dataset.mjs").Split} Split */
+
+/** Writes a split as class folders and gives back the folder. @param {string} out @param {Split} split @param {number} count */
+export function writePngs(out, split, count) {
+  for (const name of classNames) mkdirSync(join(out, split, name), { recursive: true });
+  for (const { index, label, pixels } of pictures(split, count)) {
+    const file = `${String(index).padStart(5, "0")}.png`;
+    writeFileSync(
+      join(out, split, classNames[label], file),
+      encode({ data: pixels, width: side, height: side, channels: 3, depth: 8 }, { zlib: { level: 1 } }),
+    );
+  }
+  return join(out, split);
+}
+
+/** Writes a split as uint8 arrays, pictures [count, side, side, 3] and labels [count]. @param {string} out @param {Split} split @param {number} count */
+export function writeNpy(out, split, count) {
+  mkdirSync(out, { recursive: true });
+  const all = new Uint8Array(count * side * side * 3);
+  const labels = new Uint8Array(count);
+  for (const { index, label, pixels } of pictures(split, count)) {
+    all.set(pixels, index * pixels.length);
+    labels[index] = label;
+  }
+  writeFileSync(join(out, `${split}.npy`), npy([count, side, side, 3], all));
+  writeFileSync(join(out, `${split}-labels.npy`), npy([count], labels));
+}
+
+/** A NumPy file of bytes (format 1.0: magic, length of the header, header padded to 64, data). @param {number[]} shape @param {Uint8Array} data */
+function npy(shape, data) {
+  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.map((n) => `${n},`).join(" ")}), }`;
+  const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11);
+  return Buffer.concat([
+    Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (header.length + 1) & 0xff, (header.length + 1) >> 8]),
+    Buffer.from(`${header}\n`, "latin1"),
+    data,
+  ]);
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      train: { type: "string" },
+      calibration: { type: "string" },
+      test: { type: "string" },
+      npy: { type: "boolean" },
+    },
+  });
+  const [out] = positionals;
+  if (!out)
+    throw new Error("usage: node examples/pictures/write.mjs OUT [--train N] [--calibration N] [--test N] [--npy]");
+  for (const split of /** @type {const} */ (["train", "calibration", "test"])) {
+    const count = Number(values[split] ?? 0);
+    if (count > 0) (values.npy ? writeNpy : writePngs)(out, split, count);
+  }
+}
