@@ -11,6 +11,7 @@ import { ops } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
 import { rankOf } from "./rank.ts";
+import { replaceNode } from "./replace-node.ts";
 import { type Refused, refuse } from "./rule.ts";
 import { isOp, onlyReader } from "./walk.ts";
 import { elementsOf, floatConstant, floatTensor, replaceConstant } from "./weights.ts";
@@ -164,18 +165,7 @@ function biasToMatMul(graph: Graph, node: Node, bias: Value): Value {
   const old = node.output;
   const { name } = old;
   if (rankOf(node.input(0)) === 2) {
-    const gemm = addNode(
-      graph,
-      "Gemm",
-      [node.input(0), node.input(1), bias],
-      {},
-      { name: node.name, output: name, place: { before: node } },
-    );
-    gemm.output.type = old.type;
-    graph.replaceUses(old, gemm.output);
-    graph.remove(node);
-    graph.rename(gemm.output, name);
-    return gemm.output;
+    return replaceNode(node, { op: "Gemm", inputs: [node.input(0), node.input(1), bias] }).output;
   }
   const add = addNode(graph, "Add", [old, bias], {}, { output: `${name}_bias`, place: { after: node } });
   add.output.type = old.type;

@@ -1,0 +1,54 @@
+/** The passes that every model goes through before it is quantized: same function, fewer spellings. */
+import type { Model } from "../ir/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { hoistConstants, unlistConstants } from "./constants.ts";
+import { foldBatchNorms } from "./fold-batch-norm.ts";
+import { foldChannelAffines } from "./fold-channel-affine.ts";
+import { foldConstants } from "./fold-constants.ts";
+import { type Pass, type PassReport, runPass, runPasses } from "./pass.ts";
+import { removeDeadNodes } from "./remove-dead.ts";
+import { removeIdentities } from "./remove-identity.ts";
+import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
+
+export interface NormaliseOptions {
+  /** Executes what depends on constants alone. Without one nothing is folded by execution. */
+  readonly runtime?: Runtime;
+  /** Whether batch norms, and Mul and Add per channel, go into the layers around them. Default true. */
+  readonly foldBatchNorm?: boolean;
+  /** The opset to raise the model to, if it is below. Default 21: int4 and 16-bit quantizers need it. */
+  readonly opset?: number;
+}
+
+/**
+ * Normalises the model in place. Returns one report per pass, in the order in which they ran first: all edits and all
+ * the time of its rounds, and what it still refuses. Throws `import/unsupported-opset`.
+ */
+export async function normalise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
+  const { runtime, foldBatchNorm = true, opset = defaultOpset } = options;
+  const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(opset)];
+  const rounds: Pass[] = [
+    hoistConstants,
+    ...(runtime ? [foldConstants(runtime)] : []),
+    removeIdentities,
+    ...(foldBatchNorm ? [foldBatchNorms, foldChannelAffines] : []),
+    removeDeadNodes,
+  ];
+  const reports: PassReport[] = [];
+  for (const pass of first) reports.push(await runPass(model, pass));
+  reports.push(...(await runPasses(model, rounds)));
+  return summarise(reports);
+}
+
+/** One report per pass. The refusals are those of its last round: earlier ones may have been resolved since. */
+function summarise(reports: readonly PassReport[]): PassReport[] {
+  const byPass = new Map<string, PassReport>();
+  for (const report of reports) {
+    const before = byPass.get(report.pass);
+    byPass.set(report.pass, {
+      ...report,
+      edits: report.edits + (before?.edits ?? 0),
+      milliseconds: report.milliseconds + (before?.milliseconds ?? 0),
+    });
+  }
+  return [...byPass.values()];
+}
