@@ -43,16 +43,16 @@
         (br $next)))
     (call $finish (local.get $low) (local.get $high) (local.get $zeros) (local.get $bad)))
 
-  ;; Range and histogram of $count numbers: bin floor(x / $step) − $origin, clamped into the guards.
-  (func (export "histogram") (param $count i32) (param $step f32) (param $origin i32)
+  ;; Range and histogram of $count numbers: bin floor(x · $inverse) − $origin, clamped into the guards.
+  (func (export "histogram") (param $count i32) (param $inverse f32) (param $origin i32)
     (local $at i32) (local $end i32) (local $x v128) (local $bin v128)
-    (local $steps v128) (local $shift v128) (local $top v128) (local $p i32)
+    (local $inverses v128) (local $shift v128) (local $top v128) (local $p i32)
     (local $low v128) (local $high v128) (local $zeros v128) (local $bad v128)
     (local.set $at (i32.const 32896))
     (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
     (local.set $low (f32x4.splat (f32.const inf)))
     (local.set $high (f32x4.splat (f32.const -inf)))
-    (local.set $steps (f32x4.splat (local.get $step)))
+    (local.set $inverses (f32x4.splat (local.get $inverse)))
     (local.set $shift (i32x4.splat (i32.sub (i32.const 1) (local.get $origin))))
     (local.set $top (i32x4.splat (i32.const 2049)))
     (block $done
@@ -72,7 +72,7 @@
                   (i32x4.trunc_sat_f32x4_s
                     (f32x4.pmin
                       (f32x4.pmax
-                        (f32x4.floor (f32x4.div (local.get $x) (local.get $steps)))
+                        (f32x4.floor (f32x4.mul (local.get $x) (local.get $inverses)))
                         (v128.const f32x4 -1073741824 -1073741824 -1073741824 -1073741824))
                       (v128.const f32x4 1073741824 1073741824 1073741824 1073741824)))
                   (local.get $shift))

@@ -4,10 +4,11 @@
  */
 import { AvocetError, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
-import type { Model, Value } from "../ir/index.ts";
+import { cloneModel, type Model, type Value } from "../ir/index.ts";
 import type { Runtime, SessionOptions } from "../runtime/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
+import { quantizeDequantize } from "./fake-quantize.ts";
 import type { IntGrid } from "./grid.ts";
 import { observe } from "./observe.ts";
 import { GrowingHistogram } from "./observers/growing-histogram.ts";
@@ -22,6 +23,11 @@ export interface CalibrateOptions extends Work {
   readonly scheme?: Scheme;
   /** The scheme of weights. Default: that of the activations. */
   readonly weightScheme?: Scheme;
+  /**
+   * Whether activations are observed with float weights. Default false: the weights are rounded to their grids first (as
+   * AIMET does), because the ranges that matter are those of the quantized model.
+   */
+  readonly floatWeights?: boolean;
   /** Samples a run. Default: the runtime's choice. With `tf_enhanced` the batch changes the result, as in AIMET. */
   readonly batch?: number;
   readonly session?: SessionOptions;
@@ -44,21 +50,21 @@ export async function calibrate(
   dataset: Dataset,
   options: CalibrateOptions = {},
 ): Promise<Calibration> {
-  const { scheme = "sqnr", weightScheme = scheme, batch, session, signal, onProgress } = options;
+  const { scheme = "sqnr", weightScheme = scheme, floatWeights = false, batch, session, signal, onProgress } = options;
+  const values = model.graph.valuesByName();
+  const weighted = encodeWeights(plan, values, weightScheme);
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
-  const observers = await observe(model, watched, runtime, dataset, { scheme, batch, session, signal, onProgress });
+  const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
+  const observers = await observe(observed, watched, runtime, dataset, { scheme, batch, session, signal, onProgress });
   const statistics = new Map<string, ValueStatistics>();
   for (const [value, observer] of observers) statistics.set(value, { value, ...observer.statistics() });
-  const values = model.graph.valuesByName();
   for (const entry of plan.entries) {
     if (entry.kind === "weight" && !statistics.has(entry.value)) {
       statistics.set(entry.value, weightStatistics(entry.value, values));
     }
   }
-  const activations = encodeActivations(plan, observers);
-  const weights = encodeWeights(activations, values, weightScheme);
   return {
-    plan: encodeBiases(weights, values),
+    plan: encodeBiases(encodeActivations(weighted, observers), values),
     statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
   };
 }
@@ -111,6 +117,18 @@ function activationEncoding(entry: PlanEntry, observers: ReadonlyMap<string, Obs
   // A target may fix one end only (Relu: minimum 0); the other one is what was observed.
   const [min, max] = rangeOfAffine(proposed, choice);
   return encodingOfRange(range.min ?? min, range.max ?? max, options);
+}
+
+/** A copy of the model whose weights are what their grids can represent. */
+function withQuantizedWeights(model: Model, plan: Plan): Model {
+  const copy = cloneModel(model);
+  const values = copy.graph.valuesByName();
+  for (const { kind, value, encoding } of plan.entries) {
+    if (kind !== "weight" || !encoding) continue;
+    const constant = values.get(value)!;
+    constant.initializer = quantizeDequantize(constantOf(value, values), encoding, "half-away");
+  }
+  return copy;
 }
 
 function constantOf(name: string, values: ReadonlyMap<string, Value>) {

@@ -76,7 +76,7 @@ export class GrowingHistogram {
   }
 
   #sweep(values: Float32Array, bins: Float64Array) {
-    return this.#kernel.histogram(values, 2 ** this.#exponent, this.#origin, bins);
+    return this.#kernel.histogram(values, 2 ** -this.#exponent, this.#origin, bins);
   }
 
   #holds(min: number, max: number): boolean {

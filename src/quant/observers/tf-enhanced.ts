@@ -37,7 +37,7 @@ export class TfEnhancedObserver implements Observer {
       }
       this.#place(min, max);
     }
-    const { min, max, finite } = kernel().histogram(values, this.#width, this.#origin, fresh);
+    const { min, max, finite } = kernel().histogram(values, 1 / this.#width, this.#origin, fresh);
     if (!finite) throw notFinite();
     this.#note(min, max, values.length);
     for (let i = 0; i < bins; i++) {
