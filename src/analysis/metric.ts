@@ -1,5 +1,6 @@
 /** Metrics with labels: top-k accuracy and mean intersection over union. They stream; nothing of a batch is kept. */
 import { AvocetError } from "../base/index.ts";
+import type { ClassLabels, MaskLabels } from "../data/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import { argmaxClasses, scoreLayout } from "./classes.ts";
 
@@ -9,22 +10,6 @@ export interface Metric {
   see(outputs: Feeds, first: number, size: number): void;
   /** The score so far, a fraction in 0 … 1; higher is better. */
   value(): number;
-}
-
-/** Which class each sample has. */
-export interface ClassLabels {
-  readonly kind: "classes";
-  readonly count: number;
-  at(index: number): number;
-}
-
-/** Which class each pixel has. */
-export interface MaskLabels {
-  readonly kind: "masks";
-  readonly count: number;
-  readonly height: number;
-  readonly width: number;
-  at(index: number): ArrayLike<number>;
 }
 
 /** The share of samples whose label is among the k highest scores of the first (or the named) output. */

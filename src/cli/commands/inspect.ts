@@ -1,0 +1,111 @@
+/** `avocet inspect`: what is in a model, what can be quantized and what not, and why. Never executes it. */
+import { macsOf, parametersOf } from "../../analysis/index.ts";
+import { AvocetError } from "../../base/index.ts";
+import { readModelFile } from "../../formats/index-node.ts";
+import { type Model, staticShape, type TensorType, type ValueType } from "../../ir/index.ts";
+import { rowOf } from "../../ops/index.ts";
+import { builtinTarget, type LeftFloat, place } from "../../quant/index.ts";
+import { fileBytes } from "../inputs.ts";
+import type { Io } from "../io.ts";
+
+export interface InspectOptions {
+  readonly target: string;
+  readonly json?: boolean;
+}
+
+interface Quantizable {
+  readonly weights: number;
+  readonly activations: number;
+  readonly left: readonly LeftFloat[];
+  /** Why nothing can be quantized, where that is so. */
+  readonly refused?: string;
+}
+
+export async function inspect(path: string, options: InspectOptions, io: Io): Promise<void> {
+  const model = readModelFile(path);
+  const shapes = declaredShapes(model);
+  const operators: Record<string, number> = {};
+  for (const node of model.graph.nodes) operators[node.opName] = (operators[node.opName] ?? 0) + 1;
+  const unknown = [...new Set([...model.graph.nodes].filter((node) => !rowOf(node)).map((node) => node.opName))];
+  const result = {
+    file: path,
+    inputs: model.graph.inputs.filter((v) => !v.initializer).map((v) => ({ name: v.name, ...portOf(v.type) })),
+    outputs: model.graph.outputs.map((v) => ({ name: v.name, ...portOf(v.type) })),
+    opset: model.opset,
+    operators,
+    unknownOperators: unknown,
+    parameters: parametersOf(model),
+    macs: macsOf(model, shapes),
+    bytes: fileBytes(path),
+    quantizable: quantizable(model, options.target, shapes),
+  };
+  io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
+}
+
+/** What the file says of its values; nothing is run. */
+function declaredShapes(model: Model): Map<string, TensorType> {
+  const shapes = new Map<string, TensorType>();
+  for (const value of model.graph.values()) {
+    const type = value.initializer
+      ? { kind: "tensor" as const, dtype: value.initializer.dtype, shape: value.initializer.shape }
+      : value.type;
+    if (type?.kind === "tensor") shapes.set(value.name, type);
+  }
+  return shapes;
+}
+
+function portOf(type: ValueType | undefined): {
+  dtype: string | null;
+  shape: readonly (number | string | null)[] | null;
+} {
+  return type?.kind === "tensor"
+    ? { dtype: type.dtype, shape: staticShape(type) ?? type.shape }
+    : { dtype: null, shape: null };
+}
+
+function quantizable(model: Model, target: string, shapes: ReadonlyMap<string, TensorType>): Quantizable {
+  try {
+    const plan = place(model, builtinTarget(target), { shapes });
+    const count = (kind: string) => plan.entries.filter((entry) => entry.kind === kind).length;
+    return { weights: count("weight"), activations: count("activation"), left: plan.left };
+  } catch (error) {
+    if (!AvocetError.is(error) || !error.code.startsWith("quant/")) throw error;
+    return { weights: 0, activations: 0, left: [], refused: error.message };
+  }
+}
+
+function text(r: {
+  readonly file: string;
+  readonly inputs: readonly { name: string; dtype: string | null; shape: readonly (number | string | null)[] | null }[];
+  readonly outputs: readonly {
+    name: string;
+    dtype: string | null;
+    shape: readonly (number | string | null)[] | null;
+  }[];
+  readonly opset: number;
+  readonly operators: Readonly<Record<string, number>>;
+  readonly unknownOperators: readonly string[];
+  readonly parameters: number;
+  readonly macs: number | null;
+  readonly bytes: number;
+  readonly quantizable: Quantizable;
+}): string {
+  const port = (p: { name: string; dtype: string | null; shape: readonly (number | string | null)[] | null }) =>
+    `${p.name}: ${p.dtype ?? "?"}${p.shape ? `[${p.shape.map((d) => d ?? "?").join(", ")}]` : ""}`;
+  const q = r.quantizable;
+  const reasons = new Map<string, number>();
+  for (const { reason } of q.left) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const counts = Object.entries(r.operators).sort((a, b) => b[1] - a[1]);
+  const lines = [
+    `${r.file}  opset ${r.opset}, ${r.bytes} bytes`,
+    `inputs      ${r.inputs.map(port).join("; ")}`,
+    `outputs     ${r.outputs.map(port).join("; ")}`,
+    `operators   ${counts.map(([op, n]) => `${op} ${n}`).join(", ")}`,
+    ...(r.unknownOperators.length > 0 ? [`unknown     ${r.unknownOperators.join(", ")}`] : []),
+    `parameters  ${r.parameters}`,
+    `MACs        ${r.macs ?? "unknown: the file does not declare all shapes"}`,
+    q.refused ? `quantizable nothing: ${q.refused}` : `quantizable ${q.weights} weights, ${q.activations} activations`,
+    ...[...reasons].map(([reason, n]) => `  float: ${n} × ${reason}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}

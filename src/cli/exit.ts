@@ -1,0 +1,35 @@
+/** Exit codes, as documented: 0 done, 1 failed, 2 usage, 3 gate, 4 unsupported, 5 environment, 130 interrupted. */
+import { AvocetError, type ErrorCode } from "../base/index.ts";
+
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
+
+/** The exit code an error stands for. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!AvocetError.is(error)) return 1;
+  const { code } = error;
+  if (code === "abort/interrupted") return 130;
+  if (code === "gate/missed") return 3;
+  if (unsupported.has(code)) return 4;
+  if (code === "runtime/missing" || code === "runtime/out-of-memory") return 5;
+  if (/^(usage|recipe|target)\//.test(code) || configuration.has(code)) return 2;
+  return 1;
+}
+
+const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "import/unknown-format",
+  "import/unsupported-op",
+  "import/unsupported-opset",
+  "import/unsupported-type",
+  "quant/already-quantized",
+  "quant/unsupported-model",
+  "quant/nothing-to-quantize",
+  "pass/unsupported",
+  "runtime/unsupported-type",
+]);
+
+const configuration: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "output/exists",
+  "quant/unknown-grid",
+  "quant/bits-out-of-range",
+  "quant/no-such-value",
+]);

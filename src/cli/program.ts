@@ -1,0 +1,195 @@
+/** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
+import { Command, CommanderError, Option } from "commander";
+import { AvocetError } from "../base/index.ts";
+import { type ExitCode, exitCodeOf } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { version } from "./version.ts";
+
+/** Runs one command; never throws. Failures are text on stderr, or `{ "error": … }` on stdout with --json. */
+export async function main(args: readonly string[], io: Io): Promise<ExitCode> {
+  const json = args.includes("--json");
+  const done: { code: ExitCode } = { code: 0 };
+  const program = build(io, (code) => {
+    done.code = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return done.code;
+  } catch (error) {
+    return fail(error, io, json);
+  }
+}
+
+function fail(error: unknown, io: Io, json: boolean): ExitCode {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (json)
+      io.out(
+        `${JSON.stringify({ error: { code: "usage/bad-value", message: error.message, at: null, hint: "avocet --help" } })}\n`,
+      );
+    return 2;
+  }
+  // A signal that fired turns whatever broke because of it into the interruption it is.
+  const shown = io.signal.aborted ? new AvocetError("abort/interrupted", "interrupted") : error;
+  if (json) {
+    const body = AvocetError.is(shown)
+      ? shown.toJSON()
+      : { code: "internal", message: String(shown), at: null, hint: null };
+    io.out(`${JSON.stringify({ error: body })}\n`);
+  }
+  if (AvocetError.is(shown)) io.err(`error ${shown.code}: ${shown.describe()}\n`);
+  else io.err(`${shown instanceof Error ? (shown.stack ?? shown.message) : String(shown)}\n`);
+  return exitCodeOf(shown);
+}
+
+type Exit = (code: ExitCode) => void;
+
+function build(io: Io, exit: Exit): Command {
+  const program = new Command("avocet")
+    .description("Makes neural networks small and fast enough for the edge.")
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
+  inspect(program, io);
+  quantize(program, io, exit);
+  evaluate(program, io);
+  compare(program, io);
+  verify(program, io, exit);
+  report(program, io);
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  return program;
+}
+
+function inspect(program: Command, io: Io): void {
+  program
+    .command("inspect")
+    .description("what is in a model, what can be quantized and what not, and why; never executes it")
+    .argument("<model>", "an ONNX file")
+    .option("--target <target>", "judge for this target", "ort-cpu")
+    .option("--json", "one JSON document on stdout")
+    .action(async (model, options) => (await import("./commands/inspect.ts")).inspect(model, options, io));
+}
+
+function quantize(program: Command, io: Io, exit: Exit): void {
+  const command = program
+    .command("quantize")
+    .description("post-training quantization: a float model in, a folder with the verified file and a report out")
+    .argument("<model>", "an ONNX file")
+    .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
+    .option("--recipe <file>", "a recipe as JSON; options given beside it win")
+    .option("--target <target>", "ort-cpu, aimet-default, … or an AIMET quantsim configuration file")
+    .option("--weights <grid>", "grid of the weights: int4 int8 int16 …")
+    .option("--activations <grid>", "grid of the activations: uint8 int8 uint16 …")
+    .option("--granularity <what>", "tensor, channel or block:SIZE")
+    .option("--calibration <scheme>", "sqnr (default), minmax, tf_enhanced, percentile:P, mse, entropy")
+    .option(
+      "--float <selector>",
+      "node name, /regular expression/ or operator type that stays float (repeatable)",
+      collect,
+    )
+    .option("--preset <name>", "named list of methods")
+    .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
+    .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
+    .option("--evaluate <data>", "also score float and result on this data")
+    .option("--evaluate-samples <n>", "judge on so many of them")
+    .option("--max-drop <fraction>", "gate: the score may fall by so much", fraction)
+    .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
+    .option("--seed <n>", "seed of everything random (default 0)", whole)
+    .option("--force", "replace the output folder");
+  data(command);
+  judging(command);
+  common(command).action(async (model, options) =>
+    (await import("./commands/quantize.ts")).quantize(model, options, io, exit),
+  );
+}
+
+function evaluate(program: Command, io: Io): void {
+  const command = program
+    .command("evaluate")
+    .description("the score of a model, or of a folder made by quantize, on labelled data")
+    .argument("<model>", "an ONNX file or a folder of quantize")
+    .option("--samples <n>", "N samples spread evenly (default: all), or first:N")
+    .option("--simulated", "turn graph optimisation off: what was simulated, not what the integer kernels give");
+  data(command);
+  judging(command);
+  common(command).action(async (model, options) =>
+    (await import("./commands/evaluate.ts")).evaluate(model, options, io),
+  );
+}
+
+function compare(program: Command, io: Io): void {
+  const command = program
+    .command("compare")
+    .description("how close two models are: SQNR, cosine and agreement, per output and per value")
+    .argument("<model>", "the reference: an ONNX file")
+    .argument("<other>", "an ONNX file or a folder of quantize")
+    .option("--samples <n>", "N samples spread evenly (default 64), or first:N");
+  data(command);
+  common(command).action(async (model, other, options) =>
+    (await import("./commands/compare.ts")).compare(model, other, options, io),
+  );
+}
+
+function verify(program: Command, io: Io, exit: Exit): void {
+  const command = program
+    .command("verify")
+    .description("runs the written file in a stock session, against its simulation and against float")
+    .argument("<dir>", "a folder of quantize")
+    .option("--float-model <model>", "the float model, when it is no longer where the recipe says")
+    .option("--samples <n>", "N samples spread evenly (default 500), or first:N")
+    .option("--min-agreement <fraction>", "gate: agreement with float", fraction);
+  data(command);
+  common(command).action(async (dir, options) => (await import("./commands/verify.ts")).verify(dir, options, io, exit));
+}
+
+function report(program: Command, io: Io): void {
+  program
+    .command("report")
+    .description("one page for one run, or several side by side")
+    .argument("<dirs...>", "folders of quantize")
+    .option("-o, --output <file>", "the page to write", "report.html")
+    .option("--force", "replace the file")
+    .option("--json", "one JSON document on stdout")
+    .action(async (dirs, options) => (await import("./commands/report.ts")).report(dirs, options, io));
+}
+
+function data(command: Command): void {
+  command
+    .option("--data <data>", "x.npy, x.npz, a folder of pictures, a pack's JSON index")
+    .option("--preprocess <file>", "JSON that says how samples are decoded");
+}
+
+function judging(command: Command): void {
+  command
+    .option("--labels <labels>", "y.npy, a text file with one label a line, or class folders")
+    .option("--metric <name>", "top1, top5 or miou", "top1")
+    .option("--ignore-label <n>", "pixels with this label are not judged", whole);
+}
+
+function common(command: Command): Command {
+  return command
+    .option("--batch <n>", "samples a run", whole)
+    .option("--threads <n>", "threads of the runtime", whole)
+    .addOption(
+      new Option("--runtime <name>", "what runs the graphs").choices(["ort-node", "ort-web"]).default("ort-node"),
+    )
+    .option("--quiet", "no progress")
+    .option("--json", "one JSON document on stdout, nothing else there");
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new AvocetError("usage/bad-value", `expected a whole number, got "${text}"`);
+}
+
+function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  throw new AvocetError("usage/bad-value", `expected a fraction between 0 and 1, got "${text}"`);
+}

@@ -1,0 +1,74 @@
+/** Runs what the report still needs (similarity of values, kernels) and puts the figures together. */
+import { compareValues, type Verification } from "../analysis/index.ts";
+import type { Work } from "../base/index.ts";
+import { type Dataset, samples } from "../data/index.ts";
+import { counterparts } from "../quant/index.ts";
+import { buildReport, comparedValues, type Quantized, type Recipe } from "../recipe/index.ts";
+import type { RunReport } from "../report/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { kernelsOf } from "./kernels.ts";
+import { version } from "./version.ts";
+
+export interface RunParts {
+  readonly name: string;
+  readonly quantized: Quantized;
+  readonly recipe: Recipe;
+  readonly score: RunReport["score"];
+  readonly verification: Verification;
+  readonly runtime: Runtime;
+  readonly data: Dataset;
+  readonly work: Work & { readonly threads?: number };
+  readonly seconds: RunReport["seconds"];
+}
+
+/** Samples behind the SQNR of every value: it is an average over all their elements, so few suffice. */
+const similaritySamples = 16;
+
+export async function reportRun(parts: RunParts): Promise<RunReport> {
+  const { quantized, runtime, work } = parts;
+  const shipped = quantized.shipped;
+  const similarity = await compareValues(
+    quantized.float,
+    shipped,
+    counterparts(comparedValues(quantized), shipped),
+    runtime,
+    samples(parts.data, similaritySamples),
+    work,
+  );
+  return buildReport({
+    name: parts.name,
+    avocet: version,
+    quantized,
+    settings: recipeSettings(parts.recipe, quantized),
+    score: parts.score,
+    verification: parts.verification,
+    kernels: await kernelsOf(shipped.source!, quantized.plan, runtime),
+    similarity,
+    seconds: parts.seconds,
+  });
+}
+
+/** What a reader of a report wants to know of the recipe, in words. */
+function recipeSettings(recipe: Recipe, quantized: Quantized): Record<string, string> {
+  const weight = quantized.plan.entries.find((e) => e.kind === "weight");
+  const activation = quantized.plan.entries.find((e) => e.kind === "activation");
+  const grid = (entry: typeof weight) =>
+    entry?.grid.kind === "int"
+      ? `${entry.grid.signed ? "" : "u"}int${entry.grid.bits}`
+      : (entry?.grid.dtype ?? "float");
+  return {
+    target: quantized.plan.target,
+    weights: `${grid(weight)} per ${weight?.granularity.kind ?? "tensor"}`,
+    activations: grid(activation),
+    calibration: recipe.calibration,
+    samples: String(recipe.samples),
+    ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
+  };
+}
+
+/** The settings of a report on one line. */
+export function settingsOf(report: RunReport): string {
+  return Object.entries(report.settings)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
+}

@@ -1,0 +1,11 @@
+/** @module Recipes: what the user asked for, as data, and the run that composes reading, methods, lowering and judging. */
+export { buildReport, comparedValues, type ReportParts } from "./build-report.ts";
+export { type Quantized, type QuantizeOptions, quantizeModel, type StepReport } from "./quantize.ts";
+export {
+  defineConfig,
+  type MethodStep,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  recipeJsonSchema,
+} from "./schema.ts";

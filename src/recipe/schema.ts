@@ -1,0 +1,73 @@
+/** The recipe: what the user asked for, as data. Validated here; published as JSON Schema. */
+import { z } from "zod";
+import { AvocetError } from "../base/index.ts";
+import { preprocessSchema } from "../data/index.ts";
+
+const granularity = z
+  .string()
+  .regex(/^(tensor|channel|block:[1-9]\d*)$/, "expected tensor, channel or block:SIZE")
+  .describe("What shares one weight scale; default: what the target prefers.");
+
+const calibration = z
+  .string()
+  .regex(
+    /^(sqnr|minmax|tf_enhanced|mse|entropy|percentile:\d+(\.\d+)?)$/,
+    "expected sqnr, minmax, tf_enhanced, percentile:P, mse or entropy",
+  )
+  .describe("How ranges are chosen from what was observed.");
+
+/** One step of a recipe: the name of a method and its options. */
+export const methodSchema = z
+  .looseObject({ method: z.string().min(1) })
+  .describe("A method by name, with its own options beside it.");
+
+export const recipeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  target: z
+    .union([z.string(), z.looseObject({})])
+    .default("ort-cpu")
+    .describe("A built-in target, or an AIMET quantsim configuration."),
+  weights: z.string().optional().describe("Grid of the weights, for example int4; default: the target's."),
+  activations: z.string().optional().describe("Grid of the activations, for example uint8 or int16."),
+  granularity: granularity.optional(),
+  calibration: calibration.default("sqnr"),
+  samples: z
+    .union([z.number().int().positive(), z.string()])
+    .default(500)
+    .describe("How many calibration samples: N spread evenly, or first:N."),
+  batch: z.number().int().positive().optional().describe("Samples a run; default: chosen by the size of the model."),
+  float: z
+    .array(z.string())
+    .default([])
+    .describe("Node names, /regular expressions/ or operator types that stay float."),
+  preset: z.string().optional().describe("A named list of methods; `methods` replaces it."),
+  methods: z.array(methodSchema).optional(),
+  preprocess: preprocessSchema.optional(),
+  seed: z.number().int().nonnegative().default(0),
+  model: z
+    .strictObject({ path: z.string(), sha256: z.string() })
+    .optional()
+    .describe("The float model that was quantized."),
+  data: z.string().optional().describe("Where the calibration data was."),
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type RecipeInput = z.input<typeof recipeSchema>;
+export type MethodStep = z.infer<typeof methodSchema>;
+
+/** Checks a recipe and fills its defaults. Throws `recipe/invalid` with every fault at once. */
+export function parseRecipe(input: unknown, at = "recipe"): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (result.success) return result.data;
+  throw new AvocetError("recipe/invalid", `the recipe has faults:\n${z.prettifyError(result.error)}`, { at });
+}
+
+/** A typed recipe for `avocet.config.ts`. */
+export function defineConfig(recipe: RecipeInput): RecipeInput {
+  return recipe;
+}
+
+/** The JSON Schema of a recipe, for editors. */
+export function recipeJsonSchema(): object {
+  return z.toJSONSchema(recipeSchema, { io: "input" });
+}
