@@ -9,6 +9,8 @@ export interface Comparison {
   /** Largest difference allowed: `atol + rtol · |before|`. Zero (the default) asks for equal numbers. */
   readonly atol?: number;
   readonly rtol?: number;
+  /** Further difference allowed, as a part of the largest magnitude of the output: for deep nets that sum in other orders. */
+  readonly ofRange?: number;
   /** Inputs that must be special; all others are seeded. */
   readonly feeds?: Feeds;
   /** Lengths of symbolic dimensions by name (default 2). */
@@ -62,7 +64,7 @@ export async function outputsOf(
 
 /** Expects that two models give the same named outputs, of the same types and shapes, on the same inputs. */
 export async function expectSameOutputs(before: Model, after: Model, comparison: Comparison = {}): Promise<void> {
-  const { atol = 0, rtol = 0, session } = comparison;
+  const { atol = 0, rtol = 0, ofRange = 0, session } = comparison;
   const feeds = seededFeeds(before, comparison);
   const expected = await outputsOf(before, feeds, session);
   const actual = await outputsOf(after, feeds, session);
@@ -79,7 +81,8 @@ export async function expectSameOutputs(before: Model, after: Model, comparison:
       continue;
     }
     const [a, b] = [tensor.numbers(), other.numbers()];
-    const off = a.findIndex((x, i) => !Object.is(x, b[i]) && !(Math.abs(x - b[i]!) <= atol + rtol * Math.abs(x)));
+    const allowed = atol + (ofRange > 0 ? ofRange * a.reduce((most, x) => Math.max(most, Math.abs(x)), 0) : 0);
+    const off = a.findIndex((x, i) => !Object.is(x, b[i]) && !(Math.abs(x - b[i]!) <= allowed + rtol * Math.abs(x)));
     if (off >= 0) throw new Error(`output ${name} differs at ${off}: expected ${a[off]}, got ${b[off]}`);
   }
 }
