@@ -1,4 +1,5 @@
 /** @module One row per ONNX operator: arity, attributes, data movement or not, roles of inputs, cost. */
+export { operatorsPage } from "./document.ts";
 export type { AttributeFacts, AttributeRow, LinearRole, NodeShapes, OpRow, OpSchema, Semantics } from "./row.ts";
 export type { ContribOp, StandardOp } from "./schema.generated.ts";
 export { attributesAt, families, isOpType, type OpType, ops, rowOf, versionAt } from "./table.ts";
