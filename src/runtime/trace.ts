@@ -10,20 +10,13 @@ import type { Runtime } from "./runtime.ts";
 
 /**
  * The type of each tensor value of the main graph (inputs, constants, outputs of nodes) when the model runs on these
- * feeds; the keys are value names, the shapes are numbers. Values that are no tensors are left out. A model whose
- * inputs have fixed lengths and that declares all its types is believed without a run. Throws what the door throws.
+ * feeds; the keys are value names, the shapes are numbers. Values that are no tensors are left out. What the model
+ * declares about shapes is not believed: files lie, and edits leave old declarations behind. Throws what the door throws.
  */
 export async function traceShapes(model: Model, runtime: Runtime, feeds: Feeds): Promise<Map<string, TensorType>> {
-  const types = new Map<string, TensorType>();
+  const types = constantTypes(model);
   for (const [name, tensor] of Object.entries(feeds)) types.set(name, tensorType(tensor.dtype, tensor.shape));
-  for (const { name, initializer } of model.graph.initializers) {
-    if (initializer && !types.has(name)) types.set(name, tensorType(initializer.dtype, initializer.shape));
-  }
   const computed = computedValues(model);
-  if (model.graph.inputs.every((input) => input.initializer || staticShape(input.type)) && computed.every(isDeclared)) {
-    for (const value of computed) types.set(value.name, value.type as TensorType);
-    return types;
-  }
   const start = performance.now();
   const dtypes = await dtypesOf(model, runtime, computed);
   const shapes = await shapesOf(model, runtime, feeds, dtypes);
@@ -32,6 +25,28 @@ export async function traceShapes(model: Model, runtime: Runtime, feeds: Feeds):
     if (shape) types.set(value.name, tensorType(dtype, shape));
   }
   debug(2, () => `traced ${types.size} values in ${(performance.now() - start).toFixed(1)} ms`);
+  return types;
+}
+
+/**
+ * The same from what the model declares, for a model that must not be run, or null when it does not tell all: inputs
+ * or values without a type, or with lengths that are no numbers.
+ */
+export function declaredTypes(model: Model): Map<string, TensorType> | null {
+  const types = constantTypes(model);
+  for (const value of [...model.graph.inputs, ...computedValues(model)]) {
+    if (types.has(value.name)) continue;
+    if (staticShape(value.type) === undefined) return null;
+    types.set(value.name, value.type as TensorType);
+  }
+  return types;
+}
+
+function constantTypes(model: Model): Map<string, TensorType> {
+  const types = new Map<string, TensorType>();
+  for (const { name, initializer } of model.graph.initializers) {
+    if (initializer) types.set(name, tensorType(initializer.dtype, initializer.shape));
+  }
   return types;
 }
 
@@ -44,10 +59,6 @@ function computedValues(model: Model): Value[] {
     }
   }
   return found;
-}
-
-function isDeclared(value: Value): boolean {
-  return staticShape(value.type) !== undefined;
 }
 
 /** Element types: what the model declares; the rest as graph outputs of a session that is opened and never run. */
