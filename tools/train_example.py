@@ -1,6 +1,6 @@
 """Trains the bundled example's network (see examples/README.md for the commands around it).
 
-    python tools/train_example.py UNTRAINED.onnx PICTURES TRAINED.onnx [--seed 1] [--epochs 40]
+    python tools/train_example.py UNTRAINED.onnx PICTURES TRAINED.onnx [--seed 1] [--epochs 30]
 
 UNTRAINED.onnx is what examples/pictures/network.mjs builds, PICTURES the folder of train.npy and train-labels.npy that
 examples/pictures/write.mjs makes. The file's graph is the definition: it is interpreted node by node, and only the
@@ -78,7 +78,7 @@ def main():
     parser.add_argument("pictures")
     parser.add_argument("trained")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--decay", type=float, default=1e-3)

@@ -1,0 +1,95 @@
+/** The bundled example: its pictures are the same everywhere, and its model is the file that the README speaks of. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as ort from "onnxruntime-node";
+import { beforeAll, describe, expect, it } from "vitest";
+import { pictureLabels, pictures } from "../examples/pictures/dataset.mjs";
+import { untrainedNetwork } from "../examples/pictures/network.mjs";
+import { cosine, sine } from "../examples/pictures/numbers.mjs";
+import { classNames } from "../examples/pictures/objects.mjs";
+import { renderPicture, side } from "../examples/pictures/render.mjs";
+import { readModelFile } from "../src/formats/index-node.ts";
+import { check } from "../src/ir/index.ts";
+
+const models = join(dirname(fileURLToPath(import.meta.url)), "../examples/models");
+const record = JSON.parse(readFileSync(join(models, "pictures.json"), "utf8"));
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+describe("rendered pictures", () => {
+  it("are the bytes that the network was trained on", () => {
+    const hash = createHash("sha256");
+    for (const { pixels } of pictures("test", 120)) hash.update(pixels);
+    expect(hash.digest("hex")).toBe(record.pictures.first120TestSha256);
+  });
+
+  it("depend on label and seed alone", () => {
+    const first = renderPicture(3, 7);
+    renderPicture(4, 8);
+    expect(renderPicture(3, 7)).toEqual(first);
+    expect(renderPicture(3, 8)).not.toEqual(first);
+    expect(first).toHaveLength(side * side * 3);
+  });
+
+  it("hold every class once in each dozen, in changing order", () => {
+    const labels = pictureLabels("calibration", 60);
+    for (let i = 0; i < 60; i += 12) {
+      expect([...labels.subarray(i, i + 12)].sort((a, b) => a - b)).toEqual(classNames.map((_, k) => k));
+    }
+    expect([...labels.subarray(0, 12)]).not.toEqual([...labels.subarray(12, 24)]);
+  });
+
+  it("turn by a sine of our own that is close to the real one", () => {
+    for (let turns = -2; turns <= 2; turns += 0.013) {
+      // The polynomial's first left-out term is (π/2)¹¹ / 11! = 3.6e-6.
+      expect(sine(turns)).toBeCloseTo(Math.sin(2 * Math.PI * turns), 5);
+      expect(cosine(turns)).toBeCloseTo(Math.cos(2 * Math.PI * turns), 5);
+    }
+  });
+});
+
+describe("the bundled network", () => {
+  it("is the file of the record", () => {
+    expect(sha256(readFileSync(join(models, "pictures.onnx")))).toBe(record.model.sha256);
+  });
+
+  it("is the untrained network with other numbers", async () => {
+    const trained = await readModelFile(join(models, "pictures.onnx"));
+    const untrained = untrainedNetwork(record.training.networkSeed);
+    check(untrained);
+    const shape = ({ graph }: typeof trained) => [
+      [...graph.nodes].map((node) => [node.op, node.name, node.inputs.map((value) => value?.name)]),
+      [...graph.initializers].map((value) => [value.name, value.initializer!.shape]),
+    ];
+    expect(shape(trained)).toEqual(shape(untrained));
+  });
+
+  describe("scores what the record states", () => {
+    let session: ort.InferenceSession;
+    beforeAll(async () => {
+      session = await ort.InferenceSession.create(join(models, "pictures.onnx"), { intraOpNumThreads: 1 });
+    });
+
+    it("on the first 300 test pictures", async () => {
+      const count = 300;
+      const area = side * side;
+      const input = new Float32Array(count * 3 * area);
+      for (const { index, pixels } of pictures("test", count)) {
+        for (let i = 0; i < area; i++) {
+          for (let k = 0; k < 3; k++) input[(index * 3 + k) * area + i] = (pixels[i * 3 + k]! / 255 - 0.5) / 0.25;
+        }
+      }
+      const { logits } = await session.run({ image: new ort.Tensor("float32", input, [count, 3, side, side]) });
+      const scores = logits!.data as Float32Array;
+      const labels = pictureLabels("test", count);
+      let right = 0;
+      for (const [i, label] of labels.entries()) {
+        const row = scores.subarray(i * classNames.length, (i + 1) * classNames.length);
+        if (row.indexOf(Math.max(...row)) === label) right++;
+      }
+      expect(right).toBe(record.float.rightOfFirst300);
+    });
+  });
+});
