@@ -21,6 +21,7 @@ export type ErrorCode =
   // files out
   | "output/exists"
   | "output/not-writable"
+  | "output/too-large"
   // tensors and graphs
   | "tensor/wrong-size"
   | "tensor/wrong-dtype"

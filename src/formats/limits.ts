@@ -21,8 +21,8 @@ export const limits = {
    * are vocabularies of a few megabytes in the metadata.
    */
   textBytes: 64 * 2 ** 20,
-  /** Nodes, their inputs and their outputs: exports of the largest models have some 100,000; each is up to 700 bytes. */
-  graphParts: 2_000_000,
+  /** Nodes, their inputs and their outputs: exports of the largest models have some 400,000; each takes up to 700 bytes. */
+  graphParts: 1_000_000,
   /** Dimensions of a tensor. ONNX sets no limit; NumPy stops at 64, ONNX Runtime's kernels at far fewer. */
   rank: 64,
   /** Bytes of one ONNX file: a protobuf message may not reach 2 GiB; larger weights belong in external data. */

@@ -1,12 +1,13 @@
 /** Attribute → AttributeProto. */
-import type { Attribute, Graph } from "../../ir/index.ts";
+import { AvocetError } from "../../base/index.ts";
+import type { Attribute, Graph, Whole } from "../../ir/index.ts";
 import { attributeKinds } from "./attribute-from-proto.ts";
 import { attributeExtras } from "./extras.ts";
 import type { AttributeProto, GraphProto } from "./schema.ts";
 import { tensorToProto } from "./tensor-to-proto.ts";
 import { typeToProto } from "./type-proto.ts";
 
-/** `body` makes the message of a subgraph. */
+/** `body` makes the message of a subgraph. Throws `graph/invalid` for whole numbers that are none, or beyond 64 bits. */
 export function attributeToProto(
   name: string,
   attribute: Attribute,
@@ -17,7 +18,7 @@ export function attributeToProto(
   const extras = attributeExtras.get(attribute);
   return {
     ...empty,
-    ...contentOf(attribute, body),
+    ...contentOf(name, attribute, body),
     name,
     type: attributeKinds.indexOf(attribute.type === "reference" ? attribute.of : attribute.type),
     ...(extras?.docString === undefined ? {} : { docString: extras.docString }),
@@ -36,6 +37,7 @@ const empty: AttributeProto = {
 };
 
 function contentOf(
+  name: string,
   attribute: Exclude<Attribute, { type: "opaque" }>,
   body: (graph: Graph) => GraphProto,
 ): Partial<AttributeProto> {
@@ -43,7 +45,7 @@ function contentOf(
     case "float":
       return { f: attribute.value };
     case "int":
-      return { i: attribute.value };
+      return { i: whole(attribute.value, name) };
     case "string":
       return { s: bytesOfText(attribute.value) };
     case "tensor":
@@ -55,7 +57,7 @@ function contentOf(
     case "floats":
       return { floats: [...attribute.value] };
     case "ints":
-      return { ints: [...attribute.value] };
+      return { ints: attribute.value.map((value) => whole(value, name)) };
     case "strings":
       return { strings: attribute.value.map(bytesOfText) };
     case "tensors":
@@ -69,6 +71,11 @@ function contentOf(
     default:
       return attribute satisfies never;
   }
+}
+
+function whole(value: Whole, name: string): Whole {
+  if (typeof value === "bigint" ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value)) return value;
+  throw new AvocetError("graph/invalid", `expected a whole number of 64 bits in the attribute ${name}, got ${value}`);
 }
 
 const encoder = new TextEncoder();

@@ -27,21 +27,27 @@ export function encode<T extends object>(type: MessageType<T>, value: T): Encode
     byteLength,
     writeTo(sink) {
       const writer = new BinaryWriter();
+      let total = 0;
+      const send = (chunk: Uint8Array) => {
+        total += chunk.length;
+        sink(chunk);
+      };
       const flush = () => {
         const bytes = writer.finish();
-        if (bytes.length > 0) sink(bytes);
+        if (bytes.length > 0) send(bytes);
       };
       const hand = (payload: Payload | Uint8Array) => {
         flush();
         let sent = 0;
         for (const chunk of chunksOf(payload)) {
           sent += chunk.length;
-          sink(chunk);
+          send(chunk);
         }
         invariant(sent === payload.length, `expected ${payload.length} bytes of a payload, got ${sent}`);
       };
       writeMessage(type, value as Fields, { sizes, writer, hand });
       flush();
+      invariant(total === byteLength, `measured ${byteLength} bytes of ${type.name}, wrote ${total}`);
     },
   };
 }

@@ -8,7 +8,7 @@ import { modelType } from "./schema.ts";
 
 /**
  * The model as one buffer, everything inside. Throws `graph/invalid` for graphs that no file can say, and
- * `import/too-large` beyond 2 GiB, where only `writeModelFile` with external data helps.
+ * `output/too-large` beyond 2 GiB, where only `writeModelFile` with external data helps.
  */
 export function writeModel(model: Model): Uint8Array {
   return bytesOf(encodeModel(model));
@@ -18,7 +18,7 @@ export function writeModel(model: Model): Uint8Array {
 export function encodeModel(model: Model, placement: Placement = () => undefined): Encoded {
   const encoded = encode(modelType, modelToProto(model, placement));
   if (encoded.byteLength <= limits.onnxFileBytes) return encoded;
-  throw new AvocetError("import/too-large", `expected a model file below 2 GiB, got ${encoded.byteLength} bytes`, {
+  throw new AvocetError("output/too-large", `expected a model file below 2 GiB, got ${encoded.byteLength} bytes`, {
     ...(model.source ? { at: model.source } : {}),
     hint: "write it with external data",
   });
