@@ -56,17 +56,11 @@ export class PixelBatch {
         { at: name, hint: 'add a "crop", an "exact" or a "letterbox" resize to the preprocessing' },
       );
     }
-    const out = this.#data;
     const start = row * pixels * channels;
     const planar = this.#preprocess.layout === "nchw";
-    const reversed = this.#preprocess.color === "bgr";
-    for (let c = 0; c < channels; c++) {
-      const table = this.#tables[c]!;
-      const from = reversed ? channels - 1 - c : c;
-      const step = planar ? 1 : channels;
-      let to = planar ? start + c * pixels : start + c;
-      for (let i = from; i < data.length; i += channels, to += step) out[to] = table[data[i]!]!;
-    }
+    const [stride, step] = planar ? [pixels, 1] : [1, channels];
+    if (channels === 1) writeGray(this.#data, start, data, this.#tables[0]!);
+    else writeColour(this.#data, start, stride, step, data, this.#tables, this.#preprocess.color === "bgr");
   }
 
   tensor(): Tensor {
@@ -77,5 +71,28 @@ export class PixelBatch {
     const channels = channelsOf(color);
     const sample: Shape = layout === "nchw" ? [channels, height, width] : [height, width, channels];
     return Tensor.of(dtype satisfies DType, [this.#count, ...sample], this.#data);
+  }
+}
+
+function writeGray(out: Numbers, start: number, data: Uint8Array, table: Numbers): void {
+  for (let i = 0; i < data.length; i++) out[start + i] = table[data[i]!]!;
+}
+
+/** `stride` lies between the channels of a pixel, `step` between pixels. */
+function writeColour(
+  out: Numbers,
+  start: number,
+  stride: number,
+  step: number,
+  data: Uint8Array,
+  tables: readonly Numbers[],
+  reversed: boolean,
+): void {
+  const [first, second, third] = tables as [Numbers, Numbers, Numbers];
+  const [red, blue] = reversed ? [2, 0] : [0, 2];
+  for (let i = 0, to = start; i < data.length; i += 3, to += step) {
+    out[to] = first[data[i + red]!]!;
+    out[to + stride] = second[data[i + 1]!]!;
+    out[to + 2 * stride] = third[data[i + blue]!]!;
   }
 }
