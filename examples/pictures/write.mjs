@@ -8,8 +8,10 @@ import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeNpy } from "avocet/data";
+import { Tensor } from "avocet/tensor";
 import { encode } from "fast-png";
-import { pictures } from "./dataset.mjs";
+import { pictureLabels, pictures } from "./dataset.mjs";
 import { classNames } from "./objects.mjs";
 import { side } from "./render.mjs";
 
@@ -29,27 +31,12 @@ export function writePngs(out, split, count) {
 }
 
 /** Writes a split as uint8 arrays, pictures [count, side, side, 3] and labels [count]. @param {string} out @param {Split} split @param {number} count */
-export function writeNpy(out, split, count) {
+export function writeArrays(out, split, count) {
   mkdirSync(out, { recursive: true });
   const all = new Uint8Array(count * side * side * 3);
-  const labels = new Uint8Array(count);
-  for (const { index, label, pixels } of pictures(split, count)) {
-    all.set(pixels, index * pixels.length);
-    labels[index] = label;
-  }
-  writeFileSync(join(out, `${split}.npy`), npy([count, side, side, 3], all));
-  writeFileSync(join(out, `${split}-labels.npy`), npy([count], labels));
-}
-
-/** A NumPy file of bytes (format 1.0: magic, length of the header, header padded to 64, data). @param {number[]} shape @param {Uint8Array} data */
-function npy(shape, data) {
-  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.map((n) => `${n},`).join(" ")}), }`;
-  const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11);
-  return Buffer.concat([
-    Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (header.length + 1) & 0xff, (header.length + 1) >> 8]),
-    Buffer.from(`${header}\n`, "latin1"),
-    data,
-  ]);
+  for (const { index, pixels } of pictures(split, count)) all.set(pixels, index * pixels.length);
+  writeFileSync(join(out, `${split}.npy`), writeNpy(Tensor.of("uint8", [count, side, side, 3], all)));
+  writeFileSync(join(out, `${split}-labels.npy`), writeNpy(Tensor.of("uint8", [count], pictureLabels(split, count))));
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
@@ -67,6 +54,6 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
     throw new Error("usage: node examples/pictures/write.mjs OUT [--train N] [--calibration N] [--test N] [--npy]");
   for (const split of /** @type {const} */ (["train", "calibration", "test"])) {
     const count = Number(values[split] ?? 0);
-    if (count > 0) (values.npy ? writeNpy : writePngs)(out, split, count);
+    if (count > 0) (values.npy ? writeArrays : writePngs)(out, split, count);
   }
 }
