@@ -56,8 +56,8 @@ export class BatchChooser {
   }
 }
 
-/** The feeds of the first sample alone. Throws `data/none`. */
-export async function firstSample(data: Dataset, signal?: AbortSignal): Promise<Feeds> {
-  for await (const batch of data.batches(1, signal)) return batch.feeds;
+/** The feeds of the first sample alone, or of the first `count` for a model with a fixed batch. Throws `data/none`. */
+export async function firstSample(data: Dataset, signal?: AbortSignal, count = 1): Promise<Feeds> {
+  for await (const batch of data.batches(count, signal)) return batch.feeds;
   throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
 }

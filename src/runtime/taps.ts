@@ -2,12 +2,13 @@
  * Taps: chosen values of a model, or reductions of them, over a stream of data. Nothing is kept; each run is short, so
  * that progress and Ctrl-C stay alive although a run blocks the thread.
  */
-import { breathe, throwIfAborted, type Work } from "../base/index.ts";
+import { throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { extract, type Model, type Value } from "../ir/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import { BatchChooser, expectFullBatch, fixedBatch } from "./batch-size.ts";
 import { feedsFor } from "./feeds.ts";
+import { pacer } from "./pace.ts";
 import type { Reduction } from "./reductions.ts";
 import type { Runtime, Session, SessionOptions } from "./runtime.ts";
 
@@ -90,6 +91,7 @@ class OpenTaps implements Taps {
     const { signal, onProgress, step = "run" } = options;
     const fixed = fixedBatch(this.#part);
     const size = fixed ?? options.batch ?? (await this.#chooser.choose(data, signal));
+    const pause = pacer();
     let done = 0;
     for await (const batch of data.batches(size, signal)) {
       throwIfAborted(options);
@@ -106,7 +108,7 @@ class OpenTaps implements Taps {
       yield { first: batch.first, size: batch.size, feeds: batch.feeds, values, reduced };
       done += batch.size;
       onProgress?.({ step, done, total: data.count });
-      await breathe();
+      await pause();
     }
     throwIfAborted(options);
   }

@@ -6,20 +6,23 @@ import { debug } from "../base/index.ts";
 import { addNode, cloneModel, type Model, staticShape, type TensorType, tensorType, type Value } from "../ir/index.ts";
 import type { DType, Feeds } from "../tensor/index.ts";
 import { uncrossable } from "./door-types.ts";
+import { feedsFor } from "./feeds.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**
  * The type of each tensor value of the main graph (inputs, constants, outputs of nodes) when the model runs on these
  * feeds; the keys are value names, the shapes are numbers. Values that are no tensors are left out. What the model
- * declares about shapes is not believed: files lie, and edits leave old declarations behind. Throws what the door throws.
+ * declares about shapes is not believed: files lie, and edits leave old declarations behind. Throws what `feedsFor` and
+ * the door throw.
  */
 export async function traceShapes(model: Model, runtime: Runtime, feeds: Feeds): Promise<Map<string, TensorType>> {
   const types = constantTypes(model);
-  for (const [name, tensor] of Object.entries(feeds)) types.set(name, tensorType(tensor.dtype, tensor.shape));
+  const fed = feedsFor(model, feeds);
+  for (const [name, tensor] of Object.entries(fed)) types.set(name, tensorType(tensor.dtype, tensor.shape));
   const computed = computedValues(model);
   const start = performance.now();
   const dtypes = await dtypesOf(model, runtime, computed);
-  const shapes = await shapesOf(model, runtime, feeds, dtypes);
+  const shapes = await shapesOf(model, runtime, fed, dtypes);
   for (const [value, dtype] of dtypes) {
     const shape = shapes.get(value.name);
     if (shape) types.set(value.name, tensorType(dtype, shape));

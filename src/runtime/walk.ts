@@ -2,12 +2,13 @@
  * A walk through one model, piece by piece: it holds the activations of the cut between what has run and what has not,
  * so that every node runs once per sample, however often one stops. The model ahead of the cut may be edited.
  */
-import { AvocetError, breathe, debug, invariant, throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, debug, invariant, throwIfAborted, type Work } from "../base/index.ts";
 import { extract, type Model, type Node, type Value } from "../ir/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import { type ActivationStore, Slot } from "./activations.ts";
 import { readersOf, readsOf, varyingValues } from "./dataflow.ts";
 import { uncrossable } from "./door-types.ts";
+import { pacer } from "./pace.ts";
 import type { Runtime, SessionOptions } from "./runtime.ts";
 
 export interface WalkedBatch {
@@ -118,6 +119,7 @@ export class Walk {
     await using session = await this.#runtime.open(part, this.#session);
     const made = step.makes.map((value) => ({ value, slot: new Slot() }));
     const total = this.#sizes.reduce((sum, size) => sum + size, 0);
+    const pause = pacer();
     let done = 0;
     try {
       for (const [batch, size] of this.#sizes.entries()) {
@@ -133,7 +135,7 @@ export class Walk {
         for (const { value, slot } of made) await this.#store.put(slot, results[value.name]!, size);
         done += size;
         work.onProgress?.({ step: work.step ?? "walk", done, total, detail: to.join(", ") });
-        await breathe();
+        await pause();
       }
     } catch (error) {
       for (const { slot } of made) this.#store.drop(slot);
