@@ -31,4 +31,6 @@ export const limits = {
   tensorBytes: 2 ** 32,
   /** How many faults of one file are listed in one error: enough to see a pattern, few enough to read. */
   faultsShown: 20,
+  /** Characters of one listed fault: names in a file may be of any length. */
+  faultLength: 400,
 } as const;

@@ -69,7 +69,6 @@ function decodeInto(
   decoding.spend(limits.messageCost);
   for (const row of type.rows.values()) if (row.repeated) target[row.key] ??= none;
   const reader = new BinaryReader(bytes);
-  const unknown: Uint8Array[] = [];
   const runs = new Map<string, BinaryWriter>();
   try {
     while (reader.pos < reader.len) {
@@ -79,14 +78,13 @@ function decodeInto(
       if (row) readField(row, wire, reader, target, runs, decoding, depth);
       else {
         reader.skip(wire, no);
-        unknown.push(bytes.subarray(start, reader.pos));
+        append(target, runs, "unknown", bytes.subarray(start, reader.pos));
       }
     }
   } catch (error) {
     throw damaged(error, type, decoding.offsetOf(bytes, reader.pos), decoding, depth);
   }
   for (const [key, run] of runs) target[key] = run.finish();
-  if (unknown.length > 0) target.unknown = unknown.length === 1 ? unknown[0] : joined(unknown);
   return target;
 }
 
@@ -113,10 +111,7 @@ function readField(
   const run = wire === WireType.LengthDelimited && natural !== wire;
   if (!run) expectWire(row, wire, natural);
   if (kind === "packed-varint" || kind === "packed-32" || kind === "packed-64") {
-    const part = run ? reader.bytes() : reader.skip(wire);
-    // The common case is one packed run, which stays a view; anything else is gathered.
-    if (run && target[key] === undefined && !runs.has(key)) target[key] = part;
-    else gather(runs, key, target[key] as Uint8Array | undefined).raw(part);
+    append(target, runs, key, run ? reader.bytes() : reader.skip(wire));
     return;
   }
   if (!repeated) {
@@ -143,14 +138,18 @@ function listOf(target: Fields, key: string): unknown[] {
   return target[key] as unknown[];
 }
 
-function gather(runs: Map<string, BinaryWriter>, key: string, before: Uint8Array | undefined): BinaryWriter {
+/** The common case is one part, which stays a view; several are copied together, however many there are. */
+function append(target: Fields, runs: Map<string, BinaryWriter>, key: string, part: Uint8Array): void {
+  if (target[key] === undefined) {
+    target[key] = part;
+    return;
+  }
   let run = runs.get(key);
   if (!run) {
-    run = new BinaryWriter();
-    if (before) run.raw(before);
+    run = new BinaryWriter().raw(target[key] as Uint8Array);
     runs.set(key, run);
   }
-  return run;
+  run.raw(part);
 }
 
 function readScalar(kind: "int64" | "int32" | "float" | "string" | "bytes", reader: BinaryReader): unknown {
@@ -207,10 +206,4 @@ function damaged(
     hint: "the file is damaged, or not an ONNX model",
     cause: error,
   });
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const part of parts) writer.raw(part);
-  return writer.finish();
 }

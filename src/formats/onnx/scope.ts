@@ -10,7 +10,7 @@ export class Faults {
 
   add(fault: string): void {
     this.count++;
-    if (this.shown.length < limits.faultsShown) this.shown.push(fault);
+    if (this.shown.length < limits.faultsShown) this.shown.push(fault.slice(0, limits.faultLength));
   }
 }
 

@@ -102,12 +102,11 @@ function realPath(path: string): string {
 
 /** Files under construction beside their final places. */
 class NewFiles {
-  static #count = 0;
   readonly #pending: { readonly made: string; readonly path: string }[] = [];
   byteLength = 0;
 
   write(path: string, fill: (sink: Sink) => void): void {
-    const made = join(dirname(path), `.${basename(path)}.${process.pid}-${NewFiles.#count++}.tmp`);
+    const made = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
     const fd = system(path, () => openSync(made, "wx"));
     this.#pending.push({ made, path });
     try {
