@@ -2,8 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
+import { AvocetError } from "../base/index.ts";
 import { prepare } from "./geometry.ts";
 import { nodePictureDecoder } from "./node/jpeg-node.ts";
 import { type Picture, toGray } from "./picture.ts";
@@ -98,4 +100,25 @@ describe("the fixtures' pictures equal Pillow's", () => {
     expect(sha(picture.data)).toBe(sha256);
     expect(sha(prepare(picture, how, pack).data)).toBe(prepared);
   });
+});
+
+test("damaged pictures give errors or pixels, never a crash", async () => {
+  const cases = [...golden.jpeg, ...golden.png].map(bytesOf);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...cases),
+      fc.nat(),
+      fc.nat(255),
+      fc.boolean(),
+      async (sound, place, value, cut) => {
+        const at = place % sound.length;
+        const bytes = cut ? sound.slice(0, at) : sound.slice();
+        if (!cut) bytes[at] = value;
+        await decode(bytes, "damaged", true).catch((error) =>
+          expect(AvocetError.is(error), String(error.stack)).toBe(true),
+        );
+      },
+    ),
+    { numRuns: 600 },
+  );
 });

@@ -17,7 +17,7 @@ const rawNames = [...Object.keys(rawEndings).map((ending) => `.${ending}`), ".bi
 export async function openArrays(spec: DataSpec): Promise<Map<string, ArrayRows> | null> {
   const { path } = spec;
   const one = (rows: ArrayRows) => new Map([["", rows]]);
-  if (path.startsWith("{")) return one(await openDescribed(parseInline(path), process.cwd(), path));
+  if (path.startsWith("{")) return one(await openDescribed(parseInline(path), null, path));
   const file = await fileSource(path);
   const source = hasEnding(path, [".gz"]) ? await gunzipped(file) : file;
   const start = await source.read(0, Math.min(source.size, 6));
@@ -37,10 +37,13 @@ export function isRawDescription(json: unknown): boolean {
   return typeof json === "object" && json !== null && "file" in json && "shape" in json;
 }
 
-/** The raw array that a description names, which must lie in `folder`. Throws `data/unreadable`, `import/path-escape`. */
-export async function openDescribed(json: unknown, folder: string, at: string): Promise<ArrayRows> {
+/**
+ * The raw array that a description names; it must lie in `folder`, the description's own (null: what a user typed may
+ * name any file). Throws `data/unreadable`, `import/path-escape`.
+ */
+export async function openDescribed(json: unknown, folder: string | null, at: string): Promise<ArrayRows> {
   const description = parseRaw(json, at);
-  const file = await fileSource(inside(folder, description.file, at));
+  const file = await fileSource(folder === null ? description.file : inside(folder, description.file, at));
   const source = hasEnding(file.name, [".gz"]) ? await gunzipped(file) : file;
   return rowsOfBytes(source, rawLayout(description, source.size, source.name));
 }
