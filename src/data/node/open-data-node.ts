@@ -24,7 +24,7 @@ export interface OpenOptions {
   readonly inputs: readonly InputPort[];
   /** From pixels to the model's input. Pictures need it; arrays are scaled by it. */
   readonly preprocess?: Preprocess | PreprocessInput | undefined;
-  /** Bytes of prepared pictures to keep in memory between passes. Default 0. */
+  /** Bytes of prepared pictures to keep in memory between passes. Default 32 MiB: 200 pictures of 224 × 224. */
   readonly cacheBytes?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export async function openData(spec: string, options: OpenOptions): Promise<Inde
 
 async function openWhole(
   spec: DataSpec,
-  { inputs, cacheBytes = 0 }: OpenOptions,
+  { inputs, cacheBytes = 32 << 20 }: OpenOptions,
   preprocess: Preprocess | null,
 ): Promise<IndexedDataset> {
   const pictures = await openPictures(spec, preprocess?.orient ?? false);

@@ -164,7 +164,7 @@ describe("arrays", () => {
     expect(await values(at("raw/described.json"), options)).toEqual([4, 6]);
     put("raw/v.f32.json", JSON.stringify({ file: "v.f32", shape: [2, 2] }));
     expect(await values(raw, options)).toEqual([4, 6]);
-    expect(await values(put("raw/z.f32.gz", gzipSync(readFileSync(raw))) + "?shape=-1,2", options)).toEqual([4, 6]);
+    expect(await values(`${put("raw/z.f32.gz", gzipSync(readFileSync(raw)))}?shape=-1,2`, options)).toEqual([4, 6]);
     put("raw/out.json", JSON.stringify({ file: "../x.npy", dtype: "float32", shape: [-1] }));
     await expect(openData(at("raw/out.json"), options)).rejects.toMatchObject({ code: "import/path-escape" });
     await expect(openData(`${raw}?shape=3,2`, options)).rejects.toMatchObject({ code: "data/wrong-shape" });
