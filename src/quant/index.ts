@@ -8,6 +8,7 @@ export { lower, requiredOpset } from "./lower.ts";
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";
 export { makeObserver } from "./observers/make-observer.ts";
 export type { Observer, Scheme } from "./observers/observer.ts";
+export { isQuantizing } from "./acceptable.ts";
 export { isMoved, type PlaceOptions, place } from "./place.ts";
 export type { WeightGranularity } from "./place-parameters.ts";
 export { entriesByValue, type LeftFloat, type Plan, type PlanEntry, withEntries } from "./plan.ts";

@@ -1,10 +1,10 @@
 /** `avocet compare`: how close two models are, per output and per value. */
-import { Agreement, batchOf, compareValues, type Similarity } from "../../analysis/index.ts";
+import { Agreement, batchOf, compareValues, counterparts, type Similarity, signalNames } from "../../analysis/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { normalise } from "../../passes/index.ts";
-import { counterparts } from "../../quant/index.ts";
-import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/index.ts";
+import { isQuantizing } from "../../quant/index.ts";
+import { firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/index.ts";
 import { type DataOptions, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type ProgressView, progressView } from "../progress.ts";
@@ -25,8 +25,12 @@ export async function compare(path: string, otherPath: string, options: CompareO
   const progress = progressView(io, options.quiet === true);
   const agreement = await agreementOf(reference.path, other.path, runtime, data, options, io, progress);
   // Both sides are brought to one form, so that values of the same name mean the same thing.
-  for (const { model } of [reference, other]) await normalise(model, { runtime });
-  const pairs = counterparts(reference.model, other.model);
+  // A quantized model was made from a normalised one and keeps its values' names; to fold its constants would undo it.
+  for (const { model } of [reference, other]) {
+    if (![...model.graph.nodes].some(isQuantizing)) await normalise(model, { runtime });
+  }
+  const shapes = await traceShapes(reference.model, runtime, await firstSample(data, io.signal));
+  const pairs = counterparts(signalNames(reference.model, shapes), other.model);
   const similar = await compareValues(reference.model, other.model, pairs, runtime, data, {
     ...(options.threads ? { threads: options.threads } : {}),
     signal: io.signal,
