@@ -1,0 +1,22 @@
+/** docs/errors.md lists every error code, no other, and the exit code that the command line gives it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { AvocetError, type ErrorCode } from "../src/base/index.ts";
+import { exitCodeOf } from "../src/cli/exit.ts";
+import { root } from "./source-files.ts";
+
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const rows = [...read("docs/errors.md").matchAll(/^\| `([a-z]+\/[a-z-]+)` \| (\d+) \| (.+) \| (.+) \|$/gm)];
+
+test("docs/errors.md has one row for every code of the union, and no other", () => {
+  const union = /export type ErrorCode =([^;]*);/.exec(read("src/base/errors.ts"))![1]!;
+  const codes = [...union.matchAll(/"([^"]+)"/g)].map((match) => match[1]);
+  expect(rows.map((row) => row[1]).sort()).toEqual([...codes].sort());
+});
+
+test("docs/errors.md states the exit codes of the command line", () => {
+  for (const [, code, exit] of rows) {
+    expect(`${code} ${exit}`).toBe(`${code} ${exitCodeOf(new AvocetError(code as ErrorCode, "expected, got"))}`);
+  }
+});
