@@ -24,12 +24,10 @@ const wireTypes: { readonly [S in Scalar]: WireType } = {
 /** What one file may still cost, and its name for messages. */
 export class Decoding {
   readonly file: string;
-  readonly #start: number;
   #left: number = limits.decodedUnits;
 
-  constructor(file: string, bytes: Uint8Array) {
+  constructor(file: string) {
     this.file = file;
-    this.#start = bytes.byteOffset;
   }
 
   spend(units: number): void {
@@ -42,95 +40,118 @@ export class Decoding {
       );
     }
   }
-
-  /** The byte of the file that this position of a view is. */
-  offsetOf(view: Uint8Array, position: number): number {
-    return view.byteOffset - this.#start + Math.min(position, view.length);
-  }
 }
 
 /** Decodes one message. Throws `import/truncated` where the file ends early and `import/malformed` for other damage. */
 export function decode<T extends object>(type: MessageType<T>, bytes: Uint8Array, decoding: Decoding, depth = 0): T {
-  return decodeInto(type, {}, bytes, decoding, depth) as T;
+  return decodeInto(type, {}, new Input(bytes, decoding), bytes.length, depth) as T;
 }
 
-function decodeInto(
-  type: MessageType<object>,
-  target: Fields,
-  bytes: Uint8Array,
-  decoding: Decoding,
-  depth: number,
-): Fields {
+/** One reader serves all messages of a file; each knows where it ends. */
+class Input {
+  readonly bytes: Uint8Array;
+  readonly reader: BinaryReader;
+  readonly decoding: Decoding;
+
+  constructor(bytes: Uint8Array, decoding: Decoding) {
+    this.bytes = bytes;
+    this.reader = new BinaryReader(bytes);
+    this.decoding = decoding;
+  }
+
+  /** Where the field with a length that comes next ends. */
+  fieldEnd(end: number): number {
+    const length = this.reader.uint32();
+    const fieldEnd = this.reader.pos + length;
+    if (fieldEnd > end) throw new RangeError("premature EOF");
+    return fieldEnd;
+  }
+
+  take(end: number): Uint8Array {
+    const start = this.reader.pos;
+    this.reader.pos = end;
+    return this.bytes.subarray(start, end);
+  }
+}
+
+/** Several parts of one field that have to be copied together, by key. */
+type Runs = Map<string, BinaryWriter>;
+
+function decodeInto(type: MessageType<object>, target: Fields, input: Input, end: number, depth: number): Fields {
+  const { reader, decoding } = input;
   if (depth > limits.messageDepth) {
     throw new AvocetError("import/malformed", `expected at most ${limits.messageDepth} nested messages, got more`, {
       at: decoding.file,
     });
   }
   decoding.spend(limits.messageCost);
-  for (const row of type.rows.values()) if (row.repeated) target[row.key] ??= none;
-  const reader = new BinaryReader(bytes);
-  const runs = new Map<string, BinaryWriter>();
+  for (const key of type.lists) target[key] ??= none;
+  let runs: Runs | undefined;
   try {
-    while (reader.pos < reader.len) {
+    while (reader.pos < end) {
       const start = reader.pos;
       const [no, wire] = reader.tag();
       const row = type.rows.get(no);
-      if (row) readField(row, wire, reader, target, runs, decoding, depth);
+      if (row) runs = readField(row, wire, input, end, target, runs, depth);
       else {
         reader.skip(wire, no);
-        append(target, runs, "unknown", bytes.subarray(start, reader.pos));
+        runs = append(target, runs, "unknown", input.bytes.subarray(start, reader.pos));
       }
+      if (reader.pos > end) throw new RangeError("premature EOF");
     }
   } catch (error) {
-    throw damaged(error, type, decoding.offsetOf(bytes, reader.pos), decoding, depth);
+    throw damaged(error, type, reader.pos, decoding, depth);
   }
-  for (const [key, run] of runs) target[key] = run.finish();
+  if (runs) for (const [key, run] of runs) target[key] = run.finish();
   return target;
 }
 
+/** Reads one field into `target`; gives back the runs, which most messages do not have. */
 function readField(
   row: Row,
   wire: WireType,
-  reader: BinaryReader,
+  input: Input,
+  end: number,
   target: Fields,
-  runs: Map<string, BinaryWriter>,
-  decoding: Decoding,
+  runs: Runs | undefined,
   depth: number,
-): void {
+): Runs | undefined {
+  const { reader, decoding } = input;
   const { key, kind, repeated } = row;
   if (typeof kind === "function") {
     expectWire(row, wire, WireType.LengthDelimited);
-    const bytes = reader.bytes();
-    const made = kind();
+    const fieldEnd = input.fieldEnd(end);
     // Protobuf merges a message field that appears twice.
-    if (repeated) listOf(target, key).push(decodeInto(made, {}, bytes, decoding, depth + 1));
-    else target[key] = decodeInto(made, (target[key] as Fields | undefined) ?? {}, bytes, decoding, depth + 1);
-    return;
+    const before = repeated ? {} : ((target[key] as Fields | undefined) ?? {});
+    const made = decodeInto(kind(), before, input, fieldEnd, depth + 1);
+    if (repeated) listOf(target, key).push(made);
+    else target[key] = made;
+    return runs;
   }
   const natural = wireTypes[kind];
   const run = wire === WireType.LengthDelimited && natural !== wire;
   if (!run) expectWire(row, wire, natural);
   if (kind === "packed-varint" || kind === "packed-32" || kind === "packed-64") {
-    append(target, runs, key, run ? reader.bytes() : reader.skip(wire));
-    return;
+    return append(target, runs, key, run ? input.take(input.fieldEnd(end)) : reader.skip(wire));
   }
   if (!repeated) {
     if (run) throw new Error(`field ${key} has a list, expected one value`);
-    target[key] = readScalar(kind, reader);
-    return;
+    target[key] = readScalar(kind, input, end);
+    return runs;
   }
   const list = listOf(target, key);
   if (!run) {
     decoding.spend(kind === "string" || kind === "bytes" ? limits.textCost : 1);
-    list.push(readScalar(kind, reader));
-    return;
+    list.push(readScalar(kind, input, end));
+    return runs;
   }
-  const inner = new BinaryReader(reader.bytes());
-  while (inner.pos < inner.len) {
+  const runEnd = input.fieldEnd(end);
+  while (reader.pos < runEnd) {
     decoding.spend(1);
-    list.push(readScalar(kind, inner));
+    list.push(readScalar(kind, input, runEnd));
   }
-  if (inner.pos > inner.len) throw new RangeError("premature EOF");
+  if (reader.pos > runEnd) throw new RangeError("premature EOF");
+  return runs;
 }
 
 function listOf(target: Fields, key: string): unknown[] {
@@ -139,20 +160,23 @@ function listOf(target: Fields, key: string): unknown[] {
 }
 
 /** The common case is one part, which stays a view; several are copied together, however many there are. */
-function append(target: Fields, runs: Map<string, BinaryWriter>, key: string, part: Uint8Array): void {
+function append(target: Fields, runs: Runs | undefined, key: string, part: Uint8Array): Runs | undefined {
   if (target[key] === undefined) {
     target[key] = part;
-    return;
+    return runs;
   }
-  let run = runs.get(key);
+  const some = runs ?? new Map<string, BinaryWriter>();
+  let run = some.get(key);
   if (!run) {
     run = new BinaryWriter().raw(target[key] as Uint8Array);
-    runs.set(key, run);
+    some.set(key, run);
   }
   run.raw(part);
+  return some;
 }
 
-function readScalar(kind: "int64" | "int32" | "float" | "string" | "bytes", reader: BinaryReader): unknown {
+function readScalar(kind: "int64" | "int32" | "float" | "string" | "bytes", input: Input, end: number): unknown {
+  const { reader } = input;
   switch (kind) {
     case "int64":
       return whole(reader.int64());
@@ -162,13 +186,13 @@ function readScalar(kind: "int64" | "int32" | "float" | "string" | "bytes", read
       return reader.float();
     case "string": {
       const start = reader.pos;
-      const length = reader.uint32();
+      const length = input.fieldEnd(end) - reader.pos;
       if (length > limits.textBytes) throw new Error(`a text of ${length} bytes, expected at most ${limits.textBytes}`);
       reader.pos = start;
       return reader.string();
     }
     case "bytes":
-      return reader.bytes();
+      return input.take(input.fieldEnd(end));
     default:
       return kind satisfies never;
   }

@@ -21,7 +21,7 @@ export interface Encoded {
 
 /** Measures a message; `writeTo` may be called any number of times. The message must not change in between. */
 export function encode<T extends object>(type: MessageType<T>, value: T): Encoded {
-  const sizes = new Map<object, number>();
+  const sizes: number[] = [];
   const byteLength = sizeOfMessage(type, value as Fields, sizes);
   return {
     byteLength,
@@ -45,7 +45,7 @@ export function encode<T extends object>(type: MessageType<T>, value: T): Encode
         }
         invariant(sent === payload.length, `expected ${payload.length} bytes of a payload, got ${sent}`);
       };
-      writeMessage(type, value as Fields, { sizes, writer, hand });
+      writeMessage(type, value as Fields, { sizes, next: 1, writer, hand });
       flush();
       invariant(total === byteLength, `measured ${byteLength} bytes of ${type.name}, wrote ${total}`);
     },
@@ -64,13 +64,16 @@ export function bytesOf(encoded: Encoded): Uint8Array {
 }
 
 interface Out {
-  readonly sizes: ReadonlyMap<object, number>;
+  /** The sizes of all messages, in the order in which they are written. */
+  readonly sizes: readonly number[];
+  /** Which size is the next message's; the outermost message's is not written. */
+  next: number;
   readonly writer: BinaryWriter;
   readonly hand: (payload: Payload | Uint8Array) => void;
 }
 
 function writeMessage(type: MessageType<object>, value: Fields, out: Out): void {
-  for (const row of type.rows.values()) {
+  for (const row of type.list) {
     const field = value[row.key];
     if (field === undefined) continue;
     if (row.repeated) for (const one of field as readonly unknown[]) writeField(row, one, out);
@@ -82,7 +85,7 @@ function writeMessage(type: MessageType<object>, value: Fields, out: Out): void 
 function writeField(row: Row, value: unknown, out: Out): void {
   const { kind, no } = row;
   if (typeof kind === "function") {
-    out.writer.tag(no, WireType.LengthDelimited).uint32(out.sizes.get(value as object)!);
+    out.writer.tag(no, WireType.LengthDelimited).uint32(out.sizes[out.next++]!);
     writeMessage(kind(), value as Fields, out);
     return;
   }
@@ -115,19 +118,20 @@ function chunksOf(value: Payload | Uint8Array): Iterable<Uint8Array> {
   return value instanceof Uint8Array ? [value] : value.chunks();
 }
 
-function sizeOfMessage(type: MessageType<object>, value: Fields, sizes: Map<object, number>): number {
+function sizeOfMessage(type: MessageType<object>, value: Fields, sizes: number[]): number {
+  const slot = sizes.push(0) - 1;
   let size = (value.unknown as Uint8Array | undefined)?.length ?? 0;
-  for (const row of type.rows.values()) {
+  for (const row of type.list) {
     const field = value[row.key];
     if (field === undefined) continue;
     if (row.repeated) for (const one of field as readonly unknown[]) size += sizeOfField(row, one, sizes);
     else size += sizeOfField(row, field, sizes);
   }
-  sizes.set(value, size);
+  sizes[slot] = size;
   return size;
 }
 
-function sizeOfField(row: Row, value: unknown, sizes: Map<object, number>): number {
+function sizeOfField(row: Row, value: unknown, sizes: number[]): number {
   const { kind, no } = row;
   const tag = varintSize(no << 3);
   if (typeof kind === "function") {

@@ -88,7 +88,7 @@ function addNode(proto: NodeProto, reading: Reading, scope: Scope, later: Readon
 
 /** A sparse initializer says the same as a Constant node with `sparse_value`, which needs no place of its own. */
 function addSparse(bytes: Uint8Array, reading: Reading, scope: Scope): void {
-  const name = decode(sparseTensorType, bytes, new Decoding(reading.file, bytes), 1).values?.name ?? "";
+  const name = decode(sparseTensorType, bytes, new Decoding(reading.file), 1).values?.name ?? "";
   if (name === "") {
     scope.fault("a sparse initializer has no name");
     return;

@@ -25,7 +25,7 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
   const file = options.name ?? "model.onnx";
   const plain = plainBytes(bytes);
   expectOnnx(plain, file);
-  const proto = decode(modelType, plain, new Decoding(file, plain));
+  const proto = decode(modelType, plain, new Decoding(file));
   if (!proto.graph && proto.irVersion === undefined) {
     throw new AvocetError("import/unknown-format", "expected an ONNX model, got something without graph or version", {
       at: file,

@@ -23,6 +23,10 @@ export interface MessageType<T extends object> {
   readonly name: string;
   /** By field number. */
   readonly rows: ReadonlyMap<number, Row>;
+  /** The same rows in the order in which they are written. */
+  readonly list: readonly Row[];
+  /** The keys of repeated fields. */
+  readonly lists: readonly string[];
   /** Only names the type for the compiler. */
   readonly made?: T;
 }
@@ -44,5 +48,6 @@ export function message<T extends object>(name: string, fields: Rows<T>): Messag
     const [no, kind] = (spec.one ?? spec.many)!;
     rows.set(no, { key, no, kind, repeated: spec.many !== undefined });
   }
-  return { name, rows };
+  const list = [...rows.values()];
+  return { name, rows, list, lists: list.filter((row) => row.repeated).map((row) => row.key) };
 }
