@@ -1,6 +1,7 @@
 /** A tensor on the host: element type, shape and data; the data of a large file may be loaded when first needed. */
 import { AvocetError } from "../base/index.ts";
 import { arrayKind, byteLength, type DType, dtypes, type TensorData } from "./dtype.ts";
+import { fromFloat8Bits, isShortFloat } from "./float8.ts";
 import { fromBfloat16Bits, fromFloat16Bits } from "./float16.ts";
 import { unpackBits } from "./packing.ts";
 
@@ -20,6 +21,9 @@ export class Tensor {
   #load: (() => TensorData) | null;
 
   private constructor(dtype: DType, shape: Shape, data: TensorData | null, load: (() => TensorData) | null) {
+    if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
+      throw new AvocetError("tensor/wrong-size", `expected whole, non-negative lengths, got [${shape.join(",")}]`);
+    }
     this.dtype = dtype;
     this.shape = shape;
     this.#data = data;
@@ -117,17 +121,19 @@ export class Tensor {
     if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16Bits);
     if (dtype === "bfloat16") return Array.from(data as Uint16Array, fromBfloat16Bits);
     const { bits, kind } = dtypes[dtype];
-    if (bits < 8 && kind !== "float")
-      return Array.from(unpackBits(data as Uint8Array, bits as 2 | 4, kind === "int", size));
-    if (kind === "complex" || (kind === "float" && bits <= 8)) {
-      throw new AvocetError("tensor/wrong-dtype", `expected a real number type, got ${dtype}`);
-    }
+    if (kind === "complex") throw new AvocetError("tensor/wrong-dtype", `expected a real number type, got ${dtype}`);
+    const elements = bits < 8 ? unpackBits(data as Uint8Array, bits as 2 | 4, kind === "int", size) : data;
+    if (isShortFloat(dtype)) return Array.from(elements as Uint8Array, (code) => fromFloat8Bits(dtype, code));
+    if (bits < 8) return Array.from(elements as Int8Array);
     return Array.from(data as Float32Array, Number);
   }
 
-  /** The same data under another shape of equal size. */
+  /** The same data under another shape of equal size; data that is not loaded yet stays so. */
   reshape(shape: Shape): Tensor {
-    return Tensor.of(this.dtype, shape, this.data);
+    if (sizeOf(shape) !== this.size) {
+      throw new AvocetError("tensor/wrong-size", `expected a shape of ${this.size} elements, got [${shape.join(",")}]`);
+    }
+    return this.#load ? Tensor.lazy(this.dtype, shape, () => this.data) : Tensor.of(this.dtype, shape, this.data);
   }
 }
 

@@ -3,11 +3,13 @@ import {
   arrayKind,
   type DType,
   dtypes,
+  isShortFloat,
   packBits,
   type Shape,
   sizeOf,
   Tensor,
   toBfloat16Bits,
+  toFloat8Bits,
   toFloat16Bits,
   unpackBits,
 } from "../../tensor/index.ts";
@@ -55,6 +57,7 @@ function readElement(scanner: Scanner, dtype: DType): number | bigint | string {
     // The official text writes the bits of a short float as a whole number; a number with a point is its value.
     if (!token.whole && dtype === "float16") return toFloat16Bits(numberOf(token.text));
     if (!token.whole && dtype === "bfloat16") return toBfloat16Bits(numberOf(token.text));
+    if (!token.whole && isShortFloat(dtype)) return toFloat8Bits(dtype, numberOf(token.text));
     return readWhole(scanner, token, start, `the bits of a ${dtype}`, 0n, (1n << BigInt(bits)) - 1n);
   }
   if (kind === "bool") return readWhole(scanner, token, start, "0 or 1", 0n, 1n);

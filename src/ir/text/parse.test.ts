@@ -44,6 +44,8 @@ describe("beyond the official syntax", () => {
   test("short floats with a point are values, without one they are bits, as in the official text", () => {
     expect([...data("float16[3] c = {1.0, 15360, -inf}").data]).toEqual([0x3c00, 0x3c00, 0xfc00]);
     expect([...data("bfloat16[2] c = {1.0, 16256}").data]).toEqual([0x3f80, 0x3f80]);
+    expect([...data("float8e4m3fn[3] c = {1.0, 56, nan}").data]).toEqual([0x38, 0x38, 0x7f]);
+    expect(data("float4e2m1[3] c = {1.5, 3, -6.0}").numbers()).toEqual([1.5, 1.5, -6]);
   });
 
   test("integers of 2 and 4 bits are elements, not bytes", () => {
@@ -194,7 +196,7 @@ test.each([
   ["g () => () <int8[1] c = {128}> { }", '1:26 expected a whole number of int8 (-128 to 127), got "128"'],
   ["g () => () <float[1] c = {1e39}> { }", '1:27 expected a number that float32 can hold, got "1e39"'],
   ["g () => () <bool[1] c = {2}> { }", '1:26 expected 0 or 1 (0 to 1), got "2"'],
-  ["g () => () <float8e5m2[1] c = {0.5}> { }", '1:32 expected the bits of a float8e5m2, got "0.5"'],
+  ["g () => () <float8e5m2[1] c = {256}> { }", '1:32 expected the bits of a float8e5m2 (0 to 255), got "256"'],
   ["g () => () <c = {1}> { }", '1:13 expected a tensor type before a constant, got "c"'],
   ['g () => () <float[1] c = ["location": "w"]> { }', "1:26 external data is not supported in text"],
   ["g (x) => (y) { y = Foo(x) <a = 1, a = 2> }", "1:35 the attribute a is given twice"],
