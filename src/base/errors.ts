@@ -50,6 +50,8 @@ export type ErrorCode =
   | "quant/not-calibrated"
   | "quant/nothing-to-quantize"
   | "quant/no-such-value"
+  | "quant/invalid-plan"
+  | "quant/invalid-encodings"
   // running
   | "runtime/missing"
   | "runtime/load"

@@ -19,3 +19,7 @@ export { type OperatorRule, type ParameterRule, parseTarget, type Target } from 
 export type { TargetFile } from "./target-schema.ts";
 export { builtinTarget, targetFile, targetNames } from "./targets.ts";
 export { encodeWeight } from "./weight-encoding.ts";
+export { type Counterpart, counterparts } from "./counterparts.ts";
+export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";
+export { planFromJson, planToJson } from "./plan-json.ts";
+export { applyEncodings, type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";

@@ -1,0 +1,153 @@
+/**
+ * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, beside the float
+ * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
+ */
+import type { Model } from "../ir/index.ts";
+import { biasEncoding } from "./bias-encoding.ts";
+import { type Encoding, encodingMax, encodingMin, zeroPoint } from "./encoding.ts";
+import { constantOf, Facts, movesData } from "./facts.ts";
+import { gridName } from "./grid.ts";
+import { isMoved } from "./place.ts";
+import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
+
+export type EncodingsVersion = "0.6.1" | "1.0.0" | "2.0.0";
+
+export interface EncodingsOptions {
+  /** Default "1.0.0", as AIMET's. */
+  readonly version?: EncodingsVersion;
+  /** AIMET's name of the scheme, for `quantizer_args`. Default "min_max". */
+  readonly scheme?: string;
+  /** Who wrote the file. Default: package "avocet" without a version. */
+  readonly producer?: { readonly package: string; readonly version: string };
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * The plan's encodings as JSON text; `model` is the float model that the plan was placed on. Entries on float grids other than
+ * half precision, and entries without an encoding, are left out, as the format has no words for them.
+ */
+export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptions = {}): string {
+  const { version = "1.0.0", scheme = "min_max", producer = { package: "avocet", version: "" } } = options;
+  const facts = new Facts(model, new Map());
+  const values = model.graph.valuesByName();
+  const isParameter = (entry: PlanEntry) => {
+    const value = values.get(entry.value);
+    return value !== undefined && facts.parameters(value).length > 0;
+  };
+  if (version === "2.0.0") {
+    const shown = [...plan.entries.filter(isParameter), ...plan.entries.filter((entry) => !isParameter(entry))];
+    const rows = shown.flatMap((entry) => [
+      ...(entry.encoding && entry.kind !== "bias" ? [rowOf2(entry.value, entry.encoding)] : []),
+      ...biasesOf(entry, plan, facts).map(([name, encoding]) => rowOf2(name, encoding)),
+    ]);
+    return text({ version, producer, encodings: rows });
+  }
+  const listed = plan.entries.filter(
+    (entry) => entry.kind !== "bias" && !isMoved(model, entry) && (entry.encoding || isHalf(entry)),
+  );
+  const [parameters, activations] = [listed.filter(isParameter), listed.filter((entry) => !isParameter(entry))];
+  const section = (entries: readonly PlanEntry[]) =>
+    version === "1.0.0"
+      ? entries.map(rowOf1)
+      : Object.fromEntries(entries.map((entry) => [entry.value, rowsOf0(entry)]));
+  return text({
+    version,
+    producer,
+    activation_encodings: section(activations),
+    param_encodings: section(parameters),
+    quantizer_args: quantizerArguments(activations, parameters, scheme),
+  });
+}
+
+function isHalf({ grid }: PlanEntry): boolean {
+  return grid.kind === "float" && grid.dtype === "float16";
+}
+
+function quantizerArguments(activations: readonly PlanEntry[], parameters: readonly PlanEntry[], scheme: string): Json {
+  const bits = (entry: PlanEntry | undefined, fallback: number) =>
+    entry?.grid.kind === "int" ? entry.grid.bits : fallback;
+  return {
+    activation_bitwidth: bits(activations[0], 8),
+    param_bitwidth: bits(parameters[0], 8),
+    dtype: "int",
+    is_symmetric: parameters[0]?.symmetric ?? true,
+    per_channel_quantization: parameters.some((entry) => entry.granularity.kind === "channel"),
+    quant_scheme: scheme,
+  };
+}
+
+function rowsOf0({ encoding, symmetric }: PlanEntry): Json[] {
+  if (!encoding) return [{ bitwidth: 16, dtype: "float" }];
+  return encoding.scale.map((scale, i) => ({
+    bitwidth: encoding.grid.bits,
+    dtype: "int",
+    is_symmetric: symmetric ? "True" : "False",
+    min: encodingMin(encoding, i),
+    max: encodingMax(encoding, i),
+    offset: encoding.offset[i],
+    scale,
+  }));
+}
+
+function rowOf1({ value, encoding, symmetric }: PlanEntry): Json {
+  if (!encoding) return { name: value, enc_type: "PER_TENSOR", dtype: "FLOAT", bw: 16 };
+  const { granularity } = encoding;
+  return {
+    name: value,
+    enc_type: `PER_${granularity.kind.toUpperCase()}`,
+    dtype: "INT",
+    bw: encoding.grid.bits,
+    is_sym: symmetric,
+    scale: encoding.scale,
+    offset: encoding.offset,
+    ...(granularity.kind === "block" ? { block_size: granularity.size } : {}),
+  };
+}
+
+function rowOf2(name: string, encoding: Encoding): Json {
+  const { granularity, scale, grid } = encoding;
+  const points = scale.map((_, i) => zeroPoint(encoding, i));
+  const shaped = <T>(list: readonly T[]) => (granularity.kind === "tensor" ? list[0] : list);
+  return {
+    name,
+    output_dtype: gridName(grid),
+    y_scale: shaped(scale),
+    ...(points.some((point) => point !== 0) ? { y_zero_point: shaped(points) } : {}),
+    ...(granularity.kind === "tensor" ? {} : { axis: granularity.axis }),
+    ...(granularity.kind === "block" ? { block_size: granularity.size } : {}),
+  };
+}
+
+/** The int32 grids of the biases beside a weight: the plan's, or where it leaves them float those that a kernel would use. */
+function biasesOf(weight: PlanEntry, plan: Plan, facts: Facts): [string, Encoding][] {
+  const value = facts.model.graph.valuesByName().get(weight.value);
+  const entries = entriesByValue(plan);
+  const found: [string, Encoding][] = [];
+  for (const { node, linear, kind } of value ? facts.parameters(value) : []) {
+    const bias = linear?.bias == null ? null : node.input(linear.bias);
+    if (kind !== "weight" || !weight.encoding || !bias || constantOf(bias)?.shape.length !== 1) continue;
+    let input = node.input(0);
+    while (input && !entries.has(input.name) && input.producer && movesData(input.producer))
+      input = input.producer.input(0);
+    const encoding = input ? entries.get(input.name)?.encoding : undefined;
+    const own = entries.get(bias.name)?.encoding;
+    if (own) found.push([bias.name, own]);
+    else if (encoding) found.push([bias.name, biasEncoding(encoding, weight.encoding, bias.initializer!.size)]);
+  }
+  return found;
+}
+
+function text(json: Json): string {
+  return `${JSON.stringify(sorted(json), null, 4)}\n`;
+}
+
+function sorted(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(sorted);
+  if (typeof json !== "object" || json === null) return json;
+  return Object.fromEntries(
+    Object.entries(json)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => [key, sorted(value)]),
+  );
+}
