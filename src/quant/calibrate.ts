@@ -16,6 +16,7 @@ import type { Observer, Scheme } from "./observers/observer.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { choiceOf, encodingOfAffines, encodingOfRange, type RangeOptions, rangeOfAffine } from "./range.ts";
 import type { ValueStatistics } from "./statistics.ts";
+import { type Ends, usefulRange } from "./useful-range.ts";
 import { encodeWeight } from "./weight-encoding.ts";
 
 export interface CalibrateOptions extends Work {
@@ -64,7 +65,7 @@ export async function calibrate(
     }
   }
   return {
-    plan: encodeBiases(encodeActivations(weighted, observers), values),
+    plan: encodeBiases(encodeActivations(weighted, observers, values), values),
     statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
   };
 }
@@ -84,12 +85,23 @@ function optionsOf(entry: PlanEntry): RangeOptions {
   return { ...entry, grid: entry.grid as IntGrid };
 }
 
-function encodeActivations(plan: Plan, observers: ReadonlyMap<string, Observer>): Plan {
+function encodeActivations(
+  plan: Plan,
+  observers: ReadonlyMap<string, Observer>,
+  values: ReadonlyMap<string, Value>,
+): Plan {
+  const groups = new Map<string, Value[]>();
+  for (const { value, tiedTo = value } of plan.entries) {
+    const found = values.get(value);
+    if (found) groups.set(tiedTo, [...(groups.get(tiedTo) ?? []), found]);
+  }
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
     if (entry.kind !== "activation" || !isIntGrid(entry.grid) || hasFrozenEncoding(entry)) continue;
-    if (entry.tiedTo === undefined)
-      changed.set(entry.value, { ...entry, encoding: activationEncoding(entry, observers) });
+    if (entry.tiedTo === undefined) {
+      const useful = usefulRange(groups.get(entry.value) ?? []);
+      changed.set(entry.value, { ...entry, encoding: activationEncoding(entry, observers, useful) });
+    }
   }
   const heads = entriesByValue(withEntries(plan, changed));
   for (const entry of plan.entries) {
@@ -106,13 +118,13 @@ function encodeActivations(plan: Plan, observers: ReadonlyMap<string, Observer>)
   return withEntries(plan, changed);
 }
 
-function activationEncoding(entry: PlanEntry, observers: ReadonlyMap<string, Observer>): Encoding {
+function activationEncoding(entry: PlanEntry, observers: ReadonlyMap<string, Observer>, useful: Ends): Encoding {
   const options = optionsOf(entry);
   const { range } = entry;
   const observer = observers.get(entry.value);
   if (!observer) return encodingOfRange(range!.min!, range!.max!, options);
   const choice = choiceOf(options);
-  const proposed = observer.propose(choice);
+  const proposed = observer.propose(choice, useful);
   if (range?.min === undefined && range?.max === undefined) return encodingOfAffines([proposed], options);
   // A target may fix one end only (Relu: minimum 0); the other one is what was observed.
   const [min, max] = rangeOfAffine(proposed, choice);

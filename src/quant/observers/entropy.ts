@@ -3,6 +3,7 @@
  * merged into the grid's levels, diverge least (Kullback-Leibler) from the original with everything outside clipped.
  */
 import { type Affine, affineOfRange, type GridChoice, isOneSided, stepsOf } from "../range.ts";
+import type { Ends } from "../useful-range.ts";
 import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 
@@ -20,9 +21,9 @@ export class EntropyObserver implements Observer {
     return this.#seen.statistics();
   }
 
-  propose(choice: GridChoice): Affine {
+  propose(choice: GridChoice, useful?: Ends): Affine {
     if (this.#seen.count === 0) throw nothingSeen();
-    const histogram = this.#seen.histogram();
+    const histogram = this.#seen.histogram(useful);
     const { min, max } = histogram;
     // More levels than bins: merging loses nothing, and there is nothing to choose.
     if (stepsOf(choice) >= histogram.counts.length / 2) return affineOfRange(min, max, choice);

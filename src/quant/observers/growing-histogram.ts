@@ -4,6 +4,7 @@
  */
 import { binCount, type HistogramKernel, kernel } from "../histogram-kernel.ts";
 import { coarsen } from "../statistics.ts";
+import type { Ends } from "../useful-range.ts";
 import { notFinite, type Seen } from "./observer.ts";
 
 /** A histogram as plain data: `counts[i]` numbers lie in [left + i · width, left + (i + 1) · width). */
@@ -57,10 +58,10 @@ export class GrowingHistogram {
     this.#zeros += seen.zeros;
   }
 
-  /** What was seen, as plain data. */
-  histogram(): Histogram {
+  /** What was seen, as plain data; what lies outside `within` is counted at its ends. */
+  histogram(within?: Ends): Histogram {
     const width = this.#count === 0 ? 0 : 2 ** this.#exponent;
-    return {
+    const all = {
       left: this.#origin * width,
       width,
       counts: this.#counts.slice(),
@@ -69,6 +70,7 @@ export class GrowingHistogram {
       count: this.#count,
       zeros: this.#zeros,
     };
+    return within === undefined ? all : clipped(all, within);
   }
 
   statistics(): Seen {
@@ -107,4 +109,25 @@ export class GrowingHistogram {
     }
     this.#counts = merged;
   }
+}
+
+function clipped(histogram: Histogram, [low, high]: Ends): Histogram {
+  const { left, width, min, max } = histogram;
+  if (histogram.count === 0 || (min >= low && max <= high)) return histogram;
+  const counts = histogram.counts.slice();
+  let { zeros } = histogram;
+  const binOf = (x: number) => Math.min(Math.max(Math.floor((x - left) / width), 0), counts.length - 1);
+  const collect = (from: number, to: number, end: number) => {
+    let moved = 0;
+    for (let i = from; i < to; i++) {
+      moved += counts[i]!;
+      counts[i] = 0;
+    }
+    counts[binOf(end)]! += moved;
+    if (end === 0) zeros += moved;
+  };
+  if (min < low) collect(0, binOf(low), low);
+  if (max > high) collect(binOf(high) + 1, counts.length, high);
+  const inside = (x: number) => Math.min(Math.max(x, low), high);
+  return { ...histogram, counts, zeros, min: inside(min), max: inside(max) };
 }

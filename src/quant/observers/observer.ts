@@ -2,12 +2,16 @@
 import { AvocetError } from "../../base/index.ts";
 import type { Affine, GridChoice } from "../range.ts";
 import type { ValueStatistics } from "../statistics.ts";
+import type { Ends } from "../useful-range.ts";
 
 export interface Observer {
   /** Takes one batch. Throws `data/not-finite` for NaN and infinities. */
   see(values: Float32Array): void;
-  /** Scale and offset for a grid. Throws `quant/not-calibrated` before the first number was seen. */
-  propose(choice: GridChoice): Affine;
+  /**
+   * Scale and offset for a grid. Numbers outside `useful` need not be told apart from its ends; schemes that are exact by
+   * definition (min-max, tf_enhanced) take no notice. Throws `quant/not-calibrated` before the first number was seen.
+   */
+  propose(choice: GridChoice, useful?: Ends): Affine;
   /** What was seen so far. */
   statistics(): Seen;
 }

@@ -1,6 +1,7 @@
 /** Percentile: of all numbers, the share p lies at or below the upper end, and the share p at or above the lower end. */
 import { AvocetError } from "../../base/index.ts";
 import { type Affine, affineOfRange, type GridChoice } from "../range.ts";
+import type { Ends } from "../useful-range.ts";
 import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 
@@ -44,9 +45,9 @@ export class PercentileObserver implements Observer {
     return this.#seen.statistics();
   }
 
-  propose(choice: GridChoice): Affine {
+  propose(choice: GridChoice, useful?: Ends): Affine {
     if (this.#seen.count === 0) throw nothingSeen();
-    const histogram = this.#seen.histogram();
+    const histogram = this.#seen.histogram(useful);
     if (this.#share === 1) return affineOfRange(histogram.min, histogram.max, choice);
     return affineOfRange(quantile(histogram, 1 - this.#share), quantile(histogram, this.#share), choice);
   }

@@ -3,6 +3,7 @@
  * clipped numbers are the large ones, whose errors do not average out over a sum as rounding errors do.
  */
 import { type Affine, type GridChoice, stepsOf } from "../range.ts";
+import type { Ends } from "../useful-range.ts";
 import { Density } from "./density.ts";
 import { GrowingHistogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
@@ -28,9 +29,9 @@ export class SquaredErrorObserver implements Observer {
     return this.#seen.statistics();
   }
 
-  propose(choice: GridChoice): Affine {
+  propose(choice: GridChoice, useful?: Ends): Affine {
     if (this.#seen.count === 0) throw nothingSeen();
-    const density = new Density(this.#seen.histogram());
+    const density = new Density(this.#seen.histogram(useful));
     const steps = stepsOf(choice);
     return searchRange(density.min, density.max, choice, (candidate) =>
       density.squaredError(candidate, steps, this.#clippingWeight),
