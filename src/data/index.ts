@@ -29,3 +29,6 @@ export { decodeMask, decodePng } from "./png.ts";
 export { type Preprocess, type PreprocessInput, parsePreprocess, preprocessSchema } from "./preprocess.ts";
 export { resize } from "./resample.ts";
 export { choose, parseSelection, type Selection, samples } from "./selection.ts";
+export { type StateOptions, withStates } from "./states.ts";
+export { parseTokenLines, type TokenLine, type TokenOptions, tokenDataset } from "./tokens.ts";
+export { openWav, type Wav, type WindowOptions, wavWindows } from "./wav.ts";

@@ -14,6 +14,7 @@ import { fileSource, readJson, readWhole, statOf } from "./file-source-node.ts";
 import { filesOf, hasEnding } from "./folder-node.ts";
 import { nodePictureDecoder } from "./jpeg-node.ts";
 import { type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
+import { openAudio, openTokenJson, openTokenLines } from "./sequence-node.ts";
 import { type DataSpec, parseDataSpec } from "./spec-node.ts";
 
 /** How names of picture files end. */
@@ -30,7 +31,7 @@ export interface OpenOptions {
 
 /**
  * Opens data: a folder of pictures (with or without class folders), a pack (either of its files), one picture, .npy,
- * .npz, a raw array, an IDX file. `spec` is a path or `PATH?every=5` (see `parseDataSpec`). The first sample is read
+ * .npz, a raw array, an IDX file, WAV files, a .jsonl of token ids. `spec` is a path or `PATH?every=5` (see `parseDataSpec`). The first sample is read
  * and checked.
  * Throws `data/not-found`, `data/none`, `data/unreadable`, `data/wrong-shape`, `data/wrong-dtype`, `usage/missing`.
  */
@@ -48,6 +49,8 @@ async function openWhole(
   { inputs, cacheBytes = 32 << 20 }: OpenOptions,
   preprocess: Preprocess | null,
 ): Promise<IndexedDataset> {
+  const sequences = await openSequences(spec, inputs, preprocess);
+  if (sequences) return sequences;
   const pictures = await openPictures(spec, preprocess?.orient ?? false);
   const input = inputs[0]?.name ?? "input";
   if (pictures) {
@@ -63,7 +66,7 @@ async function openWhole(
   if (!arrays) {
     throw new AvocetError("data/unreadable", "expected pictures or arrays, got a file of another kind", {
       at: spec.path,
-      hint: "data is a folder of pictures, a pack (.jpgpack and .json), .npy, .npz, or a raw array with its shape",
+      hint: "data is a folder of pictures or WAV files, a pack (.jpgpack and .json), .npy, .npz, .jsonl, or a raw array with its shape",
     });
   }
   if (arrays.size === 0)
@@ -100,6 +103,23 @@ async function arraysOf(spec: DataSpec): Promise<ReadonlyMap<string, ArrayRows> 
   return openArrays(spec);
 }
 
+/** The token ids or the audio that a path holds, or null when it holds something else. */
+async function openSequences(
+  spec: DataSpec,
+  inputs: readonly InputPort[],
+  preprocess: Preprocess | null,
+): Promise<IndexedDataset | null> {
+  const { path } = spec;
+  if (path.startsWith("{")) return null;
+  const { folder } = await statOf(path);
+  if (!folder && hasEnding(path, [".jsonl"])) return openTokenLines(spec, inputs);
+  if (!folder && hasEnding(path, [".json"])) return openTokenJson(await readJson(path), spec, inputs);
+  const audio = folder ? await filesOf(path, [".wav"]) : hasEnding(path, [".wav"]) ? [""] : [];
+  if (audio.length === 0) return null;
+  const rows = await openAudio(audio, spec, inputs[0]);
+  return arrayDataset({ [inputs[0]?.name ?? "input"]: preprocess ? scaledRows(rows, preprocess) : rows }, path);
+}
+
 /** The pictures that a path holds, or null when it holds something else. */
 async function openPictures({ path }: DataSpec, turn: boolean): Promise<PictureSource | null> {
   if (path.startsWith("{")) return null;
@@ -115,7 +135,7 @@ async function openPictures({ path }: DataSpec, turn: boolean): Promise<PictureS
 async function folderPictures(path: string, turn: boolean): Promise<PictureSource> {
   const files = await filesOf(path, pictureEndings);
   if (files.length === 0) {
-    throw new AvocetError("data/none", "expected pictures in the folder, got none", {
+    throw new AvocetError("data/none", "expected pictures or WAV files in the folder, got none", {
       at: path,
       hint: `pictures end in ${pictureEndings.join(", ")}`,
     });

@@ -15,15 +15,19 @@ export interface DataSpec {
   readonly hop?: number;
   /** The token that fills short lines. */
   readonly pad?: number;
+  /** Samples a second that audio must have. */
+  readonly rate?: number;
+  /** The field of a JSON file that holds the samples. */
+  readonly key?: string;
 }
 
 const selecting = ["first", "skip", "every", "except-every"];
-const keys = [...selecting, "samples", "dtype", "shape", "length", "hop", "pad"];
+const keys = [...selecting, "samples", "dtype", "shape", "length", "hop", "pad", "rate", "key"];
 
 /**
  * Reads `PATH?key=value&…`. Parts are taken in the order written: `every=K` (samples 0, K, 2K …), `except-every=K` (the
  * others), `first=N`, `skip=N`, `samples=N` (spread evenly). `dtype=` and `shape=-1,32,32,3` tell what a raw file is,
- * `length=`, `hop=` and `pad=` how token lines and audio become samples. A file whose own name has a question mark is found.
+ * `length=`, `hop=`, `pad=`, `rate=` and `key=` how token lines and audio become samples. A file whose own name has a question mark is found.
  * Throws `usage/bad-value`.
  */
 export function parseDataSpec(text: string): DataSpec {
@@ -35,7 +39,8 @@ export function parseDataSpec(text: string): DataSpec {
     else if (key === "samples") spec.selections = [...spec.selections, parseSelection(value)];
     else if (key === "dtype") spec.dtype = value;
     else if (key === "shape") spec.shape = value.split(/[,x]/).map((dim) => whole(dim, key, text));
-    else if (key === "length" || key === "hop" || key === "pad") spec[key] = whole(value, key, text);
+    else if (key === "key") spec.key = value;
+    else if (key === "length" || key === "hop" || key === "pad" || key === "rate") spec[key] = whole(value, key, text);
     else
       throw new AvocetError("usage/bad-value", `expected one of ${keys.join(", ")} after "?", got "${key}"`, {
         at: text,
