@@ -7,17 +7,23 @@ export {
   moveBatchNormStatistics,
   setBatchNormStatistics,
 } from "./batch-norm.ts";
+export { cancelMovement } from "./cancel-movement.ts";
 export { hoistConstants, unlistConstants } from "./constants.ts";
 export { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold-batch-norm.ts";
 export { foldChannelAffine, foldChannelAffines } from "./fold-channel-affine.ts";
 export { type FoldOptions, foldConstants } from "./fold-constants.ts";
+export { foldShapes } from "./fold-shapes.ts";
+export { inlineFunctions } from "./inline-functions.ts";
 export { type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
-export { type NormaliseOptions, normalise } from "./normalise.ts";
+export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";
 export { rankOf } from "./rank.ts";
+export { recogniseOperators } from "./recognise/recognise.ts";
 export { removeDeadNodes } from "./remove-dead.ts";
 export { removeIdentities } from "./remove-identity.ts";
+export { replaceNode, takeOver } from "./replace-node.ts";
 export { isRefused, type Outcome, passOf, type Refused, type Rule, type RuleSpec, refuse, rule, why } from "./rule.ts";
+export { shareConstants, shareSubexpressions } from "./share-equal.ts";
 export { defaultOpset, newestOpset, oldestOpset, upgradeOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
 export { constantOf, graphsOf, onlyReader } from "./walk.ts";

@@ -5,7 +5,7 @@ import { expectSameOutputs } from "../../test/same-outputs.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import { cloneModel, parseModel } from "../ir/index.ts";
 import { openRuntime } from "../runtime/index.ts";
-import { batchNormRecords, normalise } from "./index.ts";
+import { batchNormRecords, normalise, optimise } from "./index.ts";
 
 interface Expected {
   /** Edits of passes worth a look. */
@@ -50,6 +50,18 @@ for (const [name, { edits = {}, gone, records = 0 }] of Object.entries(models)) 
   });
 }
 
+test.skipIf(missing("llama-stories260k/stories260k_T256.onnx"))("optimising goes further", async () => {
+  const before = await readModelFile(fixture("llama-stories260k/stories260k_T256.onnx"));
+  const after = cloneModel(before);
+  await optimise(after, { runtime: await openRuntime(), opset: 24 });
+  const operators = new Set([...after.graph.nodes].map((node) => node.op));
+  expect(operators).toContain("RMSNormalization");
+  expect(operators).toContain("Swish");
+  expect(after.graph.nodeCount).toBeLessThan(before.graph.nodeCount / 2);
+  // Fused normalizations and activations round in another order.
+  await expectSameOutputs(before, after, { ofRange: 1e-5 });
+});
+
 test("without a runtime, and without folding", async () => {
   const model = parseModel(
     `f (float[N,3,5,5] x) => (float[N,2,5,5] y) <float[2,3,1,1] w, float[2] g, float[2] b, float[2] m, float[2] v> {
@@ -65,7 +77,10 @@ test("without a runtime, and without folding", async () => {
     "unlist-constants",
     "hoist-constants",
     "upgrade-opset",
+    "inline-functions",
+    "fold-shapes",
     "remove-identity",
+    "cancel-movement",
     "remove-dead",
   ]);
 });

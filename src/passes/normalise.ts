@@ -1,13 +1,18 @@
 /** The passes that every model goes through before it is quantized: same function, fewer spellings. */
 import type { Model } from "../ir/index.ts";
 import type { Runtime } from "../runtime/index.ts";
+import { cancelMovement } from "./cancel-movement.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { foldShapes } from "./fold-shapes.ts";
+import { inlineFunctions } from "./inline-functions.ts";
 import { type Pass, type PassReport, runPass, runPasses } from "./pass.ts";
+import { recogniseOperators } from "./recognise/recognise.ts";
 import { removeDeadNodes } from "./remove-dead.ts";
 import { removeIdentities } from "./remove-identity.ts";
+import { shareConstants, shareSubexpressions } from "./share-equal.ts";
 import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
 
 export interface NormaliseOptions {
@@ -24,13 +29,31 @@ export interface NormaliseOptions {
  * the time of its rounds, and what it still refuses. Throws `import/unsupported-opset`.
  */
 export async function normalise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
+  return await runAll(model, options, []);
+}
+
+/**
+ * Normalises the model in place and goes further: operators that were taken apart are recognised, equal things are
+ * computed and stored once. For models that ship as they are; a model that is to be quantized is better only
+ * normalised, because its layers should own their weights. Reports and errors as for `normalise`.
+ */
+export async function optimise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
+  return await runAll(model, options, [recogniseOperators, shareConstants, shareSubexpressions]);
+}
+
+async function runAll(model: Model, options: NormaliseOptions, more: readonly Pass[]): Promise<readonly PassReport[]> {
   const { runtime, foldBatchNorm = true, opset = defaultOpset } = options;
-  const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(opset)];
+  // A function that is written in newer operators lifts the model that calls it.
+  const newest = Math.max(opset, ...model.functions.map((f) => f.opsets.get("") ?? 0));
+  const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(newest), inlineFunctions];
   const rounds: Pass[] = [
     hoistConstants,
     ...(runtime ? [foldConstants(runtime)] : []),
+    foldShapes,
     removeIdentities,
+    cancelMovement,
     ...(foldBatchNorm ? [foldBatchNorms, foldChannelAffines] : []),
+    ...more,
     removeDeadNodes,
   ];
   const reports: PassReport[] = [];

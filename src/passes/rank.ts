@@ -20,6 +20,7 @@ export function rankOf(value: Value | null, depth = 32): number | undefined {
     return ranks[0] >= 2 && ranks[1] >= 2 ? Math.max(ranks[0], ranks[1]) : undefined;
   }
   if (isOp(node, "Reshape")) return constantInts(node.input(1))?.length ?? node.ints("shape")?.length;
+  if (/^Reduce/.test(node.op) && node.int("keepdims", 1) === 1) return rankOf(node.input(0), depth - 1);
   if (isOp(node, "Transpose") && node.ints("perm")) return node.ints("perm")!.length;
   if (ops[node.op].elementwise && node.op !== "Identity" && node.inputs.length > 1) {
     const ranks = node.inputs.map((input) => rankOf(input, depth - 1));

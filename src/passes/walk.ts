@@ -8,7 +8,8 @@ export function* graphsOf(model: Model): Iterable<Graph> {
   for (const made of model.functions) yield* withSubgraphs(made.body);
 }
 
-function* withSubgraphs(graph: Graph): Iterable<Graph> {
+/** This graph and every subgraph inside, outer ones first. */
+export function* withSubgraphs(graph: Graph): Iterable<Graph> {
   yield graph;
   for (const node of graph.nodes) for (const body of node.subgraphs()) yield* withSubgraphs(body);
 }

@@ -33,11 +33,13 @@ export function upgradeOpset(model: Model, to: number = defaultOpset): number {
     edits += raiseGraph(model.graph, new Raise(version, false, model));
   model.functions.forEach((made, i) => {
     const own = made.opsets.get("");
-    if (own === undefined || own >= to) return;
+    // Function and model must agree before one can be put into the other.
+    const goal = Math.max(from, to);
+    if (own === undefined || own >= goal) return;
     if (own < oldestOpset) throw tooOld(model, own);
-    for (let version = own + 1; version <= to; version++)
+    for (let version = own + 1; version <= goal; version++)
       edits += raiseGraph(made.body, new Raise(version, true, model));
-    model.functions[i] = { ...made, opsets: new Map(made.opsets).set("", to) };
+    model.functions[i] = { ...made, opsets: new Map(made.opsets).set("", goal) };
   });
   if (from >= to) return edits;
   model.opsets.set("", to);

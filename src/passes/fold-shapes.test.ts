@@ -1,0 +1,98 @@
+/** Shape arithmetic, movements that cancel, and equal subexpressions: fewer nodes, the same outputs. */
+import { describe, expect, test } from "vitest";
+import { expectSameOutputs } from "../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../ir/index.ts";
+import { cancelMovement } from "./cancel-movement.ts";
+import { foldShapes } from "./fold-shapes.ts";
+import { inlineFunctions } from "./inline-functions.ts";
+import { runPasses } from "./pass.ts";
+import { removeDeadNodes } from "./remove-dead.ts";
+import { removeIdentities } from "./remove-identity.ts";
+import { shareConstants, shareSubexpressions } from "./share-equal.ts";
+
+const passes = [
+  inlineFunctions,
+  foldShapes,
+  cancelMovement,
+  removeIdentities,
+  shareConstants,
+  shareSubexpressions,
+  removeDeadNodes,
+];
+
+const cases: Record<string, [text: string, left: string[]]> = {
+  "a Reshape that copies the batch": [
+    `f (float[N,4,3] x) => (float[N,12] y) <int64 zero = {0}, int64[1] first = {0}, int64[1] rest = {-1}> {
+       s = Shape(x)
+       g = Gather(s, zero)
+       u = Unsqueeze(g, first)
+       t = Concat <axis = 0> (u, rest)
+       y = Reshape(x, t) }`,
+    ["Reshape"],
+  ],
+  "one open length": [
+    `f (float[N,T,6] x) => (float[N,T,2,3] y) <int64[1] h = {2}, int64[1] d = {3}, int64[1] zero = {0}, int64[1] two = {2}> {
+       s = Shape(x)
+       b = Slice(s, zero, two)
+       t = Concat <axis = 0> (b, h, d)
+       y = Reshape(x, t) }`,
+    ["Reshape"],
+  ],
+  "two open lengths stay": [
+    `f (float[N,T,6] x) => (float[T,N,6] y) <int64[3] i = {1, 0, 2}> { s = Shape(x) t = Gather(s, i) y = Reshape(x, t) }`,
+    ["Shape", "Gather", "Reshape"],
+  ],
+  "a known length of an open shape": [
+    `f (float[N,5] x) => (int64 y) <int64 one = {1}, int64 k = {3}> { s = Shape(x) g = Gather(s, one) y = Mul(g, k) }`,
+    ["Mul"],
+  ],
+  "Shape with start and end": [
+    "f (float[2,5,7] x) => (int64[2] y) <int64[2] k = {1, 1}> { s = Shape <start = 1, end = -1> (x) t = Shape <start = -2> (x) a = Add(s, t) y = Mul(a, k) }",
+    ["Add", "Mul"],
+  ],
+  "Transposes that cancel": [
+    "f (float[2,3,4] x) => (float[2,3,4] y) { a = Relu(x) t = Transpose <perm = [1,2,0]> (a) y = Transpose <perm = [2,0,1]> (t) }",
+    ["Relu"],
+  ],
+  "Transposes that merge": [
+    "f (float[2,3,4] x) => (float[3,2,4] y) { t = Transpose <perm = [1,2,0]> (x) y = Transpose <perm = [0,2,1]> (t) }",
+    ["Transpose"],
+  ],
+  "Reshape after Reshape and Flatten": [
+    "f (float[2,3,4] x) => (float[6,4] y) <int64[2] a = {4, 6}, int64[2] b = {6, -1}> { t = Reshape(x, a) u = Flatten(t) y = Reshape(u, b) }",
+    ["Reshape"],
+  ],
+  "Squeeze after Unsqueeze": [
+    "f (float[2,3] x) => (float[2,3] y) <int64[2] a = {1, 3}> { r = Relu(x) t = Unsqueeze(r, a) y = Squeeze(t, a) }",
+    ["Relu"],
+  ],
+  "equal subexpressions and constants": [
+    `f (float[2,3] x) => (float[2,3] y, float[2,3] z) <float[3] a = {1,2,3}, float[3] b = {1,2,3}> {
+       c = Add(x, a) d = Add(x, b) e = Relu(c) g = Relu(d) y = Mul(e, g) z = Elu <alpha = 0.5> (d) }`,
+    ["Add", "Relu", "Mul", "Elu"],
+  ],
+  "two outputs that are equal stay two": [
+    "f (float[2,3] x) => (float[2,3] y, float[2,3] z) { y = Relu(x) z = Relu(x) }",
+    ["Relu", "Relu"],
+  ],
+  "functions within functions, with attributes, defaults and left-out inputs": [
+    `<ir_version: 10, opset_import: ["": 21, "my": 1]>
+     f (float[2,3] x, bool c) => (float[2,3] y, float[2,3] z) { y = my.outer <slope = 0.3> (x) z = If(c) <
+         then_branch = t () => (float[2,3] a) { a = my.inner(x) }, else_branch = e () => (float[2,3] b) { b = Neg(x) }> }
+     <domain: "my", opset_import: ["": 21, "my": 1]>
+     outer <slope> (a) => (b) { t = my.inner <alpha: float = @slope> (a) b = Add(t, a) }
+     <domain: "my", opset_import: ["": 21]>
+     inner <alpha: float = 0.1> (a, low) => (b) { r = LeakyRelu <alpha: float = @alpha> (a) b = Clip(r, low) }`,
+    ["LeakyRelu", "Clip", "Add", "If"],
+  ],
+};
+
+describe("same outputs", () => {
+  test.each(Object.entries(cases))("%s", async (_name, [text, left]) => {
+    const before = parseModel(text);
+    const after = cloneModel(before);
+    await runPasses(after, passes);
+    await expectSameOutputs(before, after);
+    expect([...after.graph.nodes].map((node) => node.op)).toEqual(left);
+  });
+});

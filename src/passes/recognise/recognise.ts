@@ -1,0 +1,25 @@
+/** Recognises operators that exporters took apart, as far as the model's opset has them. */
+import type { Pass } from "../pass.ts";
+import { passOf, type Rule } from "../rule.ts";
+import { recogniseGelu, recogniseGeluTanh, recogniseHardSwish, recogniseMish, recogniseSilu } from "./activations.ts";
+import { recogniseLayerNorm, recogniseRmsNorm } from "./layer-norm.ts";
+
+/** The opset in which ONNX got the operator that a rule makes. */
+const since: readonly (readonly [opset: number, rule: Rule])[] = [
+  [14, recogniseHardSwish],
+  [17, recogniseLayerNorm],
+  [18, recogniseMish],
+  [20, recogniseGelu],
+  [20, recogniseGeluTanh],
+  [23, recogniseRmsNorm],
+  [24, recogniseSilu],
+];
+
+/** LayerNormalization (17), RMSNormalization (23), Gelu (20), HardSwish (14), Mish (18), Swish (24). */
+export const recogniseOperators: Pass = {
+  name: "recognise-operators",
+  run(model, refuse) {
+    const rules = since.filter(([opset]) => model.opset >= opset).map(([, rule]) => rule);
+    return passOf("recognise-operators", rules).run(model, refuse);
+  },
+};
