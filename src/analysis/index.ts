@@ -2,10 +2,10 @@
 export { Agreement } from "./agreement.ts";
 export { argmaxClasses, type ScoreLayout, scoreLayout } from "./classes.ts";
 export { macsOf, macsOfNode, parametersOf, type Shapes } from "./cost.ts";
-export { counterparts, signalNames } from "./counterparts.ts";
 export { batchOf, type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.ts";
 export { type LatencyOptions, latencies, median } from "./latency.ts";
 export { type LayerDifference, type LayerDifferenceOptions, layerDifferences } from "./layer-difference.ts";
 export { type Metric, meanIoU, topK } from "./metric.ts";
+export { signalNames } from "./signal-names.ts";
 export { compareValues, type Similarity, type SimilarityOptions, type ValuePair } from "./similarity.ts";
 export { type Verification, type VerifiedFile, type VerifyOptions, verify } from "./verify.ts";

@@ -1,7 +1,8 @@
 /** Runs what the report still needs (similarity of values, kernels) and puts the figures together. */
-import { compareValues, counterparts, type Verification } from "../analysis/index.ts";
+import { compareValues, type Verification } from "../analysis/index.ts";
 import type { Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
+import { counterparts } from "../quant/index.ts";
 import { buildReport, comparedValues, type Quantized, type Recipe } from "../recipe/index.ts";
 import type { RunReport } from "../report/index.ts";
 import type { Runtime } from "../runtime/index.ts";

@@ -1,9 +1,9 @@
 /** `avocet compare`: how close two models are, per output and per value. */
-import { Agreement, batchOf, compareValues, counterparts, type Similarity, signalNames } from "../../analysis/index.ts";
+import { Agreement, batchOf, compareValues, type Similarity, signalNames } from "../../analysis/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { normalise } from "../../passes/index.ts";
-import { isQuantizing } from "../../quant/index.ts";
+import { counterparts, isQuantizing } from "../../quant/index.ts";
 import { firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/index.ts";
 import { type DataOptions, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
