@@ -16,7 +16,7 @@ import { indexedDataset, isIndexed } from "./indexed.ts";
 /**
  * The data as the model takes it: every input present, shapes equal but for the first axis, no NaN or infinity. Floats
  * become the model's float type, integers its integer type where they fit. The first sample is read at once.
- * Throws `data/wrong-shape`, `data/wrong-dtype`, `data/not-finite`.
+ * Throws `data/wrong-inputs`, `data/wrong-shape`, `data/wrong-dtype`, `data/not-finite`.
  */
 export async function conform(dataset: IndexedDataset, inputs: readonly InputPort[]): Promise<IndexedDataset>;
 export async function conform(dataset: Dataset, inputs: readonly InputPort[]): Promise<Dataset>;
@@ -64,7 +64,7 @@ function checkFeeds(
   const absent = inputs.filter(({ name }) => !names.includes(name));
   if (absent.length > 0) {
     throw new AvocetError(
-      "data/wrong-shape",
+      "data/wrong-inputs",
       `expected data for the inputs ${quoted(inputs.map(({ name }) => name))}, got ${quoted(names)}`,
       { at: source, hint: "an .npz file holds one array per input, under its name" },
     );

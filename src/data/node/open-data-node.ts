@@ -33,7 +33,8 @@ export interface OpenOptions {
  * Opens data: a folder of pictures (with or without class folders), a pack (either of its files), one picture, .npy,
  * .npz, a raw array, an IDX file, WAV files, a .jsonl of token ids. `spec` is a path or `PATH?every=5` (see `parseDataSpec`). The first sample is read
  * and checked.
- * Throws `data/not-found`, `data/none`, `data/unreadable`, `data/wrong-shape`, `data/wrong-dtype`, `usage/missing`.
+ * Throws `data/not-found`, `data/none`, `data/unreadable`, `data/wrong-inputs`, `data/wrong-shape`, `data/wrong-dtype`,
+ * `usage/missing`.
  */
 export async function openData(spec: string, options: OpenOptions): Promise<IndexedDataset> {
   const parsed = parseDataSpec(spec);
