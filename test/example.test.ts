@@ -9,8 +9,11 @@ import { untrainedNetwork } from "../examples/pictures/network.mjs";
 import { cosine, sine } from "../examples/pictures/numbers.mjs";
 import { classNames } from "../examples/pictures/objects.mjs";
 import { renderPicture, side } from "../examples/pictures/render.mjs";
+import { evaluate, topK } from "../src/analysis/index.ts";
+import { classLabels, fromIterable } from "../src/data/index.ts";
 import { readModelFile } from "../src/formats/index-node.ts";
-import { check } from "../src/ir/index.ts";
+import { check, type Model } from "../src/ir/index.ts";
+import { parseRecipe, quantizeModel, type RecipeInput } from "../src/recipe/index.ts";
 import { openRuntime } from "../src/runtime/index.ts";
 
 const models = join(dirname(fileURLToPath(import.meta.url)), "../examples/models");
@@ -55,8 +58,8 @@ describe("the bundled network", () => {
     expect(sha256(readFileSync(join(models, "pictures.onnx")))).toBe(record.model.sha256);
   });
 
-  it("is the untrained network with other numbers", async () => {
-    const trained = await readModelFile(join(models, "pictures.onnx"));
+  it("is the untrained network with other numbers", () => {
+    const trained = readModelFile(join(models, "pictures.onnx"));
     const untrained = untrainedNetwork(record.training.networkSeed);
     check(untrained);
     const shape = ({ graph }: typeof trained) => [
@@ -67,15 +70,28 @@ describe("the bundled network", () => {
   });
 
   it("scores what the record states on the first 300 test pictures", async () => {
-    const labels = pictureLabels("test", 300);
-    const runtime = await openRuntime("ort-node");
-    await using session = await runtime.open(join(models, "pictures.onnx"));
-    let right = 0;
-    let index = 0;
-    for (const feeds of networkInputs("test", labels.length)) {
-      const scores = (await session.run(feeds)).logits!.floats();
-      if (scores.indexOf(Math.max(...scores)) === labels[index++]) right++;
-    }
-    expect(right).toBe(record.float.rightOfFirst300);
+    expect(await score(join(models, "pictures.onnx"), 300)).toBe(record.float.rightOfFirst300 / 300);
+  });
+
+  it("loses with one weight scale per tensor, and not with the defaults", async () => {
+    const model = readModelFile(join(models, "pictures.onnx"));
+    const runtime = await openRuntime();
+    const calibration = [...networkInputs("calibration", 120)];
+    const data = fromIterable(() => calibration, { count: 120 });
+    const quantized = async (recipe: RecipeInput) =>
+      score((await quantizeModel(model, data, parseRecipe(recipe), runtime)).shipped, 480);
+    const float = await score(model, 480);
+    // Measured on all 1,500 pictures: float 93.0 %, per tensor 85.3 %, default 93.3 %.
+    expect(await quantized({ granularity: "tensor" })).toBeLessThan(float - 0.03);
+    expect(await quantized({})).toBeGreaterThan(float - 0.01);
   });
 });
+
+/** Top-1 on the first test pictures, in a stock session. */
+async function score(model: Model | string, count: number): Promise<number> {
+  const runtime = await openRuntime();
+  await using session = await runtime.open(model);
+  const labels = classLabels(pictureLabels("test", count), "rendered pictures");
+  const data = fromIterable(() => networkInputs("test", count), { count });
+  return (await evaluate(session, data, topK(labels, 1), { batch: 60 })).value;
+}
