@@ -24,7 +24,7 @@ function* checkGraph(graph: Graph, visible: ReadonlySet<Value>): Iterable<string
     if (!graph.names.has(value.name)) yield `the name ${value.name} is not registered`;
     names.add(value.name);
     known.add(value);
-    yield* checkUses(value);
+    yield* checkUses(value, graph);
   };
   for (const input of graph.inputs) yield* define(input);
   for (const constant of graph.initializers) {
@@ -54,10 +54,14 @@ function* checkGraph(graph: Graph, visible: ReadonlySet<Value>): Iterable<string
   }
 }
 
-/** Everyone whom a value knows as reader must read it. */
-function* checkUses(value: Value): Iterable<string> {
+/** Everyone whom a value knows as reader must read it, and must be in its graph or in a body inside. */
+function* checkUses(value: Value, graph: Graph): Iterable<string> {
   for (const use of value.uses()) {
-    const reads = "node" in use ? use.node.graph && use.node.inputs[use.index] : use.graph.outputs[use.index];
-    if (reads !== value) yield `${value.name} believes that it is read by ${"node" in use ? use.node : use.graph.name}`;
+    const reads = "node" in use ? use.node.inputs[use.index] : use.graph.outputs[use.index];
+    let at: Graph | null = "node" in use ? use.node.graph : use.graph;
+    while (at && at !== graph) at = at.parent?.graph ?? null;
+    if (reads !== value || !at) {
+      yield `${value.name} believes that it is read by ${"node" in use ? use.node : `graph ${use.graph.name}`}`;
+    }
   }
 }

@@ -326,6 +326,7 @@ export class Graph {
 
   /** Edit 1: makes a node at the end, or before or after another one. Output names are hints made unique. */
   insert(spec: NodeSpec, place?: Place): Node {
+    if (place) this.#own("before" in place ? place.before : place.after);
     const outputs = spec.outputs.map((output) =>
       typeof output === "string" ? new Value(output === "" ? "" : this.names.fresh(output)) : output,
     );

@@ -36,7 +36,7 @@ export class Names {
     for (let i = this.#next.get(hint) ?? 1; ; i++) {
       const name = `${hint}_${i}`;
       if (this.#taken.has(name)) continue;
-      this.#next.set(hint, i + 1);
+      this.#next.set(hint, i);
       return name;
     }
   }
