@@ -22,7 +22,7 @@ export interface CursorOptions extends Work {
   readonly quantized?: Model;
   readonly runtime: Runtime;
   readonly data: Dataset;
-  /** Samples a run. Default 16; a model with a fixed batch keeps its own. */
+  /** Samples a run. Default 8; a model with a fixed batch keeps its own. */
   readonly batch?: number;
   /** Bytes of activations in memory, past which they go to disk. Default 1 GiB. */
   readonly memoryBudget?: number;
@@ -54,7 +54,7 @@ export interface Cursor extends AsyncDisposable {
 
 /** Reads the data once and stands before the first node. Throws `data/none`, `data/wrong-inputs`. */
 export async function openCursor(options: CursorOptions): Promise<Cursor> {
-  const { model, quantized, runtime, data, memoryBudget = 2 ** 30, batch = 16 } = options;
+  const { model, quantized, runtime, data, memoryBudget = 2 ** 30, batch = 8 } = options;
   const { session = { fuseQdq: false } } = options;
   const store = new ActivationStore(memoryBudget, options.openSpill ?? diskOfThisPlatform());
   try {

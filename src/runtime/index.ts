@@ -1,7 +1,7 @@
 /** @module What executes a model: the Runtime interface, its doors, shape tracing, taps and the cursor. */
 
 export type { Spill } from "./activations.ts";
-export { BatchChooser, firstSample, fixedBatch } from "./batch-size.ts";
+export { batchFor, firstSample, fixedBatch } from "./batch-size.ts";
 export { checkFeeds, crosses } from "./crossing.ts";
 export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor.ts";
 export { readersOf, readsOf, varyingValues } from "./dataflow.ts";

@@ -6,7 +6,7 @@ import { throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { extract, type Model, type Value } from "../ir/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
-import { BatchChooser, expectFullBatch, fixedBatch } from "./batch-size.ts";
+import { batchFor, expectFullBatch, firstSample, fixedBatch } from "./batch-size.ts";
 import { feedsFor } from "./feeds.ts";
 import { pacer } from "./pace.ts";
 import type { Reduction } from "./reductions.ts";
@@ -21,7 +21,7 @@ export interface TapSpec {
 }
 
 export interface StreamOptions extends Work {
-  /** Samples a run. Default: as many as take about 150 ms and give at most 64 MB of results. */
+  /** Samples a run. Default: 1 to 8 by the sizes of inputs, results and weights, the same on every machine. */
   readonly batch?: number;
   /** Name of the step in progress events. Default "run". */
   readonly step?: string;
@@ -72,7 +72,7 @@ class OpenTaps implements Taps {
   readonly #session: Session;
   readonly #values: readonly string[];
   readonly #reduced: ReadonlyMap<string, readonly string[]>;
-  readonly #chooser: BatchChooser;
+  #batch: number | null = null;
 
   constructor(
     part: Model,
@@ -84,13 +84,12 @@ class OpenTaps implements Taps {
     this.#session = session;
     this.#values = values;
     this.#reduced = reduced;
-    this.#chooser = new BatchChooser((feeds) => session.run(this.#feeds(feeds)));
   }
 
   async *stream(data: Dataset, options: StreamOptions = {}): AsyncIterable<Tapped> {
     const { signal, onProgress, step = "run" } = options;
     const fixed = fixedBatch(this.#part);
-    const size = fixed ?? options.batch ?? (await this.#chooser.choose(data, signal));
+    const size = fixed ?? options.batch ?? (await this.#chooseBatch(data, signal));
     const pause = pacer();
     let done = 0;
     for await (const batch of data.batches(size, signal)) {
@@ -115,6 +114,15 @@ class OpenTaps implements Taps {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
+  }
+
+  /** Once per session: the sizes of one sample speak for all. */
+  async #chooseBatch(data: Dataset, signal: AbortSignal | undefined): Promise<number> {
+    if (this.#batch === null) {
+      const sample = this.#feeds(await firstSample(data, signal));
+      this.#batch = batchFor(this.#part, sample, await this.#session.run(sample));
+    }
+    return this.#batch;
   }
 
   #feeds(feeds: Feeds): Feeds {
