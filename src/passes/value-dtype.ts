@@ -1,33 +1,40 @@
 /** The element type of a value, as far as the graph itself tells. */
-import type { Value } from "../ir/index.ts";
+import type { Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type DType, dtypeOfOnnx } from "../tensor/index.ts";
 import { constantOf, isOp } from "./walk.ts";
 
-/** From the type, the data, or the producers (at most 64 nodes back); undefined when nothing tells. */
-export function dtypeOf(value: Value | null | undefined, depth = 64): DType | undefined {
+/** From the type, the data, or the producers (at most 200 nodes deep); undefined when nothing tells. */
+export function dtypeOf(value: Value | null | undefined): DType | undefined {
+  return search(value, 200, new Map());
+}
+
+const keepsType =
+  /^(Reduce|Global|Softmax|LogSoftmax|Hardmax|AveragePool|Concat|Resize|Upsample|LRN|LSTM|GRU|RNN|Split|CumSum|Scatter)/;
+
+function search(
+  value: Value | null | undefined,
+  depth: number,
+  asked: Map<Value, DType | undefined>,
+): DType | undefined {
   if (!value || depth === 0) return undefined;
-  const known = constantOf(value)?.dtype ?? (value.type?.kind === "tensor" ? value.type.dtype : undefined);
-  if (known) return known;
-  const node = value.producer;
-  if (!node || node.output !== value) return undefined;
+  if (asked.has(value)) return asked.get(value);
+  const found =
+    constantOf(value)?.dtype ??
+    (value.type?.kind === "tensor" ? value.type.dtype : undefined) ??
+    (value.producer?.output === value ? computed(value.producer, (v) => search(v, depth - 1, asked)) : undefined);
+  asked.set(value, found);
+  return found;
+}
+
+function computed(node: Node, of: (value: Value | null) => DType | undefined): DType | undefined {
   if (isOp(node, "Cast")) return dtypeOfOnnx(node.int("to", 0));
+  if (isOp(node, "CastLike", "DequantizeLinear")) return of(node.input(1));
   if (isOp(node, "Shape", "Size", "NonZero", "ArgMax", "ArgMin")) return "int64";
-  if (isOp(node, "DequantizeLinear")) return dtypeOf(node.input(1), depth - 1);
-  if (isOp(node, "Where")) return dtypeOf(node.input(1), depth - 1) ?? dtypeOf(node.input(2), depth - 1);
+  if (isOp(node, "Where")) return of(node.input(1)) ?? of(node.input(2));
   if (/^(Equal|Greater|Less|And|Or|Xor|Not|IsNaN|IsInf)/.test(node.op)) return "bool";
   const row = rowOf(node);
-  const sameAsInputs =
-    row?.elementwise ||
-    row?.movesData ||
-    row?.linear ||
-    row?.normalization ||
-    /^(Reduce|Global|Softmax|LogSoftmax|Hardmax|AveragePool|Concat|Resize|Upsample|LRN|LSTM|GRU|RNN|Split|CumSum|Scatter)/.test(
-      node.op,
-    );
-  if (!sameAsInputs || isOp(node, "BitCast", "CastLike")) return undefined;
-  return (
-    dtypeOf(node.input(0), depth - 1) ??
-    (row?.elementwise || row?.linear ? dtypeOf(node.input(1), depth - 1) : undefined)
-  );
+  if (isOp(node, "BitCast") || !row) return undefined;
+  if (row.elementwise || row.linear) return of(node.input(0)) ?? of(node.input(1));
+  return row.movesData || row.normalization || keepsType.test(node.op) ? of(node.input(0)) : undefined;
 }
