@@ -66,5 +66,6 @@ function* runs(indices: readonly number[]): Iterable<readonly [number, number, n
 /** Turns big-endian elements into little-endian ones, in place. */
 export function swapBytes(bytes: Uint8Array, dtype: DType): void {
   const width = byteLength(dtype, 1) / (dtype.startsWith("complex") ? 2 : 1);
+  if (width === 1) return;
   for (let i = 0; i + width <= bytes.length; i += width) bytes.subarray(i, i + width).reverse();
 }

@@ -4,6 +4,7 @@ import { Tensor } from "../tensor/index.ts";
 import { conform, fixedBatch } from "./conform.ts";
 import type { InputPort } from "./dataset.ts";
 import { fromIterable, fromTensors } from "./memory.ts";
+import { samples } from "./selection.ts";
 
 const port = (dtype: string, shape: InputPort["shape"], name = "x"): InputPort[] => [{ name, dtype, shape }];
 
@@ -55,6 +56,8 @@ describe("conform", () => {
       code: "data/not-finite",
       message: `expected finite numbers, sample 3 has ${bad}`,
     });
+    const part = await conform(samples(data, "skip:2"), port("float32", ["N", 2]));
+    await expect(part.read([0, 1])).rejects.toThrow("sample 3 has");
     const stream = await conform(
       fromIterable(() => [{ x: Tensor.of("float16", [2], Uint16Array.of(0x3c00, 0x7c00)) }]),
       port("float16", ["N"]),

@@ -22,13 +22,15 @@ export async function conform(dataset: IndexedDataset, inputs: readonly InputPor
 export async function conform(dataset: Dataset, inputs: readonly InputPort[]): Promise<Dataset>;
 export async function conform(dataset: Dataset, inputs: readonly InputPort[]): Promise<Dataset> {
   const { count, source, origin } = dataset;
+  // People look for a sample in their files, so a part's samples are named by their numbers in the whole.
+  const whole = (index: number) => (origin ? origin.of(index) : index);
   if (isIndexed(dataset)) {
     const checked = indexedDataset({
       count: dataset.count,
       source,
       ...(origin && { origin }),
       read: async (indices, signal) =>
-        checkFeeds(await dataset.read(indices, signal), inputs, source, (row) => indices[row]!),
+        checkFeeds(await dataset.read(indices, signal), inputs, source, (row) => whole(indices[row]!)),
     });
     await checked.read([0]);
     return checked;
@@ -39,7 +41,7 @@ export async function conform(dataset: Dataset, inputs: readonly InputPort[]): P
     ...(origin && { origin }),
     async *batches(size, signal) {
       for await (const { feeds, first, size: rows } of dataset.batches(size, signal)) {
-        yield { feeds: checkFeeds(feeds, inputs, source, (row) => first + row), first, size: rows };
+        yield { feeds: checkFeeds(feeds, inputs, source, (row) => whole(first + row)), first, size: rows };
       }
     },
   };
@@ -134,7 +136,7 @@ function convert(tensor: Tensor, port: InputPort, source: string, sample: (row: 
     at: source,
     hint: isFloat(wanted)
       ? 'say how numbers are scaled: --preprocess with "scale" (1 keeps them)'
-      : "save the array in the model's type",
+      : `set "dtype": "${wanted}" in the preprocessing, or save the array in that type`,
   });
 }
 

@@ -1,11 +1,12 @@
 /** Preprocessing: the arithmetic of well-known models, the order of steps, and refusals. */
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { Tensor } from "../tensor/index.ts";
 import { rowsOfTensor } from "./array-rows.ts";
 import { scaledRows } from "./arrays.ts";
 import type { Picture } from "./picture.ts";
 import { arrayPictures, pictureDataset } from "./pictures.ts";
-import { type PreprocessInput, parsePreprocess, valueMap } from "./preprocess.ts";
+import { type PreprocessInput, parsePreprocess, preprocessSchema, valueMap } from "./preprocess.ts";
 
 const noise: Picture = {
   width: 5,
@@ -102,6 +103,11 @@ describe("refusals name the field", () => {
     const filled = parsePreprocess({ resize: { short: 256 }, crop: 224, scale: "1/255" });
     expect(parsePreprocess(JSON.parse(JSON.stringify(filled)))).toEqual(filled);
     expect(filled).toMatchObject({ color: "rgb", layout: "nchw", resize: { filter: "bilinear" } });
+  });
+  test("it can be published as JSON Schema", () => {
+    const schema = z.toJSONSchema(preprocessSchema, { io: "input" });
+    expect(Object.keys(schema.properties!)).toEqual(Object.keys(preprocessSchema.shape));
+    expect(schema.required).toBeUndefined();
   });
   test("255 times 1/255 is 1", () => {
     expect(valueMap(parsePreprocess({ scale: "1/255" }), 0)(255)).toBe(1);
