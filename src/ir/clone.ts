@@ -48,10 +48,19 @@ function copyGraph(graph: Graph, names: Names, map: Map<Value, Value>, keep: boo
 
 /**
  * Copies the nodes and constants of `from` into `into`. `map` says which values of `into` stand for the inputs of
- * `from`; it receives every other value. Names are made unique.
+ * `from`; it receives every other value. Names are made unique, those of nodes too: ONNX Runtime refuses a graph in
+ * which two nodes have the same one.
  */
 export function absorb(into: Graph, from: Graph, map: Map<Value, Value>): void {
+  const taken = new Set(Array.from(into.nodes, (node) => node.name));
+  const before = new Set(into.nodes);
   copyContent(into, from, map, false);
+  for (const node of into.nodes) {
+    if (before.has(node) || node.name === "") continue;
+    const { name } = node;
+    for (let i = 1; taken.has(node.name); i++) node.name = `${name}_${i}`;
+    taken.add(node.name);
+  }
 }
 
 function copyContent(into: Graph, from: Graph, map: Map<Value, Value>, keep: boolean): void {

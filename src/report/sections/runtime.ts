@@ -8,7 +8,7 @@ const shownRows = 60;
 export function kernelSection(report: RunReport): Markup {
   const { integer, float } = report.kernels;
   return html`<h2>On the runtime</h2>
-  <p>${plural(integer, "layer")} run as integer kernels${float.length === 0 ? ", none of the plan's layers stays in float." : html`, ${plural(float.length, "layer")} of the plan stay in float:`}</p>
+  <p>${plural(integer, "layer")} run as integer kernels${float.length === 0 ? ", none of the plan's layers stays in float." : html`, ${plural(float.length, "layer")} of the plan ${float.length === 1 ? "stays" : "stay"} in float:`}</p>
   ${
     float.length > 0
       ? table(
