@@ -124,3 +124,10 @@ test("a graph goes into another one under names that are new there", () => {
     }"
   `);
 });
+
+test("no two nodes of a graph that took in another have the same name", () => {
+  const into = parseGraph("g (x) => (y) { [one] y = Neg(x) }");
+  const from = parseGraph("h (a) => (c) { [one] b = Neg(a) c = Abs(b) }");
+  for (let i = 0; i < 2; i++) absorb(into, from, new Map([[from.inputs[0]!, into.inputs[0]!]]));
+  expect([...into.nodes].map((node) => node.name)).toEqual(["one", "one_1", "", "one_2", ""]);
+});
