@@ -23,3 +23,4 @@ export { type Counterpart, counterparts } from "./counterparts.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";
 export { planFromJson, planToJson } from "./plan-json.ts";
 export { applyEncodings, type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
+export { type KernelFinding, kernelReport } from "./kernel-report.ts";

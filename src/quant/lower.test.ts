@@ -118,7 +118,8 @@ test("a float16 grid is a pair of Casts, and half a weight on disk", async () =>
   expect([...lowered.graph.initializers].map((v) => v.initializer!.dtype).sort()).toEqual(["float16", "float32"]);
   const [a, b] = [await outputsOf(lowered, seededFeeds(model)), await outputsOf(model, seededFeeds(model))];
   // Half floats have 11 bits; sums of 27 products of size one.
-  a.y!.numbers().forEach((x, i) => expect(Math.abs(x - b.y!.numbers()[i]!)).toBeLessThan(0.02));
+  const differences = a.y!.numbers().map((x, i) => Math.abs(x - b.y!.numbers()[i]!));
+  expect(Math.max(...differences)).toBeLessThan(0.02);
 });
 
 test("the text of a small file: names, order, shared scales", async () => {
@@ -155,13 +156,13 @@ test("the text of a small file: names, order, shared scales", async () => {
       [x_dequantized_DequantizeLinear] x_dequantized = DequantizeLinear(x_quantized, x_scale, x_zero_point)
       [w_dequantized_DequantizeLinear] w_dequantized = DequantizeLinear(w_quantized, w_scale, w_zero_point) <axis = 0>
       [b_dequantized_DequantizeLinear] b_dequantized = DequantizeLinear(b_quantized, b_scale) <axis = 0>
-      c = Conv(x_dequantized, w_dequantized, b_dequantized)
+      [Conv_c] c = Conv(x_dequantized, w_dequantized, b_dequantized)
       [c_quantized_QuantizeLinear] c_quantized = QuantizeLinear(c, c_scale, c_zero_point)
       [c_dequantized_DequantizeLinear] c_dequantized = DequantizeLinear(c_quantized, c_scale, c_zero_point)
-      m = MaxPool(c_dequantized) <kernel_shape = [2, 2]>
+      [MaxPool_m] m = MaxPool(c_dequantized) <kernel_shape = [2, 2]>
       [m_quantized_QuantizeLinear] m_quantized = QuantizeLinear(m, c_scale, c_zero_point)
       [m_dequantized_DequantizeLinear] m_dequantized = DequantizeLinear(m_quantized, c_scale, c_zero_point)
-      y_float = Flatten(m_dequantized)
+      [Flatten_y] y_float = Flatten(m_dequantized)
       [y_quantized_QuantizeLinear] y_quantized = QuantizeLinear(y_float, c_scale, c_zero_point)
       [y_dequantized_DequantizeLinear] y = DequantizeLinear(y_quantized, c_scale, c_zero_point)
     }"
@@ -190,6 +191,6 @@ test("what cannot be lowered says why", async () => {
   const other = parse(graphs.ConvTranspose!);
   expect(() => lower(other, plan)).toThrowError(expect.objectContaining({ code: "quant/no-such-value" }));
   model.opsets.set("", 17);
-  expect(() => lower(model, plan)).toThrowError(expect.objectContaining({ code: "import/unsupported-opset" }));
+  expect(lower(model, plan).opset, "int4 needs 21").toBe(21);
   expect(gridName(plan.entries.find((e) => e.kind === "weight")!.grid)).toBe("int4");
 });

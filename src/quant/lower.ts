@@ -15,6 +15,7 @@ import {
   tensorType,
   type Value,
 } from "../ir/index.ts";
+import { upgradeOpset } from "../passes/index.ts";
 import { dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { constantOf } from "./facts.ts";
@@ -37,15 +38,29 @@ function opsetOf({ grid, granularity }: PlanEntry): number {
 /**
  * A new model with the plan's quantizers in standard operators; the model that is given stays as it is. Graph inputs and
  * outputs keep their names. Throws `quant/not-calibrated` listing entries without an encoding, `quant/no-such-value` for
- * entries that the model lacks, and `import/unsupported-opset` when the model's opset is below `requiredOpset(plan)`.
+ * entries that the model lacks, and what raising the opset throws, where the plan's quantizers need a later one.
  */
 export function lower(model: Model, plan: Plan): Model {
   refuseUnready(model, plan);
   const copy = cloneModel(model);
+  upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
+  nameNodes(copy.graph);
   new Lowering(copy.graph, plan).run();
   copy.irVersion = Math.max(copy.irVersion, requiredOpset(plan) >= 21 ? 10 : 7);
   check(copy, "after lowering");
   return copy;
+}
+
+/** Runtimes keep the names of nodes through their optimisation, so a name tells which kernel a layer became. */
+function nameNodes(graph: Graph): void {
+  const taken = new Set([...graph.nodes].map((node) => node.name));
+  for (const node of graph.nodes) {
+    if (node.name !== "") continue;
+    let name = `${node.op}_${node.outputs.find((value) => value.name !== "")?.name ?? "nothing"}`;
+    while (taken.has(name)) name = `${name}_`;
+    taken.add(name);
+    node.name = name;
+  }
 }
 
 function refuseUnready(model: Model, plan: Plan): void {
@@ -67,13 +82,6 @@ function refuseUnready(model: Model, plan: Plan): void {
         hint: "calibrate the plan first",
       },
     );
-  }
-  const needed = requiredOpset(plan);
-  if (model.opset < needed) {
-    throw new AvocetError("import/unsupported-opset", `expected opset ${needed} or later, got ${model.opset}`, {
-      at: model.source ?? model.graph.name,
-      hint: "raise the opset first: `avocet upgrade`",
-    });
   }
 }
 

@@ -68,7 +68,7 @@ function placeOne(
   const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
   if (value.initializer!.size === 0) return left("it is empty");
-  const granularity = granularityOf(parameter, placement, choices.granularity);
+  const granularity = granularityOf(parameter, placement, choices);
   let grid = choices.weights;
   let { symmetric } = rule;
   if (parameter.normalization && grid.kind === "int" && grid.bits < 16) {
@@ -102,19 +102,22 @@ function linearInput(node: Node, parameter: Parameter, decided: ReadonlyMap<Valu
   return other ? originOf(other, decided) !== undefined : false;
 }
 
-function granularityOf(parameter: Parameter, { target }: Placement, asked: WeightGranularity | undefined): Granularity {
+function granularityOf(parameter: Parameter, { target }: Placement, choices: ParameterChoices): Granularity {
   const { node, value, linear, kind } = parameter;
   const { shape } = value.initializer!;
   if (!linear || kind !== "weight") return { kind: "tensor" };
   const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
   const axis = positive(linear.channelAxis(node));
   const groupedTranspose = node.op === "ConvTranspose" && node.int("group", 1) > 1;
-  const wanted = asked ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
+  const wanted =
+    choices.granularity ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
   if (wanted === "tensor" || shape.length < 2 || groupedTranspose) return { kind: "tensor" };
   if (wanted === "channel") return { kind: "channel", axis };
   const inputAxis = positive(linear.inputAxis(node));
-  // A block must divide the axis; where it does not, a scale per channel is the closest that exists.
-  if (shape[inputAxis]! % wanted.block !== 0 || wanted.block < 2) return { kind: "channel", axis };
+  // A block must divide the axis; where it does not, a scale per channel is the closest that exists. So it is for 8 bits:
+  // ONNX Runtime 1.30 takes their blocks for channels when it fuses, and then refuses to run (docs/onnx-runtime.md).
+  const eight = choices.weights.kind === "int" && choices.weights.bits === 8;
+  if (eight || shape[inputAxis]! % wanted.block !== 0 || wanted.block < 2) return { kind: "channel", axis };
   return { kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axis };
 }
 
