@@ -7,8 +7,8 @@ import type { Dataset } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
 import type { Feeds } from "../tensor/index.ts";
 
-/** Bytes of inputs and results of one run. */
-const runBytes = 64 * 2 ** 20;
+/** Bytes of inputs and results of one run: fetching copies them, which is faster while they fit into the caches. */
+const runBytes = 8 * 2 ** 20;
 /** Elements of the inputs of one run: eight pictures of 224 × 224, one of 512 × 1024. */
 const runElements = 1.25e6;
 /** Bytes of weights times samples: two pictures for a ResNet-50, one for anything larger. */
