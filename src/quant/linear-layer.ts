@@ -77,7 +77,7 @@ function identity(size: number): Int32Array {
 function matrixLayer(node: Node, weight: Value, shape: readonly number[], rowsFirst: boolean): LinearLayer {
   const [outputs, columns] = rowsFirst ? [shape[0]!, shape[1]!] : [shape[1]!, shape[0]!];
   const order = identity(outputs * columns);
-  if (!rowsFirst) order.forEach((i) => order.set([(i % columns) * outputs + Math.floor(i / columns)], i));
+  if (!rowsFirst) for (let i = 0; i < order.length; i++) order[i] = (i % columns) * outputs + Math.floor(i / columns);
   return { node, weight, groups: 1, outputs, columns, order };
 }
 
