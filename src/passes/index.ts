@@ -13,6 +13,7 @@ export { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./f
 export { foldChannelAffine, foldChannelAffines } from "./fold-channel-affine.ts";
 export { type FoldOptions, foldConstants } from "./fold-constants.ts";
 export { foldShapes } from "./fold-shapes.ts";
+export { freezeShapes } from "./freeze-shapes.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
@@ -23,7 +24,9 @@ export { recogniseOperators } from "./recognise/recognise.ts";
 export { removeDeadNodes } from "./remove-dead.ts";
 export { removeIdentities } from "./remove-identity.ts";
 export { replaceNode, takeOver } from "./replace-node.ts";
+export { rewriteBatchNorms } from "./rewrite-batch-norm.ts";
 export { isRefused, type Outcome, passOf, type Refused, type Rule, type RuleSpec, refuse, rule, why } from "./rule.ts";
 export { shareConstants, shareSubexpressions } from "./share-equal.ts";
+export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
 export { defaultOpset, newestOpset, oldestOpset, upgradeOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
 export { constantOf, graphsOf, onlyReader } from "./walk.ts";

@@ -7,6 +7,7 @@ import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { foldShapes } from "./fold-shapes.ts";
+import { freezeShapes } from "./freeze-shapes.ts";
 import { inlineFunctions } from "./inline-functions.ts";
 import { type Pass, type PassReport, runPass, runPasses } from "./pass.ts";
 import { recogniseOperators } from "./recognise/recognise.ts";
@@ -48,7 +49,7 @@ async function runAll(model: Model, options: NormaliseOptions, more: readonly Pa
   const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(newest), inlineFunctions];
   const rounds: Pass[] = [
     hoistConstants,
-    ...(runtime ? [foldConstants(runtime)] : []),
+    ...(runtime ? [foldConstants(runtime), freezeShapes(runtime)] : []),
     foldShapes,
     removeIdentities,
     cancelMovement,

@@ -1,0 +1,56 @@
+/** Builds the nodes of an unrolled recurrent layer, before the layer itself. */
+import { type AttributeLike, addNode, type Graph, type Node, type Value } from "../../ir/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+
+/** Writes operators into the graph in front of a node; constants of the same content are made once. */
+export class Writer {
+  readonly #graph: Graph;
+  readonly #node: Node;
+  readonly #prefix: string;
+  readonly #ints = new Map<string, Value>();
+
+  constructor(node: Node) {
+    this.#graph = node.graph!;
+    this.#node = node;
+    this.#prefix = node.name || node.output.name;
+  }
+
+  /** One output of a standard operator. `hint` names it within the layer. */
+  op(
+    op: string,
+    inputs: readonly (Value | null)[],
+    hint: string,
+    attributes: Record<string, AttributeLike> = {},
+  ): Value {
+    return this.many(op, inputs, [hint], attributes)[0]!;
+  }
+
+  /** All outputs of a standard operator. */
+  many(
+    op: string,
+    inputs: readonly (Value | null)[],
+    hints: readonly string[],
+    attributes: Record<string, AttributeLike> = {},
+  ): readonly Value[] {
+    const outputs = hints.map((hint) => `${this.#prefix}/${hint}`);
+    return addNode(this.#graph, op, inputs, attributes, { outputs, place: { before: this.#node } }).outputs;
+  }
+
+  ints(...values: readonly number[]): Value {
+    const key = values.join(",");
+    const made =
+      this.#ints.get(key) ?? this.#graph.addInitializer(`${this.#prefix}/ints`, Tensor.int64([values.length], values));
+    this.#ints.set(key, made);
+    return made;
+  }
+
+  float(value: number): Value {
+    return this.#graph.addInitializer(`${this.#prefix}/number`, Tensor.scalar(value));
+  }
+
+  /** The d-th slice along an axis, with the axis gone. */
+  pick(value: Value, index: number, axis: number, hint: string): Value {
+    const slice = this.op("Slice", [value, this.ints(index), this.ints(index + 1), this.ints(axis)], `${hint}_slice`);
+    return this.op("Squeeze", [slice, this.ints(axis)], hint);
+  }
+}
