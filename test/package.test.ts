@@ -1,0 +1,127 @@
+/** The package as users get it: packed, installed into an empty folder, typed, run, and judged by publint. */
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root, sourceFiles } from "./source-files.ts";
+
+const run = promisify(execFile);
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  version: string;
+  exports: Record<string, unknown>;
+};
+
+/** `npm test` builds first; during work the build may lag behind, and then there is nothing to judge. */
+function staleBuild(): string | false {
+  for (const { path } of sourceFiles().filter((file) => !file.isTest)) {
+    const built = join(root, path.replace(/^src/, "dist").replace(/\.ts$/, ".js"));
+    if (!existsSync(built) || statSync(built).mtimeMs < statSync(join(root, path)).mtimeMs) {
+      return `dist/ is older than ${path}: npm run build`;
+    }
+  }
+  return false;
+}
+
+const reason = staleBuild();
+
+describe.skipIf(reason)(`the packed package${reason ? ` (${reason})` : ""}`, () => {
+  let folder = "";
+  let app = "";
+  const write = (name: string, text: string) => writeFileSync(join(app, name), text);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "avocet-package-"));
+    app = join(folder, "app");
+    execFileSync("npm", ["pack", "--pack-destination", folder, "--ignore-scripts", "--silent"], { cwd: root });
+    mkdirSync(app);
+    write("package.json", '{ "name": "app", "private": true, "type": "module" }');
+    const tarball = join(folder, `avocet-${manifest.version}.tgz`);
+    const quick = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
+    // The script of onnxruntime-node would download CUDA; on the CPU it is not needed.
+    await run("npm", ["install", ...quick, tarball], { cwd: app });
+  }, 120_000);
+
+  test("the command runs", async () => {
+    const { stdout } = await run(join(app, "node_modules", ".bin", "avocet"), ["--version"], { cwd: app });
+    expect(stdout.trim()).toBe(manifest.version);
+  });
+
+  test("a typed program compiles against it and runs", async () => {
+    write(
+      "program.ts",
+      `import { openRuntime, parseModel, Tensor } from "avocet";
+import { addNode, check } from "avocet/ir";
+import type { Plan } from "avocet/quant";
+import { parseRecipe } from "avocet/recipe";
+
+const model = parseModel("(float[2] x) => (y) { y = Relu(x) }");
+addNode(model.graph, "Neg", [model.graph.outputs[0]!], {}, { output: "z" });
+check(model);
+const plan: Plan | undefined = undefined;
+await using session = await (await openRuntime()).open(model);
+const { y } = await session.run({ x: Tensor.float32([2], [-1, 2]) });
+console.log(y?.numbers().join(" "), typeof parseRecipe({}), plan);
+`,
+    );
+    write(
+      "tsconfig.json",
+      JSON.stringify({
+        compilerOptions: {
+          target: "ES2022",
+          lib: ["ES2023", "ESNext.Disposable", "DOM", "DOM.AsyncIterable"],
+          module: "NodeNext",
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          // Our declarations must stand alone: they are checked, and there are no types of Node to help them.
+          skipLibCheck: false,
+          types: [],
+        },
+        include: ["program.ts"],
+      }),
+    );
+    await compile(app);
+    const { stdout } = await run(process.execPath, ["program.js"], { cwd: app });
+    expect(stdout.trim()).toBe("0 2 object undefined");
+  });
+
+  test("every subpath loads, and none of them loads the runtime", async () => {
+    const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== "./package.json");
+    write(
+      "load.js",
+      `for (const subpath of ${JSON.stringify(subpaths)}) await import("avocet" + subpath.slice(1));
+const native = process.report.getReport().sharedObjects.filter((path) => path.includes("onnxruntime"));
+console.log(JSON.stringify(native));
+`,
+    );
+    const { stdout } = await run(process.execPath, ["load.js"], { cwd: app });
+    expect(JSON.parse(stdout)).toEqual([]);
+  });
+
+  test("publint has nothing to say", async () => {
+    const pkgDir = join(app, "node_modules", "avocet");
+    const { messages, pkg } = await publint({ pkgDir, pack: false, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg!, { color: false }))).toEqual([]);
+  });
+
+  test("tests, sources and fixtures stay at home", () => {
+    const list = execFileSync("tar", ["-tzf", join(folder, `avocet-${manifest.version}.tgz`)], { encoding: "utf8" });
+    const files = list.trim().split("\n");
+    expect(files.filter((file) => /\.test\.|\/src\/|\/test\/|fixture/.test(file))).toEqual([]);
+    expect(files).toContain("package/dist/cli/main.js");
+    expect(files).toContain("package/README.md");
+  });
+});
+
+/** Runs the compiler of this repository; its complaints are the message of the failure. */
+async function compile(folder: string): Promise<void> {
+  try {
+    await run(join(root, "node_modules", ".bin", "tsc"), ["-p", folder]);
+  } catch (error) {
+    throw new Error((error as { stdout: string }).stdout);
+  }
+}
