@@ -13,6 +13,8 @@ import type { IntGrid } from "./grid.ts";
 import { observe } from "./observe.ts";
 import { GrowingHistogram } from "./observers/growing-histogram.ts";
 import type { Observer, Scheme } from "./observers/observer.ts";
+import { protectWeightScales } from "./protect-weight-scales.ts";
+import { withPairSafeScales } from "./pair-saturation.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { choiceOf, encodingOfAffines, encodingOfRange, type RangeOptions, rangeOfAffine } from "./range.ts";
 import type { ValueStatistics } from "./statistics.ts";
@@ -53,7 +55,7 @@ export async function calibrate(
 ): Promise<Calibration> {
   const { scheme = "sqnr", weightScheme = scheme, floatWeights = false, batch, session, signal, onProgress } = options;
   const values = model.graph.valuesByName();
-  const weighted = encodeWeights(plan, values, weightScheme);
+  const weighted = withPairSafeScales(encodeWeights(plan, values, weightScheme), model);
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
   const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
   const observers = await observe(observed, watched, runtime, dataset, { scheme, batch, session, signal, onProgress });
@@ -65,7 +67,7 @@ export async function calibrate(
     }
   }
   return {
-    plan: encodeBiases(encodeActivations(weighted, observers, values), values),
+    plan: encodeBiases(protectWeightScales(encodeActivations(weighted, observers, values), model), values),
     statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
   };
 }
