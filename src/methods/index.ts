@@ -1,0 +1,2 @@
+/** @module The techniques: preparations of the float model, and methods that decide weights and encodings together. */
+export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";

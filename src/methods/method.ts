@@ -1,0 +1,51 @@
+/**
+ * The contract of a method: a model (and a plan) in, a new one out, and a report of what was changed and what was skipped.
+ * Preparations change the float model and keep its function; the other methods change weights and encodings together.
+ */
+import type { Work } from "../base/index.ts";
+import type { Dataset } from "../data/index.ts";
+import type { Model } from "../ir/index.ts";
+import type { Plan, Scheme, Target, WeightGranularity } from "../quant/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+
+/** What a preparation may use. Without data it does what needs none. */
+export interface PreparationContext extends Work {
+  readonly runtime: Runtime;
+  /** Calibration samples. What was observed on them is said in the notes. */
+  readonly data?: Dataset | undefined;
+  /** The target for which the model is prepared; what a preparation costs or gains is measured with its grids. */
+  readonly target?: Target | undefined;
+  /** What will share one weight scale. Default: what the target prefers. */
+  readonly granularity?: WeightGranularity | undefined;
+  /** Samples a run. Default: the runtime's choice. */
+  readonly batch?: number | undefined;
+}
+
+/** What a method that decides weights and encodings together works with. */
+export interface MethodContext extends PreparationContext {
+  readonly data: Dataset;
+  readonly target: Target;
+  /** How ranges are chosen from what was observed. */
+  readonly calibration: Scheme;
+  readonly seed: number;
+  readonly threads?: number | undefined;
+}
+
+/** What one step did, for people and for the report. */
+export interface MethodReport {
+  readonly step: string;
+  readonly edits: number;
+  readonly seconds: number;
+  /** Sentences: what was changed, what was skipped or refused, and why. */
+  readonly notes: readonly string[];
+}
+
+/** What a preparation gives back; the model that it was given is unchanged. */
+export interface Prepared {
+  readonly model: Model;
+  readonly report: MethodReport;
+}
+
+export interface MethodResult extends Prepared {
+  readonly plan: Plan;
+}
