@@ -24,3 +24,4 @@ export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./
 export { planFromJson, planToJson } from "./plan-json.ts";
 export { applyEncodings, type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
 export { type KernelFinding, kernelReport } from "./kernel-report.ts";
+export { type SaturationRisk, saturatingPairs, withPairSafeScales } from "./pair-saturation.ts";

@@ -1,0 +1,155 @@
+/**
+ * The trap of x86 processors without VNNI: the kernels of ONNX Runtime multiply uint8 activations by int8 weights with
+ * `vpmaddubsw`, which adds two neighbouring products in 16 bits and saturates. 255 · (a + b) fits as long as |a + b| ≤ 128 for
+ * weights of one sign. Scales that keep every pair below that cost half a bit where they bite; giving up a whole bit (−64 … 63)
+ * or storing weights as uint8 (which halves the speed) is not needed. Measured in docs/onnx-runtime.md.
+ */
+import { roundHalfEven } from "../base/index.ts";
+import type { Model, Node } from "../ir/index.ts";
+import { type LinearRole, rowOf } from "../ops/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Encoding } from "./encoding.ts";
+import { constantOf } from "./facts.ts";
+import { isDepthwise } from "./place-parameters.ts";
+import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
+
+/** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */
+const largestPair = 128;
+
+/** For each output channel the places of its weights in the order in which a kernel adds their products. */
+type Order = (channel: number) => Int32Array;
+
+/**
+ * The plan with the scales of entries marked `pairSafe` enlarged until no two neighbouring products can saturate. Frozen
+ * entries stay: `saturatingPairs` counts what they risk.
+ */
+export function withPairSafeScales(plan: Plan, model: Model): Plan {
+  const values = model.graph.valuesByName();
+  const changed = new Map<string, PlanEntry>();
+  for (const entry of plan.entries) {
+    const value = values.get(entry.value);
+    const tensor = constantOf(value);
+    if (!entry.pairSafe || !entry.encoding || entry.frozen || !value || !tensor) continue;
+    let { encoding } = entry;
+    for (const node of value.consumers()) {
+      const role = rowOf(node)?.linear;
+      if (role && node.input(role.weight) === value)
+        encoding = pairSafe(tensor, encoding, layout(node, role, tensor.shape));
+    }
+    if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });
+  }
+  return withEntries(plan, changed);
+}
+
+interface Layout {
+  readonly channels: number;
+  readonly orders: readonly Order[];
+}
+
+/**
+ * Convolutions run channels last, so the input channels of one place are neighbours; where the layout is not changed, the
+ * places of one channel are. Both orders are kept safe. Products add along the input axis.
+ */
+function layout(node: Node, role: LinearRole, shape: readonly number[]): Layout {
+  const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
+  const [channelAxis, inputAxis] = [positive(role.channelAxis(node)), positive(role.inputAxis(node))];
+  if (node.op === "Conv") {
+    const [channels = 0, inputs = 0] = shape;
+    const places = shape.slice(2).reduce((product, length) => product * length, 1);
+    const each = inputs * places;
+    const first: Order = (c) =>
+      Int32Array.from({ length: each }, (_, t) => c * each + (t % inputs) * places + Math.floor(t / inputs));
+    const second: Order = (c) => Int32Array.from({ length: each }, (_, t) => c * each + t);
+    return { channels, orders: inputs === 1 || places === 1 ? [second] : [first, second] };
+  }
+  const [rows, columns] = [shape[inputAxis]!, shape[channelAxis]!];
+  const matrices = shape.slice(0, -2).reduce((product, length) => product * length, 1);
+  const [along, across] = inputAxis < channelAxis ? [columns, 1] : [1, rows];
+  // Leading axes of a batched product are further matrices, one after the other.
+  const order: Order = (c) => {
+    const start = Math.floor(c / columns) * rows * columns + (c % columns) * across;
+    return Int32Array.from({ length: rows }, (_, t) => start + t * along);
+  };
+  return { channels: columns * matrices, orders: [order] };
+}
+
+/** Enlarges each scale to the least that is safe; a scale per tensor follows its worst channel. */
+function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Layout): Encoding {
+  if (encoding.granularity.kind === "block" || !encoding.symmetric) return encoding;
+  const weights = tensor.floats();
+  const scale = [...encoding.scale];
+  for (let channel = 0; channel < channels; channel++) {
+    const slice = scale.length === 1 ? 0 : channel % scale.length;
+    for (const order of orders) {
+      const places = order(channel);
+      while (largestSum(weights, places, scale[slice]!) > largestPair)
+        scale[slice] = nextScale(weights, places, scale[slice]!);
+    }
+  }
+  return scale.some((s, i) => s !== encoding.scale[i]) ? { ...encoding, scale } : encoding;
+}
+
+/** The largest |a + b| of neighbouring integers of one sign. */
+function largestSum(weights: Float32Array, places: Int32Array, scale: number): number {
+  let largest = 0;
+  for (let i = 0; i + 1 < places.length; i += 2) {
+    const a = integerOf(weights[places[i]!]!, scale);
+    const b = integerOf(weights[places[i + 1]!]!, scale);
+    if (a * b > 0) largest = Math.max(largest, Math.abs(a + b));
+  }
+  return largest;
+}
+
+function integerOf(weight: number, scale: number): number {
+  return Math.min(Math.max(roundHalfEven(Math.fround(weight / Math.fround(scale))), -128), 127);
+}
+
+/** First what the float sums ask for, then small steps: rounding may push a pair one over. */
+function nextScale(weights: Float32Array, places: Int32Array, scale: number): number {
+  let largest = 0;
+  for (let i = 0; i + 1 < places.length; i += 2) {
+    const [a, b] = [weights[places[i]!]!, weights[places[i + 1]!]!];
+    if (a * b > 0) largest = Math.max(largest, Math.abs(a + b));
+  }
+  return Math.max(largest / largestPair, scale * 1.002);
+}
+
+export interface SaturationRisk {
+  /** The node of the shipped file, as messages name it. */
+  readonly node: string;
+  /** Pairs of neighbouring weights whose products can exceed 16 bits together. */
+  readonly pairs: number;
+  /** The largest |a + b|; 128 is safe. */
+  readonly largest: number;
+}
+
+/**
+ * The layers of a shipped Q/DQ file that may saturate on x86 processors without VNNI: uint8 data, int8 weights, and a pair of
+ * neighbours beyond 128. Whatever the machine, so that `verify` can warn on one that computes correctly.
+ */
+export function saturatingPairs(shipped: Model): SaturationRisk[] {
+  const risks: SaturationRisk[] = [];
+  for (const node of shipped.graph.nodes) {
+    const role = node.domain === "" ? rowOf(node)?.linear : undefined;
+    if (!role || node.op === "ConvTranspose") continue;
+    const weight = node.input(role.weight)?.producer;
+    const integers = weight?.op === "DequantizeLinear" ? constantOf(weight.input(0)) : undefined;
+    const data = node.input(0)?.producer;
+    const point = data?.op === "DequantizeLinear" ? constantOf(data.input(2)) : undefined;
+    if (integers?.dtype !== "int8" || point?.dtype !== "uint8" || isDepthwise(node, integers.shape)) continue;
+    const stored = Float32Array.from(integers.numbers());
+    const { channels, orders } = layout(node, role, integers.shape);
+    let [pairs, largest] = [0, 0];
+    for (let channel = 0; channel < channels; channel++) {
+      const places = orders[0]!(channel);
+      for (let i = 0; i + 1 < places.length; i += 2) {
+        const [a, b] = [stored[places[i]!]!, stored[places[i + 1]!]!];
+        if (a * b <= 0 || Math.abs(a + b) <= largestPair) continue;
+        pairs++;
+        largest = Math.max(largest, Math.abs(a + b));
+      }
+    }
+    if (pairs > 0) risks.push({ node: `${node}`, pairs, largest });
+  }
+  return risks;
+}
