@@ -1,19 +1,25 @@
 /**
  * The demo: renders pictures, quantizes the bundled network in two ways through the command line, and shows what each
  * kept. Run it with `npm run demo`; everything it makes lies in out/demo and may be deleted.
+ *
+ *     node examples/demo.mjs [--out out/demo] [--test 1500]          another folder, other counts of pictures to judge on
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { preprocess } from "./pictures/network.mjs";
 import { classNames } from "./pictures/objects.mjs";
 import { writePngs } from "./pictures/write.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const out = join(root, "out", "demo");
+const { values: options } = parseArgs({
+  options: { out: { type: "string" }, test: { type: "string", default: "1500" } },
+});
+const out = resolve(options.out ?? join(root, "out", "demo"));
 const model = join(root, "examples", "models", "pictures.onnx");
-const counts = { calibration: 300, test: 1500 };
+const counts = { calibration: 300, test: Number(options.test) };
 const started = performance.now();
 
 rmSync(out, { recursive: true, force: true });
@@ -33,10 +39,10 @@ say(`  ${shown(test)}\n`);
 const perTensor = quantize("per-tensor", ["--granularity", "tensor"]);
 const standard = quantize("default", []);
 
-/** Runs `avocet quantize` as anyone would in a shell. @param {string} name @param {string[]} options */
-function quantize(name, options) {
+/** Runs `avocet quantize` as anyone would in a shell. @param {string} name @param {string[]} more */
+function quantize(name, more) {
   const folder = join(out, name);
-  return avocet(["quantize", model, "--data", calibration, "--preprocess", settings, ...options, "--evaluate", test, "--labels", test, "-o", folder]); // biome-ignore format: a command line
+  return avocet(["quantize", model, "--data", calibration, "--preprocess", settings, ...more, "--evaluate", test, "--labels", test, "-o", folder]); // biome-ignore format: a command line
 }
 
 const rows = [
@@ -68,8 +74,7 @@ Done in ${seconds(started)}.`);
 
 /** Runs the command line; its progress and complaints go to the terminal. @param {string[]} args */
 function avocet(args) {
-  const spoken = args.map((arg) => (arg.startsWith(root) ? shown(arg) : arg));
-  say(`$ avocet ${spoken.join(" ")}`);
+  say(wrapped(["$ avocet", ...args.map((arg) => (arg.startsWith(root) ? shown(arg) : arg))]));
   const begun = performance.now();
   const run = spawnSync(process.execPath, [join(root, "dist", "cli", "main.js"), ...args, "--json"], {
     encoding: "utf8",
@@ -78,6 +83,18 @@ function avocet(args) {
   if (run.status !== 0) process.exit(run.status ?? 1);
   say(`  done in ${seconds(begun)}\n`);
   return JSON.parse(run.stdout);
+}
+
+/** A command as one would type it, on lines that fit a terminal. @param {string[]} words */
+function wrapped(words) {
+  const lines = [""];
+  for (const word of words) {
+    const last = lines[lines.length - 1];
+    // An option begins a new line where the line is full; its value stays beside it.
+    if (last.length > 70 && word.startsWith("-")) lines.push(`    ${word}`);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.join(" \\\n");
 }
 
 /** A path as one would type it here. @param {string} path */

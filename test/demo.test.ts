@@ -1,0 +1,36 @@
+/** The demo of the README, run as anyone would, on fewer pictures; it needs the build. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { root } from "./source-files.ts";
+
+const out = mkdtempSync(join(tmpdir(), "avocet-demo-"));
+afterAll(() => rmSync(out, { recursive: true, force: true }));
+const unbuilt = !existsSync(join(root, "dist/cli/main.js"));
+
+/** Runs a program of examples/ and gives back what it says. */
+function run(...args: string[]): string {
+  const [program = "", ...rest] = args;
+  return execFileSync(process.execPath, [join(root, "examples", program), ...rest], {
+    cwd: out,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+test.skipIf(unbuilt)("the demo shows that one scale per tensor loses and the default does not", () => {
+  const said = run("demo.mjs", "--out", out, "--test", "300");
+  const right = (line: RegExp) => Number(line.exec(said)?.[1]);
+  const float = right(/^float +([\d.]+) %/m);
+  expect(float).toBeCloseTo(93, 5); // 279 of 300, as models/pictures.json records
+  expect(right(/^int8, one scale per tensor +([\d.]+) %/m)).toBeLessThan(float - 3);
+  expect(right(/^int8, default +([\d.]+) %/m)).toBeGreaterThan(float - 1);
+  expect(existsSync(join(out, "default/report.html"))).toBe(true);
+});
+
+test.skipIf(unbuilt)("the ten-line program writes a model", () => {
+  run("quantize.mjs", join(out, "pictures-int8.onnx"));
+  expect(existsSync(join(out, "pictures-int8.onnx"))).toBe(true);
+});

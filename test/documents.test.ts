@@ -1,0 +1,37 @@
+/** The documents keep to what is there: links lead somewhere, and the README lists the commands of the command line. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { main } from "../src/cli/program.ts";
+import { root } from "./source-files.ts";
+
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const documents = [
+  "README.md",
+  "CHANGELOG.md",
+  "examples/README.md",
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+describe.each(documents)("%s", (document) => {
+  test("has no link that leads nowhere", () => {
+    const links = [...read(document).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1]!);
+    const dead = links.filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(root, dirname(document), link)));
+    expect(dead).toEqual([]);
+  });
+});
+
+test("the README lists every command and no other", async () => {
+  let help = "";
+  const say = (text: string) => {
+    help += text;
+  };
+  const signal = new AbortController().signal;
+  await main(["--help"], { out: say, err: say, interactive: false, color: false, signal, env: {} });
+  const commands = [...help.matchAll(/^ {2}([a-z]+) \[/gm)].map((match) => match[1]).filter((name) => name !== "help");
+  const listed = [...read("README.md").matchAll(/^\| `avocet ([a-z]+) /gm)].map((match) => match[1]);
+  expect(commands.length).toBeGreaterThan(0);
+  expect(listed.sort()).toEqual(commands.sort());
+});
