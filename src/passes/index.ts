@@ -15,7 +15,7 @@ export { type FoldOptions, foldConstants } from "./fold-constants.ts";
 export { foldShapes } from "./fold-shapes.ts";
 export { freezeShapes } from "./freeze-shapes.ts";
 export { inlineFunctions } from "./inline-functions.ts";
-export { type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
+export { bareLayer, biasOf, channelsOf, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";
@@ -29,4 +29,5 @@ export { isRefused, type Outcome, passOf, type Refused, type Rule, type RuleSpec
 export { shareConstants, shareSubexpressions } from "./share-equal.ts";
 export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
 export { defaultOpset, newestOpset, oldestOpset, upgradeOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
-export { constantOf, graphsOf, onlyReader } from "./walk.ts";
+export { constantInts, constantOf, graphsOf, isOp, onlyReader } from "./walk.ts";
+export { elementsOf, floatConstant, floatTensor, replaceConstant } from "./weights.ts";

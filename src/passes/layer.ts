@@ -77,7 +77,7 @@ function isBiasShape(bias: Tensor, outputs: number): boolean {
 }
 
 /** For each element of the weight, the output and the input channel (over all groups) that it connects. */
-function channelsOf(layer: Layer): { output(i: number): number; input(i: number): number } {
+export function channelsOf(layer: Layer): { output(i: number): number; input(i: number): number } {
   const { node, weight } = layer;
   const { shape } = weight;
   const axes = axesOf(node);
@@ -102,7 +102,7 @@ function channelsOf(layer: Layer): { output(i: number): number; input(i: number)
 }
 
 /** The bias per output channel; zeros where there is none. */
-function biasOf({ node, add, outputs }: Layer): number[] {
+export function biasOf({ node, add, outputs }: Layer): number[] {
   const tensor = add
     ? (floatConstant(add.input(0)) ?? floatConstant(add.input(1)))
     : isOp(node, "MatMul")
