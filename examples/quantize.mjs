@@ -3,10 +3,8 @@
  * and writes the 8-bit model. Run it after `npm run build` with `node examples/quantize.mjs [OUT.onnx]`.
  */
 import { fileURLToPath } from "node:url";
-import { fromIterable } from "avocet/data";
+import { fromIterable, openRuntime, parseRecipe, quantizeModel } from "avocet";
 import { readModelFile, writeModelFile } from "avocet/formats/node";
-import { parseRecipe, quantizeModel } from "avocet/recipe";
-import { openRuntime } from "avocet/runtime";
 import { networkInputs } from "./pictures/dataset.mjs";
 
 const model = readModelFile(fileURLToPath(new URL("models/pictures.onnx", import.meta.url)));
