@@ -187,3 +187,21 @@ test("a Clip whose bound the grid exceeds is not left out, and the report says s
     reason: expect.stringContaining("beyond its bounds"),
   });
 });
+
+test.each([1, 1.0000001, 1.00001, 1.0015])(
+  "a grid that ends %f times the bound still loads, on integers",
+  async (factor) => {
+    // Measured: ONNX Runtime 1.30 refuses such a model with "two nodes with same node name".
+    const model = parseModel(conv("y = Clip(c, zero, six)", zeroSix), { seed: 7 });
+    const plan = await planned(model);
+    const y = plan.entries.find((entry) => entry.value === "y")!;
+    const wide = withEntries(
+      plan,
+      new Map([["y", { ...y, encoding: { ...y.encoding!, scale: [(6 * factor) / 255] } }]]),
+    );
+    const shipped = lower(model, wide);
+    expect(kernelReport(shipped, await optimized(shipped), wide)).toMatchObject([{ integer: true }]);
+    const scale = shipped.graph.valuesByName().get("y_scale")!.initializer!.numbers()[0]!;
+    expect(Math.abs(scale - 6 / 255)).toBeLessThan(1e-8);
+  },
+);

@@ -19,6 +19,7 @@ import { upgradeOpset } from "../passes/index.ts";
 import { dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { constantOf } from "./facts.ts";
+import { fitClipBounds } from "./fit-clip.ts";
 import { storageDType } from "./grid.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
 import { biasTensor, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
@@ -45,7 +46,7 @@ export function lower(model: Model, plan: Plan): Model {
   const copy = cloneModel(model);
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
   nameNodes(copy.graph);
-  new Lowering(copy.graph, plan).run();
+  new Lowering(copy.graph, fitClipBounds(plan, model)).run();
   copy.irVersion = Math.max(copy.irVersion, requiredOpset(plan) >= 21 ? 10 : 7);
   check(copy, "after lowering");
   return copy;
