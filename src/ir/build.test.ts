@@ -25,13 +25,13 @@ test("plain values become attributes of the kind that they look like", () => {
 test("a node in one call", () => {
   const graph = new Graph("g");
   const x = graph.addInput("x");
-  const conv = addNode(graph, "Conv", [x, null], { group: 1 });
+  const conv = addNode(graph, "Conv", [x, null, x, null], { group: 1 });
   addNode(graph, "Relu", [x], {}, { output: "x", place: { before: conv } });
   addNode(graph, "Split", [conv.output], { axis: -1 }, { outputs: ["a", "", "b"], name: "split", domain: "d.e" });
   expect(printGraph(graph)).toMatchInlineSnapshot(`
     "g (x) => () {
       x_1 = Relu(x)
-      conv = Conv(x, "") <group = 1>
+      conv = Conv(x, "", x) <group = 1>
       [split] a, "", b = d.e.Split(conv) <axis = -1>
     }"
   `);

@@ -4,7 +4,7 @@ import { Tensor } from "../tensor/index.ts";
 import { check } from "./check.ts";
 import { Graph, Value } from "./graph.ts";
 import { Model } from "./model.ts";
-import { parseGraph, parseModel } from "./text/parse.ts";
+import { parseModel } from "./text/parse.ts";
 
 const text = `g (bool b, float[2] x) => (y) <float[2] w = {1, 2}> {
   h = Add(x, w)
@@ -26,19 +26,19 @@ function faults(breakIt: (graph: Graph, value: (name: string) => Value) => void)
   return [];
 }
 
-test("what is read before it is computed, or belongs to another graph", () => {
+test("what is read before it is computed, or belongs to no graph", () => {
   expect(
     faults((graph, value) => {
       graph.insert({ op: "Early", inputs: [value("y")], outputs: ["z"] }, { before: value("h").producer! });
     }),
   ).toEqual(["Early → z reads y before it is computed, or from outside the graph"]);
-  const foreign = parseGraph("f (v) => () { }").inputs[0]!;
+  const stray = new Value("v");
   expect(
     faults((graph) => {
-      graph.insert({ op: "Foreign", inputs: [foreign], outputs: ["z"] });
-      graph.addOutput(foreign);
+      graph.insert({ op: "Stray", inputs: [stray], outputs: ["z"] });
+      graph.addOutput(stray);
     }),
-  ).toEqual(["Foreign → z reads v before it is computed, or from outside the graph", "the output v is never computed"]);
+  ).toEqual(["Stray → z reads v before it is computed, or from outside the graph", "the output v is never computed"]);
 });
 
 test("a body cannot be seen from outside, nor by its sibling", () => {

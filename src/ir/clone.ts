@@ -30,7 +30,7 @@ export function cloneGraph(graph: Graph, names = new Names(), map = new Map<Valu
 }
 
 /** `keep`: values have exactly the names of the originals; else names are made unique. */
-function copyGraph(graph: Graph, names: Names, map: Map<Value, Value>, keep: boolean): Graph {
+function copyGraph(graph: Graph, names: Names, map: Map<Value, Value | null>, keep: boolean): Graph {
   const copy = new Graph(graph.name, names);
   copy.docString = graph.docString;
   copy.unknownFields = graph.unknownFields;
@@ -48,10 +48,10 @@ function copyGraph(graph: Graph, names: Names, map: Map<Value, Value>, keep: boo
 
 /**
  * Copies the nodes and constants of `from` into `into`. `map` says which values of `into` stand for the inputs of
- * `from`; it receives every other value. Names are made unique, those of nodes too: ONNX Runtime refuses a graph in
+ * `from` (null: none, the input is left out); it receives every other value. Names are made unique, those of nodes too: ONNX Runtime refuses a graph in
  * which two nodes have the same one.
  */
-export function absorb(into: Graph, from: Graph, map: Map<Value, Value>): void {
+export function absorb(into: Graph, from: Graph, map: Map<Value, Value | null>): void {
   const taken = new Set(Array.from(into.nodes, (node) => node.name));
   const before = new Set(into.nodes);
   copyContent(into, from, map, false);
@@ -63,7 +63,7 @@ export function absorb(into: Graph, from: Graph, map: Map<Value, Value>): void {
   }
 }
 
-function copyContent(into: Graph, from: Graph, map: Map<Value, Value>, keep: boolean): void {
+function copyContent(into: Graph, from: Graph, map: Map<Value, Value | null>, keep: boolean): void {
   for (const constant of from.initializers) {
     if (map.has(constant)) continue;
     const made = into.addInitializer(constant.name, constant.initializer!);
@@ -73,7 +73,7 @@ function copyContent(into: Graph, from: Graph, map: Map<Value, Value>, keep: boo
   for (const node of from.nodes) copyNode(into, node, map, keep);
 }
 
-function copyNode(into: Graph, node: Node, map: Map<Value, Value>, keep: boolean): void {
+function copyNode(into: Graph, node: Node, map: Map<Value, Value | null>, keep: boolean): void {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
     if (attribute.type === "graph")
@@ -87,7 +87,7 @@ function copyNode(into: Graph, node: Node, map: Map<Value, Value>, keep: boolean
     domain: node.domain,
     overload: node.overload,
     name: node.name,
-    inputs: node.inputs.map((value) => (value ? (map.get(value) ?? value) : null)),
+    inputs: node.inputs.map((value) => (value && map.has(value) ? map.get(value)! : value)),
     outputs: node.outputs.map((value) => value.name),
     attributes,
   });
@@ -100,7 +100,7 @@ function copyNode(into: Graph, node: Node, map: Map<Value, Value>, keep: boolean
   });
 }
 
-function describe(copy: Value, original: Value, map: Map<Value, Value>): void {
+function describe(copy: Value, original: Value, map: Map<Value, Value | null>): void {
   copy.type = original.type;
   copy.docString = original.docString;
   for (const [key, value] of original.metadata) copy.metadata.set(key, value);

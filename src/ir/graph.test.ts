@@ -1,7 +1,6 @@
 /** The four edits: edges on both sides, order, and names of outputs on disk. */
 import { describe, expect, test } from "vitest";
 import { AvocetError } from "../base/index.ts";
-import { Tensor } from "../tensor/index.ts";
 import { addNode } from "./build.ts";
 import { check } from "./check.ts";
 import { type Graph, type Node, Value } from "./graph.ts";
@@ -54,6 +53,23 @@ describe("insert", () => {
     expect(graph.nodeCount).toBe(1);
     expect(whole(graph)).toBe(whole(other));
   });
+});
+
+test("a value of another model cannot be read", () => {
+  const graph = parseGraph("g (x) => (y) { y = Neg(x) }");
+  const foreign = parseGraph("f (v) => () { }").inputs[0]!;
+  const before = whole(graph);
+  for (const edit of [
+    () => graph.insert({ op: "A", inputs: [foreign], outputs: ["a"] }),
+    () => graph.setInput(producer(graph, "y"), 0, foreign),
+    () => graph.replaceUses(value(graph, "y"), foreign),
+    () => graph.addOutput(foreign),
+    () => graph.setOutputs([foreign]),
+  ]) {
+    expect(code(edit)).toBe("graph/foreign-value");
+    expect(whole(graph)).toBe(before);
+  }
+  expect([foreign.useCount, graph.names.has("a")]).toEqual([0, false]);
 });
 
 describe("remove", () => {
@@ -352,34 +368,5 @@ describe("order, names, inputs, constants", () => {
     expect(code(() => graph.orderInputs([a, b]))).toBe("graph/invalid");
     expect(code(() => graph.orderInputs([a, a, b]))).toBe("graph/invalid");
     expect(code(() => graph.orderInputs([a, b, new Value("c")]))).toBe("graph/invalid");
-  });
-});
-
-describe("attributes are read by type", () => {
-  const graph = parseGraph(
-    'g (x) => (y) { y = Foo(x) <i = 3, f = 2.0, s = "t", l = [1, 2], n = -9223372036854775808, t = int64[2] {5, 6}> }',
-  );
-  const node = producer(graph, "y");
-
-  test("with a fallback, or undefined", () => {
-    expect([node.int("i", 0), node.int("none", 7), node.int("none"), node.int("s")]).toEqual([
-      3,
-      7,
-      undefined,
-      undefined,
-    ]);
-    expect([node.float("f", 0), node.float("i", 0.5)]).toEqual([2, 0.5]);
-    expect([node.string("s", ""), node.string("i", "?")]).toEqual(["t", "?"]);
-    expect([node.ints("l", []), node.ints("i")]).toEqual([[1, 2], undefined]);
-    expect(node.tensor("t")).toBeInstanceOf(Tensor);
-    // Beyond what a number holds exactly: the nearest that is safe.
-    expect(node.int("n")).toBe(-Number.MAX_SAFE_INTEGER);
-  });
-
-  test("nodes and values name themselves for messages", () => {
-    expect(`${node} ${node.output}`).toBe("Foo → y %y");
-    const named = graph.insert({ op: "Gelu", domain: "com.microsoft", name: "n1", inputs: [], outputs: [] });
-    expect(`${named}`).toBe("com.microsoft.Gelu n1");
-    expect(`${graph.insert({ op: "Sink", inputs: [], outputs: [] })}`).toBe("Sink → nothing");
   });
 });

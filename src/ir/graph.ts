@@ -117,7 +117,7 @@ export class Node {
     this.name = spec.name ?? "";
     this.attributes = new Map(spec.attributes);
     this.outputs = outputs;
-    this[edit] = { inputs: [...spec.inputs], graph: null, previous: null, next: null };
+    this[edit] = { inputs: trimmed([...spec.inputs]), graph: null, previous: null, next: null };
   }
 
   get inputs(): readonly (Value | null)[] {
@@ -189,6 +189,12 @@ export class Node {
   toString(): string {
     return this.name ? `${this.opName} ${this.name}` : `${this.opName} → ${this.outputs[0]?.name ?? "nothing"}`;
   }
+}
+
+/** Inputs that are left out at the end say nothing. */
+function trimmed(inputs: (Value | null)[]): (Value | null)[] {
+  while (inputs.length > 0 && inputs[inputs.length - 1] === null) inputs.pop();
+  return inputs;
 }
 
 function safe(value: Whole): number {
@@ -311,12 +317,14 @@ export class Graph {
   }
 
   addOutput(value: Value): void {
+    ensureOwn(value, this);
     recordUse(value, { graph: this, index: this.#outputs.length });
     this.#outputs.push(value);
   }
 
   /** Replaces all graph outputs. */
   setOutputs(values: readonly Value[]): void {
+    for (const value of values) ensureOwn(value, this);
     this.#outputs.forEach((value, index) => {
       eraseUse(value, { graph: this, index });
     });
@@ -327,6 +335,7 @@ export class Graph {
   /** Edit 1: makes a node at the end, or before or after another one. Output names are hints made unique. */
   insert(spec: NodeSpec, place?: Place): Node {
     if (place) this.#own("before" in place ? place.before : place.after);
+    for (const input of spec.inputs) if (input) ensureOwn(input, this);
     const outputs = spec.outputs.map((output) =>
       typeof output === "string" ? new Value(output === "" ? "" : this.names.fresh(output)) : output,
     );
@@ -371,6 +380,7 @@ export class Graph {
    */
   replaceUses(old: Value, next: Value, where: (use: Use) => boolean = () => true): void {
     if (old === next) return;
+    ensureOwn(next, old.graph);
     const carriers = new Map<Graph, Value>();
     for (const use of [...old.uses()].filter(where)) {
       if ("node" in use) this.setInput(use.node, use.index, next);
@@ -386,13 +396,14 @@ export class Graph {
 
   /** Edit 4: sets one input of a node; beyond the end, the inputs between are left out. */
   setInput(node: Node, index: number, value: Value | null): void {
+    if (value) ensureOwn(value, node.graph);
     const inputs = node[edit].inputs;
     const before = inputs[index];
     if (before) eraseUse(before, { node, index });
     while (inputs.length < index) inputs.push(null);
     inputs[index] = value;
     if (value) recordUse(value, { node, index });
-    while (inputs.length > 0 && inputs[inputs.length - 1] === null) inputs.pop();
+    trimmed(inputs);
   }
 
   /** Moves a node to another place in the order. A loop over the nodes that has just got it goes on from there. */
@@ -504,6 +515,14 @@ function ensureNew(value: Value): void {
   if (value[edit].producer ?? value[edit].graph) {
     throw new AvocetError("graph/invalid", `expected a value that is new, ${value.name} belongs to a graph`);
   }
+}
+
+/** A value of another model cannot be read here; which graphs of one model see it, `check` tells. */
+function ensureOwn(value: Value, graph: Graph | null): void {
+  if (!graph || !value.graph || value.graph.names === graph.names) return;
+  throw new AvocetError("graph/foreign-value", `expected a value of the same model as ${graph.name}, got ${value}`, {
+    hint: "copy it with absorb or cloneGraph, or make it an input",
+  });
 }
 
 function recordUse(value: Value, use: Use): void {

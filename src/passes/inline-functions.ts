@@ -1,6 +1,7 @@
 /** Calls of the model's own functions are replaced by their bodies: passes and quantization see operators only. */
 import { AvocetError } from "../base/index.ts";
 import { type Attribute, absorb, type Model, type ModelFunction, type Node, type Value } from "../ir/index.ts";
+import { Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
 import { graphsOf, withSubgraphs } from "./walk.ts";
 
@@ -59,18 +60,13 @@ function* domains(model: Model): Iterable<string> {
 
 function inline(call: Node, made: ModelFunction): void {
   const graph = call.graph!;
-  const map = new Map<Value, Value>();
-  made.body.inputs.forEach((input, i) => {
-    const given = call.input(i);
-    if (given) map.set(input, given);
-  });
+  const map = new Map<Value, Value | null>(made.body.inputs.map((input, i) => [input, call.input(i)]));
   const before = new Set(graph.nodes);
   absorb(graph, made.body, map);
   const nodes = [...graph.nodes].filter((node) => !before.has(node));
-  const left = new Set(made.body.inputs.filter((_, i) => !call.input(i)));
   for (const node of nodes) {
     graph.move(node, { before: call });
-    bind(node, call, made, left);
+    bind(node, call, made);
   }
   made.body.outputs.forEach((output, i) => {
     const result = map.get(output);
@@ -80,18 +76,16 @@ function inline(call: Node, made: ModelFunction): void {
     graph.replaceUses(old, result);
   });
   graph.remove(call);
+  for (const value of left) graph.removeInitializer(value);
 }
 
-/** Gives references their attributes, and leaves out the inputs that the call left out; in subgraphs too. */
-function bind(node: Node, call: Node, made: ModelFunction, left: ReadonlySet<Value>): void {
-  node.inputs.forEach((value, index) => {
-    if (value && left.has(value)) node.graph!.setInput(node, index, null);
-  });
+/** Gives references their attributes, in subgraphs too. */
+function bind(node: Node, call: Node, made: ModelFunction): void {
   for (const [name, attribute] of [...node.attributes]) {
     if (attribute.type !== "reference") continue;
     const given: Attribute | undefined = call.attributes.get(attribute.value) ?? made.defaults.get(attribute.value);
     if (given) node.attributes.set(name, given);
     else node.attributes.delete(name);
   }
-  for (const body of node.subgraphs()) for (const inner of body.nodes) bind(inner, call, made, left);
+  for (const body of node.subgraphs()) for (const inner of body.nodes) bind(inner, call, made);
 }
