@@ -2,14 +2,7 @@
  * What every method that rounds a weight against its moments solves: find integers q with Ŵ = s·(q + o) that minimise,
  * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/moments.ts). Rows are independent.
  */
-import {
-  type Encoding,
-  forEachRun,
-  type LinearLayer,
-  type Moments,
-  matrixOf,
-  steps,
-} from "../quant/index.ts";
+import { type Encoding, forEachRun, type LinearLayer, type Moments, matrixOf, steps } from "../quant/index.ts";
 import { Tensor } from "../tensor/index.ts";
 
 export interface RoundingProblem {
@@ -31,10 +24,25 @@ export interface RoundingProblem {
 }
 
 /** The problem of one layer under an encoding of its weight. */
-export function roundingProblem(layer: LinearLayer, weight: Float32Array, encoding: Encoding, moments: Moments): RoundingProblem {
+export function roundingProblem(
+  layer: LinearLayer,
+  weight: Float32Array,
+  encoding: Encoding,
+  moments: Moments,
+): RoundingProblem {
   const { groups, outputs, columns } = layer;
   const [scale, low, high] = spread(layer, encoding);
-  return { groups, outputs, columns, weight: Float64Array.from(weight), scale, low, high, h: moments.h, t: crossTerm(layer, weight, moments.r) };
+  return {
+    groups,
+    outputs,
+    columns,
+    weight: Float64Array.from(weight),
+    scale,
+    low,
+    high,
+    h: moments.h,
+    t: crossTerm(layer, weight, moments.r),
+  };
 }
 
 /** The same problem under another encoding: only the grid changes. */

@@ -1,0 +1,44 @@
+/** Where a linear layer's bias is: its own third input, or the constant of the Add behind a MatMul. */
+import type { Graph, Node } from "../ir/index.ts";
+import { Tensor } from "../tensor/index.ts";
+
+export interface BiasSlot {
+  readonly node: Node;
+  readonly index: number;
+}
+
+/** The input that holds (or can take) the bias of a layer with so many outputs; null for a MatMul without an Add. */
+export function biasSlot(layer: Node, outputs: number): BiasSlot | null {
+  if (layer.op !== "MatMul") return { node: layer, index: 2 };
+  const [add, ...others] = layer.output.consumers();
+  if (add?.op !== "Add" || add.domain !== "" || others.length > 0 || layer.output.isGraphOutput) return null;
+  const index = add.input(0) === layer.output ? 1 : 0;
+  const size = add.input(index)?.initializer?.shape.at(-1) ?? vectorLength(add.input(index)?.producer ?? null);
+  return size === outputs ? { node: add, index } : null;
+}
+
+/** A bias that is quantized comes from a DequantizeLinear over a constant. */
+function vectorLength(producer: Node | null): number | undefined {
+  return producer?.op === "DequantizeLinear" ? producer.input(0)?.initializer?.shape.at(-1) : undefined;
+}
+
+/** The bias as numbers, zeros where the layer has none; undefined when it is computed or no vector. */
+export function biasValues({ node, index }: BiasSlot, outputs: number): Float32Array | undefined {
+  const value = node.input(index);
+  if (!value) return new Float32Array(outputs);
+  const tensor = value.initializer;
+  if (!tensor || tensor.dtype !== "float32" || tensor.size !== outputs) return undefined;
+  return tensor.floats();
+}
+
+/** Gives the slot a bias of its own, in place of whatever it read. A constant that nobody reads any more goes. */
+export function setBias(graph: Graph, { node, index }: BiasSlot, bias: Float32Array): void {
+  const old = node.input(index);
+  const shape = node.op === "Add" && old?.initializer ? old.initializer.shape : [bias.length];
+  const tensor = Tensor.float32(shape, bias);
+  if (old?.initializer && old.useCount === 1) {
+    old.initializer = tensor;
+    return;
+  }
+  graph.setInput(node, index, graph.addInitializer(`${old?.name ?? `${node.name || node.output.name}_bias`}`, tensor));
+}
