@@ -7,7 +7,7 @@ import type { Model, Node } from "../ir/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { clipBounds } from "./facts.ts";
 import { steps } from "./grid.ts";
-import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
+import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 
 /** The plan with the scales behind Clip and Relu shortened by at most half a step; tied entries follow. */
 export function fitClipBounds(plan: Plan, model: Model): Plan {
@@ -19,11 +19,12 @@ export function fitClipBounds(plan: Plan, model: Model): Plan {
     const within = inside(encoding, node);
     if (within !== encoding) fitted.set(value, within);
   }
+  const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
     const head = entry.tiedTo ?? entry.value;
     const encoding = fitted.get(head);
-    const before = plan.entries.find((other) => other.value === head)?.encoding;
+    const before = entries.get(head)?.encoding;
     if (encoding && entry.encoding && entry.encoding.scale[0] === before?.scale[0])
       changed.set(entry.value, { ...entry, encoding });
   }

@@ -144,7 +144,8 @@ function fromRow2(row: z.output<typeof row2>): FileEncoding[] {
       bits: grid.bits,
       symmetric: grid.signed && points.every((point) => point === 0 || point === -1),
       scale,
-      offset: points.map((point) => -point - shift),
+      // Zero is added so that −0 becomes 0.
+      offset: points.map((point) => -point - shift + 0),
       ...(row.block_size === undefined ? {} : { blockSize: row.block_size }),
     },
   ];

@@ -1,0 +1,87 @@
+/** Targets: AIMET's files parse, mistakes are named, the built-in ones are what they say. */
+import { describe, expect, test } from "vitest";
+import { AvocetError } from "../base/index.ts";
+import { builtinTarget, parseTarget, targetFile, targetNames } from "./index.ts";
+
+/** The minimal example of AIMET's documentation. */
+const minimal = {
+  defaults: {
+    ops: { is_output_quantized: "True" },
+    params: { is_quantized: "True", is_symmetric: "True" },
+    strict_symmetric: "False",
+    per_channel_quantization: "True",
+  },
+  params: { bias: { is_quantized: "False" } },
+  op_type: {
+    Softmax: { encoding_constraints: { min: 0.0, max: 1.0 } },
+    Shape: { is_output_quantized: "False" },
+  },
+  supergroups: [{ op_list: ["Conv", "Relu"] }, { op_list: ["Conv", "BatchNormalization", "Relu"] }],
+  model_input: { is_input_quantized: "True" },
+  model_output: {},
+};
+
+describe("AIMET's configuration format", () => {
+  test("the minimal example", () => {
+    const target = parseTarget(minimal, "mine");
+    expect(target).toMatchObject({
+      name: "mine",
+      outputQuantized: true,
+      symmetric: false,
+      param: { quantized: true, symmetric: true },
+      perChannel: true,
+      params: { bias: { quantized: false } },
+      modelInput: true,
+      modelOutput: false,
+      bias: "float",
+      kernels: null,
+    });
+    expect(target.operators.get("Softmax")!.range).toEqual({ min: 0, max: 1 });
+    expect(target.operators.get("Shape")!.outputQuantized).toBe(false);
+    expect(target.supergroups[0], "the longest chain is tried first").toEqual(["Conv", "BatchNormalization", "Relu"]);
+  });
+
+  const faults: Record<string, [json: unknown, message: RegExp]> = {
+    "a misspelt key": [{ ...minimal, op_types: {} }, /op_types/],
+    "a missing section": [{ ...minimal, supergroups: undefined }, /supergroups/],
+    "a chain of one": [{ ...minimal, supergroups: [{ op_list: ["Conv"] }] }, /op_list/],
+    "a flag that is none": [{ ...minimal, model_input: { is_input_quantized: "yes" } }, /is_input_quantized/],
+    "a range upside down": [
+      { ...minimal, op_type: { Tanh: { encoding_constraints: { min: 1, max: -1 } } } },
+      /min not above max/,
+    ],
+    "a pattern that nobody knows": [{ ...minimal, supergroup_pass_list: ["MaskedSoftmax"] }, /MaskedSoftmax/],
+    "a grid that is none": [{ ...minimal, avocet: { weights: "int7" } }, /grid/],
+    "no object": [[], /expected object/],
+  };
+  test.each(Object.entries(faults))("%s is named", (_, [json, message]) => {
+    expect(() => parseTarget(json, "mine.json")).toThrowError(message);
+    try {
+      parseTarget(json, "mine.json");
+    } catch (error) {
+      expect(AvocetError.is(error) && error.code).toBe("target/invalid");
+      expect(AvocetError.is(error) && error.detail.at).toBe("mine.json");
+    }
+  });
+});
+
+describe("built-in targets", () => {
+  test.each(targetNames)("%s is a valid file", (name) => {
+    const target = parseTarget(JSON.parse(JSON.stringify(targetFile(name))), name);
+    expect(target).toEqual(builtinTarget(name));
+    expect(target.description).not.toBe("");
+  });
+
+  test("ort-cpu comes first: it is the default", () => {
+    expect(targetNames[0]).toBe("ort-cpu");
+  });
+
+  test("an unknown name lists the known ones", () => {
+    expect(() => builtinTarget("htp_v99")).toThrowError(
+      expect.objectContaining({
+        code: "target/unknown",
+        detail: expect.objectContaining({ hint: expect.stringContaining("aimet-default") }),
+      }),
+    );
+  });
+});
