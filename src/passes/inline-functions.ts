@@ -1,7 +1,6 @@
 /** Calls of the model's own functions are replaced by their bodies: passes and quantization see operators only. */
 import { AvocetError } from "../base/index.ts";
 import { type Attribute, absorb, type Model, type ModelFunction, type Node, type Value } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
 import { graphsOf, withSubgraphs } from "./walk.ts";
 
@@ -76,7 +75,6 @@ function inline(call: Node, made: ModelFunction): void {
     graph.replaceUses(old, result);
   });
   graph.remove(call);
-  for (const value of left) graph.removeInitializer(value);
 }
 
 /** Gives references their attributes, in subgraphs too. */

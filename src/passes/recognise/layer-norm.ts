@@ -8,11 +8,11 @@
  */
 import type { Node, Value } from "../../ir/index.ts";
 import { Tensor } from "../../tensor/index.ts";
+import type { LengthTable } from "../lengths.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere } from "../pattern.ts";
 import { rankOf } from "../rank.ts";
 import { replaceNode } from "../replace-node.ts";
-import { refuse, rule } from "../rule.ts";
-import { lengthsOf } from "../symbolic-dims.ts";
+import { type Rule, refuse, rule } from "../rule.ts";
 import { constantInts, isOp, onlyReader } from "../walk.ts";
 import { floatConstant } from "../weights.ts";
 
@@ -71,13 +71,13 @@ interface Found {
   readonly channels: number | undefined;
 }
 
-function find(node: Node, pattern: Pattern, withBias: boolean): Found | undefined {
+function find(node: Node, pattern: Pattern, withBias: boolean, lengths: LengthTable): Found | undefined {
   if (!isOp(node, "Div", "Mul")) return undefined;
   const bound = match(pattern, node);
   if (!bound) return undefined;
   const scale = parameterAfter(node.output, "Mul");
   const bias = scale && withBias ? parameterAfter(scale.node.output, "Add") : undefined;
-  const length = lengthsOf(bound.value("x"))?.at(-1);
+  const length = lengths.of(bound.value("x"))?.at(-1);
   const known = typeof length === "number" ? length : undefined;
   const channels = scale && scale.value.size > 1 ? scale.value.size : known;
   return { bound, core: node, scale, bias, channels };
@@ -115,16 +115,21 @@ function rewrite(op: string, { bound, core, scale, bias, channels }: Found): voi
   }
 }
 
-export const recogniseLayerNorm = rule<Found>({
-  name: "recognise-layer-norm",
-  match: (node) => find(node, layerNorm, true),
-  check: refusal,
-  rewrite: (found) => rewrite("LayerNormalization", found),
-});
+/** The rule; the table tells how long the last axis is where no parameter does. */
+export function recogniseLayerNorm(lengths: LengthTable): Rule {
+  return rule<Found>({
+    name: "recognise-layer-norm",
+    match: (node) => find(node, layerNorm, true, lengths),
+    check: refusal,
+    rewrite: (found) => rewrite("LayerNormalization", found),
+  });
+}
 
-export const recogniseRmsNorm = rule<Found>({
-  name: "recognise-rms-norm",
-  match: (node) => (match(layerNorm, node) ? undefined : find(node, rmsNorm, false)),
-  check: refusal,
-  rewrite: (found) => rewrite("RMSNormalization", found),
-});
+export function recogniseRmsNorm(lengths: LengthTable): Rule {
+  return rule<Found>({
+    name: "recognise-rms-norm",
+    match: (node) => (match(layerNorm, node) ? undefined : find(node, rmsNorm, false, lengths)),
+    check: refusal,
+    rewrite: (found) => rewrite("RMSNormalization", found),
+  });
+}

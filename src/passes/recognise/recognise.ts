@@ -1,17 +1,18 @@
 /** Recognises operators that exporters took apart, as far as the model's opset has them. */
+import { LengthTable } from "../lengths.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, type Rule } from "../rule.ts";
 import { recogniseGelu, recogniseGeluTanh, recogniseHardSwish, recogniseMish, recogniseSilu } from "./activations.ts";
 import { recogniseLayerNorm, recogniseRmsNorm } from "./layer-norm.ts";
 
 /** The opset in which ONNX got the operator that a rule makes. */
-const since: readonly (readonly [opset: number, rule: Rule])[] = [
+const since = (lengths: LengthTable): readonly (readonly [opset: number, rule: Rule])[] => [
   [14, recogniseHardSwish],
-  [17, recogniseLayerNorm],
+  [17, recogniseLayerNorm(lengths)],
   [18, recogniseMish],
   [20, recogniseGelu],
   [20, recogniseGeluTanh],
-  [23, recogniseRmsNorm],
+  [23, recogniseRmsNorm(lengths)],
   [24, recogniseSilu],
 ];
 
@@ -19,7 +20,9 @@ const since: readonly (readonly [opset: number, rule: Rule])[] = [
 export const recogniseOperators: Pass = {
   name: "recognise-operators",
   run(model, refuse) {
-    const rules = since.filter(([opset]) => model.opset >= opset).map(([, rule]) => rule);
+    const rules = since(new LengthTable(model))
+      .filter(([opset]) => model.opset >= opset)
+      .map(([, rule]) => rule);
     return passOf("recognise-operators", rules).run(model, refuse);
   },
 };

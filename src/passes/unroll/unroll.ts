@@ -3,10 +3,10 @@
  * quantized like any other. The products with W of all steps are one MatMul.
  */
 import type { Graph, Node, Value } from "../../ir/index.ts";
+import { LengthTable } from "../lengths.ts";
 import type { Pass } from "../pass.ts";
 import { takeOver } from "../replace-node.ts";
 import { passOf, refuse, rule } from "../rule.ts";
-import { lengthsOf } from "../symbolic-dims.ts";
 import { isOp } from "../walk.ts";
 import { activationsOf } from "./activation.ts";
 import { type CellOptions, cells, type State } from "./cells.ts";
@@ -25,27 +25,30 @@ interface Found {
 
 /** The pass. Needs opset 18 (Split with num_outputs). */
 export function unrollRecurrent({ steps: limit = 32 }: UnrollOptions = {}): Pass {
-  const unroll = rule<Found>({
-    name: "unroll-recurrent",
-    match: (node) => {
-      if (!isOp(node, "RNN", "GRU", "LSTM")) return undefined;
-      const batchFirst = node.int("layout", 0) === 1;
-      const length = lengthsOf(node.input(0)!)?.[batchFirst ? 1 : 0];
-      return { node, batchFirst, steps: typeof length === "number" ? length : undefined };
-    },
-    check: ({ node, steps }) => {
-      if (steps === undefined) return refuse("its number of steps is known only when it runs");
-      if (steps > limit || steps === 0) return refuse(`it has ${steps} steps, and the limit is ${limit}`);
-      if (node.input(4)) return refuse("its samples have lengths of their own (sequence_lens)");
-      const known = activationsOf(node, new Writer(node), cells[node.op]!.defaults, 0);
-      return known ? true : refuse("one of its activations has no operator of its own");
-    },
-    rewrite: (found, graph) => unrollLayer(found, graph),
-  });
-  const pass = passOf("unroll-recurrent", [unroll]);
+  const unroll = (lengths: LengthTable) =>
+    rule<Found>({
+      name: "unroll-recurrent",
+      match: (node) => {
+        if (!isOp(node, "RNN", "GRU", "LSTM")) return undefined;
+        const batchFirst = node.int("layout", 0) === 1;
+        const length = lengths.of(node.input(0))?.[batchFirst ? 1 : 0];
+        return { node, batchFirst, steps: typeof length === "number" ? length : undefined };
+      },
+      check: ({ node, steps }) => {
+        if (steps === undefined) return refuse("its number of steps is known only when it runs");
+        if (steps > limit || steps === 0) return refuse(`it has ${steps} steps, and the limit is ${limit}`);
+        if (node.input(4)) return refuse("its samples have lengths of their own (sequence_lens)");
+        const known = activationsOf(node, new Writer(node), cells[node.op]!.defaults, 0);
+        return known ? true : refuse("one of its activations has no operator of its own");
+      },
+      rewrite: (found, graph) => unrollLayer(found, graph),
+    });
   return {
-    ...pass,
-    run: (model, note) => (model.opset >= 18 ? pass.run(model, note) : 0),
+    name: "unroll-recurrent",
+    run(model, note) {
+      if (model.opset < 18) return 0;
+      return passOf("unroll-recurrent", [unroll(new LengthTable(model))]).run(model, note);
+    },
   };
 }
 
