@@ -1,5 +1,6 @@
 /** The package as users get it: packed, installed into an empty folder, typed, run, and judged by publint. */
 import { execFile, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,8 @@ import { root, sourceFiles } from "./source-files.ts";
 const run = promisify(execFile);
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   version: string;
+  bin: Record<string, string>;
+  dependencies: Record<string, string>;
   exports: Record<string, unknown>;
 };
 
@@ -24,6 +27,26 @@ function staleBuild(): string | false {
     }
   }
   return false;
+}
+
+/** What our own lock file says about the dependencies of users, so that npm takes them from its cache without asking. */
+function lockFor(tarball: Buffer, dependencies: { readonly avocet: string }): object {
+  type Entry = { readonly dev?: boolean; readonly link?: boolean };
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, Entry>;
+  };
+  const ours = Object.entries(packages).filter(
+    ([path, entry]) => path.startsWith("node_modules/") && !entry.dev && !entry.link,
+  );
+  const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
+  const { version, bin, dependencies: needs } = manifest;
+  const avocet = { version, resolved: dependencies.avocet, integrity, bin, dependencies: needs };
+  return {
+    name: "app",
+    lockfileVersion: 3,
+    requires: true,
+    packages: { "": { name: "app", dependencies }, "node_modules/avocet": avocet, ...Object.fromEntries(ours) },
+  };
 }
 
 const reason = staleBuild();
@@ -39,11 +62,13 @@ describe.skipIf(reason)(`the packed package${reason ? ` (${reason})` : ""}`, () 
     app = join(folder, "app");
     execFileSync("npm", ["pack", "--pack-destination", folder, "--ignore-scripts", "--silent"], { cwd: root });
     mkdirSync(app);
-    write("package.json", '{ "name": "app", "private": true, "type": "module" }');
-    const tarball = join(folder, `avocet-${manifest.version}.tgz`);
-    const quick = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
+    const tarball = `avocet-${manifest.version}.tgz`;
+    const dependencies = { avocet: `file:../${tarball}` };
+    write("package.json", JSON.stringify({ name: "app", private: true, type: "module", dependencies }));
+    write("package-lock.json", JSON.stringify(lockFor(readFileSync(join(folder, tarball)), dependencies)));
     // The script of onnxruntime-node would download CUDA; on the CPU it is not needed.
-    await run("npm", ["install", ...quick, tarball], { cwd: app });
+    const quick = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+    await run("npm", ["ci", ...quick], { cwd: app });
   }, 120_000);
 
   test("the command runs", async () => {

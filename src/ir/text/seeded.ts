@@ -13,7 +13,7 @@ import {
 } from "../../tensor/index.ts";
 
 /** Longest tensor that is made up: a mistyped shape should not fill the memory. */
-export const seededLimit = 1 << 26;
+export const seededLimit = 1 << 24;
 
 /** Why no data can be made up for such a constant, or undefined when it can. */
 export function refuseSeeded(dtype: DType, shape: Shape): string | undefined {
