@@ -31,8 +31,7 @@ const rules = [
     explains: (model: Model, name: string, ours?: PlanEntry, theirs?: Recorded) =>
       ours?.kind === "weight" &&
       theirs?.kind === "activation" &&
-      !ours.symmetric &&
-      !theirs.sym &&
+      ours.symmetric === theirs.sym &&
       sizeOfConstant(model, name) > 1,
   },
   {
@@ -50,9 +49,11 @@ function sizeOfConstant(model: Model, name: string): number {
 const configurations = {
   default: "aimet-default",
   "default-per-tensor": "aimet-default-per-tensor",
-  htp_v73: "htp-v73",
-  htp_v81: "htp-v81",
-  htp_v85: "htp-v85",
+  ...Object.fromEntries(
+    ["v66", "v68", "v69", "v73", "v81", "v85"].map((version) => [`htp_${version}`, `htp-${version}`]),
+  ),
+  enpu_v6: "enpu-v6",
+  enpu_v7: "enpu-v7",
 };
 
 const models: Record<string, string> = {

@@ -11,6 +11,8 @@ import type { Target } from "./target.ts";
 export interface Decision {
   readonly on: boolean;
   readonly reason: string;
+  /** Overrules the target: the gain of a written-out LayerNorm is asymmetric, as AIMET has it. */
+  readonly symmetric?: false;
   /** The output of an operator that moves data: the value whose encoding it takes over. */
   readonly movedFrom?: Value;
 }
@@ -62,10 +64,13 @@ function decideConstant(value: Value, placement: Placement): Decision {
   const kept = readByKeptOnly(value, placement);
   if (kept) return kept;
   if (!placement.target.modelInput) return { on: false, reason: "the target leaves constants in float" };
-  const inside = readers.every((node) => placement.units.get(node)?.normalization);
+  const inside = placement.units.get(readers[0]!)?.normalization;
   if (inside && readers.some((node) => node.op === "Add"))
     return { on: false, reason: "the target keeps every bias in float" };
-  if (inside) return { on: true, reason: "it is the gain of a normalization, which is its weight" };
+  if (inside) {
+    const reason = "it is the gain of a normalization, which is its weight";
+    return { on: true, reason, ...(inside === "layer" ? { symmetric: false } : {}) };
+  }
   return { on: true, reason: "a constant beside quantized data is quantized as an input of the model" };
 }
 

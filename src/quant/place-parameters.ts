@@ -72,9 +72,11 @@ function placeOne(
   let grid = choices.weights;
   let { symmetric } = rule;
   if (parameter.normalization && grid.kind === "int" && grid.bits < 16) {
-    // AIMET 2.42: parameters of a normalization have 8 bits at least and are asymmetric below 16.
+    // AIMET 2.42: parameters of a normalization have 8 bits at least; those of LayerNorm and BatchNorm are asymmetric below
+    // 16, those of the others follow the output.
     grid = { ...grid, bits: 8 };
-    symmetric = false;
+    const own = node.op === "LayerNormalization" || node.op === "BatchNormalization";
+    symmetric = !own && (target.operators.get(node.op)?.symmetric ?? target.symmetric);
   }
   const slices =
     granularity.kind === "tensor"

@@ -56,7 +56,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     const decision = decided.get(value);
     if (!decision) continue;
     if (!decision.on) left.push({ value: value.name, reason: decision.reason });
-    else if (constantOf(value)) entries.push(constantEntry(value, grid, decision));
+    else if (constantOf(value)) entries.push(constantEntry(value, grid, decision, target));
     else entries.push(activationEntry(value, grid, decision, placement, ties.get(value), symmetric));
   }
   if (entries.length === 0) {
@@ -89,13 +89,13 @@ function* inReadingOrder(model: Model): Iterable<Value> {
 }
 
 /** A constant beside activations has one scale, and needs no data to calibrate it. */
-function constantEntry(value: Value, grid: Grid, decision: Decision): PlanEntry {
+function constantEntry(value: Value, grid: Grid, decision: Decision, { symmetric }: Target): PlanEntry {
   return {
     value: value.name,
     kind: "weight",
     grid,
     granularity: { kind: "tensor" },
-    symmetric: false,
+    symmetric: decision.symmetric ?? symmetric,
     reason: decision.reason,
   };
 }

@@ -15,7 +15,7 @@ export interface Unit {
   /** For a matrix product with its Add: the Add, whose constant is the bias. */
   readonly biasAdd?: Node;
   /** A normalization written out in arithmetic: its gain is a weight and its shift a bias. */
-  readonly normalization?: true;
+  readonly normalization?: "layer" | "rms";
 }
 
 /** The unit of every node of the main graph. */
@@ -47,7 +47,9 @@ export function unitsOf(facts: Facts, target: Target, isKept: (node: Node) => bo
   }
   if (target.patterns.includes("LayerNormalization") || target.patterns.includes("RMSNormalization")) {
     for (const chain of decomposedNormalizations(nodes, target)) {
-      if (chain.every((n) => !units.has(n))) claim(chain, { normalization: true });
+      if (chain.every((n) => !units.has(n))) {
+        claim(chain, { normalization: chain.some((n) => n.op === "Sub") ? "layer" : "rms" });
+      }
     }
   }
   for (const node of nodes) if (!units.has(node)) claim([node]);

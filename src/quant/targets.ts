@@ -45,27 +45,57 @@ const aimetPerTensor: TargetFile = {
   avocet: { description: "AIMET's default configuration with one scale per weight." },
 };
 
+const unit = { encoding_constraints: { min: 0, max: 1 } };
+const both = { encoding_constraints: { min: -1, max: 1 } };
+const asymmetric = { params: { weight: { is_symmetric: "False" as const } } };
+const off = { is_output_quantized: "False" as const };
+const trigonometry = { Sin: both, Cos: both, Tanh: both };
+const patterns = ["LayerNormalization", "RMSNormalization", "MatmulAdd"];
+
+/** Hexagon before V73, as AIMET 2.42 ships it: fewer chains, which need not be told from each other by precision. */
+function oldHexagon(hardware: "V66" | "V68" | "V69"): TargetFile {
+  const byChannel = {
+    V66: [],
+    V68: ["Conv", "ConvTranspose", "PRelu"],
+    V69: ["Conv", "ConvTranspose", "PRelu", "Gemm", "MatMul"],
+  };
+  return {
+    ...aimetCommon,
+    defaults: { ...aimetCommon.defaults, hw_version: hardware },
+    op_type: {
+      ...perChannel(...byChannel[hardware]),
+      ...batchNormStatistics,
+      ...trigonometry,
+      Cast: off,
+      ChannelShuffle: off,
+      Gather: off,
+      NonMaxSuppression: off,
+      ...(hardware === "V66" ? { Flatten: off } : {}),
+      Relu: { encoding_constraints: { min: 0 } },
+      LayerNormalization: asymmetric,
+      ...(hardware === "V66" ? {} : { RMSNormalization: asymmetric, InstanceNormalization: asymmetric }),
+    },
+    supergroups: chains("ConvTranspose Relu", "Add Relu", "Gemm Relu"),
+    ...(hardware === "V66" ? {} : { supergroup_pass_list: patterns }),
+    avocet: { description: `Qualcomm Hexagon ${hardware}, as AIMET describes it.` },
+  };
+}
+
 /** Hexagon: what AIMET 2.42 ships as htp_v73 to htp_v85, which differ in the hardware version only. */
 function hexagon(hardware: string): TargetFile {
-  const unit = { encoding_constraints: { min: 0, max: 1 } };
-  const both = { encoding_constraints: { min: -1, max: 1 } };
-  const asymmetric = { params: { weight: { is_symmetric: "False" as const } } };
-  const off = { is_output_quantized: "False" as const };
   return {
     ...aimetCommon,
     defaults: { ...aimetCommon.defaults, hw_version: hardware },
     op_type: {
       ...perChannel("Conv", "ConvTranspose", "Gemm", "MatMul", "PRelu"),
       ...batchNormStatistics,
+      ...trigonometry,
       Cast: off,
       ChannelShuffle: off,
       Gather: off,
       NonMaxSuppression: off,
       Sigmoid: unit,
       Softmax: unit,
-      Sin: both,
-      Cos: both,
-      Tanh: both,
       Relu: { encoding_constraints: { min: 0 } },
       LayerNormalization: asymmetric,
       RMSNormalization: asymmetric,
@@ -80,8 +110,40 @@ function hexagon(hardware: string): TargetFile {
       "Add Relu",
       "Gemm Relu",
     ),
-    supergroup_pass_list: ["LayerNormalization", "RMSNormalization", "MatmulAdd"],
+    supergroup_pass_list: patterns,
     avocet: { description: `Qualcomm Hexagon ${hardware}, as AIMET describes it.` },
+  };
+}
+
+/** The eNPU, as AIMET 2.42 ships it: everything symmetric, and almost any activation runs with what precedes it. */
+function enpu(version: "v6" | "v7"): TargetFile {
+  const smooth = ["Relu", "Clip", "Sigmoid", "Tanh", "HardSwish", "Gelu"];
+  const pairs = (firsts: readonly string[], seconds: readonly string[]) =>
+    firsts.flatMap((f) => seconds.map((s) => `${f} ${s}`));
+  const windows = ["Conv", "ConvTranspose", "AveragePool", "MaxPool"];
+  const kept = { is_quantized: "False" as const };
+  return {
+    ...aimetCommon,
+    defaults: { ...aimetCommon.defaults, ops: { is_output_quantized: "True", is_symmetric: "True" } },
+    op_type: {
+      ...trigonometry,
+      Sigmoid: unit,
+      Softmax: unit,
+      BatchNormalization: { params: { weight: kept, bias: kept, running_mean: kept, running_var: kept } },
+      ...(version === "v7" ? { LayerNormalization: asymmetric, RMSNormalization: asymmetric } : {}),
+    },
+    supergroups: chains(
+      ...pairs(windows, [...smooth, "PRelu", "LeakyRelu", "BatchNormalization"]),
+      ...pairs(
+        windows.map((first) => `${first} BatchNormalization`),
+        smooth,
+      ),
+      ...pairs(["Gemm", "MatMul", "Add", "Sub", "Mul"], [...smooth, "LeakyRelu"]),
+      ...(version === "v7" ? pairs(["BatchNormalization"], smooth) : []),
+    ),
+    supergroup_pass_list: patterns,
+    model_output: { is_output_quantized: "True" },
+    avocet: { description: `Qualcomm eNPU ${version}, as AIMET describes it.` },
   };
 }
 
@@ -145,11 +207,16 @@ const files: Readonly<Record<string, TargetFile>> = {
   "ort-cpu": ortCpu,
   "aimet-default": aimetDefault,
   "aimet-default-per-tensor": aimetPerTensor,
+  "htp-v66": oldHexagon("V66"),
+  "htp-v68": oldHexagon("V68"),
+  "htp-v69": oldHexagon("V69"),
   "htp-v73": hexagon("V73"),
   "htp-v75": hexagon("V75"),
   "htp-v79": hexagon("V79"),
   "htp-v81": hexagon("V81"),
   "htp-v85": hexagon("V85"),
+  "enpu-v6": enpu("v6"),
+  "enpu-v7": enpu("v7"),
 };
 
 /** Names of the built-in targets, the default first. */
