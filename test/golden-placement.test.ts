@@ -76,6 +76,8 @@ const models: Record<string, string> = {
   "fixture-mobilenetv1": "mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx",
   "fixture-espnet": "espnet-camvid/espnet_camvid.onnx",
   "fixture-fastestdet": "fastestdet-coco/FastestDet.onnx",
+  "fixture-dtln1": "dtln-speech-enhancement/model_1.onnx",
+  "fixture-stories260k": "llama-stories260k/stories260k_T256.onnx",
 };
 
 async function prepared(name: string) {

@@ -108,7 +108,9 @@ function activationEntry(
   tiedTo: Value | undefined,
   symmetric: ReadonlySet<Value>,
 ): PlanEntry {
-  const rule = value.producer ? target.operators.get(value.producer.op) : undefined;
+  // Values that share an encoding share what decides it.
+  const head = tiedTo ?? value;
+  const rule = head.producer ? target.operators.get(head.producer.op) : undefined;
   const range = tiedTo ? undefined : rule?.range;
   // AIMET: a range around zero makes the grid symmetric.
   const centred = range?.min !== undefined && range.max !== undefined && Math.abs(range.min + range.max) < 1e-6;
@@ -117,7 +119,7 @@ function activationEntry(
     kind: "activation",
     grid,
     granularity: { kind: "tensor" },
-    symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric.has(value),
+    symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric.has(head),
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(range ? { range } : {}),

@@ -121,7 +121,7 @@ function* decomposedNormalizations(nodes: readonly Node[], target: Target): Iter
     if (!target.patterns.includes(layer ? "LayerNormalization" : "RMSNormalization")) continue;
     const chain = layer ? [mean!, centred!, square, variance, add, root] : [square, variance, add, root];
     let next = soleReader(root.output);
-    if (next?.op === "Reciprocal") {
+    if (next?.op === "Reciprocal" || (next?.op === "Div" && constantOf(next.input(0))?.size === 1)) {
       chain.push(next);
       next = soleReader(next.output);
     }
