@@ -1,5 +1,6 @@
-/** The way back from a batch norm to a layer, over operators that move channels as a whole. */
-import type { Value } from "../ir/index.ts";
+/** The way back from a batch norm to a layer, over operators that move channels as a whole, or do the same to each. */
+import type { Node, Value } from "../ir/index.ts";
+import { commutesWithAffine } from "./commuting.ts";
 import type { Layer } from "./layer.ts";
 import { rankOf } from "./rank.ts";
 import { type Refused, refuse } from "./rule.ts";
@@ -10,6 +11,10 @@ export interface ChannelPath {
   readonly start: Value;
   /** Every value on the way, the start included: each must have one reader only. */
   readonly values: readonly Value[];
+  /** A maximum on the way: it lets only positive factors pass. */
+  readonly maximum: Node | undefined;
+  /** Whether every element at the end is an element of the start, and the other way round. */
+  readonly bijective: boolean;
   /** Layer channel → index along axis 1 at the end of the path, or why there is no such map. */
   map(layer: Layer, channels: number): readonly number[] | Refused;
 }
@@ -18,12 +23,22 @@ export interface ChannelPath {
 export function channelsBefore(end: Value): ChannelPath {
   const values = [end];
   let start = end;
-  while (isOp(start.producer, "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Reshape") && values.length < 8) {
-    start = start.producer.input(0)!;
+  let maximum: Node | undefined;
+  let bijective = true;
+  while (start.producer && values.length < 8) {
+    const node = start.producer;
+    const commutes = commutesWithAffine(node);
+    if (!commutes && !isOp(node, ...moves)) break;
+    if (commutes === "positive") maximum = node;
+    if (commutes) bijective = false;
+    start = node.input(0)!;
     values.push(start);
   }
-  return { start, values, map: (layer, channels) => mapChannels(layer, values.toReversed(), channels) };
+  const map = (layer: Layer, channels: number) => mapChannels(layer, values.toReversed(), channels);
+  return { start, values, maximum, bijective, map };
 }
+
+const moves = ["Transpose", "Squeeze", "Unsqueeze", "Flatten", "Reshape"];
 
 /** Follows the channel axis of the layer forward; `values` begin with its result. */
 function mapChannels(layer: Layer, values: readonly Value[], channels: number): readonly number[] | Refused {
@@ -54,6 +69,7 @@ function step(value: Value, at: At, outputs: number): At | Refused {
   const node = value.producer!;
   const lost = () => refuse(`${node} mixes channels with other axes, or its shape is not known`);
   if (at.axis < 0) return lost();
+  if (commutesWithAffine(node)) return at.axis === 1 ? at : lost();
   if (isOp(node, "Transpose")) {
     const perm = node.ints("perm");
     return perm ? { ...at, axis: perm.indexOf(at.axis) } : lost();

@@ -141,6 +141,35 @@ const fires: Record<string, [text: string, left: string[]]> = {
        y = BatchNormalization(b, g2, be2, m2, v2) }`,
     ["Conv"],
   ],
+  "through pooling that averages": [
+    `f (float[N,3,8,8] x) => (float[N,4,4,4] y) <float[4,3,1,1] w, ${bn(4)}> {
+       c = Conv(x, w)
+       p = AveragePool <kernel_shape = [3,3], strides = [2,2], pads = [1,1,1,1]> (c)
+       y = BatchNormalization(p, g, be, m, v) }`,
+    ["Conv", "AveragePool"],
+  ],
+  "through a maximum, for positive scales": [
+    `f (float[N,3,8,8] x) => (float[N,2,4,4] y) <float[2,3,1,1] w, float[2] g = {0.5, 2}, float[2] be, float[2] m, float[2] v> {
+       c = Conv(x, w)
+       p = MaxPool <kernel_shape = [3,3], strides = [2,2], pads = [1,1,1,1]> (c)
+       y = BatchNormalization(p, g, be, m, v) }`,
+    ["Conv", "MaxPool"],
+  ],
+  "through reflection and enlarging": [
+    `f (float[N,3,4,4] x) => (float[N,4,12,12] y) <float[4,3,1,1] w, ${bn(4)}, int64[8] p = {0,0,1,1,0,0,1,1}, float[4] s = {1,1,2,2}> {
+       c = Conv(x, w)
+       r = Pad <mode = "reflect"> (c, p)
+       u = Resize <mode = "linear"> (r, , s)
+       y = BatchNormalization(u, g, be, m, v) }`,
+    ["Conv", "Pad", "Resize"],
+  ],
+  "forward through reflection": [
+    `f (float[N,4,5,5] x) => (float[N,6,5,5] y) <float[6,4,3,3] w, ${bn(4)}, int64[8] p = {0,0,1,1,0,0,1,1}> {
+       n = BatchNormalization(x, g, be, m, v)
+       r = Pad <mode = "reflect"> (n, p)
+       y = Conv(r, w) }`,
+    ["Pad", "Conv"],
+  ],
   "a shared weight is copied": [
     `f (float[N,3,6,6] x) => (float[N,4,4,4] y, float[N,4,4,4] z) <float[4,3,3,3] w, ${bn(4)}> {
        c = Conv(x, w)
@@ -194,6 +223,13 @@ const refuses: Record<string, [text: string, reason: RegExp]> = {
        n = BatchNormalization(x, g, be, m, v)
        y = Conv <pads = [1,1,1,1]> (n, w) }`,
     /pads with zeros/,
+  ],
+  "a maximum of negated channels": [
+    `f (float[N,3,8,8] x) => (float[N,2,4,4] y) <float[2,3,1,1] w, float[2] g = {-0.5, 2}, float[2] be, float[2] m, float[2] v> {
+       c = Conv(x, w)
+       p = MaxPool <kernel_shape = [2,2], strides = [2,2]> (c)
+       y = BatchNormalization(p, g, be, m, v) }`,
+    /would take minima/,
   ],
   "channels on another axis": [
     `f (float[N,4,5] x) => (float[N,4,4] y) <float[5,4] w, ${bn(4)}> {

@@ -3,12 +3,14 @@
  *
  *   BN(y) = γ·(y − μ)/√(σ² + ε) + β = s·y + t,   s = γ/√(σ² + ε),   t = β − μ·s       (see layer.ts for the rest)
  *
- * Backward is exact for Conv, ConvTranspose, Gemm and MatMul(+Add), through operators that only move channels.
+ * Backward is exact for Conv, ConvTranspose, Gemm and MatMul(+Add), through operators that move channels as a whole
+ * and those over places that commute with it (commuting.ts).
  * Forward is exact where no zero padding hides the shift t. A batch norm between two nonlinearities stays.
  */
-import type { Node, Value } from "../ir/index.ts";
+import type { Node } from "../ir/index.ts";
 import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "./batch-norm.ts";
-import { channelsBefore } from "./channel-path.ts";
+import { type ChannelPath, channelsBefore } from "./channel-path.ts";
+import { commutesWithAffine } from "./commuting.ts";
 import { bareLayer, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
 import type { Pass } from "./pass.ts";
 import { rankOf } from "./rank.ts";
@@ -20,7 +22,7 @@ interface Backward {
   readonly layer: Layer | Refused;
   /** Layer channel → batch norm channel, or the reason why there is no such map. */
   readonly channels: readonly number[] | Refused;
-  readonly shared: Value | undefined;
+  readonly path: ChannelPath;
 }
 
 /** Into the layer before. */
@@ -33,23 +35,33 @@ export const foldBatchNormBackward = rule<Backward>({
     const layer = layerOf(path.start);
     if (!layer) return undefined;
     const channels = isRefused(layer) || isRefused(bn) ? [] : path.map(layer, bn.scale.length);
-    return { bn, layer, channels, shared: path.values.find((value) => onlyReader(value) === undefined) };
+    return { bn, layer, channels, path };
   },
-  check: ({ bn, layer, channels, shared }) => {
+  check: ({ bn, layer, channels, path }) => {
     if (isRefused(bn)) return bn;
     if (isRefused(layer)) return layer;
+    const shared = path.values.find((value) => onlyReader(value) === undefined);
     if (shared) {
       return refuse(
         shared.isGraphOutput ? `${shared.name} is a graph output` : `${shared.name} has ${shared.useCount} readers`,
       );
     }
+    if (path.maximum && bn.scale.some((s) => s <= 0)) {
+      return refuse(`${path.maximum} would take minima where the scale is negative`);
+    }
     return isRefused(channels) ? channels : true;
   },
   rewrite: (found, graph) => {
-    const { bn, layer, channels } = found as { bn: BatchNorm; layer: Layer; channels: readonly number[] };
+    const { bn, layer, channels, path } = found as Backward & {
+      bn: BatchNorm;
+      layer: Layer;
+      channels: readonly number[];
+    };
     const spread = (xs: readonly number[]) => channels.map((c) => xs[c]!);
     const result = scaleOutput(layer, { scale: spread(bn.scale), shift: spread(bn.shift) });
-    setBatchNormStatistics(result, { gamma: spread(bn.statistics.gamma), beta: spread(bn.statistics.beta) });
+    // What pools and pads make of the batch norm's statistics is not known.
+    if (path.bijective)
+      setBatchNormStatistics(result, { gamma: spread(bn.statistics.gamma), beta: spread(bn.statistics.beta) });
     graph.replaceUses(bn.node.output, bn.node.input(0)!);
     graph.remove(bn.node);
   },
@@ -112,6 +124,10 @@ function readerOf(bn: Node, reader: Node, index: number): Reader | Refused | und
   if (isOp(reader, "Gemm", "MatMul")) {
     if (rankOf(bn.input(0)) !== 2) return refuse(`the rank of ${bn.input(0)!.name} is not known to be 2`);
     return rowsOf(bn, reader);
+  }
+  if (isOp(reader, "Pad") && commutesWithAffine(reader) === "always") {
+    const next = onlyReader(reader.output);
+    return next && next.input(0) === reader.output ? readerOf(bn, next, 0) : undefined;
   }
   if (!isOp(reader, "Conv", "ConvTranspose")) return undefined;
   const layer = bareLayer(reader);

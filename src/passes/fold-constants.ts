@@ -9,7 +9,7 @@ import { rowOf } from "../ops/index.ts";
 import { crosses, type Runtime } from "../runtime/index.ts";
 import { dtypes, sizeOf, type Tensor } from "../tensor/index.ts";
 import type { Pass, Refuse } from "./pass.ts";
-import { constantInts, constantOf, graphsOf, isOp } from "./walk.ts";
+import { constantInts, constantOf, isOp, withSubgraphs } from "./walk.ts";
 
 export interface FoldOptions {
   /** A result may have this many bytes more than the constants that it replaces. Default 64 KiB. */
@@ -22,7 +22,7 @@ export function foldConstants(runtime: Runtime, { growth = 1 << 16 }: FoldOption
     name: "fold-constants",
     async run(model, refuse) {
       let edits = 0;
-      for (const graph of graphsOf(model)) edits += await foldGraph(model, graph, runtime, growth, refuse);
+      for (const graph of withSubgraphs(model.graph)) edits += await foldGraph(model, graph, runtime, growth, refuse);
       return edits;
     },
   };

@@ -23,6 +23,11 @@ export class Bindings {
     this.nodes = nodes;
   }
 
+  /** Whether the part of the pattern with this name was met: alternatives bind different names. */
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
   /** The value bound to a name that occurs in the pattern. */
   value(name: string): Value {
     const found = this.#values.get(name);

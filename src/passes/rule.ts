@@ -1,7 +1,7 @@
 /** Rules: local edits that say what they match, when they refuse and why, and what they build. */
 import type { Graph, Model, Node } from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
-import { graphsOf } from "./walk.ts";
+import { withSubgraphs } from "./walk.ts";
 
 /** A reason to leave a match alone. Refusing is normal, so it is a value and not an error. */
 export interface Refused {
@@ -69,13 +69,16 @@ export function why(of: Rule, node: Node): string | undefined {
   return of.why(node);
 }
 
-/** The pass that tries the rules, in this order, at every node of the model, subgraphs and functions included. */
+/**
+ * The pass that tries the rules, in this order, at every node of the model, subgraphs included. The bodies of functions
+ * are not touched: they cannot hold constants, and inlining makes them part of the graph.
+ */
 export function passOf(name: string, rules: readonly Rule[]): Pass {
   return {
     name,
     run(model: Model, note) {
       let edits = 0;
-      for (const graph of graphsOf(model)) {
+      for (const graph of withSubgraphs(model.graph)) {
         for (const node of graph.nodes) {
           for (const one of rules) {
             if (node.graph !== graph) break;

@@ -3,14 +3,14 @@ import type { Attribute, Graph, Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
-import { graphsOf } from "./walk.ts";
+import { withSubgraphs } from "./walk.ts";
 
 /** Nodes of one graph that do the same with the same inputs become one. */
 export const shareSubexpressions: Pass = {
   name: "share-subexpressions",
   run(model) {
     let edits = 0;
-    for (const graph of graphsOf(model)) {
+    for (const graph of withSubgraphs(model.graph)) {
       const ids = new Map<Value | Tensor, number>();
       const seen = new Map<string, Node>();
       for (const node of graph.nodes) {
@@ -62,7 +62,7 @@ export const shareConstants: Pass = {
   name: "share-constants",
   run(model) {
     let edits = 0;
-    for (const graph of graphsOf(model)) edits += shareIn(graph);
+    for (const graph of withSubgraphs(model.graph)) edits += shareIn(graph);
     return edits;
   },
 };

@@ -138,6 +138,28 @@ const cases: Record<string, [opset: number, text: string, left: string[]]> = {
        y = Div(m, six) }`,
     ["HardSwish"],
   ],
+  "attention with a mask": [
+    23,
+    `f (float[N,2,4,8] q, float[N,2,6,8] k, float[N,2,6,5] v, float[4,6] mask) => (float[N,2,4,5] y) <float d = {2.8284271}> {
+       t = Transpose <perm = [0,1,3,2]> (k)
+       p = MatMul(q, t)
+       s = Div(p, d)
+       m = Add(s, mask)
+       a = Softmax(m)
+       y = MatMul(a, v) }`,
+    ["Attention"],
+  ],
+  "attention, scaled in two halves": [
+    24,
+    `f (float[N,2,4,8] q, float[N,2,6,8] k, float[N,2,6,8] v) => (float[N,2,4,8] y) <float r = {0.5946}> {
+       t = Transpose <perm = [0,1,3,2]> (k)
+       b = Mul(t, r)
+       a = Mul(q, r)
+       p = MatMul(a, b)
+       s = Softmax(p)
+       y = MatMul(s, v) }`,
+    ["Attention"],
+  ],
   Mish: [18, "f (float[N,8] x) => (float[N,8] y) { s = Softplus(x) t = Tanh(s) y = Mul(x, t) }", ["Mish"]],
   SiLU: [24, "f (float[N,8] x) => (float[N,8] y) { s = Sigmoid(x) y = Mul(s, x) }", ["Swish"]],
 };

@@ -3,6 +3,7 @@ import { LengthTable } from "../lengths.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, type Rule } from "../rule.ts";
 import { recogniseGelu, recogniseGeluTanh, recogniseHardSwish, recogniseMish, recogniseSilu } from "./activations.ts";
+import { recogniseAttention } from "./attention.ts";
 import { recogniseLayerNorm, recogniseRmsNorm } from "./layer-norm.ts";
 
 /** The opset in which ONNX got the operator that a rule makes. */
@@ -13,10 +14,11 @@ const since = (lengths: LengthTable): readonly (readonly [opset: number, rule: R
   [20, recogniseGelu],
   [20, recogniseGeluTanh],
   [23, recogniseRmsNorm(lengths)],
+  [23, recogniseAttention(lengths)],
   [24, recogniseSilu],
 ];
 
-/** LayerNormalization (17), RMSNormalization (23), Gelu (20), HardSwish (14), Mish (18), Swish (24). */
+/** LayerNormalization (17), RMSNormalization and Attention (23), Gelu (20), HardSwish (14), Mish (18), Swish (24). */
 export const recogniseOperators: Pass = {
   name: "recognise-operators",
   run(model, refuse) {

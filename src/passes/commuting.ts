@@ -1,0 +1,39 @@
+/**
+ * Operators over places that let a factor and a shift per channel pass: op(s·x + t) = s·op(x) + t. Means whose weights
+ * sum to one do, and maxima for positive s. Zero padding that takes part does not.
+ */
+import type { Node } from "../ir/index.ts";
+import { constantInts, constantOf, isOp } from "./walk.ts";
+
+/** "always", "positive" (only for s > 0), or undefined where it does not commute. */
+export function commutesWithAffine(node: Node): "always" | "positive" | undefined {
+  if (isOp(node, "GlobalAveragePool")) return "always";
+  if (isOp(node, "GlobalMaxPool")) return "positive";
+  if (isOp(node, "MaxPool")) return node.outputs.slice(1).every((o) => o.useCount === 0) ? "positive" : undefined;
+  if (isOp(node, "AveragePool")) return averages(node) ? "always" : undefined;
+  if (isOp(node, "Pad")) return repeats(node) ? "always" : undefined;
+  if (isOp(node, "Resize", "Upsample")) return interpolates(node) ? "always" : undefined;
+  return undefined;
+}
+
+/** Whether no window counts zeros of the padding. */
+function averages(node: Node): boolean {
+  if (node.int("count_include_pad", 0) === 0) return true;
+  const unpadded = ["NOTSET", "VALID"].includes(node.string("auto_pad", "NOTSET"));
+  return unpadded && node.int("ceil_mode", 0) === 0 && node.ints("pads", []).every((p) => p === 0);
+}
+
+/** Whether a Pad repeats elements of the same channel. */
+function repeats(node: Node): boolean {
+  const pads = node.ints("pads") ?? constantInts(node.input(1));
+  if (!["reflect", "edge", "wrap"].includes(node.string("mode", "constant")) || !pads || node.input(3)) return false;
+  const rank = pads.length / 2;
+  return [0, 1, rank, rank + 1].every((i) => pads[i] === 0);
+}
+
+/** Whether a Resize stays within its channels and within the picture. */
+function interpolates(node: Node): boolean {
+  const scales = constantOf(node.input(isOp(node, "Upsample") || node.inputs.length === 2 ? 1 : 2))?.numbers();
+  const inside = node.string("coordinate_transformation_mode", "half_pixel") !== "tf_crop_and_resize";
+  return inside && scales?.[0] === 1 && scales[1] === 1 && node.int("exclude_outside", 0) === 0 && !node.ints("axes");
+}

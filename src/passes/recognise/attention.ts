@@ -1,0 +1,65 @@
+/**
+ * Attention that exporters took apart: softmax(scale·Q·Kᵀ + mask)·V over [batch, heads, length, size]. The scale may
+ * stand on the product, or in two halves on Q and K.
+ */
+import type { Node } from "../../ir/index.ts";
+import type { LengthTable } from "../lengths.ts";
+import { any, type Bindings, constant, either, match, op, opWhere, readElsewhere } from "../pattern.ts";
+import { replaceNode } from "../replace-node.ts";
+import { type Rule, refuse, rule } from "../rule.ts";
+import { isOp } from "../walk.ts";
+
+const isScalar = (numbers: readonly number[]) => numbers.length === 1;
+const q = any("q");
+const transposed = opWhere("Transpose", (node) => `${node.ints("perm")}` === "0,1,3,2", any("k"));
+const scores = either(
+  op("Div", op("MatMul", q, transposed), constant("divisor", isScalar)),
+  op("Mul", op("MatMul", q, transposed), constant("factor", isScalar)),
+  op("MatMul", op("Mul", q, constant("factor", isScalar)), op("Mul", transposed, constant("second", isScalar))),
+  op("MatMul", op("Mul", q, constant("factor", isScalar)), transposed),
+  op("MatMul", op("Div", q, constant("divisor", isScalar)), transposed),
+  op("MatMul", q, transposed),
+);
+const last = (node: Node) => [-1, 3].includes(node.int("axis", -1));
+const attention = op("MatMul", opWhere("Softmax", last, either(op("Add", scores, any("mask")), scores)), any("v"));
+
+interface Found {
+  readonly node: Node;
+  readonly bound: Bindings;
+  readonly ranks: readonly (number | undefined)[];
+  readonly heads: readonly (number | string | undefined)[];
+}
+
+/** The rule; the table tells that all are of rank four and that Q, K and V have as many heads. */
+export function recogniseAttention(lengths: LengthTable): Rule {
+  return rule<Found>({
+    name: "recognise-attention",
+    match: (node) => {
+      const bound = isOp(node, "MatMul") ? match(attention, node) : undefined;
+      if (!bound) return undefined;
+      const all = ["q", "k", "v"].map((name) => lengths.of(bound.value(name)));
+      return { node, bound, ranks: all.map((l) => l?.length), heads: all.map((l) => l?.[1]) };
+    },
+    check: ({ node, bound, ranks, heads }) => {
+      const outside = readElsewhere(bound);
+      if (outside) return refuse(`${outside.name}, which is inside ${node}, is read elsewhere`);
+      if (ranks.some((rank) => rank !== 4))
+        return refuse("its inputs are not known to be [batch, heads, length, size]");
+      return heads.every((h) => h === heads[0]) ? true : refuse("its heads are not known to be as many for Q, K and V");
+    },
+    rewrite: ({ node, bound }, graph) => {
+      const number = (name: string) => (bound.has(name) ? bound.constant(name).numbers()[0]! : 1);
+      const scale = (number("factor") * number("second")) / number("divisor");
+      const inputs = [
+        bound.value("q"),
+        bound.value("k"),
+        bound.value("v"),
+        ...(bound.has("mask") ? [bound.value("mask")] : []),
+      ];
+      replaceNode(node, { op: "Attention", inputs, attributes: { scale: { type: "float", value: scale } } });
+      for (const inside of bound.nodes.slice(1)) {
+        if (inside.graph && inside.outputs.every((value) => value.useCount === 0)) graph.remove(inside);
+      }
+    },
+  });
+}
