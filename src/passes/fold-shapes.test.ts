@@ -30,6 +30,10 @@ const cases: Record<string, [text: string, left: string[]]> = {
        y = Reshape(x, t) }`,
     ["Reshape"],
   ],
+  "a Reshape to its own shape": [
+    `f (float[N,T,U] x) => (float[N,T,U] y) { r = Relu(x) s = Shape(r) y = Reshape(r, s) }`,
+    ["Relu"],
+  ],
   "one open length": [
     `f (float[N,T,6] x) => (float[N,T,2,3] y) <int64[1] h = {2}, int64[1] d = {3}, int64[1] zero = {0}, int64[1] two = {2}> {
        s = Shape(x)

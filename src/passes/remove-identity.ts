@@ -6,6 +6,7 @@ import type { Graph, Node, Value } from "../ir/index.ts";
 import { staticShape } from "../ir/index.ts";
 import { dtypes } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
+import { rankOf } from "./rank.ts";
 import { passOf, refuse, rule } from "./rule.ts";
 import { constantInts, constantOf, isOp } from "./walk.ts";
 
@@ -28,12 +29,14 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
     return from !== undefined && from === dtypeOf(node.input(1));
   },
   Reshape: (node) => {
-    const before = staticShape(node.input(0)?.type);
     const target = constantInts(node.input(1));
-    if (!before || !target || before.length !== target.length) return false;
-    if (before.includes(0) || node.int("allowzero", 0) !== 0) return false;
+    if (!target || node.int("allowzero", 0) !== 0) return false;
+    const x = node.input(0)!;
+    if (rankOf(x) !== target.length) return false;
+    const before = x.type?.kind === "tensor" ? x.type.shape : null;
     // One −1 stands for what is left over, and 0 for the same length: both are the old length if all others are.
-    return target.filter((d) => d === -1).length <= 1 && target.every((d, i) => d <= 0 || d === before[i]);
+    const open = target.filter((d) => d === -1).length;
+    return open <= 1 && target.every((d, i) => d <= 0 || d === before?.[i]) && !(open === 1 && before?.includes(0));
   },
   Transpose: (node) => node.ints("perm")?.every((axis, i) => axis === i) ?? false,
   Pad: (node) => {
