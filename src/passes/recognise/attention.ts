@@ -3,7 +3,7 @@
  * stand on the product, or in two halves on Q and K.
  */
 import type { Node } from "../../ir/index.ts";
-import type { LengthTable } from "../lengths.ts";
+import type { Lengths, LengthTable } from "../lengths.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, readElsewhere } from "../pattern.ts";
 import { replaceNode } from "../replace-node.ts";
 import { type Rule, refuse, rule } from "../rule.ts";
@@ -26,8 +26,10 @@ const attention = op("MatMul", opWhere("Softmax", last, either(op("Add", scores,
 interface Found {
   readonly node: Node;
   readonly bound: Bindings;
-  readonly ranks: readonly (number | undefined)[];
-  readonly heads: readonly (number | string | undefined)[];
+  readonly q: Lengths | undefined;
+  readonly k: Lengths | undefined;
+  readonly v: Lengths | undefined;
+  readonly mask: Lengths | undefined;
 }
 
 /** The rule; the table tells that all are of rank four and that Q, K and V have as many heads. */
@@ -37,15 +39,18 @@ export function recogniseAttention(lengths: LengthTable): Rule {
     match: (node) => {
       const bound = isOp(node, "MatMul") ? match(attention, node) : undefined;
       if (!bound) return undefined;
-      const all = ["q", "k", "v"].map((name) => lengths.of(bound.value(name)));
-      return { node, bound, ranks: all.map((l) => l?.length), heads: all.map((l) => l?.[1]) };
+      const of = (name: string) => (bound.has(name) ? lengths.of(bound.value(name)) : undefined);
+      return { node, bound, q: of("q"), k: of("k"), v: of("v"), mask: of("mask") };
     },
-    check: ({ node, bound, ranks, heads }) => {
+    check: ({ node, bound, q, k, v, mask }) => {
       const outside = readElsewhere(bound);
       if (outside) return refuse(`${outside.name}, which is inside ${node}, is read elsewhere`);
-      if (ranks.some((rank) => rank !== 4))
+      if (q?.length !== 4 || k?.length !== 4 || v?.length !== 4) {
         return refuse("its inputs are not known to be [batch, heads, length, size]");
-      return heads.every((h) => h === heads[0]) ? true : refuse("its heads are not known to be as many for Q, K and V");
+      }
+      if (q[1] !== k[1] || q[1] !== v[1]) return refuse("its heads are not known to be as many for Q, K and V");
+      const fits = !bound.has("mask") || (mask?.at(-2) === q[2] && mask?.at(-1) === k[2]);
+      return fits ? true : refuse("its mask is not known to end in [queries, keys]");
     },
     rewrite: ({ node, bound }, graph) => {
       const number = (name: string) => (bound.has(name) ? bound.constant(name).numbers()[0]! : 1);

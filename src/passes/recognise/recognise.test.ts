@@ -149,6 +149,16 @@ const cases: Record<string, [opset: number, text: string, left: string[]]> = {
        y = MatMul(a, v) }`,
     ["Attention"],
   ],
+  "attention with a bias for all": [
+    23,
+    `f (float[N,2,4,8] q, float[N,2,6,8] k, float[N,2,6,5] v) => (float[N,2,4,5] y) <float bias = {0.5}> {
+       t = Transpose <perm = [0,1,3,2]> (k)
+       p = MatMul(q, t)
+       m = Add(p, bias)
+       a = Softmax(m)
+       y = MatMul(a, v) }`,
+    ["Transpose", "MatMul", "Add", "Softmax", "MatMul"],
+  ],
   "attention, scaled in two halves": [
     24,
     `f (float[N,2,4,8] q, float[N,2,6,8] k, float[N,2,6,8] v) => (float[N,2,4,8] y) <float r = {0.5946}> {

@@ -9,6 +9,7 @@ import { constantOf } from "../walk.ts";
 import { floatTensor } from "../weights.ts";
 import { type Adapter, type Adapters, intsToInput, type Raise, setAttribute } from "./adapter.ts";
 import { batchNormalization9, batchNormalization14, groupNormalization21 } from "./normalization.ts";
+import { scan9 } from "./scan.ts";
 
 /** A number that was an attribute becomes an input of the data's own type. */
 function floatToInput(node: Node, raise: Raise, name: string, index: number, value: number): void {
@@ -161,10 +162,6 @@ const gridSample20: Adapter = (node) => {
   const renamed: Record<string, string> = { bilinear: "linear", bicubic: "cubic" };
   const mode = node.string("mode", "bilinear");
   setAttribute(node, "mode", renamed[mode] ?? mode);
-};
-
-const scan9: Adapter = (node, raise) => {
-  throw raise.refusal(node, "until opset 8 Scan had a batch axis of its own");
 };
 
 const axesToInput = intsToInput("axes", 1);

@@ -180,6 +180,14 @@ const zoo: Record<string, [opset: number, text: string, left?: string[]]> = {
          else_branch = e () => (float[2,3] b) { b = ReduceSum <axes = [1], keepdims = 0> (x) }
        > }`,
   ],
+  "Scan over batches": [
+    8,
+    `f (float[2,3] h, float[2,4,3] x) => (float[2,3] y, float[2,4,3] z) {
+       y, z = Scan("", h, x) < num_scan_inputs = 1, body = b (float[3] s, float[3] e) => (float[3] t, float[3] o) {
+         t = Add(s, e)
+         o = Mul(t, e) } > }`,
+    ["Scan"],
+  ],
   comparisons: [7, "f (float[2,3] x, float[3] z) => (bool[2,3] y) { a = Greater(x, z) b = Less(x, z) y = Or(a, b) }"],
 };
 
@@ -232,9 +240,21 @@ test("functions are raised in their own version", () => {
 
 test("what cannot be raised is refused by name", () => {
   const upgrade = (opset: number, text: string) => () => upgradeOpset(parseModel(text, { opset }), 21);
-  expect(upgrade(6, "f (float[2] x) => (float[2] y) { y = Relu(x) }")).toThrow(/version 7 or newer, got 6/);
+  expect(upgrade(6, "f (float[2] x) => (float[2] y) { y = Add(x, x) }")).toThrow(/got 6, since when Add has changed/);
   expect(upgrade(9, "f (float[2] x) => (float[2] y) { y = Nonsense(x) }")).toThrow(/Nonsense → y cannot be raised/);
   expect(upgrade(8, "f (x) => (y) { y = Clip <max = 1.0> (x) }")).toThrow(/type of x is not known/);
+});
+
+test("operators that have not changed for long are raised from any version", () => {
+  const model = parseModel("f (bool[2] x) => (bool[2] y) { y = Not(x) }", { opset: 1 });
+  upgradeOpset(model, 21);
+  expect(model.opset).toBe(21);
+});
+
+test("a model without standard operators stays", () => {
+  const model = parseModel(`<ir_version: 10, opset_import: ["ai.onnx.ml": 3]>
+    f (float[2] x) => (float[2] y) { y = ai.onnx.ml.Binarizer(x) }`);
+  expect(upgradeOpset(model, 21)).toBe(0);
 });
 
 test("a model that is new enough stays", () => {

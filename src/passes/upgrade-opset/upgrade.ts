@@ -6,6 +6,7 @@ import { AvocetError } from "../../base/index.ts";
 import type { Graph, Model, Node } from "../../ir/index.ts";
 import { isOpType, ops, type StandardOp } from "../../ops/index.ts";
 import type { Pass } from "../pass.ts";
+import { withSubgraphs } from "../walk.ts";
 import { Raise } from "./adapter.ts";
 import { adapters } from "./adapters.ts";
 import { unchanged } from "./unchanged.ts";
@@ -19,25 +20,26 @@ export const defaultOpset = 21;
 
 /**
  * Raises the model in place to this opset; a model that is there already, or beyond, stays. Returns how many nodes were
- * rewritten, plus one if the version changed. Throws `import/unsupported-opset` for versions before 7 and for nodes
- * that newer versions cannot express, before anything is edited or after it in part: take a clone to keep the original.
+ * rewritten, plus one if the version changed. Throws `import/unsupported-opset` for operators that changed before
+ * version 7 and for nodes that newer versions cannot express, before anything is edited or after it in part: take a clone to keep the original.
  */
 export function upgradeOpset(model: Model, to: number = defaultOpset): number {
   if (to < oldestOpset || to > newestOpset) {
     throw new AvocetError("usage/bad-value", `expected an opset from ${oldestOpset} to ${newestOpset}, got ${to}`);
   }
-  const from = model.opset;
-  if (from < oldestOpset) throw tooOld(model, from);
+  // Without standard operators (a model of ai.onnx.ml alone) there is nothing to raise.
+  const from = model.opsets.get("") ?? to;
+  if (from < oldestOpset) ensureUnchanged(model, model.graph, from);
   let edits = 0;
-  for (let version = from + 1; version <= to; version++)
+  for (let version = Math.max(from, oldestOpset) + 1; version <= to; version++)
     edits += raiseGraph(model.graph, new Raise(version, false, model));
   model.functions.forEach((made, i) => {
     const own = made.opsets.get("");
     // Function and model must agree before one can be put into the other.
     const goal = Math.max(from, to);
     if (own === undefined || own >= goal) return;
-    if (own < oldestOpset) throw tooOld(model, own);
-    for (let version = own + 1; version <= goal; version++)
+    if (own < oldestOpset) ensureUnchanged(model, made.body, own);
+    for (let version = Math.max(own, oldestOpset) + 1; version <= goal; version++)
       edits += raiseGraph(made.body, new Raise(version, true, model));
     model.functions[i] = { ...made, opsets: new Map(made.opsets).set("", goal) };
   });
@@ -72,15 +74,23 @@ function raiseNode(node: Node, raise: Raise): boolean {
   return adapter !== undefined;
 }
 
-function tooOld(model: Model, version: number): AvocetError {
-  return new AvocetError(
-    "import/unsupported-opset",
-    `expected operators of version ${oldestOpset} or newer, got ${version}`,
-    {
-      ...(model.source ? { at: model.source } : {}),
-      hint: "raise it with the onnx package's version converter, or export the model again",
-    },
-  );
+/** Operators of versions before the oldest are understood where they have not changed since. */
+function ensureUnchanged(model: Model, graph: Graph, from: number): void {
+  for (const inner of withSubgraphs(graph)) {
+    for (const node of inner.nodes) {
+      if (node.domain !== "" || !isOpType(node.op)) continue;
+      const changed = ops[node.op].versions.find((version) => version > from && version <= oldestOpset);
+      if (changed === undefined) continue;
+      throw new AvocetError(
+        "import/unsupported-opset",
+        `expected operators of version ${oldestOpset} or newer, got ${from}, since when ${node.op} has changed`,
+        {
+          at: model.source ? `${model.source}: ${node}` : `${node}`,
+          hint: "raise it with the onnx package's version converter, or export the model again",
+        },
+      );
+    }
+  }
 }
 
 /** The oldest file version whose specification knows these operators. */
