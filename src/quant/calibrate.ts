@@ -4,8 +4,8 @@
  */
 import { AvocetError, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
-import { cloneModel, type Model, type Value } from "../ir/index.ts";
-import type { Runtime, SessionOptions } from "../runtime/index.ts";
+import { cloneModel, type Model, type TensorType, type Value } from "../ir/index.ts";
+import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../runtime/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
 import { quantizeDequantize } from "./fake-quantize.ts";
@@ -13,9 +13,10 @@ import type { IntGrid } from "./grid.ts";
 import { observe } from "./observe.ts";
 import { GrowingHistogram } from "./observers/growing-histogram.ts";
 import type { Observer, Scheme } from "./observers/observer.ts";
-import { protectWeightScales } from "./protect-weight-scales.ts";
+import { OutputGains } from "./output-gain.ts";
 import { withPairSafeScales } from "./pair-saturation.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
+import { protectWeightScales } from "./protect-weight-scales.ts";
 import { choiceOf, encodingOfAffines, encodingOfRange, type RangeOptions, rangeOfAffine } from "./range.ts";
 import type { ValueStatistics } from "./statistics.ts";
 import { type Ends, usefulRange } from "./useful-range.ts";
@@ -34,6 +35,8 @@ export interface CalibrateOptions extends Work {
   /** Samples a run. Default: the runtime's choice. With `tf_enhanced` the batch changes the result, as in AIMET. */
   readonly batch?: number;
   readonly session?: SessionOptions;
+  /** Types of the values as they run (`traceShapes`). Default: traced with the first sample. */
+  readonly shapes?: ReadonlyMap<string, TensorType>;
 }
 
 export interface Calibration {
@@ -57,8 +60,16 @@ export async function calibrate(
   const values = model.graph.valuesByName();
   const weighted = withPairSafeScales(encodeWeights(plan, values, weightScheme), model);
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
+  const gains = scheme === "sqnr" ? await gainsOf(model, runtime, dataset, options) : undefined;
   const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
-  const observers = await observe(observed, watched, runtime, dataset, { scheme, batch, session, signal, onProgress });
+  const observers = await observe(observed, watched, runtime, dataset, {
+    scheme,
+    batch,
+    gains,
+    session,
+    signal,
+    onProgress,
+  });
   const statistics = new Map<string, ValueStatistics>();
   for (const [value, observer] of observers) statistics.set(value, { value, ...observer.statistics() });
   for (const entry of plan.entries) {
@@ -70,6 +81,20 @@ export async function calibrate(
     plan: encodeBiases(protectWeightScales(encodeActivations(weighted, observers, values), model), values),
     statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
   };
+}
+
+async function gainsOf(
+  model: Model,
+  runtime: Runtime,
+  dataset: Dataset,
+  { shapes, signal }: CalibrateOptions,
+): Promise<OutputGains> {
+  const types = shapes ?? (await traceShapes(model, runtime, await firstSample(dataset, signal)));
+  // Channels are on axis 1 in the layouts of ONNX.
+  return new OutputGains((value) => {
+    const length = types.get(value.name)?.shape?.[1];
+    return typeof length === "number" ? length : undefined;
+  });
 }
 
 function hasFrozenEncoding(entry: PlanEntry): boolean {

@@ -17,39 +17,44 @@ export interface Sweep {
   readonly finite: boolean;
 }
 
+/** Numbers in one piece or in several, which count as one. */
+export type Parts = readonly Float32Array[];
+
 export interface HistogramKernel {
   /** Range of the numbers. */
-  range(values: Float32Array): Sweep;
+  range(parts: Parts): Sweep;
   /**
-   * Range, and adds every number to `bins[floor(x · inverse) − origin]` (product in float32); what lies
-   * outside the 2,048 bins is left out. `bins` has `binCount` counters, `inverse` is one over their width.
+   * Range, and adds every number to `bins[floor(x · inverse) − origin]` (product in float32); what lies outside the
+   * 2,048 bins is left out. `bins` has `binCount` counters, `inverse` is one over their width.
    */
-  histogram(values: Float32Array, inverse: number, origin: number, bins: Float64Array): Sweep;
+  histogram(parts: Parts, inverse: number, origin: number, bins: Float64Array): Sweep;
 }
 
 /** The plain TypeScript form: any platform, and the reference for the tests. */
 export const plainKernel: HistogramKernel = {
-  range: (values) => sweep(values, () => {}),
-  histogram(values, inverse, origin, bins) {
+  range: (parts) => sweep(parts, () => {}),
+  histogram(parts, inverse, origin, bins) {
     const factor = Math.fround(inverse);
-    return sweep(values, (x) => {
+    return sweep(parts, (x) => {
       const bin = Math.floor(Math.fround(x * factor)) - origin;
       if (bin >= 0 && bin < binCount) bins[bin]!++;
     });
   },
 };
 
-function sweep(values: Float32Array, each: (x: number) => void): Sweep {
+function sweep(parts: Parts, each: (x: number) => void): Sweep {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   let zeros = 0;
   let finite = true;
-  for (const x of values) {
-    if (x < min) min = x;
-    if (x > max) max = x;
-    if (x === 0) zeros++;
-    if (!Number.isFinite(x)) finite = false;
-    each(x);
+  for (const part of parts) {
+    for (const x of part) {
+      if (x < min) min = x;
+      if (x > max) max = x;
+      if (x === 0) zeros++;
+      if (!Number.isFinite(x)) finite = false;
+      each(x);
+    }
   }
   return { min, max, zeros, finite };
 }
@@ -85,44 +90,42 @@ function wrap(exports: Exports): HistogramKernel {
   const floats = new Float32Array(buffer, resultsAt, 2);
   const counts = new Uint32Array(buffer, resultsAt + 8, 2);
   const numbers = new Float32Array(buffer, numbersAt, chunk);
-  const inChunks = (values: Float32Array, run: (count: number) => void): Sweep => {
-    let min = Number.POSITIVE_INFINITY;
-    let max = Number.NEGATIVE_INFINITY;
-    let zeros = 0;
-    let finite = true;
+  /** Fills the chunk from all parts in turn; the up to three numbers that are left over go through the plain kernel. */
+  const inChunks = (parts: Parts, run: (count: number) => void, rest: (parts: Parts) => Sweep): Sweep => {
+    let seen: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
+    let filled = 0;
     const take = (count: number) => {
       run(count);
-      min = Math.min(min, floats[0]!);
-      max = Math.max(max, floats[1]!);
-      zeros += counts[0]!;
-      finite &&= counts[1] === 0;
+      seen = join(seen, { min: floats[0]!, max: floats[1]!, zeros: counts[0]!, finite: counts[1] === 0 });
     };
-    const whole = values.length - (values.length % 4);
-    for (let at = 0; at < whole; at += chunk) {
-      const end = Math.min(at + chunk, whole);
-      numbers.set(values.subarray(at, end));
-      take(end - at);
+    for (const part of parts) {
+      for (let at = 0; at < part.length; ) {
+        const count = Math.min(chunk - filled, part.length - at);
+        numbers.set(count === part.length ? part : part.subarray(at, at + count), filled);
+        at += count;
+        filled += count;
+        if (filled === chunk) {
+          take(chunk);
+          filled = 0;
+        }
+      }
     }
-    return { min, max, zeros, finite };
+    const whole = filled - (filled % 4);
+    if (whole > 0) take(whole);
+    return join(seen, rest([numbers.subarray(whole, filled)]));
   };
   return {
-    range(values) {
-      return join(
-        inChunks(values, (count) => exports.range(count)),
-        plainKernel.range(values.subarray(values.length - (values.length % 4))),
-      );
-    },
-    histogram(values, inverse, origin, bins) {
+    range: (parts) => inChunks(parts, (count) => exports.range(count), plainKernel.range),
+    histogram(parts, inverse, origin, bins) {
       tables.fill(0);
-      const body = inChunks(values, (count) => exports.histogram(count, inverse, origin));
-      for (let bin = 0, i = 1; bin < binCount; bin++, i++) {
-        bins[bin]! +=
-          tables[i]! + tables[i + tableLength]! + tables[i + 2 * tableLength]! + tables[i + 3 * tableLength]!;
-      }
-      return join(
-        body,
-        plainKernel.histogram(values.subarray(values.length - (values.length % 4)), inverse, origin, bins),
+      const seen = inChunks(
+        parts,
+        (count) => exports.histogram(count, inverse, origin),
+        (rest) => plainKernel.histogram(rest, inverse, origin, bins),
       );
+      const [a, b, c, d] = [0, 1, 2, 3].map((i) => tables.subarray(i * tableLength + 1)) as Uint32Array[];
+      for (let i = 0; i < binCount; i++) bins[i]! += a![i]! + b![i]! + c![i]! + d![i]!;
+      return seen;
     },
   };
 }

@@ -21,10 +21,9 @@ export async function explainNotFinite(
     `expected finite numbers in ${value}, got NaN or an infinity in the batch that starts with sample ${first}`,
     {
       at: where,
-      hint:
-        node === undefined
-          ? "look at the data and its preprocessing"
-          : `${node} is the first to give such numbers: look at its inputs, or keep it in float`,
+      hint: node
+        ? `${node} is the first to give such numbers: look at its inputs, or keep it in float`
+        : "look at the data and its preprocessing",
     },
   );
 }

@@ -10,11 +10,14 @@ import { explainNotFinite } from "./not-finite.ts";
 import { makeObserver } from "./observers/make-observer.ts";
 import type { MinMaxObserver } from "./observers/min-max.ts";
 import type { Observer, Scheme } from "./observers/observer.ts";
+import type { OutputGains } from "./output-gain.ts";
 
 export interface ObserveOptions extends Work {
   readonly scheme: Scheme;
   /** Samples a run; the runtime's choice by default. `tf_enhanced` averages over batches, so there it changes results. */
   readonly batch?: number | undefined;
+  /** How errors of each channel weigh at the outputs of the next layers; `sqnr` minimises the error there. */
+  readonly gains?: OutputGains | undefined;
   readonly session?: SessionOptions | undefined;
 }
 
@@ -35,7 +38,7 @@ export async function observe(
   for (const name of names) {
     const value = values.get(name);
     if (!value) throw new AvocetError("quant/no-such-value", `expected a value of the model, got ${name}`);
-    const observer = makeObserver(options.scheme);
+    const observer = makeObserver(options.scheme, options.gains?.of(value) ?? undefined);
     if (value.initializer) observer.see(value.initializer.floats());
     else flowing.push(name);
     observers.set(name, observer);
@@ -103,7 +106,7 @@ async function fetchValues(
     for (const name of names) {
       const tensor = inputs.has(name) ? feeds[name]! : tapped.values[name]!;
       try {
-        observers.get(name)!.see(tensor.floats());
+        observers.get(name)!.see(tensor.floats(), tensor.shape);
       } catch (error) {
         if (!AvocetError.is(error) || error.code !== "data/not-finite") throw error;
         throw await explainNotFinite(model, runtime, tapped.feeds, tapped.first, name);

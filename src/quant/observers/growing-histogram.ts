@@ -2,7 +2,7 @@
  * A histogram of everything, in one pass and 2,048 bins: the bins' width is a power of two and zero is on an edge, so
  * when the range grows, two neighbours merge into one bin exactly. The result does not depend on the order of batches.
  */
-import { binCount, type HistogramKernel, kernel } from "../histogram-kernel.ts";
+import { binCount, type HistogramKernel, kernel, type Parts } from "../histogram-kernel.ts";
 import { coarsen } from "../statistics.ts";
 import type { Ends } from "../useful-range.ts";
 import { notFinite, type Seen } from "./observer.ts";
@@ -41,20 +41,26 @@ export class GrowingHistogram {
 
   /** Adds numbers. Throws `data/not-finite` for NaN and infinities, and is then unchanged. */
   see(values: Float32Array): void {
-    if (values.length === 0) return;
+    this.seeParts([values]);
+  }
+
+  /** Adds the numbers of several pieces at once. */
+  seeParts(parts: Parts): void {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (length === 0) return;
     const fresh = new Float64Array(binCount);
     // Usually the range does not grow any more and one sweep does it all; else the bins were wrong and it is repeated.
-    let seen = this.#count > 0 ? this.#sweep(values, fresh) : this.#kernel.range(values);
+    let seen = this.#count > 0 ? this.#sweep(parts, fresh) : this.#kernel.range(parts);
     if (!seen.finite) throw notFinite();
     if (!this.#holds(seen.min, seen.max)) {
       this.#cover(Math.min(seen.min, this.#min), Math.max(seen.max, this.#max));
       fresh.fill(0);
-      seen = this.#sweep(values, fresh);
-    } else if (this.#count === 0) seen = this.#sweep(values, fresh);
+      seen = this.#sweep(parts, fresh);
+    } else if (this.#count === 0) seen = this.#sweep(parts, fresh);
     for (let i = 0; i < binCount; i++) this.#counts[i]! += fresh[i]!;
     this.#min = Math.min(this.#min, seen.min);
     this.#max = Math.max(this.#max, seen.max);
-    this.#count += values.length;
+    this.#count += length;
     this.#zeros += seen.zeros;
   }
 
@@ -77,8 +83,8 @@ export class GrowingHistogram {
     return { min: this.#min, max: this.#max, count: this.#count, histogram: coarsen(this.histogram()) };
   }
 
-  #sweep(values: Float32Array, bins: Float64Array) {
-    return this.#kernel.histogram(values, 2 ** -this.#exponent, this.#origin, bins);
+  #sweep(parts: Parts, bins: Float64Array) {
+    return this.#kernel.histogram(parts, 2 ** -this.#exponent, this.#origin, bins);
   }
 
   #holds(min: number, max: number): boolean {

@@ -1,12 +1,13 @@
 /** What sees the numbers of one value, batch by batch, and proposes scale and offset for a grid. */
 import { AvocetError } from "../../base/index.ts";
+import type { Shape } from "../../tensor/index.ts";
 import type { Affine, GridChoice } from "../range.ts";
 import type { ValueStatistics } from "../statistics.ts";
 import type { Ends } from "../useful-range.ts";
 
 export interface Observer {
-  /** Takes one batch. Throws `data/not-finite` for NaN and infinities. */
-  see(values: Float32Array): void;
+  /** Takes one batch, of this shape if it is known. Throws `data/not-finite` for NaN and infinities. */
+  see(values: Float32Array, shape?: Shape): void;
   /**
    * Scale and offset for a grid. Numbers outside `useful` need not be told apart from its ends; schemes that are exact by
    * definition (min-max, tf_enhanced) take no notice. Throws `quant/not-calibrated` before the first number was seen.

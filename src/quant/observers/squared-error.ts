@@ -10,7 +10,7 @@ import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
 
 /** How much more clipping counts than rounding in `sqnr`. */
-export const sqnrClippingWeight = 3;
+export const sqnrClippingWeight = 2;
 
 export class SquaredErrorObserver implements Observer {
   readonly #seen = new GrowingHistogram();

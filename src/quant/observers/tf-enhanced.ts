@@ -29,7 +29,7 @@ export class TfEnhancedObserver implements Observer {
     if (values.length === 0) return;
     const fresh = new Float64Array(binCount);
     if (this.#width === 0) {
-      const { min, max, finite } = kernel().range(values);
+      const { min, max, finite } = kernel().range([values]);
       if (!finite) throw notFinite();
       if (min === 0 && max === 0) {
         this.#note(0, 0, values.length);
@@ -37,7 +37,7 @@ export class TfEnhancedObserver implements Observer {
       }
       this.#place(min, max);
     }
-    const { min, max, finite } = kernel().histogram(values, 1 / this.#width, this.#origin, fresh);
+    const { min, max, finite } = kernel().histogram([values], 1 / this.#width, this.#origin, fresh);
     if (!finite) throw notFinite();
     this.#note(min, max, values.length);
     for (let i = 0; i < bins; i++) {
