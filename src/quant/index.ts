@@ -22,6 +22,7 @@ export { isMoved, type PlaceOptions, place } from "./place.ts";
 export type { WeightGranularity } from "./place-parameters.ts";
 export { entriesByValue, type LeftFloat, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 export { planFromJson, planToJson } from "./plan-json.ts";
+export { protectWeightScales } from "./protect-weight-scales.ts";
 export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type RangeOptions } from "./range.ts";
 export { applyEncodings, type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
 export { forEachRun, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";

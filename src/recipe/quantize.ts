@@ -81,6 +81,7 @@ export async function quantizeModel(
   const prepare = clock();
   const { plan, statistics } = await calibrate(float, placed, runtime, chosen, {
     scheme: recipe.calibration as Scheme,
+    shapes,
     ...(recipe.batch ? { batch: recipe.batch } : {}),
     ...options,
   });
