@@ -24,7 +24,14 @@ export function sampleReport(name = "tiny.onnx", values = 30): RunReport {
     values: Array.from({ length: values }, (_, i) => {
       const sqnr = i === 11 ? 6.2 : 42 - 0.8 * i + 4 * Math.sin(i);
       const counts = Array.from({ length: 64 }, (_, b) => Math.round(5000 * Math.exp(-(((b - 20) / 9) ** 2))));
-      const base = { name: `/features/block.${i}/Conv_output_<0>`, op: i === 0 ? "input" : "Conv", sqnr, cosine: 0.99 };
+      const base = {
+        name: `/features/block.${i}/Conv_output_<0>`,
+        op: i === 0 ? "input" : "Conv",
+        sqnr,
+        cosine: 0.99,
+        fall: i === 11 ? 25.5 : 0.8,
+        layer: `conv_${i}`,
+      };
       if (i % 2 === 1) return base;
       const observed = { min: -2.2, max: 5.1 };
       return {

@@ -1,5 +1,5 @@
-/** Runs a model over data and lets metrics see its outputs. */
-import { breathe, throwIfAborted, type Work } from "../base/index.ts";
+/** Runs models over data and lets metrics see their outputs. */
+import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Session } from "../runtime/index.ts";
 import type { Metric } from "./metric.ts";
@@ -17,23 +17,43 @@ export interface Evaluation {
   readonly seconds: number;
 }
 
-/** The score of one session on the data. */
+/** A session and the metric that judges it. */
+export interface Judged {
+  readonly session: Session;
+  readonly metric: Metric;
+}
+
+/** The score of one session on the data. Throws `data/none` without samples. */
 export async function evaluate(
   session: Session,
   data: Dataset,
   metric: Metric,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  return (await evaluateAll([{ session, metric }], data, options))[0]!;
+}
+
+/** The scores of several sessions with the same inputs, side by side: samples are read and decoded once for all. */
+export async function evaluateAll(
+  judged: readonly Judged[],
+  data: Dataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation[]> {
   const start = performance.now();
   let samples = 0;
-  for await (const batch of data.batches(batchOf(session, options.batch ?? 10), options.signal)) {
-    throwIfAborted(options);
-    metric.see(await session.run(batch.feeds), batch.first, batch.size);
+  const sizes = judged.map(({ session }) => batchOf(session, options.batch ?? 10));
+  for await (const batch of data.batches(Math.min(...sizes), options.signal)) {
+    for (const { session, metric } of judged) {
+      throwIfAborted(options);
+      metric.see(await session.run(batch.feeds), batch.first, batch.size);
+      await breathe();
+    }
     samples += batch.size;
     options.onProgress?.({ step: "evaluate", done: samples, total: data.count });
-    await breathe();
   }
-  return { metric: metric.name, value: metric.value(), samples, seconds: (performance.now() - start) / 1000 };
+  if (samples === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
+  const seconds = (performance.now() - start) / 1000;
+  return judged.map(({ metric }) => ({ metric: metric.name, value: metric.value(), samples, seconds }));
 }
 
 /** The batch a session takes: its own where the model fixes it, else the wanted one. */

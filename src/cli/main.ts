@@ -17,6 +17,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Words for people are lost when nobody listens; the work goes on.
+process.stderr.on("error", () => {});
+
 const { env } = process;
 const interactive = process.stderr.isTTY === true && !env.CI;
 const io: Io = {

@@ -1,6 +1,6 @@
 /** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
 import { Command, CommanderError, Option } from "commander";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, type ErrorCode } from "../base/index.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
@@ -23,10 +23,7 @@ export async function main(args: readonly string[], io: Io): Promise<ExitCode> {
 function fail(error: unknown, io: Io, json: boolean): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    if (json)
-      io.out(
-        `${JSON.stringify({ error: { code: "usage/bad-value", message: error.message, at: null, hint: "avocet --help" } })}\n`,
-      );
+    if (json) io.out(`${JSON.stringify({ error: usageError(error).toJSON() })}\n`);
     return 2;
   }
   // A signal that fired turns whatever broke because of it into the interruption it is.
@@ -41,6 +38,21 @@ function fail(error: unknown, io: Io, json: boolean): ExitCode {
   else io.err(`${shown instanceof Error ? (shown.stack ?? shown.message) : String(shown)}\n`);
   return exitCodeOf(shown);
 }
+
+/** What commander refuses, in our codes; it has told people already. */
+function usageError(error: CommanderError): AvocetError {
+  const code = usageCodes[error.code] ?? "usage/bad-value";
+  return new AvocetError(code, error.message.replace(/^error: /, ""), { hint: "avocet help COMMAND" });
+}
+
+const usageCodes: Readonly<Record<string, ErrorCode>> = {
+  "commander.unknownOption": "usage/unknown-option",
+  "commander.unknownCommand": "usage/unknown-option",
+  "commander.missingArgument": "usage/missing",
+  "commander.missingMandatoryOptionValue": "usage/missing",
+  "commander.optionMissingArgument": "usage/missing",
+  "commander.help": "usage/missing",
+};
 
 type Exit = (code: ExitCode) => void;
 
@@ -88,8 +100,7 @@ function quantize(program: Command, io: Io, exit: Exit): void {
       "node name, /regular expression/ or operator type that stays float (repeatable)",
       collect,
     )
-    .option("--preset <name>", "named list of methods")
-    .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
+    .option("--preset <name>", "named list of methods: fast (folding and calibration)")
     .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "also score float and result on this data")
     .option("--evaluate-samples <n>", "judge on so many of them")

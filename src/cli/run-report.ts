@@ -1,9 +1,9 @@
 /** Runs what the report still needs (similarity of values, kernels) and puts the figures together. */
-import { compareValues, type Verification } from "../analysis/index.ts";
+import { clippedShares, compareValues, type Verification } from "../analysis/index.ts";
 import type { Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import { counterparts } from "../quant/index.ts";
-import { buildReport, comparedValues, type Quantized, type Recipe } from "../recipe/index.ts";
+import { buildReport, clippingRanges, comparedValues, type Quantized, type Recipe } from "../recipe/index.ts";
 import type { RunReport } from "../report/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { kernelsOf } from "./kernels.ts";
@@ -18,23 +18,24 @@ export interface RunParts {
   readonly runtime: Runtime;
   readonly data: Dataset;
   readonly work: Work & { readonly threads?: number };
-  readonly seconds: RunReport["seconds"];
 }
 
 /** Samples behind the SQNR of every value: it is an average over all their elements, so few suffice. */
 const similaritySamples = 16;
 
-export async function reportRun(parts: RunParts): Promise<RunReport> {
+export async function reportRun(parts: RunParts): Promise<Omit<RunReport, "seconds">> {
   const { quantized, runtime, work } = parts;
   const shipped = quantized.shipped;
+  const compared = samples(parts.data, similaritySamples);
   const similarity = await compareValues(
     quantized.float,
     shipped,
     counterparts(comparedValues(quantized), shipped),
     runtime,
-    samples(parts.data, similaritySamples),
+    compared,
     work,
   );
+  const clipped = await clippedShares(quantized.float, clippingRanges(quantized), runtime, compared, work);
   return buildReport({
     name: parts.name,
     avocet: version,
@@ -44,7 +45,7 @@ export async function reportRun(parts: RunParts): Promise<RunReport> {
     verification: parts.verification,
     kernels: await kernelsOf(shipped.source!, quantized.plan, runtime),
     similarity,
-    seconds: parts.seconds,
+    clipped,
   });
 }
 
@@ -64,11 +65,4 @@ function recipeSettings(recipe: Recipe, quantized: Quantized): Record<string, st
     samples: String(recipe.samples),
     ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
   };
-}
-
-/** The settings of a report on one line. */
-export function settingsOf(report: RunReport): string {
-  return Object.entries(report.settings)
-    .map(([key, value]) => `${key} ${value}`)
-    .join(", ");
 }

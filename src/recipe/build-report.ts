@@ -1,20 +1,11 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
 import { macsOf, parametersOf, type Similarity, type Verification } from "../analysis/index.ts";
 import type { Value } from "../ir/index.ts";
-import {
-  encodingMax,
-  encodingMin,
-  entriesByValue,
-  forEachRun,
-  gridName,
-  isIntGrid,
-  type KernelFinding,
-  type PlanEntry,
-  type ValueStatistics,
-} from "../quant/index.ts";
-import type { RunReport, ValueReport, WeightReport } from "../report/index.ts";
+import { encodingMax, forEachRun, gridName, isIntGrid, type KernelFinding, type PlanEntry } from "../quant/index.ts";
+import type { RunReport, WeightReport } from "../report/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Quantized } from "./quantize.ts";
+import { valueReports } from "./report-values.ts";
 
 export interface ReportParts {
   readonly name: string;
@@ -25,11 +16,12 @@ export interface ReportParts {
   readonly verification: Verification;
   readonly kernels: readonly KernelFinding[];
   readonly similarity: readonly Similarity[];
-  readonly seconds: RunReport["seconds"];
+  /** Value name → share of its numbers that are clipped, for the values whose range does not hold all. */
+  readonly clipped: ReadonlyMap<string, number>;
 }
 
-/** Plain data; nothing is run here. */
-export function buildReport(parts: ReportParts): RunReport {
+/** Plain data; nothing is run here. How long everything took is known only when it has been written. */
+export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   const { quantized, verification, similarity } = parts;
   const { float: model } = quantized;
   const outputs = new Set(model.graph.outputs.map((value) => value.name));
@@ -51,7 +43,7 @@ export function buildReport(parts: ReportParts): RunReport {
     latencyMs: verification.latencyMs,
     bytes: verification.bytes,
     outputs: similarity.filter((s) => outputs.has(s.name)),
-    values: valueReports(quantized, similarity),
+    values: valueReports(quantized, similarity, parts.clipped),
     weights: weightReports(quantized),
     left: quantized.plan.left,
     kernels: {
@@ -60,54 +52,6 @@ export function buildReport(parts: ReportParts): RunReport {
     },
     differences: verification.differences,
     steps: quantized.steps,
-    seconds: parts.seconds,
-  };
-}
-
-/** The activations worth comparing, in the order of execution: those the plan quantizes. */
-export function comparedValues(quantized: Quantized): string[] {
-  const entries = entriesByValue(quantized.plan);
-  const names: string[] = [];
-  for (const value of quantized.float.graph.values()) {
-    const entry = entries.get(value.name);
-    if (entry?.kind === "activation" || value.isGraphOutput) names.push(value.name);
-  }
-  return names;
-}
-
-function valueReports(quantized: Quantized, similarity: readonly Similarity[]): ValueReport[] {
-  const entries = entriesByValue(quantized.plan);
-  const statistics = new Map(quantized.statistics.map((s) => [s.value, s]));
-  const values = quantized.float.graph.valuesByName();
-  return similarity.map(({ name, sqnr, cosine }) => {
-    const entry = entries.get(name);
-    const op = values.get(name)?.producer?.opName ?? "input";
-    const found = entry ? quantizerOf(entry, statistics.get(entry.tiedTo ?? name)) : undefined;
-    return { name, op, sqnr, cosine, ...(found ? { quantizer: found } : {}) };
-  });
-}
-
-function quantizerOf(entry: PlanEntry, seen: ValueStatistics | undefined): ValueReport["quantizer"] {
-  const { encoding } = entry;
-  if (!encoding) return undefined;
-  const [min, max] = [encodingMin(encoding), encodingMax(encoding)];
-  const scheme = encoding.symmetric ? "symmetric" : "asymmetric";
-  if (!seen) return { grid: gridName(encoding.grid), scheme, min, max, observed: { min, max }, clipped: 0 };
-  const base = { grid: gridName(encoding.grid), scheme, min, max, observed: { min: seen.min, max: seen.max } };
-  const { histogram } = seen;
-  if (!histogram) return { ...base, clipped: 0 };
-  const { left, width, counts } = histogram;
-  let inside = 0;
-  let total = 0;
-  counts.forEach((n, i) => {
-    const centre = left + (i + 0.5) * width;
-    total += n;
-    if (centre >= min - width && centre <= max + width) inside += n;
-  });
-  return {
-    ...base,
-    clipped: total === 0 ? 0 : 1 - inside / total,
-    histogram: { low: left, high: left + width * counts.length, counts },
   };
 }
 

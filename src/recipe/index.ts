@@ -1,9 +1,9 @@
 /** @module Recipes: what the user asked for, as data, and the run that composes reading, methods, lowering and judging. */
-export { buildReport, comparedValues, type ReportParts } from "./build-report.ts";
+export { buildReport, type ReportParts } from "./build-report.ts";
 export { type Quantized, type QuantizeOptions, quantizeModel, type StepReport } from "./quantize.ts";
+export { clippingRanges, comparedValues } from "./report-values.ts";
 export {
   defineConfig,
-  type MethodStep,
   parseRecipe,
   type Recipe,
   type RecipeInput,

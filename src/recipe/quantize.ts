@@ -83,7 +83,9 @@ export async function quantizeModel(
     scheme: recipe.calibration as Scheme,
     shapes,
     ...(recipe.batch ? { batch: recipe.batch } : {}),
-    ...options,
+    ...(options.threads ? { session: { threads: options.threads } } : {}),
+    signal: options.signal,
+    onProgress: options.onProgress,
   });
   const calibrated = clock();
   return {

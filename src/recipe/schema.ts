@@ -16,11 +16,6 @@ const calibration = z
   )
   .describe("How ranges are chosen from what was observed.");
 
-/** One step of a recipe: the name of a method and its options. */
-export const methodSchema = z
-  .looseObject({ method: z.string().min(1) })
-  .describe("A method by name, with its own options beside it.");
-
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   target: z
@@ -40,8 +35,7 @@ export const recipeSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe("Node names, /regular expressions/ or operator types that stay float."),
-  preset: z.string().optional().describe("A named list of methods; `methods` replaces it."),
-  methods: z.array(methodSchema).optional(),
+  preset: z.enum(["fast"]).default("fast").describe("A named list of methods; fast is folding and calibration."),
   preprocess: preprocessSchema.optional(),
   seed: z.number().int().nonnegative().default(0),
   model: z
@@ -53,7 +47,6 @@ export const recipeSchema = z.strictObject({
 
 export type Recipe = z.infer<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
-export type MethodStep = z.infer<typeof methodSchema>;
 
 /** Checks a recipe and fills its defaults. Throws `recipe/invalid` with every fault at once. */
 export function parseRecipe(input: unknown, at = "recipe"): Recipe {

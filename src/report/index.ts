@@ -4,3 +4,4 @@ export type { KernelReport, RunReport, StepLine, ValueReport, WeightReport } fro
 export { nextSteps } from "./sections/next.ts";
 export type { NamedRun } from "./sections/side-by-side.ts";
 export { verdictSentence } from "./sections/verdict.ts";
+export { bytes, milliseconds, percent } from "./words.ts";

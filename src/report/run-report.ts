@@ -6,9 +6,13 @@ export interface ValueReport {
   readonly name: string;
   /** The operator that computes it; "input" for graph inputs. */
   readonly op: string;
+  /** The convolution or matrix product that ends in it, as `--float` takes it: its node's name, or that of its output. */
+  readonly layer?: string;
   /** Similarity of float and quantized, noise of everything before included. */
   readonly sqnr: number;
   readonly cosine: number;
+  /** Decibels lost since the noisiest of the compared values it is computed from; null where one of them is exact or none is. */
+  readonly fall: number | null;
   /** Present for quantized values. */
   readonly quantizer?: {
     readonly grid: string;
@@ -16,7 +20,7 @@ export interface ValueReport {
     readonly min: number;
     readonly max: number;
     readonly observed: { readonly min: number; readonly max: number };
-    /** Share of observed numbers outside the range. */
+    /** Share of the compared samples' numbers that lie more than half a step outside the range. */
     readonly clipped: number;
     readonly histogram?: { readonly low: number; readonly high: number; readonly counts: readonly number[] };
   };
