@@ -1,0 +1,99 @@
+/** Tables of bench/accuracy.mjs as Markdown: one per network, peers beside it, and what limits the default. */
+
+const percent = (fraction) => (fraction === undefined ? "" : (100 * fraction).toFixed(2));
+const line = (cells) => `| ${cells.join(" | ")} |`;
+
+/** @param {readonly object[]} tasks @param {{ rows: Record<string, any>, machine?: string }} recorded */
+export function tables(tasks, recorded) {
+  const parts = tasks.map((task) => network(task, recorded.rows)).filter(Boolean);
+  return `${[`Machine: ${recorded.machine}.`, ...parts].join("\n\n")}\n`;
+}
+
+function network({ name, task, peers, judging }, rows) {
+  const float = rows[`${name} | float`];
+  if (!float) return "";
+  const named = Object.entries(rows).flatMap(([key, row]) => {
+    const [network, setting, target, observer] = key.split(" | ");
+    return network === name && observer !== undefined && setting !== "limits"
+      ? [{ setting, target, observer, row }]
+      : [];
+  });
+  const settings = [...new Set(named.map((r) => r.setting))];
+  const sorted = settings.flatMap((setting) =>
+    ["ort-cpu", "aimet-default"].flatMap((target) => named.filter((r) => r.setting === setting && r.target === target)),
+  );
+  const unit = judging ? "mean IoU" : "top-1";
+  return [
+    `### ${name}`,
+    `${task}. Float: **${percent(float.score)}** ${unit}, in percent as all scores below.`,
+    [
+      line([
+        "setting",
+        "target",
+        "observer",
+        "stock session",
+        "simulated",
+        "same decision",
+        "calibrate s",
+        "all s",
+        "latency float → int ms",
+        "float layers",
+        "peak RSS MB",
+      ]),
+      line(["---", "---", "---", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:"]),
+      ...sorted.map(cells).map(line),
+    ].join("\n"),
+    ...peerTable(peers),
+    ...limitText(name, rows),
+  ].join("\n\n");
+}
+
+function cells({ setting, target, observer, row }) {
+  if (row.error) return [setting, target, observer, row.error, "", "", "", "", "", "", ""];
+  const { stock, simulated, agreement, calibrateSeconds, totalSeconds, latencyMs, floatKernels, peakRssBytes } = row;
+  return [
+    setting,
+    target,
+    observer,
+    percent(stock),
+    percent(simulated),
+    percent(agreement.simulation),
+    calibrateSeconds.toFixed(1),
+    totalSeconds.toFixed(1),
+    `${latencyMs.float.toFixed(2)} → ${latencyMs.quantized.toFixed(2)}`,
+    floatKernels,
+    Math.round(peakRssBytes / 1e6),
+  ];
+}
+
+function peerTable(peers) {
+  const entries = Object.entries(peers);
+  if (entries.length === 0) return [];
+  const rows = entries.map(([name, value]) => line([name, value.toFixed(2)]));
+  return [
+    "Peers on the same split, as recorded (AIMET-onnx 2.42.0 simulated; ONNX Runtime 1.32's tool):",
+    [line(["peer", "score"]), line(["---", "--:"]), ...rows].join("\n"),
+  ];
+}
+
+function limitText(name, rows) {
+  const found = rows[`${name} | limits`];
+  if (!found?.falls) return [];
+  const experiments = found.falls.map(({ layer, value, sqnr, fall }) => {
+    const without = rows[`${name} | limits | without ${layer}`];
+    return line([`\`${layer}\``, `\`${value}\``, fall.toFixed(1), sqnr.toFixed(1), percent(without?.simulated)]);
+  });
+  const weights = found.weights.map(({ layer, channel, reach, spread }) =>
+    line([`\`${layer}\``, channel, reach.toPrecision(3), spread.toFixed(1)]),
+  );
+  return [
+    `Where the signal falls most with the defaults (simulated ${percent(found.simulated)}; SQNR of the outputs ${found.outputs.map((o) => `${o.sqnr.toFixed(1)} dB`).join(", ")}), and the simulated score when that layer alone stays in float:`,
+    [
+      line(["layer", "its value", "falls by dB", "to dB", "score without it"]),
+      line(["---", "---", "--:", "--:", "--:"]),
+      ...experiments,
+    ].join("\n"),
+    "Weights whose widest output channel stands out most:",
+    [line(["layer", "channel", "its reach", "÷ median"]), line(["---", "--:", "--:", "--:"]), ...weights].join("\n"),
+  ];
+}

@@ -1,0 +1,67 @@
+/** The recipe of a run: the recipe file with the options over it, and where model and data were. */
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { AvocetError } from "../base/index.ts";
+import { targetNames } from "../quant/index.ts";
+import { parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
+import { type DataOptions, preprocessOf, readJson, sha256 } from "./inputs.ts";
+
+export interface RecipeOptions extends DataOptions {
+  readonly recipe?: string;
+  readonly target?: string;
+  readonly weights?: string;
+  readonly activations?: string;
+  readonly granularity?: string;
+  readonly calibration?: string;
+  readonly float?: readonly string[];
+  readonly preset?: string;
+  readonly batch?: number;
+  readonly seed?: number;
+}
+
+/** Throws `import/not-found` without a model file, `recipe/invalid` with every fault at once, `usage/…`. */
+export async function recipeOf(model: string, options: RecipeOptions): Promise<Recipe> {
+  if (!isFile(model)) {
+    throw new AvocetError("import/not-found", `expected a model file, there is no ${model}`, { at: model });
+  }
+  const base = (options.recipe ? readJson(options.recipe) : {}) as RecipeInput;
+  const given = parseRecipe(base, options.recipe ?? "recipe");
+  const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
+  const data = options.data ?? given.data;
+  const chosen = {
+    target: options.target === undefined ? undefined : targetOf(options.target),
+    weights,
+    activations,
+    granularity,
+    calibration,
+    float,
+    preset,
+    batch,
+    seed,
+    samples: options.samples === undefined ? undefined : samplesOf(options.samples),
+    preprocess: preprocessOf(options, given),
+    data: data === undefined ? undefined : absoluteData(data),
+    model: { path: resolve(model), sha256: await sha256(model) },
+  };
+  const defined = Object.entries(chosen).filter(([, value]) => value !== undefined);
+  return parseRecipe({ ...base, ...Object.fromEntries(defined) }, options.recipe ?? "the options");
+}
+
+/** A built-in target by name, else a file. What is neither is told by the target's own error. */
+function targetOf(text: string): string | object {
+  if (targetNames.includes(text) || !isFile(text)) return text;
+  return readJson(text) as object;
+}
+
+function samplesOf(text: string): string | number {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** `PATH?every=5` with an absolute path, so that the recipe says where the data was from any folder. */
+function absoluteData(spec: string): string {
+  return spec.startsWith("{") ? spec : resolve(spec);
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}

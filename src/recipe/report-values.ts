@@ -1,0 +1,111 @@
+/** The values of a report: how much signal each keeps, where it is lost, and what its range cuts off. */
+import type { Similarity, ValueRange } from "../analysis/index.ts";
+import type { Node, Value } from "../ir/index.ts";
+import { rowOf } from "../ops/index.ts";
+import {
+  encodingMax,
+  encodingMin,
+  entriesByValue,
+  gridName,
+  type PlanEntry,
+  type ValueStatistics,
+} from "../quant/index.ts";
+import type { ValueReport } from "../report/index.ts";
+import type { Quantized } from "./quantize.ts";
+
+/** The activations worth comparing, in the order of execution: those the plan quantizes, and the outputs. */
+export function comparedValues(quantized: Quantized): string[] {
+  const entries = entriesByValue(quantized.plan);
+  const names: string[] = [];
+  for (const value of quantized.float.graph.values()) {
+    const entry = entries.get(value.name);
+    if (entry?.kind === "activation" || value.isGraphOutput) names.push(value.name);
+  }
+  return names;
+}
+
+/**
+ * The ranges outside which numbers of each quantized activation are clipped: half a step wider than the grid, since what is
+ * nearer is only rounded. Values whose observed numbers all fit are left out.
+ */
+export function clippingRanges(quantized: Quantized): ValueRange[] {
+  const statistics = new Map(quantized.statistics.map((s) => [s.value, s]));
+  return quantized.plan.entries.flatMap((entry) => {
+    if (entry.kind !== "activation" || !entry.encoding) return [];
+    const half = entry.encoding.scale[0]! / 2;
+    const [min, max] = [encodingMin(entry.encoding) - half, encodingMax(entry.encoding) + half];
+    const seen = statistics.get(entry.tiedTo ?? entry.value);
+    return seen && seen.min >= min && seen.max <= max ? [] : [{ value: entry.value, min, max }];
+  });
+}
+
+/** One report a compared value, in their order. */
+export function valueReports(
+  quantized: Quantized,
+  similarity: readonly Similarity[],
+  clipped: ReadonlyMap<string, number>,
+): ValueReport[] {
+  const entries = entriesByValue(quantized.plan);
+  const statistics = new Map(quantized.statistics.map((s) => [s.value, s]));
+  const values = quantized.float.graph.valuesByName();
+  const sqnrs = new Map(similarity.map(({ name, sqnr }) => [name, sqnr]));
+  return similarity.map(({ name, sqnr, cosine }) => {
+    const entry = entries.get(name);
+    const producer = values.get(name)?.producer ?? null;
+    const layer = layerOf(producer);
+    const found = entry ? quantizerOf(entry, statistics.get(entry.tiedTo ?? name), clipped.get(name) ?? 0) : undefined;
+    return {
+      name,
+      op: producer?.opName ?? "input",
+      ...(layer ? { layer } : {}),
+      sqnr,
+      cosine,
+      fall: producer ? fallOf(producer, sqnr, sqnrs) : null,
+      ...(found ? { quantizer: found } : {}),
+    };
+  });
+}
+
+/** The linear layer behind a node: itself, or what an activation or an addition of a bias follows. */
+function layerOf(producer: Node | null): string | undefined {
+  for (let node = producer; node; node = node.input(0)?.producer ?? null) {
+    if (rowOf(node)?.linear) return node.name || node.output.name;
+    if (node.inputs.filter((value) => value && !value.initializer).length !== 1 || node.inputs[0]?.initializer)
+      return undefined;
+  }
+  return undefined;
+}
+
+/** The noisiest of the compared values upstream, minus this one. Exact values upstream have no finite SQNR to fall from. */
+function fallOf(producer: Node, sqnr: number, sqnrs: ReadonlyMap<string, number>): number | null {
+  const seen = new Set<Value>();
+  const waiting = [...producer.inputs];
+  let noisiest = Number.POSITIVE_INFINITY;
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (!value || value.initializer || seen.has(value)) continue;
+    seen.add(value);
+    const own = sqnrs.get(value.name);
+    if (own !== undefined) noisiest = Math.min(noisiest, own);
+    else waiting.push(...(value.producer?.inputs ?? []));
+  }
+  const fall = noisiest - sqnr;
+  return Number.isFinite(fall) ? fall : null;
+}
+
+function quantizerOf(entry: PlanEntry, seen: ValueStatistics | undefined, clipped: number): ValueReport["quantizer"] {
+  const { encoding } = entry;
+  if (!encoding) return undefined;
+  const [min, max] = [encodingMin(encoding), encodingMax(encoding)];
+  const base = {
+    grid: gridName(encoding.grid),
+    scheme: encoding.symmetric ? "symmetric" : "asymmetric",
+    min,
+    max,
+    observed: seen ? { min: seen.min, max: seen.max } : { min, max },
+    clipped,
+  };
+  if (!seen?.histogram) return base;
+  const { left, width, counts } = seen.histogram;
+  return { ...base, histogram: { low: left, high: left + width * counts.length, counts } };
+}
