@@ -20,9 +20,10 @@ import {
   scaleInput,
   scaleOutput,
 } from "../../passes/index.ts";
+import { clipBounds } from "../clip-bounds.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
-import { type Bounds, boundsOf, clipBounds, inputIntervals, seesPadding } from "./intervals.ts";
+import { type Bounds, boundsOf, inputIntervals, seesPadding } from "./intervals.ts";
 import { constants } from "./math.ts";
 
 /** Removes what constant channels do to weights; the function of the model stays. The given model is not changed. */
@@ -103,7 +104,7 @@ function clearOutputs(layer: Layer, bounds: ReadonlyMap<Value, Bounds>, notes: s
   const unread = unreadChannels(result, layer.outputs);
   const own = bounds.get(result);
   const constant = own && own.axis !== null ? constants(own.each) : new Float64Array(layer.outputs).fill(Number.NaN);
-  const cut = isOp(reader, "Relu") || (isOp(reader, "Clip") && clipBounds(reader)[0] === 0);
+  const cut = isOp(reader, "Relu") || (isOp(reader, "Clip") && clipBounds(reader)?.min === 0);
   const become = Array.from(rows, (size, c) => {
     if (unread[c]) return 0;
     if (cut && own && own.axis !== null && own.each.hi[c]! <= 0) return 0;

@@ -16,6 +16,7 @@ import {
   type Layer,
   rankOf,
 } from "../../passes/index.ts";
+import { clipBounds } from "../clip-bounds.ts";
 import { hull, type Intervals, linear, overall, product, rising, sum, uniform } from "./math.ts";
 
 /** Bounds along one axis; all channels alike where the axis is null (then there is one interval). */
@@ -138,8 +139,8 @@ class BoundsWalk {
         return alpha < 0 ? anything : map((v) => (v < 0 && alpha > 0 ? alpha * v : Math.max(0, v)));
       }
       case "Clip": {
-        const [lo, hi] = clipBounds(node);
-        return map((v) => Math.min(hi, Math.max(lo, v)));
+        const { min, max } = clipBounds(node) ?? { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+        return map((v) => Math.min(max, Math.max(min, v)));
       }
       case "Sigmoid":
         return map((v) => 1 / (1 + Math.exp(-v)));
@@ -273,13 +274,4 @@ function zeroPadFree(node: Node, x: Bounds): Bounds {
 function single({ each }: Bounds): Intervals {
   const [lo, hi] = overall(each);
   return uniform(1, lo, hi);
-}
-
-/** The ends of a Clip, infinite where they are computed or left out. */
-export function clipBounds(node: Node): readonly [min: number, max: number] {
-  const end = (index: number, name: string, fallback: number) => {
-    const value = node.input(index);
-    return value ? (floatConstant(value)?.numbers()[0] ?? fallback) : node.float(name, fallback);
-  };
-  return [end(1, "min", Number.NEGATIVE_INFINITY), end(2, "max", Number.POSITIVE_INFINITY)];
 }
