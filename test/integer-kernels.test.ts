@@ -23,11 +23,13 @@ interface Expected {
 const noKernel =
   "ONNX Runtime has no integer kernel for it on CPU: a quantized weight would be turned back into float at every run";
 
+const narrow = "a Conv of fewer than 4 input channels is faster in float than on integers";
+
 const networks: Record<string, Expected> = {
-  "ResNet-20": { file: "cifar10/resnet20_cifar10jpeg_finetuned.onnx", integer: 20, float: [] },
-  "MobileNetV1-0.25": { file: "mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx", integer: 28, float: [] },
-  ESPNet: { file: "espnet-camvid/espnet_camvid.onnx", integer: 82, float: [noKernel, noKernel, noKernel] },
-  FastestDet: { file: "fastestdet-coco/FastestDet.onnx", integer: 70, float: [] },
+  "ResNet-20": { file: "cifar10/resnet20_cifar10jpeg_finetuned.onnx", integer: 19, float: [narrow] },
+  "MobileNetV1-0.25": { file: "mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx", integer: 27, float: [narrow] },
+  ESPNet: { file: "espnet-camvid/espnet_camvid.onnx", integer: 81, float: [narrow, noKernel, noKernel, noKernel] },
+  FastestDet: { file: "fastestdet-coco/FastestDet.onnx", integer: 69, float: [narrow] },
 };
 
 for (const [name, { file, integer, float: floats }] of Object.entries(networks)) {

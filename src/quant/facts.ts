@@ -123,3 +123,9 @@ export function soleReader(value: Value): Node | undefined {
   const [use] = value.uses();
   return use && "node" in use ? use.node : undefined;
 }
+
+/** One input channel and one output channel per group. */
+export function isDepthwise(node: Node, weight: readonly number[]): boolean {
+  const groups = node.int("group", 1);
+  return node.op === "Conv" && groups > 1 && weight[0] === groups && weight[1] === 1;
+}

@@ -9,8 +9,7 @@ import type { Model, Node } from "../ir/index.ts";
 import { type LinearRole, rowOf } from "../ops/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { constantOf } from "./facts.ts";
-import { isDepthwise } from "./place-parameters.ts";
+import { constantOf, isDepthwise } from "./facts.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
 
 /** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */

@@ -4,7 +4,7 @@
  * only add noise and time, so the rest stays float.
  */
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf, isNearestResize, movesData } from "./facts.ts";
+import { constantOf, type Facts, isDepthwise, isNearestResize, movesData } from "./facts.ts";
 import { chainName, type Decision, type Placement } from "./place-by-rule.ts";
 import type { Unit } from "./supergroups.ts";
 import type { IntegerKernels } from "./target.ts";
@@ -53,7 +53,8 @@ class KernelPlacement {
 
   #isLinear(unit: Unit): boolean {
     const { first } = unit;
-    return first.domain === "" && this.#kernels.linear.has(first.op) && !this.#placement.kept.has(first);
+    if (first.domain !== "" || !this.#kernels.linear.has(first.op) || this.#placement.kept.has(first)) return false;
+    return !this.#placement.narrow.has(first);
   }
 
   #moves(node: Node): boolean {
@@ -131,7 +132,7 @@ class KernelPlacement {
   }
 
   #decide(value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
-    const { units, kept, facts } = this.#placement;
+    const { units, kept, facts, narrow } = this.#placement;
     if (constantOf(value)) return this.#decideConstant(value);
     const node = value.producer;
     const demanded = this.#demanded(value);
@@ -154,6 +155,7 @@ class KernelPlacement {
     if (this.#following.has(unit))
       return { on: true, reason: `${chainName(unit)} runs on integers between integer kernels` };
     if (demanded) return { on: true, reason: "an integer kernel reads it" };
+    if (narrow.has(unit.first)) return { on: false, reason: narrowReason(this.#kernels) };
     const selector = unit.nodes.map((n) => kept.get(n)).find((s) => s !== undefined);
     if (selector !== undefined) return { on: false, reason: `you asked for ${selector} to stay in float` };
     return {
@@ -215,4 +217,26 @@ class KernelPlacement {
       )
     );
   }
+}
+
+/**
+ * Convolutions that read an input of the model with too few channels for their integer kernel, as those of pictures do. Where
+ * they are all that there is to quantize, they are quantized nevertheless.
+ */
+export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Set<Node> {
+  const found = new Set<Node>();
+  let others = 0;
+  for (const node of facts.model.graph.nodes) {
+    if (node.domain !== "" || !kernels.linear.has(node.op)) continue;
+    const weight = node.op === "Conv" && node.input(0)?.isGraphInput ? node.input(1) : null;
+    const shape = weight ? facts.shape(weight) : undefined;
+    if (shape?.[1] !== undefined && shape[1] < kernels.leastInputChannels && !isDepthwise(node, shape)) found.add(node);
+    else others++;
+  }
+  return others > 0 ? found : new Set();
+}
+
+/** The reason for that. */
+export function narrowReason({ leastInputChannels }: IntegerKernels): string {
+  return `a Conv of fewer than ${leastInputChannels} input channels is faster in float than on integers`;
 }

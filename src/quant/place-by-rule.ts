@@ -23,6 +23,8 @@ export interface Placement {
   readonly units: ReadonlyMap<Node, Unit>;
   /** Nodes that the user keeps in float, with the selector that named them. */
   readonly kept: ReadonlyMap<Node, string>;
+  /** Convolutions that are faster in float. */
+  readonly narrow: ReadonlySet<Node>;
 }
 
 /** A decision for every float value that is no parameter. */

@@ -1,8 +1,9 @@
 /** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
 import type { Node, Value } from "../ir/index.ts";
 import type { Granularity } from "./encoding.ts";
-import { constantOf, type Facts, type Parameter } from "./facts.ts";
+import { constantOf, type Facts, isDepthwise, type Parameter } from "./facts.ts";
 import { type Grid, gridName } from "./grid.ts";
+import { narrowReason } from "./place-by-kernel.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
 import type { Unit } from "./supergroups.ts";
@@ -54,7 +55,7 @@ function placeOne(
   decided: ReadonlyMap<Value, Decision>,
   choices: ParameterChoices,
 ): Placed {
-  const { target, kept, facts } = placement;
+  const { target, kept, facts, narrow } = placement;
   const { node, value, kind } = parameter;
   const left = (reason: string): Placed => ({ value: value.name, left: reason });
   const selector = kept.get(node);
@@ -62,6 +63,7 @@ function placeOne(
   if (target.kernels && !(parameter.linear && target.kernels.linear.has(node.op))) {
     return left(target.float[node.op] ?? `${node.op} runs in float`);
   }
+  if (target.kernels && narrow.has(node)) return left(narrowReason(target.kernels));
   if (kind === "bias" && target.bias === "int32" && parameter.linear)
     return left("the bias cannot share the scales of input and weight");
   if (target.kernels && !linearInput(node, parameter, decided)) return left(`the input of ${node.op} is not quantized`);
@@ -127,12 +129,6 @@ function granularityOf(parameter: Parameter, { target }: Placement, choices: Par
 function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
   if (!target.pairSafeWeights || grid.kind !== "int" || grid.bits !== 8 || !grid.signed) return false;
   return parameter.linear !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
-}
-
-/** One input channel and one output channel per group. */
-export function isDepthwise(node: Node, weight: readonly number[]): boolean {
-  const groups = node.int("group", 1);
-  return node.op === "Conv" && groups > 1 && weight[0] === groups && weight[1] === 1;
 }
 
 function placeBias(

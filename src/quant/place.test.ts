@@ -41,9 +41,6 @@ describe("ort-cpu", () => {
   test("a small network, every value with its reason", () => {
     expect(lines(block)).toMatchInlineSnapshot(`
       [
-        "x: activation uint8",
-        "w: weight int8 symmetric axis 0",
-        "b: bias int32 symmetric axis 0",
         "r: activation uint8",
         "dw: weight int8 symmetric axis 0",
         "s: activation uint8",
@@ -51,6 +48,9 @@ describe("ort-cpu", () => {
         "f: activation uint8 = p",
         "g: weight int8 symmetric axis 0",
         "gb: bias int32 symmetric axis 0",
+        "x stays float: no integer kernel reads this input of the model",
+        "w stays float: a Conv of fewer than 4 input channels is faster in float than on integers",
+        "b stays float: a Conv of fewer than 4 input channels is faster in float than on integers",
         "c stays float: it is computed inside Conv + Clip, which the runtime runs as one kernel",
         "lo stays float: a constant that no integer kernel reads",
         "hi stays float: a constant that no integer kernel reads",

@@ -5,7 +5,7 @@ import { refuseUnfit } from "./acceptable.ts";
 import { constantOf, Facts, movesData } from "./facts.ts";
 import type { Grid } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
-import { decideByKernel } from "./place-by-kernel.ts";
+import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, originOf, type Placement } from "./place-by-rule.ts";
 import { placeParameters, type WeightGranularity } from "./place-parameters.ts";
 import type { LeftFloat, Plan, PlanEntry } from "./plan.ts";
@@ -35,7 +35,13 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   refuseUnfit(model);
   const facts = new Facts(model, options.shapes);
   const kept = selectNodes(model, options.keepFloat ?? []);
-  const placement: Placement = { facts, target, kept, units: unitsOf(facts, target, (node) => kept.has(node)) };
+  const placement: Placement = {
+    facts,
+    target,
+    kept,
+    units: unitsOf(facts, target, (node) => kept.has(node)),
+    narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Set(),
+  };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
   const parameters = placeParameters(placement, decided, {
     weights: options.weights ?? target.weights,

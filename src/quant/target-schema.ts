@@ -62,6 +62,12 @@ const avocet = z.strictObject({
       linear: z.array(z.string()).describe("Operators whose integer kernel is worth quantizing their inputs for."),
       float_output: z.array(z.string()).describe("Of these, the ones whose integer kernel can give float."),
       follow: z.array(z.string()).describe("Operators quantized where their inputs are and their output is wanted."),
+      least_input_channels: z
+        .number()
+        .int()
+        .positive()
+        .optional()
+        .describe("Convolutions of fewer input channels (depthwise ones aside) are faster in float; default 1."),
       merged_padding: z.array(z.string()).describe("Operators into which the runtime merges a Pad with zeros."),
     })
     .optional()

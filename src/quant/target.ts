@@ -27,6 +27,8 @@ export interface IntegerKernels {
   readonly floatOutput: ReadonlySet<string>;
   readonly follow: ReadonlySet<string>;
   readonly mergedPadding: ReadonlySet<string>;
+  /** Convolutions of fewer input channels per group, depthwise ones aside, stay float. */
+  readonly leastInputChannels: number;
 }
 
 export interface Target {
@@ -127,6 +129,7 @@ export function parseTarget(json: unknown, name: string): Target {
           floatOutput: new Set(own.integer_kernels.float_output),
           follow: new Set(own.integer_kernels.follow),
           mergedPadding: new Set(own.integer_kernels.merged_padding),
+          leastInputChannels: own.integer_kernels.least_input_channels ?? 1,
         }
       : null,
     float: own.float ?? {},

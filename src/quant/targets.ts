@@ -176,6 +176,7 @@ const ortCpu: TargetFile = {
       float_output: ["Gemm", "MatMul"],
       follow: ["Add", "Mul", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu", "Relu", "Clip", "Sigmoid"],
       merged_padding: ["Conv"],
+      least_input_channels: 4,
     },
     float: {
       ConvTranspose: `${noKernel}: a quantized weight would be turned back into float at every run`,
