@@ -5,7 +5,6 @@
  */
 import { Random, throwIfAborted } from "../base/index.ts";
 import { cloneModel, type Model, type Node } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
 import {
   biasSlot,
   biasValues,
@@ -13,7 +12,6 @@ import {
   entriesByValue,
   isIntGrid,
   type LinearLayer,
-  linearLayer,
   lower,
   MomentGatherer,
   type Moments,
@@ -25,6 +23,8 @@ import {
 } from "../quant/index.ts";
 import { openCursor } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { biasShift } from "./bias-correction/math.ts";
+import { alongside } from "./branches.ts";
 import type { MethodContext, MethodResult } from "./method.ts";
 
 export interface LayerTask {
@@ -135,21 +135,13 @@ function correctBias(
   rounded: Float32Array,
   moments: Moments,
 ): void {
-  const { groups, outputs, columns } = layer;
+  const { groups, outputs } = layer;
   const slot = biasSlot(resultNode, groups * outputs);
   const twin = biasSlot(quantizedNode, groups * outputs);
   const old = slot && biasValues(slot, groups * outputs);
   if (!slot || !twin || !old) return;
-  const bias = old.map((b, row) => {
-    const group = Math.floor(row / outputs) * columns;
-    let shift = 0;
-    for (let k = 0; k < columns; k++) {
-      shift +=
-        weight[row * columns + k]! * moments.mean[group + k]! -
-        rounded[row * columns + k]! * moments.quantizedMean[group + k]!;
-    }
-    return b + shift;
-  });
+  const shift = biasShift(layer, weight, rounded, moments.mean, moments.quantizedMean);
+  const bias = old.map((b, row) => b + shift[row]!);
   setBias(result.graph, slot, bias);
   setBias(quantized.graph, twin, bias);
 }
@@ -164,24 +156,6 @@ function whySkipped(
   if (!entry.encoding) return "its weight has no encoding";
   if (layer.weight.useCount > 1) return `${layer.weight.useCount} nodes share its weight`;
   return null;
-}
-
-interface Branches {
-  /** In the float model. */
-  readonly layer: LinearLayer;
-  readonly resultNode: Node;
-  readonly quantizedNode: Node;
-}
-
-/** Lowering and copying keep the order of the linear operators: the i-th of one model is the i-th of the others. */
-function alongside(model: Model, result: Model, quantized: Model): Branches[] {
-  const [own, copies, lowered] = [model, result, quantized].map((m) =>
-    [...m.graph.nodes].filter((node) => rowOf(node)?.linear),
-  );
-  return own!.flatMap((node, i) => {
-    const layer = linearLayer(node);
-    return layer ? [{ layer, resultNode: copies![i]!, quantizedNode: lowered![i]! }] : [];
-  });
 }
 
 function weightsOnly(plan: Plan): Plan {
