@@ -33,11 +33,12 @@ export function descend(problem: RoundingProblem, integers: Float64Array, option
         const curvature = h[base + j * columns + j]!;
         const s = scale[i]!;
         if (!(curvature > 0) || s === 0) continue;
-        const floor = Math.floor(weight[i]! / s);
+        // A weight beyond the grid has its two neighbours at the grid's end.
+        const floor = Math.min(high[i]! - 1, Math.max(low[i]!, Math.floor(weight[i]! / s)));
         const from = Math.max(low[i]!, floor - reach);
         const to = Math.min(high[i]!, floor + 1 + reach);
         const wanted = integers[i]! - g[j]! / curvature / s;
-        const next = Math.min(Math.max(Math.round(wanted), from), Math.max(from, to));
+        const next = Math.min(Math.max(Math.round(wanted), from), to);
         const step = next - integers[i]!;
         // Equal within rounding is no gain: it would make the sweep wander.
         if (step === 0 || step * s * (2 * g[j]! + step * s * curvature) >= -1e-12 * curvature * s * s) continue;

@@ -8,41 +8,52 @@ import { nearest, type RoundingProblem, withEncoding } from "./rounding-problem.
 import type { RowErrors } from "./row-errors.ts";
 
 export interface ScaleSearchOptions {
-  /** Fractions of the starting scale that are tried, besides 1. Default 36 from 0.3 to 1.05. */
+  /** Fractions of the scale that just spans the slice. Default 41 from 0.25 to 1.05. */
   readonly factors?: readonly number[];
 }
 
-const usual = Array.from({ length: 36 }, (_, i) => 0.3 + (0.75 * i) / 35);
+const usual = Array.from({ length: 41 }, (_, i) => 0.25 + 0.02 * i);
 
 /**
- * The encoding with the best factor for every slice. Offsets stay, so that a symmetric grid stays symmetric. Rows of
- * one slice are judged together (per tensor: all); of slices within one row (blocks) all take the row's factor.
+ * The encoding with the best factor for every slice, and the problem on it. `spanning` is the encoding that spans all
+ * weights (min-max); `given`, the one of the plan, is a candidate too. Offsets stay, so that a symmetric grid stays
+ * symmetric. Rows of one slice are judged together (per tensor: all); blocks within one row share the row's factor.
  */
-export async function searchScales(
+export async function withBestScales(
   problem: RoundingProblem,
   layer: LinearLayer,
-  encoding: Encoding,
+  candidates: { readonly spanning: Encoding; readonly given: Encoding },
   errors: RowErrors,
   options: ScaleSearchOptions = {},
-): Promise<Encoding> {
-  const owner = ownersOfRows(layer, encoding);
-  const factors = [1, ...(options.factors ?? usual)];
+): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
+  const { spanning, given } = candidates;
+  const owner = ownersOfRows(layer, spanning);
   const best = new Float64Array(owner.count).fill(Number.POSITIVE_INFINITY);
-  const chosen = new Float64Array(owner.count).fill(1);
-  for (const factor of factors) {
-    const candidate = { ...problem, scale: problem.scale.map((s) => Math.fround(s * factor)) };
+  const scale = [...given.scale];
+  const offset = [...given.offset];
+  const consider = async (encoding: Encoding) => {
+    const candidate = withEncoding(problem, layer, encoding);
     const rows = await errors.of(candidate, nearest(candidate, roundHalfEven));
     const sums = new Float64Array(owner.count);
     rows.forEach((error, row) => {
       sums[owner.of[row]!]! += error;
     });
-    sums.forEach((sum, i) => {
-      if (sum >= best[i]!) return;
-      best[i] = sum;
-      chosen[i] = factor;
+    const better = sums.map((sum, i) => (sum < best[i]! ? 1 : 0));
+    owner.ofSlice.forEach((group, slice) => {
+      if (better[group] === 0) return;
+      scale[slice] = encoding.scale[slice]!;
+      offset[slice] = encoding.offset[slice]!;
     });
+    sums.forEach((sum, i) => {
+      if (better[i] === 1) best[i] = sum;
+    });
+  };
+  await consider(given);
+  for (const factor of options.factors ?? usual) {
+    await consider({ ...spanning, scale: spanning.scale.map((s) => Math.fround(s * factor)) });
   }
-  return { ...encoding, scale: encoding.scale.map((s, slice) => Math.fround(s * chosen[owner.ofSlice[slice]!]!)) };
+  const encoding = { ...given, scale, offset };
+  return { problem: withEncoding(problem, layer, encoding), encoding };
 }
 
 /** Which rows are judged together, and which of these groups each slice belongs to. */
@@ -62,16 +73,4 @@ function ownersOfRows(layer: LinearLayer, encoding: Encoding): { count: number; 
   }
   for (let row = 0; row < rows; row++) of[row] = slices[layer.order[row * layer.columns]!]!;
   return { count: encoding.scale.length, of, ofSlice: ofSlice.map((_, slice) => slice) };
-}
-
-/** The problem on the encoding that the search found. */
-export async function withBestScales(
-  problem: RoundingProblem,
-  layer: LinearLayer,
-  encoding: Encoding,
-  errors: RowErrors,
-  options: ScaleSearchOptions = {},
-): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
-  const found = await searchScales(problem, layer, encoding, errors, options);
-  return { problem: withEncoding(problem, layer, found), encoding: found };
 }

@@ -1,7 +1,7 @@
 /** AdaRound on moments: layer by layer, with inputs of the quantized prefix, scales searched before and biases solved after. */
 import { roundHalfEven, throwIfAborted, type Work } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
-import type { Plan } from "../../quant/index.ts";
+import { type Encoding, encodeWeight, type IntGrid, type Plan } from "../../quant/index.ts";
 import type { Runtime, Session } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { descend } from "../coordinate-descent.ts";
@@ -9,7 +9,7 @@ import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, nearest, objective, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
 import { RowErrors } from "../row-errors.ts";
 import { withBestScales } from "../scale-search.ts";
-import { solveLayers } from "../sequential.ts";
+import { type LayerTask, solveLayers } from "../sequential.ts";
 import { adaroundGraph, type StepSettings } from "./graph.ts";
 import { alphaOf, rectifiedSigmoid } from "./math.ts";
 
@@ -48,20 +48,58 @@ export async function applyAdaRound(
   await using errors = await RowErrors.open(runtime, threads);
   await using rounding = await Rounding.open(runtime, settings, threads);
   const { rowsPerColumn, activations, bias } = options;
-  return solveLayers(model, plan, context, { step: "adaround", rowsPerColumn, activations, bias }, async (task) => {
-    const { layer } = task;
-    const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
-    const { problem, encoding } =
-      options.searchScales === false
-        ? { problem: placed, encoding: task.encoding }
-        : await withBestScales(placed, layer, task.encoding, errors);
-    const before = total(objective(problem, nearest(problem, roundHalfEven)));
-    const integers = settings.iterations > 0 ? await rounding.solve(problem, context) : nearest(problem, roundHalfEven);
-    if (options.descent !== false) descend(problem, integers);
-    const after = total(objective(problem, integers));
-    const share = before > 0 ? ` to ${((100 * after) / before).toFixed(1)} % of nearest rounding's` : "";
-    return { weight: dequantized(problem, layer, integers), encoding, note: `error${share}` };
+  // Awaited here: the sessions end with this scope.
+  return await solveLayers(
+    model,
+    plan,
+    context,
+    { step: "adaround", rowsPerColumn, activations, bias },
+    async (task) => {
+      const { layer } = task;
+      const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
+      const { problem, encoding } =
+        options.searchScales === false
+          ? { problem: placed, encoding: task.encoding }
+          : await withBestScales(placed, layer, { spanning: spanningEncoding(task), given: task.encoding }, errors);
+      const start = nearest(problem, roundHalfEven);
+      const integers = await best(problem, start, options, () => rounding.solve(problem, context));
+      const [before, after] = [start, integers].map((found) => total(objective(problem, found)));
+      const share = before! > 0 && after! > 0 ? `, ${(100 * (1 - after! / before!)).toFixed(1)} % of it gone` : "";
+      return {
+        weight: dequantized(problem, layer, integers),
+        encoding,
+        note: `rounded up or down against an error of ${before!.toExponential(2)}${share}`,
+      };
+    },
+  );
+}
+
+/** The grid that just spans every slice of the weight. */
+function spanningEncoding({ layer, entry }: LayerTask): Encoding {
+  return encodeWeight(layer.weight.initializer!, { ...entry, grid: entry.grid as IntGrid }, "minmax");
+}
+
+/**
+ * The best integers that were found, row by row: rows do not influence each other, and a local minimum reached from
+ * nearest rounding is sometimes the lower one.
+ */
+async function best(
+  problem: RoundingProblem,
+  start: Float64Array,
+  options: AdaRoundOptions,
+  anneal: () => Promise<Float64Array>,
+): Promise<Float64Array> {
+  const found: Float64Array[] = [start.slice()];
+  if (options.iterations !== 0) found.push(await anneal());
+  if (options.descent !== false) for (const integers of found) descend(problem, integers);
+  const errors = found.map((integers) => objective(problem, integers));
+  const { columns } = problem;
+  const chosen = found[0]!;
+  errors[0]!.forEach((error, row) => {
+    if (errors[1] && errors[1][row]! < error)
+      chosen.set(found[1]!.subarray(row * columns, (row + 1) * columns), row * columns);
   });
+  return chosen;
 }
 
 function settingsOf(options: AdaRoundOptions): StepSettings {
