@@ -155,7 +155,8 @@ class KernelPlacement {
     if (this.#following.has(unit))
       return { on: true, reason: `${chainName(unit)} runs on integers between integer kernels` };
     if (demanded) return { on: true, reason: "an integer kernel reads it" };
-    if (narrow.has(unit.first)) return { on: false, reason: narrowReason(this.#kernels) };
+    const tooNarrow = narrow.get(unit.first);
+    if (tooNarrow !== undefined) return { on: false, reason: tooNarrow };
     const selector = unit.nodes.map((n) => kept.get(n)).find((s) => s !== undefined);
     if (selector !== undefined) return { on: false, reason: `you asked for ${selector} to stay in float` };
     return {
@@ -220,23 +221,27 @@ class KernelPlacement {
 }
 
 /**
- * Convolutions that read an input of the model with too few channels for their integer kernel, as those of pictures do. Where
- * they are all that there is to quantize, they are quantized nevertheless.
+ * Convolutions with too few channels for their integer kernel, each with the reason: those that read pictures, and narrow
+ * depthwise ones. Where they are all that there is to quantize, they are quantized nevertheless.
  */
-export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Set<Node> {
-  const found = new Set<Node>();
+export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<Node, string> {
+  const { leastInputChannels, leastDepthwiseChannels } = kernels;
+  const found = new Map<Node, string>();
   let others = 0;
   for (const node of facts.model.graph.nodes) {
     if (node.domain !== "" || !kernels.linear.has(node.op)) continue;
-    const weight = node.op === "Conv" && node.input(0)?.isGraphInput ? node.input(1) : null;
+    const weight = node.op === "Conv" ? node.input(1) : null;
     const shape = weight ? facts.shape(weight) : undefined;
-    if (shape?.[1] !== undefined && shape[1] < kernels.leastInputChannels && !isDepthwise(node, shape)) found.add(node);
-    else others++;
+    const [channels = Number.POSITIVE_INFINITY, inputs = Number.POSITIVE_INFINITY] = shape ?? [];
+    const depthwise = shape !== undefined && isDepthwise(node, shape);
+    if (depthwise && channels < leastDepthwiseChannels) {
+      found.set(
+        node,
+        `a depthwise Conv of fewer than ${leastDepthwiseChannels} channels is faster in float than on integers`,
+      );
+    } else if (!depthwise && inputs < leastInputChannels && node.input(0)?.isGraphInput) {
+      found.set(node, `a Conv of fewer than ${leastInputChannels} input channels is faster in float than on integers`);
+    } else others++;
   }
-  return others > 0 ? found : new Set();
-}
-
-/** The reason for that. */
-export function narrowReason({ leastInputChannels }: IntegerKernels): string {
-  return `a Conv of fewer than ${leastInputChannels} input channels is faster in float than on integers`;
+  return others > 0 ? found : new Map();
 }

@@ -23,8 +23,8 @@ export interface Placement {
   readonly units: ReadonlyMap<Node, Unit>;
   /** Nodes that the user keeps in float, with the selector that named them. */
   readonly kept: ReadonlyMap<Node, string>;
-  /** Convolutions that are faster in float. */
-  readonly narrow: ReadonlySet<Node>;
+  /** Convolutions that are faster in float, each with the reason. */
+  readonly narrow: ReadonlyMap<Node, string>;
 }
 
 /** A decision for every float value that is no parameter. */

@@ -1,9 +1,9 @@
 /** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
 import type { Node, Value } from "../ir/index.ts";
+import { biasEntry } from "./bias-encoding.ts";
 import type { Granularity } from "./encoding.ts";
 import { constantOf, type Facts, isDepthwise, type Parameter } from "./facts.ts";
 import { type Grid, gridName } from "./grid.ts";
-import { narrowReason } from "./place-by-kernel.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
 import type { Unit } from "./supergroups.ts";
@@ -63,7 +63,8 @@ function placeOne(
   if (target.kernels && !(parameter.linear && target.kernels.linear.has(node.op))) {
     return left(target.float[node.op] ?? `${node.op} runs in float`);
   }
-  if (target.kernels && narrow.has(node)) return left(narrowReason(target.kernels));
+  const tooNarrow = narrow.get(node);
+  if (tooNarrow !== undefined) return left(tooNarrow);
   if (kind === "bias" && target.bias === "int32" && parameter.linear)
     return left("the bias cannot share the scales of input and weight");
   if (target.kernels && !linearInput(node, parameter, decided)) return left(`the input of ${node.op} is not quantized`);
@@ -151,13 +152,5 @@ function placeBias(
   if (first.op === "Gemm" && (first.float("alpha", 1) !== 1 || first.float("beta", 1) !== 1)) {
     return left("alpha or beta of Gemm scale it");
   }
-  return {
-    value: bias.name,
-    kind: "bias",
-    grid: { kind: "int", bits: 32, signed: true },
-    granularity: entry.granularity.kind === "tensor" ? { kind: "tensor" } : { kind: "channel", axis: 0 },
-    symmetric: true,
-    scaleFrom: { input: input.name, weight: weight!.value.name },
-    reason: `the bias of ${first.op}: int32, its scale is that of ${input.name} times that of ${weight!.value.name}`,
-  };
+  return biasEntry(first.op, bias.name, input.name, entry);
 }

@@ -28,10 +28,10 @@ function lines(text: string, target = "ort-cpu", options: Partial<PlaceOptions> 
   ];
 }
 
-const block = `f (float[1,3,8,8] x) => (float[1,5] y) <float[4,3,3,3] w, float[4] b, float[4,1,3,3] dw, float lo = {0.0}, float hi = {6.0}, float[5,4] g, float[5] gb> {
+const block = `f (float[1,3,8,8] x) => (float[1,5] y) <float[16,3,3,3] w, float[16] b, float[16,1,3,3] dw, float lo = {0.0}, float hi = {6.0}, float[5,16] g, float[5] gb> {
   c = Conv(x, w, b)
   r = Clip(c, lo, hi)
-  d = Conv <group = 4> (r, dw)
+  d = Conv <group = 16> (r, dw)
   s = Relu(d)
   p = GlobalAveragePool(s)
   f = Flatten(p)
@@ -58,6 +58,23 @@ describe("ort-cpu", () => {
         "y stays float: the integer kernel of Gemm gives float, and no reader takes integers",
       ]
     `);
+  });
+
+  test("a convolution of pictures and a narrow depthwise one stay float, unless there is nothing else", () => {
+    const narrow = `c = Conv(x, w)
+      d = Conv <group = 8> (c, dw)`;
+    const weights = "float[8,3,1,1] w, float[8,1,3,3] dw";
+    const more = lines(`f (float[1,3,8,8] x) => (float[1,4,6,6] y) <${weights}, float[4,8,1,1] v> {
+      ${narrow}
+      y = Conv(d, v) }`);
+    expect(more.filter((line) => !line.includes("stays"))).toEqual([
+      "d: activation uint8",
+      "v: weight int8 symmetric axis 0",
+      "y: activation uint8",
+    ]);
+    const nothing = lines(`f (float[1,3,8,8] x) => (float[1,8,6,6] d) <${weights}> {
+      ${narrow} }`);
+    expect(nothing.filter((line) => line.includes("stays"))).toEqual([]);
   });
 
   test("what follows no integer kernel stays float", () => {

@@ -40,7 +40,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     target,
     kept,
     units: unitsOf(facts, target, (node) => kept.has(node)),
-    narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Set(),
+    narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
   const parameters = placeParameters(placement, decided, {

@@ -68,6 +68,12 @@ const avocet = z.strictObject({
         .positive()
         .optional()
         .describe("Convolutions of fewer input channels (depthwise ones aside) are faster in float; default 1."),
+      least_depthwise_channels: z
+        .number()
+        .int()
+        .positive()
+        .optional()
+        .describe("Depthwise convolutions of fewer channels are faster in float; default 1."),
       merged_padding: z.array(z.string()).describe("Operators into which the runtime merges a Pad with zeros."),
     })
     .optional()

@@ -27,8 +27,10 @@ export interface IntegerKernels {
   readonly floatOutput: ReadonlySet<string>;
   readonly follow: ReadonlySet<string>;
   readonly mergedPadding: ReadonlySet<string>;
-  /** Convolutions of fewer input channels per group, depthwise ones aside, stay float. */
+  /** Convolutions of fewer input channels that read an input of the model stay float. */
   readonly leastInputChannels: number;
+  /** Depthwise convolutions of fewer channels stay float. */
+  readonly leastDepthwiseChannels: number;
 }
 
 export interface Target {
@@ -130,6 +132,7 @@ export function parseTarget(json: unknown, name: string): Target {
           follow: new Set(own.integer_kernels.follow),
           mergedPadding: new Set(own.integer_kernels.merged_padding),
           leastInputChannels: own.integer_kernels.least_input_channels ?? 1,
+          leastDepthwiseChannels: own.integer_kernels.least_depthwise_channels ?? 1,
         }
       : null,
     float: own.float ?? {},

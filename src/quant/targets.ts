@@ -177,6 +177,7 @@ const ortCpu: TargetFile = {
       follow: ["Add", "Mul", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu", "Relu", "Clip", "Sigmoid"],
       merged_padding: ["Conv"],
       least_input_channels: 4,
+      least_depthwise_channels: 16,
     },
     float: {
       ConvTranspose: `${noKernel}: a quantized weight would be turned back into float at every run`,
