@@ -17,7 +17,7 @@ function foldKnownShape(table: LengthTable): Rule {
       if (isOp(node, "Constant") || node.outputs.length !== 1) return undefined;
       const known = table.elements(node.output);
       if (!known?.elements.every((n) => typeof n === "number")) return undefined;
-      return { node, shape: known.rank === 0 ? [] : [known.elements.length], lengths: known.elements as number[] };
+      return { node, shape: known.shape, lengths: known.elements as number[] };
     },
     check: ({ node }) => (node.output.isGraphOutput ? refuse(`${node.output.name} is a graph output`) : true),
     rewrite: ({ node, shape, lengths }, graph) => {

@@ -14,6 +14,7 @@ export { foldChannelAffine, foldChannelAffines } from "./fold-channel-affine.ts"
 export { type FoldOptions, foldConstants } from "./fold-constants.ts";
 export { foldShapes } from "./fold-shapes.ts";
 export { freezeShapes } from "./freeze-shapes.ts";
+export { type InferOptions, inferTypes } from "./infer-types.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { bareLayer, biasOf, channelsOf, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";

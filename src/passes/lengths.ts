@@ -5,19 +5,12 @@
  */
 import type { Graph, Model, Node, Value } from "../ir/index.ts";
 import { isOpType, ops } from "../ops/index.ts";
-import { dtypes, type Tensor } from "../tensor/index.ts";
+import { type Computed, computedBy, computedOfConstant, numbersOf, sliceRange } from "./computed.ts";
+import type { Length, Lengths } from "./length.ts";
 import { constantInts, constantOf, graphsOf, isOp } from "./walk.ts";
 import { spreadLength, windowLength } from "./window.ts";
 
-/** A number, or a key that is the same for lengths that are surely equal. */
-export type Length = number | string;
-export type Lengths = readonly Length[];
-
-/** An integer scalar (rank 0) or vector (rank 1) that is computed from shapes and constants. */
-export interface Computed {
-  readonly rank: 0 | 1;
-  readonly elements: readonly Length[];
-}
+export type { Length, Lengths } from "./length.ts";
 
 export class LengthTable {
   readonly #lengths = new Map<Value, Lengths>();
@@ -37,12 +30,12 @@ export class LengthTable {
   elements(value: Value | null): Computed | undefined {
     if (!value) return undefined;
     const constant = constantOf(value);
-    return constant ? ofConstant(constant) : this.#computed.get(value);
+    return constant ? computedOfConstant(constant) : this.#computed.get(value);
   }
 
   #walk(graph: Graph): void {
     for (const node of graph.nodes) {
-      const computed = computedBy(node, this);
+      const computed = computedBy(node, { of: (v) => this.of(v), elements: (v) => this.elements(v) });
       if (computed) this.#computed.set(node.output, computed);
       const lengths = node.domain === "" && isOpType(node.op) ? lengthsBy(node, this) : undefined;
       node.outputs.forEach((output, i) => {
@@ -140,9 +133,9 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     case "Split":
       return x?.map((length, i) => (i === (node.int("axis", 0) + x.length) % x.length ? undefined : length));
     case "Slice":
-      return sliced(node, x);
+      return sliced(node, x, table);
     case "Pad":
-      return padded(node, x);
+      return padded(node, x, table);
     case "Resize":
     case "Upsample":
       return resized(node, x);
@@ -186,8 +179,8 @@ function broadcast(a: Made, b: Made): Made {
 const times = (length: Length, factor: number | undefined): number | undefined =>
   typeof length === "number" && factor !== undefined ? Math.floor(length * factor) : undefined;
 
-function padded(node: Node, x: Lengths | undefined): Made {
-  const pads = node.ints("pads") ?? constantInts(node.input(1));
+function padded(node: Node, x: Lengths | undefined, table: LengthTable): Made {
+  const pads = node.ints("pads") ?? numbersOf(table.elements(node.input(1)));
   if (!x || !pads || node.input(3) || pads.length !== 2 * x.length) return x?.map(() => undefined);
   return x.map((length, i) => {
     const more = pads[i]! + pads[i + x.length]!;
@@ -266,20 +259,16 @@ function squeezed(node: Node, x: Lengths | undefined): Made {
   return Array.from({ length: rank }, (_, axis) => (at.has(axis) ? 1 : rest.shift()));
 }
 
-function sliced(node: Node, x: Lengths | undefined): Made {
-  const [starts, ends, axes, steps] = [1, 2, 3, 4].map((i) => constantInts(node.input(i)));
+function sliced(node: Node, x: Lengths | undefined, table: LengthTable): Made {
+  const given = (name: string, i: number) => node.ints(name) ?? numbersOf(table.elements(node.input(i)));
+  const [starts, ends, axes, steps] = ["starts", "ends", "axes", "steps"].map((name, i) => given(name, i + 1));
   if (!x) return undefined;
   if (!starts || !ends || (node.input(3) && !axes) || (node.input(4) && !steps)) return x.map(() => undefined);
   const made: (Length | undefined)[] = [...x];
   starts.forEach((start, i) => {
     const axis = ((axes?.[i] ?? i) + x.length) % x.length;
     const length = x[axis];
-    if (typeof length !== "number" || (steps?.[i] ?? 1) !== 1) {
-      made[axis] = undefined;
-      return;
-    }
-    const clamp = (n: number) => Math.min(Math.max(n < 0 ? n + length : n, 0), length);
-    made[axis] = Math.max(0, clamp(ends[i]!) - clamp(start));
+    made[axis] = typeof length === "number" ? sliceRange(length, start, ends[i]!, steps?.[i] ?? 1).count : undefined;
   });
   return made;
 }
@@ -295,97 +284,4 @@ function reduced(node: Node, x: Lengths | undefined): Made {
   );
   if (node.int("keepdims", 1) === 1) return x.map((length, axis) => (at.has(axis) ? 1 : length));
   return x.filter((_, axis) => !at.has(axis));
-}
-
-function ofConstant(tensor: Tensor): Computed | undefined {
-  const rank = tensor.shape.length;
-  return tensor.dtype === "int64" && (rank === 0 || rank === 1) ? { rank, elements: tensor.numbers() } : undefined;
-}
-
-/** The elements that a node computes, when it only rearranges and multiplies lengths. */
-function computedBy(node: Node, table: LengthTable): Computed | undefined {
-  const of = (index: number) => table.elements(node.input(index));
-  if (isOp(node, "Shape")) {
-    const lengths = table.of(node.input(0));
-    return lengths && { rank: 1, elements: lengths.slice(node.int("start", 0), node.int("end") ?? lengths.length) };
-  }
-  if (isOp(node, "Gather")) {
-    const [data, index] = [of(0), constantOf(node.input(1))];
-    const indices = index && index.shape.length <= 1 ? index.numbers() : undefined;
-    if (data?.rank !== 1 || !indices?.every((i) => i >= -data.elements.length && i < data.elements.length))
-      return undefined;
-    return { rank: index!.shape.length as 0 | 1, elements: indices.map((i) => data.elements.at(i)!) };
-  }
-  if (isOp(node, "Slice")) {
-    const data = of(0);
-    const [start, end, axes, steps] = [1, 2, 3, 4].map((i) => constantInts(node.input(i)));
-    if (data?.rank !== 1 || start?.length !== 1 || end?.length !== 1) return undefined;
-    if ((node.input(3) && axes?.[0] !== 0) || (node.input(4) && steps?.[0] !== 1)) return undefined;
-    return { rank: 1, elements: data.elements.slice(start[0], end[0]) };
-  }
-  if (isOp(node, "Unsqueeze")) {
-    const scalar = of(0);
-    return scalar?.rank === 0 ? { ...scalar, rank: 1 } : undefined;
-  }
-  if (isOp(node, "Squeeze")) {
-    const vector = of(0);
-    return vector?.rank === 1 && vector.elements.length === 1 ? { ...vector, rank: 0 } : undefined;
-  }
-  if (isOp(node, "Reshape")) {
-    const vector = of(0);
-    const target = constantInts(node.input(1));
-    return vector && target?.length === 1 && target[0] === -1 ? { ...vector, rank: 1 } : undefined;
-  }
-  if (isOp(node, "ConstantOfShape")) return filled(node, of(0));
-  if (isOp(node, "Identity") || (isOp(node, "Cast") && node.int("to") === dtypes.int64.onnx)) return of(0);
-  if (isOp(node, "Concat")) {
-    const parts = node.inputs.map((_, i) => of(i));
-    return parts.every((part) => part?.rank === 1)
-      ? { rank: 1, elements: parts.flatMap((p) => p!.elements) }
-      : undefined;
-  }
-  if (isOp(node, "Equal", "Where")) return chosen(node, table);
-  return isOp(node, "Mul", "Add", "Sub") ? arithmetic(node.op, of(0), of(1)) : undefined;
-}
-
-/** A vector of one whole number, as exporters make it before they compare a target with −1. */
-function filled(node: Node, shape: Computed | undefined): Computed | undefined {
-  const value = node.tensor("value");
-  const count = shape?.elements[0];
-  if (value?.dtype !== "int64" || shape?.elements.length !== 1 || typeof count !== "number" || count > 64)
-    return undefined;
-  return { rank: 1, elements: Array<number>(count).fill(value.numbers()[0]!) };
-}
-
-/** Where(Equal(a, b), c, d) over lengths: PyTorch's Expand writes −1 for "as it is" and replaces it at run time. */
-function chosen(node: Node, table: LengthTable): Computed | undefined {
-  const compared = isOp(node, "Where") ? node.input(0)?.producer : undefined;
-  if (!isOp(compared, "Equal")) return undefined;
-  const [a, b] = [table.elements(compared.input(0)), table.elements(compared.input(1))];
-  const [c, d] = [table.elements(node.input(1)), table.elements(node.input(2))];
-  const parts = [a, b, c, d];
-  if (!parts.every((part) => part?.rank === 1 && part.elements.length === a!.elements.length)) return undefined;
-  const elements = a!.elements.map((x, i) => {
-    const y = b!.elements[i]!;
-    if (x === y) return c!.elements[i]!;
-    // A length is never negative, so it never equals a negative number.
-    const differs = typeof x === "number" && typeof y === "number" ? true : Math.min(asNumber(x), asNumber(y)) < 0;
-    return differs ? d!.elements[i]! : undefined;
-  });
-  return elements.every((e) => e !== undefined) ? { rank: 1, elements } : undefined;
-}
-
-const asNumber = (length: Length): number => (typeof length === "number" ? length : 0);
-
-function arithmetic(op: string, a?: Computed, b?: Computed): Computed | undefined {
-  if (!a || !b) return undefined;
-  const [n, m] = [a.elements.length, b.elements.length];
-  if (n !== m && n !== 1 && m !== 1) return undefined;
-  const elements: Length[] = [];
-  for (let i = 0; i < Math.max(n, m); i++) {
-    const [x, y] = [a.elements[n === 1 ? 0 : i]!, b.elements[m === 1 ? 0 : i]!];
-    if (typeof x !== "number" || typeof y !== "number") return undefined;
-    elements.push(op === "Mul" ? x * y : op === "Add" ? x + y : x - y);
-  }
-  return { rank: a.rank === 1 || b.rank === 1 ? 1 : 0, elements };
 }

@@ -1,0 +1,205 @@
+/** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
+import type { Node, Value } from "../ir/index.ts";
+import { dtypes, sizeOf, type Tensor } from "../tensor/index.ts";
+import type { Length, Lengths } from "./length.ts";
+import { constantOf, isOp } from "./walk.ts";
+
+/** Elements in row-major order. */
+export interface Computed {
+  readonly shape: readonly number[];
+  readonly elements: readonly Length[];
+}
+
+/** What is known so far. */
+export interface Known {
+  of(value: Value | null): Lengths | undefined;
+  elements(value: Value | null): Computed | undefined;
+}
+
+/** Larger tensors are data and no shapes. */
+const most = 1024;
+
+export function computedOfConstant(tensor: Tensor): Computed | undefined {
+  return tensor.dtype === "int64" && tensor.size <= most
+    ? { shape: tensor.shape, elements: tensor.numbers() }
+    : undefined;
+}
+
+/** The elements when all are numbers. */
+export function numbersOf(computed: Computed | undefined): number[] | undefined {
+  return computed?.elements.every((e) => typeof e === "number") ? (computed.elements as number[]) : undefined;
+}
+
+/** Where ONNX's Slice begins on an axis, and how many elements it takes. */
+export function sliceRange(length: number, start: number, end: number, step: number): { first: number; count: number } {
+  const clamp = (n: number, low: number, high: number) => Math.min(Math.max(n < 0 ? n + length : n, low), high);
+  const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
+  const first = clamp(start, 0, high);
+  // Going down, an end of −length − 1 or less means "through the first element".
+  const last = step < 0 && end < -length ? -1 : clamp(end, low, high);
+  return { first, count: Math.max(0, Math.ceil((last - first) / step)) };
+}
+
+/** The elements that a node computes, when it only rearranges and calculates lengths. */
+export function computedBy(node: Node, known: Known): Computed | undefined {
+  const made = calculate(node, known);
+  return made && made.elements.length <= most ? made : undefined;
+}
+
+function calculate(node: Node, known: Known): Computed | undefined {
+  const of = (index: number) => known.elements(node.input(index));
+  const x = isOp(node, "Shape", "ConstantOfShape", "Where") ? undefined : of(0);
+  if (isOp(node, "Shape")) {
+    const lengths = known.of(node.input(0));
+    return lengths && vector(lengths.slice(node.int("start", 0), node.int("end") ?? lengths.length));
+  }
+  if (isOp(node, "ConstantOfShape")) return filled(node, numbersOf(of(0)));
+  if (isOp(node, "Where")) return chosen(node, known);
+  if (!x) return undefined;
+  if (isOp(node, "Identity") || (isOp(node, "Cast") && node.int("to") === dtypes.int64.onnx)) return x;
+  if (isOp(node, "Gather")) return gathered(node, x);
+  if (isOp(node, "Slice"))
+    return sliced(
+      node,
+      x,
+      [1, 2, 3, 4].map((i) => numbersOf(of(i))),
+    );
+  if (isOp(node, "Squeeze", "Unsqueeze", "Reshape")) return reshaped(node, x, numbersOf(of(1)));
+  if (isOp(node, "Transpose")) {
+    const perm = node.ints("perm") ?? x.shape.map((_, i) => i).reverse();
+    return pick(
+      x,
+      perm.map((axis) => x.shape[axis]!),
+      (at) => perm.reduce<number[]>((from, axis, i) => from.with(axis, at[i]!), [...at]),
+    );
+  }
+  if (isOp(node, "Concat"))
+    return joined(
+      node.int("axis", 0),
+      node.inputs.map((_, i) => of(i)),
+    );
+  return isOp(node, "Mul", "Add", "Sub", "Div") ? arithmetic(node.op, x, of(1)) : undefined;
+}
+
+const vector = (elements: readonly Length[]): Computed => ({ shape: [elements.length], elements });
+
+/** A tensor of this shape whose element at a place comes from another place of x. */
+function pick(x: Computed, shape: readonly number[], from: (at: readonly number[]) => readonly number[]): Computed {
+  const elements = Array.from({ length: sizeOf(shape) }, (_, flat) => {
+    let rest = flat;
+    const at = shape.toReversed().map((length) => {
+      const index = rest % length;
+      rest = Math.floor(rest / length);
+      return index;
+    });
+    const place = from(at.reverse());
+    return x.elements[place.reduce((index, i, axis) => index * x.shape[axis]! + i, 0)]!;
+  });
+  return { shape, elements };
+}
+
+function gathered(node: Node, x: Computed): Computed | undefined {
+  const index = constantOf(node.input(1));
+  if (!index || x.shape.length === 0) return undefined;
+  const axis = (node.int("axis", 0) + x.shape.length) % x.shape.length;
+  const length = x.shape[axis]!;
+  const indices = index.numbers().map((i) => (i < 0 ? i + length : i));
+  if (indices.some((i) => i < 0 || i >= length)) return undefined;
+  const taken = sliceAxes(x, new Map([[axis, indices]]));
+  return { shape: [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)], elements: taken.elements };
+}
+
+function sliced(node: Node, x: Computed, inputs: readonly (number[] | undefined)[]): Computed | undefined {
+  const [starts, ends, axes, steps] = ["starts", "ends", "axes", "steps"].map(
+    (name, i) => node.ints(name) ?? inputs[i],
+  );
+  if (!starts || !ends || (node.input(3) && !axes) || (node.input(4) && !steps)) return undefined;
+  const taken = new Map<number, number[]>();
+  starts.forEach((start, i) => {
+    const axis = ((axes?.[i] ?? i) + x.shape.length) % x.shape.length;
+    const step = steps?.[i] ?? 1;
+    const { first, count } = sliceRange(x.shape[axis]!, start, ends[i]!, step);
+    taken.set(
+      axis,
+      Array.from({ length: count }, (_, n) => first + n * step),
+    );
+  });
+  return sliceAxes(x, taken);
+}
+
+function sliceAxes(x: Computed, taken: ReadonlyMap<number, readonly number[]>): Computed {
+  const shape = x.shape.map((length, axis) => taken.get(axis)?.length ?? length);
+  return pick(x, shape, (at) => at.map((i, axis) => taken.get(axis)?.[i] ?? i));
+}
+
+function reshaped(node: Node, x: Computed, given: readonly number[] | undefined): Computed | undefined {
+  const numbers = node.ints("axes") ?? given;
+  if (isOp(node, "Reshape")) {
+    if (!numbers) return undefined;
+    const target = numbers.map((length, i) => (length === 0 ? (x.shape[i] ?? 0) : length));
+    const rest = x.elements.length / target.filter((length) => length !== -1).reduce((a, b) => a * b, 1);
+    return { ...x, shape: target.map((length) => (length === -1 ? rest : length)) };
+  }
+  if (!numbers)
+    return isOp(node, "Squeeze") && !node.input(1) ? { ...x, shape: x.shape.filter((d) => d !== 1) } : undefined;
+  const rank = isOp(node, "Squeeze") ? x.shape.length : x.shape.length + numbers.length;
+  const at = new Set(numbers.map((axis) => (axis < 0 ? axis + rank : axis)));
+  if (isOp(node, "Squeeze")) return { ...x, shape: x.shape.filter((_, axis) => !at.has(axis)) };
+  const left = [...x.shape];
+  return { ...x, shape: Array.from({ length: rank }, (_, axis) => (at.has(axis) ? 1 : left.shift()!)) };
+}
+
+function joined(axis: number, parts: readonly (Computed | undefined)[]): Computed | undefined {
+  const first = parts[0];
+  if (!first || !parts.every((part) => part?.shape.length === first.shape.length) || first.shape.length === 0)
+    return undefined;
+  const at = (axis + first.shape.length) % first.shape.length;
+  // Everything before the axis is one row of each part in turn.
+  const rows = sizeOf(first.shape.slice(0, at));
+  const all = parts as readonly Computed[];
+  const elements = Array.from({ length: rows }, (_, row) =>
+    all.flatMap((part) =>
+      part.elements.slice((row * part.elements.length) / rows, ((row + 1) * part.elements.length) / rows),
+    ),
+  ).flat();
+  const length = all.reduce((sum, part) => sum + part.shape[at]!, 0);
+  return { shape: first.shape.with(at, length), elements };
+}
+
+/** One whole number everywhere, as exporters make it before they compare a target with −1. */
+function filled(node: Node, shape: readonly number[] | undefined): Computed | undefined {
+  const value = node.tensor("value");
+  if (value?.dtype !== "int64" || !shape || sizeOf(shape) > most) return undefined;
+  return { shape, elements: Array<number>(sizeOf(shape)).fill(value.numbers()[0]!) };
+}
+
+/** Where(Equal(a, b), c, d) over lengths: PyTorch's Expand writes −1 for "as it is" and replaces it at run time. */
+function chosen(node: Node, known: Known): Computed | undefined {
+  const compared = node.input(0)?.producer;
+  if (!isOp(compared, "Equal")) return undefined;
+  const [a, b] = [known.elements(compared.input(0)), known.elements(compared.input(1))];
+  const [c, d] = [known.elements(node.input(1)), known.elements(node.input(2))];
+  if (!a || ![b, c, d].every((part) => part && `${part.shape}` === `${a.shape}`)) return undefined;
+  const elements = a.elements.map((x, i) => {
+    const y = b!.elements[i]!;
+    if (x === y) return c!.elements[i]!;
+    // A length is never negative, so it never equals a negative number.
+    const differs = (typeof x === "number" && typeof y === "number") || Math.min(asNumber(x), asNumber(y)) < 0;
+    return differs ? d!.elements[i]! : undefined;
+  });
+  return elements.every((e) => e !== undefined) ? { shape: a.shape, elements } : undefined;
+}
+
+const asNumber = (length: Length): number => (typeof length === "number" ? length : 0);
+
+function arithmetic(op: string, a: Computed, b: Computed | undefined): Computed | undefined {
+  const [x, y] = [numbersOf(a), numbersOf(b)];
+  if (!b || !x || !y || (x.length !== y.length && x.length !== 1 && y.length !== 1)) return undefined;
+  const shape = a.shape.length >= b.shape.length && (x.length >= y.length || y.length === 1) ? a.shape : b.shape;
+  const elements = Array.from({ length: Math.max(x.length, y.length) }, (_, i) => {
+    const [p, q] = [x[x.length === 1 ? 0 : i]!, y[y.length === 1 ? 0 : i]!];
+    // Whole numbers divide towards zero.
+    return op === "Mul" ? p * q : op === "Add" ? p + q : op === "Sub" ? p - q : Math.trunc(p / q);
+  });
+  return elements.every(Number.isFinite) && sizeOf(shape) === elements.length ? { shape, elements } : undefined;
+}
