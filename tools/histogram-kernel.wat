@@ -1,69 +1,70 @@
-;; Minimum, maximum, zeros and histogram of a stretch of float32 numbers, four at a time.
+;; Range and histogram of float32 numbers, four at a time.
 ;;
-;; Memory: four tables of 2,052 counters (one per lane, so that equal neighbours do not wait for each other's store)
-;; from byte 0, the results at byte 32,832, the numbers from byte 32,896 on. A table's first and last counters but two
-;; are guards: what lies below and above its 2,048 bins.
+;; Memory: from byte 0 eight groups of four tables of 2,052 counters (one table per lane, so that equal neighbours do not
+;; wait for each other's store), the results at byte 262,656, the numbers from byte 262,720 on. A table's first counter
+;; is a guard for what lies below its 2,048 bins, the one behind them for what lies above.
 (module
-  (memory (export "memory") 6)
+  (memory (export "memory") 9)
 
-  ;; What both exports return, at 32,832: min, max, zeros (i32), not-finite (i32: 0 or 1).
-  (func $finish (param $low v128) (param $high v128) (param $zeros v128) (param $bad v128)
-    (f32.store (i32.const 32832)
-      (f32.min
-        (f32.min (f32x4.extract_lane 0 (local.get $low)) (f32x4.extract_lane 1 (local.get $low)))
-        (f32.min (f32x4.extract_lane 2 (local.get $low)) (f32x4.extract_lane 3 (local.get $low)))))
-    (f32.store (i32.const 32836)
-      (f32.max
-        (f32.max (f32x4.extract_lane 0 (local.get $high)) (f32x4.extract_lane 1 (local.get $high)))
-        (f32.max (f32x4.extract_lane 2 (local.get $high)) (f32x4.extract_lane 3 (local.get $high)))))
-    (i32.store (i32.const 32840)
-      (i32.add
-        (i32.add (i32x4.extract_lane 0 (local.get $zeros)) (i32x4.extract_lane 1 (local.get $zeros)))
-        (i32.add (i32x4.extract_lane 2 (local.get $zeros)) (i32x4.extract_lane 3 (local.get $zeros)))))
-    ;; x − x is NaN for infinities and NaN, else 0, and NaN sticks in a sum.
-    (i32.store (i32.const 32844) (v128.any_true (f32x4.ne (local.get $bad) (local.get $bad)))))
-
-  ;; Range of $count numbers ($count a multiple of 4).
+  ;; Of $count numbers: min, max (f32), zeros (i32) and not-finite (i32: 0 or 1), written to 262,656.
   (func (export "range") (param $count i32)
-    (local $at i32) (local $end i32) (local $x v128)
+    (local $at i32) (local $end i32) (local $whole i32) (local $x v128) (local $one f32)
     (local $low v128) (local $high v128) (local $zeros v128) (local $bad v128)
-    (local.set $at (i32.const 32896))
+    (local.set $at (i32.const 262720))
     (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
+    (local.set $whole (i32.add (local.get $at) (i32.shl (i32.and (local.get $count) (i32.const -4)) (i32.const 2))))
     (local.set $low (f32x4.splat (f32.const inf)))
     (local.set $high (f32x4.splat (f32.const -inf)))
     (block $done
       (loop $next
-        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (br_if $done (i32.ge_u (local.get $at) (local.get $whole)))
         (local.set $x (v128.load (local.get $at)))
         (local.set $low (f32x4.pmin (local.get $low) (local.get $x)))
         (local.set $high (f32x4.pmax (local.get $high) (local.get $x)))
         (local.set $zeros (i32x4.sub (local.get $zeros) (f32x4.eq (local.get $x) (v128.const f32x4 0 0 0 0))))
+        ;; x − x is NaN for infinities and NaN, else 0, and NaN sticks in a sum.
         (local.set $bad (f32x4.add (local.get $bad) (f32x4.sub (local.get $x) (local.get $x))))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br $next)))
-    (call $finish (local.get $low) (local.get $high) (local.get $zeros) (local.get $bad)))
-
-  ;; Range and histogram of $count numbers: bin floor(x · $inverse) − $origin, clamped into the guards.
-  (func (export "histogram") (param $count i32) (param $inverse f32) (param $origin i32)
-    (local $at i32) (local $end i32) (local $x v128) (local $bin v128)
-    (local $inverses v128) (local $shift v128) (local $top v128) (local $p i32)
-    (local $low v128) (local $high v128) (local $zeros v128) (local $bad v128)
-    (local.set $at (i32.const 32896))
-    (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
-    (local.set $low (f32x4.splat (f32.const inf)))
-    (local.set $high (f32x4.splat (f32.const -inf)))
-    (local.set $inverses (f32x4.splat (local.get $inverse)))
-    (local.set $shift (i32x4.splat (i32.sub (i32.const 1) (local.get $origin))))
-    (local.set $top (i32x4.splat (i32.const 2049)))
-    (block $done
-      (loop $next
-        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
-        (local.set $x (v128.load (local.get $at)))
+    ;; The up to three last numbers: in all four lanes, but counted as zeros in one.
+    (block $over
+      (loop $last
+        (br_if $over (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $one (f32.load (local.get $at)))
+        (local.set $x (f32x4.splat (local.get $one)))
         (local.set $low (f32x4.pmin (local.get $low) (local.get $x)))
         (local.set $high (f32x4.pmax (local.get $high) (local.get $x)))
-        (local.set $zeros (i32x4.sub (local.get $zeros) (f32x4.eq (local.get $x) (v128.const f32x4 0 0 0 0))))
         (local.set $bad (f32x4.add (local.get $bad) (f32x4.sub (local.get $x) (local.get $x))))
-        ;; Quotients are clamped before they become integers, so that adding the shift cannot wrap around.
+        (local.set $zeros
+          (i32x4.replace_lane 0 (local.get $zeros)
+            (i32.add (i32x4.extract_lane 0 (local.get $zeros)) (f32.eq (local.get $one) (f32.const 0)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br $last)))
+    (f32.store (i32.const 262656)
+      (f32.min
+        (f32.min (f32x4.extract_lane 0 (local.get $low)) (f32x4.extract_lane 1 (local.get $low)))
+        (f32.min (f32x4.extract_lane 2 (local.get $low)) (f32x4.extract_lane 3 (local.get $low)))))
+    (f32.store (i32.const 262660)
+      (f32.max
+        (f32.max (f32x4.extract_lane 0 (local.get $high)) (f32x4.extract_lane 1 (local.get $high)))
+        (f32.max (f32x4.extract_lane 2 (local.get $high)) (f32x4.extract_lane 3 (local.get $high)))))
+    (i32.store (i32.const 262664)
+      (i32.add
+        (i32.add (i32x4.extract_lane 0 (local.get $zeros)) (i32x4.extract_lane 1 (local.get $zeros)))
+        (i32.add (i32x4.extract_lane 2 (local.get $zeros)) (i32x4.extract_lane 3 (local.get $zeros)))))
+    (i32.store (i32.const 262668) (v128.any_true (f32x4.ne (local.get $bad) (local.get $bad)))))
+
+  ;; Adds $count numbers from byte $at on to the tables at byte $table: bin floor(x · $inverse) − $origin.
+  (func (export "histogram") (param $at i32) (param $count i32) (param $inverse f32) (param $origin i32) (param $table i32)
+    (local $end i32) (local $whole i32) (local $bin v128) (local $inverses v128) (local $shift v128) (local $p i32)
+    (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
+    (local.set $whole (i32.add (local.get $at) (i32.shl (i32.and (local.get $count) (i32.const -4)) (i32.const 2))))
+    (local.set $inverses (f32x4.splat (local.get $inverse)))
+    (local.set $shift (i32x4.splat (i32.sub (i32.const 1) (local.get $origin))))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $at) (local.get $whole)))
+        ;; Quotients are clamped before the shift, so that it cannot wrap around. (Engines do not inline: so twice.)
         (local.set $bin
           (i32x4.shl
             (i32x4.max_s
@@ -72,21 +73,60 @@
                   (i32x4.trunc_sat_f32x4_s
                     (f32x4.pmin
                       (f32x4.pmax
-                        (f32x4.floor (f32x4.mul (local.get $x) (local.get $inverses)))
+                        (f32x4.floor (f32x4.mul (v128.load (local.get $at)) (local.get $inverses)))
                         (v128.const f32x4 -1073741824 -1073741824 -1073741824 -1073741824))
                       (v128.const f32x4 1073741824 1073741824 1073741824 1073741824)))
                   (local.get $shift))
-                (local.get $top))
+                (v128.const i32x4 2049 2049 2049 2049))
               (v128.const i32x4 0 0 0 0))
             (i32.const 2)))
-        (local.set $p (i32x4.extract_lane 0 (local.get $bin)))
+        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 0 (local.get $bin))))
         (i32.store (local.get $p) (i32.add (i32.load (local.get $p)) (i32.const 1)))
-        (local.set $p (i32x4.extract_lane 1 (local.get $bin)))
+        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 1 (local.get $bin))))
         (i32.store offset=8208 (local.get $p) (i32.add (i32.load offset=8208 (local.get $p)) (i32.const 1)))
-        (local.set $p (i32x4.extract_lane 2 (local.get $bin)))
+        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 2 (local.get $bin))))
         (i32.store offset=16416 (local.get $p) (i32.add (i32.load offset=16416 (local.get $p)) (i32.const 1)))
-        (local.set $p (i32x4.extract_lane 3 (local.get $bin)))
+        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 3 (local.get $bin))))
         (i32.store offset=24624 (local.get $p) (i32.add (i32.load offset=24624 (local.get $p)) (i32.const 1)))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br $next)))
-    (call $finish (local.get $low) (local.get $high) (local.get $zeros) (local.get $bad))))
+    (block $over
+      (loop $last
+        (br_if $over (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $bin
+          (i32x4.shl
+            (call $bins (f32x4.splat (f32.load (local.get $at))) (local.get $inverses) (local.get $shift))
+            (i32.const 2)))
+        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 0 (local.get $bin))))
+        (i32.store (local.get $p) (i32.add (i32.load (local.get $p)) (i32.const 1)))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br $last))))
+
+  ;; Adds the second to fourth table of the group at byte $table to its first.
+  (func (export "fold") (param $table i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $table) (i32.const 8208)))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $table) (local.get $end)))
+        (v128.store (local.get $table)
+          (i32x4.add
+            (i32x4.add (v128.load (local.get $table)) (v128.load offset=8208 (local.get $table)))
+            (i32x4.add (v128.load offset=16416 (local.get $table)) (v128.load offset=24624 (local.get $table)))))
+        (local.set $table (i32.add (local.get $table) (i32.const 16)))
+        (br $next))))
+
+  ;; Counters of four numbers in their tables.
+  (func $bins (param $x v128) (param $inverses v128) (param $shift v128) (result v128)
+    (i32x4.max_s
+      (i32x4.min_s
+        (i32x4.add
+          (i32x4.trunc_sat_f32x4_s
+            (f32x4.pmin
+              (f32x4.pmax
+                (f32x4.floor (f32x4.mul (local.get $x) (local.get $inverses)))
+                (v128.const f32x4 -1073741824 -1073741824 -1073741824 -1073741824))
+              (v128.const f32x4 1073741824 1073741824 1073741824 1073741824)))
+          (local.get $shift))
+        (v128.const i32x4 2049 2049 2049 2049))
+      (v128.const i32x4 0 0 0 0))))

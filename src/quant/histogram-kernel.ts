@@ -17,59 +17,64 @@ export interface Sweep {
   readonly finite: boolean;
 }
 
-/** Numbers in one piece or in several, which count as one. */
-export type Parts = readonly Float32Array[];
+/** Groups of channels that a histogram may keep apart. */
+export const mostGroups = 8;
+
+/** Numbers laid out as [sample, channel, plane]: which group each channel belongs to (0 … 7). */
+export interface Planes {
+  readonly length: number;
+  readonly groupOf: Uint8Array;
+}
 
 export interface HistogramKernel {
   /** Range of the numbers. */
-  range(parts: Parts): Sweep;
+  range(values: Float32Array): Sweep;
   /**
-   * Range, and adds every number to `bins[floor(x · inverse) − origin]` (product in float32); what lies outside the
-   * 2,048 bins is left out. `bins` has `binCount` counters, `inverse` is one over their width.
+   * Adds every number to `bins[group · 2048 + floor(x · inverse) − origin]` (product in float32); what lies outside its
+   * group's 2,048 bins is left out. `inverse` is one over their width; without `planes` all is group 0.
    */
-  histogram(parts: Parts, inverse: number, origin: number, bins: Float64Array): Sweep;
+  histogram(values: Float32Array, inverse: number, origin: number, bins: Float64Array, planes?: Planes): void;
 }
 
 /** The plain TypeScript form: any platform, and the reference for the tests. */
 export const plainKernel: HistogramKernel = {
-  range: (parts) => sweep(parts, () => {}),
-  histogram(parts, inverse, origin, bins) {
-    const factor = Math.fround(inverse);
-    return sweep(parts, (x) => {
-      const bin = Math.floor(Math.fround(x * factor)) - origin;
-      if (bin >= 0 && bin < binCount) bins[bin]!++;
-    });
-  },
-};
-
-function sweep(parts: Parts, each: (x: number) => void): Sweep {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  let zeros = 0;
-  let finite = true;
-  for (const part of parts) {
-    for (const x of part) {
+  range(values) {
+    let min = Number.POSITIVE_INFINITY;
+    let max = Number.NEGATIVE_INFINITY;
+    let zeros = 0;
+    let finite = true;
+    for (const x of values) {
       if (x < min) min = x;
       if (x > max) max = x;
       if (x === 0) zeros++;
       if (!Number.isFinite(x)) finite = false;
-      each(x);
     }
-  }
-  return { min, max, zeros, finite };
-}
+    return { min, max, zeros, finite };
+  },
+  histogram(values, inverse, origin, bins, planes) {
+    const factor = Math.fround(inverse);
+    for (let i = 0; i < values.length; i++) {
+      const bin = Math.floor(Math.fround(values[i]! * factor)) - origin;
+      if (bin < 0 || bin >= binCount) continue;
+      const group = planes ? planes.groupOf[Math.floor(i / planes.length) % planes.groupOf.length]! : 0;
+      bins[group * binCount + bin]!++;
+    }
+  },
+};
 
 // Layout of the module's memory; see tools/histogram-kernel.wat.
 const tableLength = 2052;
-const resultsAt = 32_832;
-const numbersAt = 32_896;
+const groupLength = 4 * tableLength;
+const resultsAt = 262_656;
+const numbersAt = 262_720;
 /** Numbers handed over at once: 256 KiB stays in the second-level cache. */
 const chunk = 65_536;
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
   range(count: number): void;
-  histogram(count: number, inverse: number, origin: number): void;
+  fold(table: number): void;
+  histogram(at: number, count: number, inverse: number, origin: number, table: number): void;
 }
 
 /** The WebAssembly form, or null where the platform has no WebAssembly with SIMD. */
@@ -86,56 +91,52 @@ export function wasmKernel(): HistogramKernel | null {
 
 function wrap(exports: Exports): HistogramKernel {
   const { buffer } = exports.memory;
-  const tables = new Uint32Array(buffer, 0, 4 * tableLength);
-  const floats = new Float32Array(buffer, resultsAt, 2);
+  const tables = new Uint32Array(buffer, 0, mostGroups * groupLength);
+  const ends = new Float32Array(buffer, resultsAt, 2);
   const counts = new Uint32Array(buffer, resultsAt + 8, 2);
   const numbers = new Float32Array(buffer, numbersAt, chunk);
-  /** Fills the chunk from all parts in turn; the up to three numbers that are left over go through the plain kernel. */
-  const inChunks = (parts: Parts, run: (count: number) => void, rest: (parts: Parts) => Sweep): Sweep => {
-    let seen: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
-    let filled = 0;
-    const take = (count: number) => {
-      run(count);
-      seen = join(seen, { min: floats[0]!, max: floats[1]!, zeros: counts[0]!, finite: counts[1] === 0 });
-    };
-    for (const part of parts) {
-      for (let at = 0; at < part.length; ) {
-        const count = Math.min(chunk - filled, part.length - at);
-        numbers.set(count === part.length ? part : part.subarray(at, at + count), filled);
-        at += count;
-        filled += count;
-        if (filled === chunk) {
-          take(chunk);
-          filled = 0;
-        }
-      }
+  /** Copies the numbers into the module's memory piece by piece. */
+  const inChunks = (values: Float32Array, take: (start: number, count: number) => void) => {
+    for (let start = 0; start < values.length; start += chunk) {
+      const count = Math.min(chunk, values.length - start);
+      numbers.set(values.subarray(start, start + count));
+      take(start, count);
     }
-    const whole = filled - (filled % 4);
-    if (whole > 0) take(whole);
-    return join(seen, rest([numbers.subarray(whole, filled)]));
   };
   return {
-    range: (parts) => inChunks(parts, (count) => exports.range(count), plainKernel.range),
-    histogram(parts, inverse, origin, bins) {
-      tables.fill(0);
-      const seen = inChunks(
-        parts,
-        (count) => exports.histogram(count, inverse, origin),
-        (rest) => plainKernel.histogram(rest, inverse, origin, bins),
-      );
-      const [a, b, c, d] = [0, 1, 2, 3].map((i) => tables.subarray(i * tableLength + 1)) as Uint32Array[];
-      for (let i = 0; i < binCount; i++) bins[i]! += a![i]! + b![i]! + c![i]! + d![i]!;
+    range(values) {
+      let seen: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
+      inChunks(values, (_, count) => {
+        exports.range(count);
+        seen = {
+          min: Math.min(seen.min, ends[0]!),
+          max: Math.max(seen.max, ends[1]!),
+          zeros: seen.zeros + counts[0]!,
+          finite: seen.finite && counts[1] === 0,
+        };
+      });
       return seen;
     },
-  };
-}
-
-function join(a: Sweep, b: Sweep): Sweep {
-  return {
-    min: Math.min(a.min, b.min),
-    max: Math.max(a.max, b.max),
-    zeros: a.zeros + b.zeros,
-    finite: a.finite && b.finite,
+    histogram(values, inverse, origin, bins, planes) {
+      const groups = planes ? Math.max(...planes.groupOf) + 1 : 1;
+      tables.fill(0, 0, groups * groupLength);
+      const { length, groupOf } = planes ?? { length: values.length, groupOf: new Uint8Array(1) };
+      inChunks(values, (start, count) => {
+        for (let at = start; at < start + count; ) {
+          const plane = Math.floor(at / length);
+          const part = Math.min((plane + 1) * length, start + count) - at;
+          const table = 4 * groupLength * groupOf[plane % groupOf.length]!;
+          exports.histogram(numbersAt + 4 * (at - start), part, inverse, origin, table);
+          at += part;
+        }
+      });
+      for (let group = 0; group < groups; group++) {
+        exports.fold(4 * groupLength * group);
+        // Without the first counter, a guard.
+        const folded = tables.subarray(group * groupLength + 1, group * groupLength + 1 + binCount);
+        for (let i = 0, to = group * binCount; i < binCount; i++, to++) bins[to]! += folded[i]!;
+      }
+    },
   };
 }
 

@@ -11,7 +11,7 @@ const most = 16_384;
 /** Scale and offset with the least Σ (x − x̂)². Throws `data/not-finite`. */
 export function bestScale(values: Float32Array, choice: GridChoice): Affine {
   if (values.length === 0) throw nothingSeen();
-  const { min, max, finite } = kernel().range([values]);
+  const { min, max, finite } = kernel().range(values);
   if (!finite) throw notFinite();
   const steps = stepsOf(choice);
   // With a thousand steps and more the full range is within rounding of the best one.

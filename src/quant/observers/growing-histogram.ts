@@ -1,8 +1,9 @@
 /**
  * A histogram of everything, in one pass and 2,048 bins: the bins' width is a power of two and zero is on an edge, so
  * when the range grows, two neighbours merge into one bin exactly. The result does not depend on the order of batches.
+ * Channels may be counted in groups, whose counts are weighed when the histogram is read.
  */
-import { binCount, type HistogramKernel, kernel, type Parts } from "../histogram-kernel.ts";
+import { binCount, type HistogramKernel, kernel } from "../histogram-kernel.ts";
 import { coarsen } from "../statistics.ts";
 import type { Ends } from "../useful-range.ts";
 import { notFinite, type Seen } from "./observer.ts";
@@ -19,9 +20,18 @@ export interface Histogram {
   readonly zeros: number;
 }
 
+/** What a number of a group counts for, above and below zero. */
+export interface Weight {
+  readonly above: number;
+  readonly below: number;
+}
+
 export class GrowingHistogram {
   readonly #kernel: HistogramKernel;
-  #counts = new Float64Array(binCount);
+  /** The group of each channel; empty: all is one group. */
+  readonly #groupOf: Uint8Array;
+  /** The groups' bins, one behind the other. */
+  #counts: Float64Array;
   /** The bins are 2^exponent wide; the first one starts at origin · 2^exponent. */
   #exponent = Number.NaN;
   #origin = 0;
@@ -30,8 +40,11 @@ export class GrowingHistogram {
   #count = 0;
   #zeros = 0;
 
-  constructor(with_: HistogramKernel = kernel()) {
+  /** `groupOf` numbers the group (0 … 7) of each channel, for tensors [samples, channels, …]. */
+  constructor(groupOf: Uint8Array = new Uint8Array(0), with_: HistogramKernel = kernel()) {
     this.#kernel = with_;
+    this.#groupOf = groupOf;
+    this.#counts = new Float64Array(binCount * (groupOf.length === 0 ? 1 : Math.max(...groupOf) + 1));
   }
 
   /** Numbers seen so far. */
@@ -39,42 +52,39 @@ export class GrowingHistogram {
     return this.#count;
   }
 
-  /** Adds numbers. Throws `data/not-finite` for NaN and infinities, and is then unchanged. */
-  see(values: Float32Array): void {
-    this.seeParts([values]);
-  }
-
-  /** Adds the numbers of several pieces at once. */
-  seeParts(parts: Parts): void {
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    if (length === 0) return;
-    const fresh = new Float64Array(binCount);
-    // Usually the range does not grow any more and one sweep does it all; else the bins were wrong and it is repeated.
-    let seen = this.#count > 0 ? this.#sweep(parts, fresh) : this.#kernel.range(parts);
+  /**
+   * Adds numbers; `plane` is how many of a channel lie together (default: the numbers are not told apart). Throws
+   * `data/not-finite` for NaN and infinities, and is then unchanged.
+   */
+  see(values: Float32Array, plane?: number): void {
+    if (values.length === 0) return;
+    const seen = this.#kernel.range(values);
     if (!seen.finite) throw notFinite();
-    if (!this.#holds(seen.min, seen.max)) {
-      this.#cover(Math.min(seen.min, this.#min), Math.max(seen.max, this.#max));
-      fresh.fill(0);
-      seen = this.#sweep(parts, fresh);
-    } else if (this.#count === 0) seen = this.#sweep(parts, fresh);
-    for (let i = 0; i < binCount; i++) this.#counts[i]! += fresh[i]!;
+    if (!this.#holds(seen.min, seen.max)) this.#cover(Math.min(seen.min, this.#min), Math.max(seen.max, this.#max));
+    const planes =
+      plane === undefined || this.#groupOf.length === 0 ? undefined : { length: plane, groupOf: this.#groupOf };
+    this.#kernel.histogram(values, 2 ** -this.#exponent, this.#origin, this.#counts, planes);
     this.#min = Math.min(this.#min, seen.min);
     this.#max = Math.max(this.#max, seen.max);
-    this.#count += length;
+    this.#count += values.length;
     this.#zeros += seen.zeros;
   }
 
-  /** What was seen, as plain data; what lies outside `within` is counted at its ends. */
-  histogram(within?: Ends): Histogram {
+  /**
+   * What was seen, as plain data; what lies outside `within` is counted at its ends. With `weights`, one for each group,
+   * counts are weighed sums; zeros share the mean weight of the bin they lie in.
+   */
+  histogram(within?: Ends, weights?: readonly Weight[]): Histogram {
     const width = this.#count === 0 ? 0 : 2 ** this.#exponent;
+    const counts = this.#sum(weights);
     const all = {
       left: this.#origin * width,
       width,
-      counts: this.#counts.slice(),
+      counts,
       min: this.#min,
       max: this.#max,
       count: this.#count,
-      zeros: this.#zeros,
+      zeros: weights ? this.#weighedZeros(counts) : this.#zeros,
     };
     return within === undefined ? all : clipped(all, within);
   }
@@ -83,8 +93,22 @@ export class GrowingHistogram {
     return { min: this.#min, max: this.#max, count: this.#count, histogram: coarsen(this.histogram()) };
   }
 
-  #sweep(parts: Parts, bins: Float64Array) {
-    return this.#kernel.histogram(parts, 2 ** -this.#exponent, this.#origin, bins);
+  #weighedZeros(weighed: Float64Array): number {
+    const bin = -this.#origin;
+    const plain = this.#sum(undefined)[bin] ?? 0;
+    return plain === 0 ? 0 : (this.#zeros * weighed[bin]!) / plain;
+  }
+
+  #sum(weights: readonly Weight[] | undefined): Float64Array {
+    const sum = new Float64Array(binCount);
+    const zero = -this.#origin;
+    for (let group = 0; group * binCount < this.#counts.length; group++) {
+      const { above, below } = weights?.[group] ?? { above: 1, below: 1 };
+      for (let i = 0; i < binCount; i++) {
+        sum[i]! += this.#counts[group * binCount + i]! * (i < zero ? below : above);
+      }
+    }
+    return sum;
   }
 
   #holds(min: number, max: number): boolean {
@@ -107,11 +131,13 @@ export class GrowingHistogram {
   }
 
   #rebin(exponent: number, origin: number): void {
-    const merged = new Float64Array(binCount);
+    const merged = new Float64Array(this.#counts.length);
     const factor = 2 ** (exponent - this.#exponent);
-    for (let i = 0; i < binCount; i++) {
-      const count = this.#counts[i]!;
-      if (count > 0) merged[Math.floor((this.#origin + i) / factor) - origin]! += count;
+    for (let start = 0; start < merged.length; start += binCount) {
+      for (let i = 0; i < binCount; i++) {
+        const count = this.#counts[start + i]!;
+        if (count > 0) merged[start + Math.floor((this.#origin + i) / factor) - origin]! += count;
+      }
     }
     this.#counts = merged;
   }

@@ -9,7 +9,7 @@ export class MinMaxObserver implements Observer {
   #count = 0;
 
   see(values: Float32Array): void {
-    const { min, max, finite } = kernel().range([values]);
+    const { min, max, finite } = kernel().range(values);
     if (!finite) throw notFinite();
     this.seeRange(min, max, values.length);
   }

@@ -41,31 +41,36 @@ describe("histogram", () => {
         numbers,
         fc.double({ min: 0.01, max: 3, noNaN: true }),
         fc.integer({ min: -1100, max: 100 }),
-        (values, step, origin) => {
+        fc.integer({ min: 1, max: 9 }),
+        (values, inverse, origin, length) => {
           const x = Float32Array.from(values);
-          const a = new Float64Array(2048);
-          const b = new Float64Array(2048);
-          expect(wasm.histogram([x], step, origin, a)).toEqual(plainKernel.histogram([x], step, origin, b));
+          const [a, b] = [new Float64Array(3 * 2048), new Float64Array(3 * 2048)];
+          wasm.histogram(x, inverse, origin, a);
+          plainKernel.histogram(x, inverse, origin, b);
+          const planes = { length, groupOf: Uint8Array.of(0, 2, 1, 2) };
+          wasm.histogram(x, inverse, origin, a, planes);
+          plainKernel.histogram(x, inverse, origin, b, planes);
           expect(a).toEqual(b);
-          expect(wasm.range([x])).toEqual(plainKernel.range([x]));
-          const parts = [x.subarray(0, 1), x.subarray(1, 6), x.subarray(6)];
-          expect(wasm.range(parts)).toEqual(plainKernel.range([x]));
+          expect(wasm.range(x)).toEqual(plainKernel.range(x));
         },
       ),
     );
   });
 
-  test("long stretches, numbers far outside the bins, and signed zeros", () => {
+  test("long stretches, planes across pieces, numbers far outside the bins, and signed zeros", () => {
     const random = new Random(1);
     const x = Float32Array.from({ length: 140_003 }, () => random.uniform(-4, 4) ** 3);
     x.set([3.4e38, -3.4e38, -0, 0, 1e-40]);
-    const a = new Float64Array(2048);
-    const b = new Float64Array(2048);
-    expect(wasm.histogram([x.subarray(0, 70_001), x.subarray(70_001)], 0.03, -1000, a)).toEqual(
-      plainKernel.histogram([x], 0.03, -1000, b),
-    );
+    const planes = { length: 4999, groupOf: Uint8Array.of(1, 0, 7) };
+    const [a, b] = [new Float64Array(8 * 2048), new Float64Array(8 * 2048)];
+    wasm.histogram(x, 30, -1000, a, planes);
+    plainKernel.histogram(x, 30, -1000, b, planes);
     expect(a).toEqual(b);
-    expect(wasm.range([Float32Array.of(1, Number.NaN, 2, 3)]).finite).toBe(false);
+    expect(wasm.range(x)).toEqual(plainKernel.range(x));
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(wasm.range(Float32Array.of(1, bad, 2, 3)).finite).toBe(false);
+      expect(wasm.range(Float32Array.of(1, 2, 3, 4, 5, bad)).finite).toBe(false);
+    }
   });
 
   test("growing keeps exactly what one histogram of all data would hold", () => {
@@ -81,7 +86,7 @@ describe("histogram", () => {
             grown.see(x);
             all.push(...x);
           }
-          const once = new GrowingHistogram(plainKernel);
+          const once = new GrowingHistogram(undefined, plainKernel);
           once.see(Float32Array.from(all));
           expect(grown.histogram()).toEqual(once.histogram());
         },

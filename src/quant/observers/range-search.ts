@@ -5,7 +5,7 @@
 import { type Affine, affineOfRange, type GridChoice, isOneSided } from "../range.ts";
 
 export interface SearchDepth {
-  /** Candidates per end in the first round. Default 24, or 96 where only one end is free. */
+  /** Candidates per end in the first round. Default 16, or 64 where only one end is free. */
   readonly coarse?: number;
   /** Rounds of refinement; each narrows the neighbourhood threefold. Default 4. */
   readonly rounds?: number;
@@ -28,7 +28,7 @@ export function searchRange(
   // A symmetric grid has one free number, the scale; and an end that is zero is not free.
   const movesLow = low < 0 && !(mirrored && high > 0);
   const movesHigh = high > 0 || !movesLow;
-  const { coarse = movesLow && movesHigh ? 24 : 96, rounds = 4 } = depth;
+  const { coarse = movesLow && movesHigh ? 16 : 64, rounds = 4 } = depth;
   const reach = Math.max(-low, high);
   const candidate = (a: number, b: number): Affine =>
     mirrored && high > 0 ? affineOfRange(-b * reach, b * reach, choice) : affineOfRange(a * low, b * high, choice);

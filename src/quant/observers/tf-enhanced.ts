@@ -27,19 +27,17 @@ export class TfEnhancedObserver implements Observer {
 
   see(values: Float32Array): void {
     if (values.length === 0) return;
-    const fresh = new Float64Array(binCount);
+    const { min, max, finite } = kernel().range(values);
+    if (!finite) throw notFinite();
+    this.#min = Math.min(this.#min, min);
+    this.#max = Math.max(this.#max, max);
+    this.#count += values.length;
     if (this.#width === 0) {
-      const { min, max, finite } = kernel().range([values]);
-      if (!finite) throw notFinite();
-      if (min === 0 && max === 0) {
-        this.#note(0, 0, values.length);
-        return;
-      }
+      if (min === 0 && max === 0) return;
       this.#place(min, max);
     }
-    const { min, max, finite } = kernel().histogram([values], 1 / this.#width, this.#origin, fresh);
-    if (!finite) throw notFinite();
-    this.#note(min, max, values.length);
+    const fresh = new Float64Array(binCount);
+    kernel().histogram(values, 1 / this.#width, this.#origin, fresh);
     for (let i = 0; i < bins; i++) {
       this.#density[i] = (this.#density[i]! * this.#batches + fresh[i]! / values.length) / (this.#batches + 1);
     }
@@ -71,12 +69,6 @@ export class TfEnhancedObserver implements Observer {
       }
     }
     return best;
-  }
-
-  #note(min: number, max: number, count: number): void {
-    this.#min = Math.min(this.#min, min);
-    this.#max = Math.max(this.#max, max);
-    this.#count += count;
   }
 
   #place(min: number, max: number): void {
