@@ -8,13 +8,13 @@ import type { RoundingProblem } from "./rounding-problem.ts";
 export interface DescentOptions {
   /** Sweeps over all columns at most; the descent ends earlier when a sweep changes nothing. Default 20. */
   readonly sweeps?: number;
-  /** How far an integer may move from the two neighbours of W / s. Default 1: with 0 it rounds up or down only. */
+  /** How far an integer may move from the two neighbours of W / s. Default 0, up or down only: further ones fit the sample. */
   readonly reach?: number;
 }
 
 /** Improves the integers in place; returns how many were changed. */
 export function descend(problem: RoundingProblem, integers: Float64Array, options: DescentOptions = {}): number {
-  const { sweeps = 20, reach = 1 } = options;
+  const { sweeps = 20, reach = 0 } = options;
   const { groups, outputs, columns, weight, scale, low, high, h, t } = problem;
   const g = new Float64Array(columns);
   let changed = 0;

@@ -18,7 +18,7 @@ export interface AdaRoundOptions {
   readonly iterations?: number;
   /** Default 0.01: ten times AIMET's, which independent replications found better. */
   readonly learningRate?: number;
-  /** Weight of the rounding term beside an error that is 1 where every weight is off by a whole step. Default 0.02. */
+  /** Weight of the rounding term beside an error that is 1 where every weight is off by a whole step. Default 0.1. */
   readonly lambda?: number;
   /** Share of the iterations without the rounding term. Default 0.2. */
   readonly warmStart?: number;
@@ -103,7 +103,7 @@ async function best(
 }
 
 function settingsOf(options: AdaRoundOptions): StepSettings {
-  const { iterations = 1000, learningRate = 1e-2, lambda = 0.02, warmStart = 0.2, beta = [20, 2] } = options;
+  const { iterations = 1000, learningRate = 1e-2, lambda = 0.1, warmStart = 0.2, beta = [20, 2] } = options;
   return { iterations, learningRate, lambda, warmStart, betaStart: beta[0], betaEnd: beta[1] };
 }
 
