@@ -4,6 +4,7 @@ import { AvocetError } from "../../base/index.ts";
 import { readModelFile } from "../../formats/index-node.ts";
 import { type Model, staticShape, type TensorType, type ValueType } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
+import { inferTypes } from "../../passes/index.ts";
 import { builtinTarget, type LeftFloat, place } from "../../quant/index.ts";
 import { fileBytes } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -23,7 +24,7 @@ interface Quantizable {
 
 export async function inspect(path: string, options: InspectOptions, io: Io): Promise<void> {
   const model = readModelFile(path);
-  const shapes = declaredShapes(model);
+  const shapes = inferTypes(model);
   const operators: Record<string, number> = {};
   for (const node of model.graph.nodes) operators[node.opName] = (operators[node.opName] ?? 0) + 1;
   const unknown = [...new Set([...model.graph.nodes].filter((node) => !rowOf(node)).map((node) => node.opName))];
@@ -40,18 +41,6 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     quantizable: quantizable(model, options.target, shapes),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
-}
-
-/** What the file says of its values; nothing is run. */
-function declaredShapes(model: Model): Map<string, TensorType> {
-  const shapes = new Map<string, TensorType>();
-  for (const value of model.graph.values()) {
-    const type = value.initializer
-      ? { kind: "tensor" as const, dtype: value.initializer.dtype, shape: value.initializer.shape }
-      : value.type;
-    if (type?.kind === "tensor") shapes.set(value.name, type);
-  }
-  return shapes;
 }
 
 function portOf(type: ValueType | undefined): {
@@ -103,7 +92,7 @@ function text(r: {
     `operators   ${counts.map(([op, n]) => `${op} ${n}`).join(", ")}`,
     ...(r.unknownOperators.length > 0 ? [`unknown     ${r.unknownOperators.join(", ")}`] : []),
     `parameters  ${r.parameters}`,
-    `MACs        ${r.macs ?? "unknown: the file does not declare all shapes"}`,
+    `MACs        ${r.macs ?? "unknown: not all shapes follow from the file"}`,
     q.refused ? `quantizable nothing: ${q.refused}` : `quantizable ${q.weights} weights, ${q.activations} activations`,
     ...[...reasons].map(([reason, n]) => `  float: ${n} × ${reason}`),
   ];
