@@ -6,14 +6,14 @@ export class Agreement {
   #same = 0;
   #seen = 0;
 
-  /** Compares scores of one batch; outputs without classes (one score a sample) are passed over. */
+  /** Compares scores of one batch; outputs without classes (one score a sample) are passed over. NaN decides nothing and agrees with nothing. */
   see(a: Tensor, b: Tensor): void {
     if (a.shape.length < 2) return;
     const layout = scoreLayout(a.shape);
     if (layout.classes < 2) return;
     const left = argmaxClasses(a, layout);
     const right = argmaxClasses(b, layout);
-    for (let i = 0; i < left.length; i++) if (left[i] === right[i]) this.#same++;
+    for (let i = 0; i < left.length; i++) if (left[i] === right[i] && left[i]! >= 0) this.#same++;
     this.#seen += left.length;
   }
 

@@ -26,7 +26,7 @@ export function scoreLayout(shape: readonly number[], places?: number): ScoreLay
   return { outer, classes: first, inner: size / first };
 }
 
-/** The winning class of every place, `outer × inner` of them; the first of equal scores wins. */
+/** The winning class of every place, `outer × inner` of them; the first of equal scores wins, −1 where a score is NaN. */
 export function argmaxClasses(scores: Tensor, layout: ScoreLayout): Int32Array {
   const { outer, classes, inner } = layout;
   const data = scores.floats();
@@ -36,11 +36,14 @@ export function argmaxClasses(scores: Tensor, layout: ScoreLayout): Int32Array {
       const base = o * classes * inner + i;
       let best = 0;
       let score = data[base]!;
-      for (let c = 1; c < classes; c++) {
+      for (let c = 0; c < classes; c++) {
         const candidate = data[base + c * inner]!;
         if (candidate > score) {
           score = candidate;
           best = c;
+        } else if (Number.isNaN(candidate)) {
+          best = -1;
+          break;
         }
       }
       found[o * inner + i] = best;

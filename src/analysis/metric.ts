@@ -40,13 +40,13 @@ export function topK(labels: ClassLabels, k: number, output?: string): Metric {
           );
         }
         const own = data[n * classes + label]!;
-        // Classes that win against the label: a higher score, or an equal one that comes first.
+        // Classes that win against the label: a higher score, an equal one that comes first, or NaN, as in NumPy.
         let ahead = 0;
         for (let c = 0; c < classes; c++) {
           const score = data[n * classes + c]!;
-          if (score > own || (score === own && c < label) || Number.isNaN(own)) ahead++;
+          if (c !== label && !(score < own || (score === own && c > label))) ahead++;
         }
-        if (ahead < k) hits++;
+        if (ahead < k && !Number.isNaN(own)) hits++;
       }
       seen += size;
     },
@@ -78,7 +78,7 @@ export function meanIoU(
       }
       if (classes === 0) {
         classes = layout.classes;
-        table = new Float64Array(classes * classes);
+        table = new Float64Array(classes * (classes + 1));
       }
       const found = argmaxClasses(scores, layout);
       for (let n = 0; n < size; n++) {
@@ -95,7 +95,9 @@ export function meanIoU(
               },
             );
           }
-          const at = truth * classes + found[n * places + i]!;
+          // Pixels with NaN are found as no class: the last column.
+          const guess = found[n * places + i]!;
+          const at = truth * (classes + 1) + (guess < 0 ? classes : guess);
           table[at] = table[at]! + 1;
         }
       }
@@ -104,19 +106,17 @@ export function meanIoU(
   };
 }
 
-/** Mean IoU of a confusion matrix [truth, found]. Classes that occur neither as truth nor as found count as 0. */
+/** Mean IoU of a confusion matrix [truth, found or none]. Classes that occur neither as truth nor as found count as 0. */
 function meanOfUnions(table: Float64Array, classes: number, ignore: number | undefined): number {
   let sum = 0;
   let judged = 0;
   for (let c = 0; c < classes; c++) {
     if (c === ignore) continue;
-    let truth = 0;
+    const row = table.subarray(c * (classes + 1), (c + 1) * (classes + 1));
+    const truth = row.reduce((a, b) => a + b, 0);
     let found = 0;
-    for (let other = 0; other < classes; other++) {
-      truth += table[c * classes + other]!;
-      found += table[other * classes + c]!;
-    }
-    const hit = table[c * classes + c]!;
+    for (let other = 0; other < classes; other++) found += table[other * (classes + 1) + c]!;
+    const hit = row[c]!;
     sum += hit / Math.max(truth + found - hit, 1);
     judged++;
   }

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { Random } from "../base/index.ts";
+import { classLabels, maskLabels } from "../data/index.ts";
+import { Tensor } from "../tensor/index.ts";
+import { Agreement, argmaxClasses, meanIoU, scoreLayout, topK } from "./index.ts";
+
+/** The score of one batch under top-k. */
+function top(k: number, labels: readonly number[], scores: readonly (readonly number[])[]): number {
+  const metric = topK(classLabels(labels, "test"), k);
+  metric.see({ y: Tensor.float32([scores.length, scores[0]!.length], scores.flat()) }, 0, scores.length);
+  return metric.value();
+}
+
+describe("top-k", () => {
+  test("the label must be among the k highest", () => {
+    const scores = [
+      [1, 3, 2],
+      [1, 3, 2],
+      [1, 3, 2],
+    ];
+    expect(top(1, [1, 2, 0], scores)).toBe(1 / 3);
+    expect(top(2, [1, 2, 0], scores)).toBe(2 / 3);
+    expect(top(3, [1, 2, 0], scores)).toBe(1);
+  });
+
+  test("of equal scores the first wins, as argmax does", () => {
+    expect(top(1, [0, 1], [[5, 5, 5], [5, 5, 5]])).toBe(0.5); // biome-ignore format: a matrix
+    expect(top(2, [1, 2], [[5, 5, 5], [5, 5, 5]])).toBe(0.5); // biome-ignore format: a matrix
+  });
+
+  test("NaN is never right, and it wins against others, as in NumPy's argmax", () => {
+    const nan = Number.NaN;
+    expect(top(1, [0, 1], [[nan, nan, nan], [nan, 3, 1]])).toBe(0); // biome-ignore format: a matrix
+    expect(top(2, [1], [[nan, 3, 1]])).toBe(1);
+    expect(top(3, [0], [[nan, 3, 1]])).toBe(0);
+  });
+
+  test("samples are counted across batches, by their numbers", () => {
+    const metric = topK(classLabels([0, 1, 1], "test"), 1);
+    metric.see({ y: Tensor.float32([2, 2], [1, 0, 1, 0]) }, 0, 2);
+    metric.see({ y: Tensor.float32([1, 2], [0, 1]) }, 2, 1);
+    expect(metric.value()).toBe(2 / 3);
+  });
+
+  test("[N, C, 1, 1] is classification too; pixels and foreign labels are refused", () => {
+    const metric = topK(classLabels([1], "test"), 1);
+    metric.see({ y: Tensor.float32([1, 2, 1, 1], [0, 1]) }, 0, 1);
+    expect(metric.value()).toBe(1);
+    expect(() => metric.see({ y: Tensor.float32([1, 2, 2, 1], [0, 1, 0, 1]) }, 0, 1)).toThrow(
+      /expected scores \[1, classes\]/,
+    );
+    const foreign = topK(classLabels([7], "test"), 1);
+    expect(() => foreign.see({ y: Tensor.float32([1, 2], [0, 1]) }, 0, 1)).toThrow(/labels below 2/);
+    expect(() => topK(classLabels([0], "test"), 1, "z").see({ y: Tensor.float32([1, 2], [0, 1]) }, 0, 1)).toThrow(
+      /expected an output/,
+    );
+  });
+});
+
+describe("mean IoU", () => {
+  /** Scores [1, C, H, W] whose winner at each pixel is given. */
+  const scoresOf = (found: readonly number[], classes: number) =>
+    Tensor.float32(
+      [1, classes, 1, found.length],
+      Array.from({ length: classes }, (_, c) => found.map((f) => (f === c ? 1 : 0))).flat(),
+    );
+
+  test("equals a confusion matrix by hand", () => {
+    // truth 0 0 0 1 1 2, found 0 0 1 1 2 2: IoU 2/3, 1/3, 1/2.
+    const labels = maskLabels(Uint8Array.from([0, 0, 0, 1, 1, 2]), [1, 1, 6], "test");
+    const metric = meanIoU(labels);
+    metric.see({ y: scoresOf([0, 0, 1, 1, 2, 2], 3) }, 0, 1);
+    expect(metric.value()).toBeCloseTo((2 / 3 + 1 / 3 + 1 / 2) / 3, 12); // float64 sums
+  });
+
+  test("an ignored label is not judged and no class, but found instead of a class it is an error", () => {
+    const labels = maskLabels(Uint8Array.from([0, 0, 1, 2]), [1, 1, 4], "test");
+    const metric = meanIoU(labels, { ignore: 2 });
+    metric.see({ y: scoresOf([0, 2, 1, 0], 3) }, 0, 1);
+    expect(metric.value()).toBe((1 / 2 + 1) / 2);
+  });
+
+  test("equals the NumPy way: bincount, rows of judged classes, hit / union", () => {
+    const random = new Random(5);
+    const [classes, void_, places, count] = [4, 4, 50, 3];
+    const truth = Uint8Array.from({ length: count * places }, () => random.integer(classes + 1));
+    const metric = meanIoU(maskLabels(truth, [count, 5, 10], "test"), { ignore: void_ });
+    // table = bincount(truth * 5 + found).reshape(5, 5)[:4]; union = table.sum(1) + table.sum(0)[:4] - diag
+    const table = Array.from({ length: classes + 1 }, () => new Array<number>(classes + 1).fill(0));
+    for (let n = 0; n < count; n++) {
+      const scores = Tensor.float32(
+        [1, classes + 1, 5, 10],
+        Float32Array.from({ length: (classes + 1) * places }, () => random.normal()),
+      );
+      metric.see({ y: scores }, n, 1);
+      const found = argmaxClasses(scores, scoreLayout(scores.shape));
+      for (let i = 0; i < places; i++) table[truth[n * places + i]!]![found[i]!]!++;
+    }
+    const judged = table.slice(0, classes);
+    const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+    const unions = judged.map((row, c) => sum(row) + sum(judged.map((r) => r[c]!)) - row[c]!);
+    expect(metric.value()).toBeCloseTo(sum(judged.map((row, c) => row[c]! / unions[c]!)) / classes, 12); // float64 sums
+  });
+
+  test("[N, H, W, C] is recognised by the number of pixels", () => {
+    const metric = meanIoU(maskLabels(Uint8Array.from([0, 1, 1]), [1, 1, 3], "test"));
+    metric.see({ y: Tensor.float32([1, 1, 3, 2], [1, 0, 0, 1, 0, 1]) }, 0, 1);
+    expect(metric.value()).toBe(1);
+  });
+
+  test("a pixel with NaN is found as no class", () => {
+    const metric = meanIoU(maskLabels(Uint8Array.from([0, 1]), [1, 1, 2], "test"));
+    metric.see({ y: Tensor.float32([1, 2, 1, 2], [Number.NaN, 0, 0, 1]) }, 0, 1);
+    expect(metric.value()).toBe(1 / 2);
+  });
+
+  test("masks of another size and labels beyond the classes are refused", () => {
+    const metric = meanIoU(maskLabels(Uint8Array.from([0, 9]), [1, 1, 2], "test"));
+    expect(() => metric.see({ y: Tensor.float32([1, 3, 1, 3], [1, 0, 0, 1, 0, 1, 0, 0, 0]) }, 0, 1)).toThrow(
+      /1 × 1 × 2 pixels/,
+    );
+    expect(() => metric.see({ y: scoresOf([0, 1], 3) }, 0, 1)).toThrow(
+      /labels below 3, sample 0 has a pixel of class 9/,
+    );
+  });
+});
+
+describe("agreement", () => {
+  const agree = (shape: readonly number[], a: readonly number[], b: readonly number[]) => {
+    const agreement = new Agreement();
+    agreement.see(Tensor.float32(shape, a), Tensor.float32(shape, b));
+    return agreement.value();
+  };
+
+  test("is the share of samples, or of pixels, with the same winner", () => {
+    expect(agree([2, 3], [1, 2, 3, 3, 2, 1], [0, 0, 9, 0, 9, 0])).toBe(0.5);
+    expect(agree([1, 2, 1, 4], [1, 1, 0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 0, 1, 1, 1])).toBe(0.75);
+  });
+
+  test("NaN agrees with nothing, not even with NaN", () => {
+    expect(agree([2, 2], [Number.NaN, 0, 0, 1], [Number.NaN, 0, 0, 1])).toBe(0.5);
+  });
+
+  test("outputs without classes have none", () => {
+    expect(agree([3], [1, 2, 3], [1, 2, 3])).toBeNull();
+    expect(agree([3, 1], [1, 2, 3], [1, 2, 3])).toBeNull();
+  });
+});
