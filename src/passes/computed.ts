@@ -1,11 +1,12 @@
 /** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
 import type { Node, Value } from "../ir/index.ts";
-import { dtypes, sizeOf, type Tensor } from "../tensor/index.ts";
+import { dtypeOfOnnx, sizeOf, type Tensor } from "../tensor/index.ts";
 import type { Length, Lengths } from "./length.ts";
 import { constantOf, isOp } from "./walk.ts";
 
 /** Elements in row-major order. */
 export interface Computed {
+  readonly dtype: "int32" | "int64";
   readonly shape: readonly number[];
   readonly elements: readonly Length[];
 }
@@ -20,9 +21,9 @@ export interface Known {
 const most = 1024;
 
 export function computedOfConstant(tensor: Tensor): Computed | undefined {
-  return tensor.dtype === "int64" && tensor.size <= most
-    ? { shape: tensor.shape, elements: tensor.numbers() }
-    : undefined;
+  const { dtype, shape, size } = tensor;
+  if ((dtype !== "int64" && dtype !== "int32") || size > most) return undefined;
+  return { dtype, shape, elements: tensor.numbers() };
 }
 
 /** The elements when all are numbers. */
@@ -56,7 +57,11 @@ function calculate(node: Node, known: Known): Computed | undefined {
   if (isOp(node, "ConstantOfShape")) return filled(node, numbersOf(of(0)));
   if (isOp(node, "Where")) return chosen(node, known);
   if (!x) return undefined;
-  if (isOp(node, "Identity") || (isOp(node, "Cast") && node.int("to") === dtypes.int64.onnx)) return x;
+  if (isOp(node, "Identity")) return x;
+  if (isOp(node, "Cast")) {
+    const dtype = dtypeOfOnnx(node.int("to", 0));
+    return dtype === "int32" || dtype === "int64" ? { ...x, dtype } : undefined;
+  }
   if (isOp(node, "Gather")) return gathered(node, x);
   if (isOp(node, "Slice"))
     return sliced(
@@ -81,7 +86,7 @@ function calculate(node: Node, known: Known): Computed | undefined {
   return isOp(node, "Mul", "Add", "Sub", "Div") ? arithmetic(node.op, x, of(1)) : undefined;
 }
 
-const vector = (elements: readonly Length[]): Computed => ({ shape: [elements.length], elements });
+const vector = (elements: readonly Length[]): Computed => ({ dtype: "int64", shape: [elements.length], elements });
 
 /** A tensor of this shape whose element at a place comes from another place of x. */
 function pick(x: Computed, shape: readonly number[], from: (at: readonly number[]) => readonly number[]): Computed {
@@ -95,7 +100,7 @@ function pick(x: Computed, shape: readonly number[], from: (at: readonly number[
     const place = from(at.reverse());
     return x.elements[place.reduce((index, i, axis) => index * x.shape[axis]! + i, 0)]!;
   });
-  return { shape, elements };
+  return { ...x, shape, elements };
 }
 
 function gathered(node: Node, x: Computed): Computed | undefined {
@@ -106,7 +111,11 @@ function gathered(node: Node, x: Computed): Computed | undefined {
   const indices = index.numbers().map((i) => (i < 0 ? i + length : i));
   if (indices.some((i) => i < 0 || i >= length)) return undefined;
   const taken = sliceAxes(x, new Map([[axis, indices]]));
-  return { shape: [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)], elements: taken.elements };
+  return {
+    shape: [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)],
+    elements: taken.elements,
+    dtype: x.dtype,
+  };
 }
 
 function sliced(node: Node, x: Computed, inputs: readonly (number[] | undefined)[]): Computed | undefined {
@@ -163,14 +172,14 @@ function joined(axis: number, parts: readonly (Computed | undefined)[]): Compute
     ),
   ).flat();
   const length = all.reduce((sum, part) => sum + part.shape[at]!, 0);
-  return { shape: first.shape.with(at, length), elements };
+  return { ...first, shape: first.shape.with(at, length), elements };
 }
 
 /** One whole number everywhere, as exporters make it before they compare a target with −1. */
 function filled(node: Node, shape: readonly number[] | undefined): Computed | undefined {
   const value = node.tensor("value");
   if (value?.dtype !== "int64" || !shape || sizeOf(shape) > most) return undefined;
-  return { shape, elements: Array<number>(sizeOf(shape)).fill(value.numbers()[0]!) };
+  return { dtype: "int64", shape, elements: Array<number>(sizeOf(shape)).fill(value.numbers()[0]!) };
 }
 
 /** Where(Equal(a, b), c, d) over lengths: PyTorch's Expand writes −1 for "as it is" and replaces it at run time. */
@@ -187,7 +196,7 @@ function chosen(node: Node, known: Known): Computed | undefined {
     const differs = (typeof x === "number" && typeof y === "number") || Math.min(asNumber(x), asNumber(y)) < 0;
     return differs ? d!.elements[i]! : undefined;
   });
-  return elements.every((e) => e !== undefined) ? { shape: a.shape, elements } : undefined;
+  return elements.every((e) => e !== undefined) ? { ...c!, elements } : undefined;
 }
 
 const asNumber = (length: Length): number => (typeof length === "number" ? length : 0);
@@ -201,5 +210,5 @@ function arithmetic(op: string, a: Computed, b: Computed | undefined): Computed 
     // Whole numbers divide towards zero.
     return op === "Mul" ? p * q : op === "Add" ? p + q : op === "Sub" ? p - q : Math.trunc(p / q);
   });
-  return elements.every(Number.isFinite) && sizeOf(shape) === elements.length ? { shape, elements } : undefined;
+  return elements.every(Number.isFinite) && sizeOf(shape) === elements.length ? { ...a, shape, elements } : undefined;
 }

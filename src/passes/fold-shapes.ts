@@ -4,6 +4,7 @@
  */
 import type { Node } from "../ir/index.ts";
 import { Tensor } from "../tensor/index.ts";
+import { type Computed, numbersOf } from "./computed.ts";
 import { type Length, LengthTable } from "./lengths.ts";
 import type { Pass } from "./pass.ts";
 import { passOf, type Rule, refuse, rule } from "./rule.ts";
@@ -11,17 +12,19 @@ import { constantOf, isOp } from "./walk.ts";
 
 /** What computes lengths, where all of them are numbers. */
 function foldKnownShape(table: LengthTable): Rule {
-  return rule<{ node: Node; shape: readonly number[]; lengths: readonly number[] }>({
+  return rule<{ node: Node; known: Computed; numbers: readonly number[] }>({
     name: "fold-known-shape",
     match: (node) => {
       if (isOp(node, "Constant") || node.outputs.length !== 1) return undefined;
       const known = table.elements(node.output);
-      if (!known?.elements.every((n) => typeof n === "number")) return undefined;
-      return { node, shape: known.shape, lengths: known.elements as number[] };
+      const numbers = numbersOf(known);
+      return known && numbers && { node, known, numbers };
     },
     check: ({ node }) => (node.output.isGraphOutput ? refuse(`${node.output.name} is a graph output`) : true),
-    rewrite: ({ node, shape, lengths }, graph) => {
-      const made = graph.addInitializer(node.output.name, Tensor.int64(shape, lengths));
+    rewrite: ({ node, known: { dtype, shape }, numbers }, graph) => {
+      const tensor =
+        dtype === "int64" ? Tensor.int64(shape, numbers) : Tensor.of(dtype, shape, Int32Array.from(numbers));
+      const made = graph.addInitializer(node.output.name, tensor);
       graph.replaceUses(node.output, made);
       graph.remove(node);
     },

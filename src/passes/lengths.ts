@@ -39,14 +39,27 @@ export class LengthTable {
       if (computed) this.#computed.set(node.output, computed);
       const lengths = node.domain === "" && isOpType(node.op) ? lengthsBy(node, this) : undefined;
       node.outputs.forEach((output, i) => {
-        const found = merge(declared(output), i === 0 || sameForAll.has(node.op) ? lengths : undefined, output);
+        const made = recurrent.has(node.op)
+          ? recurrentLengths(node, i, this)
+          : i === 0 || node.op === "Split"
+            ? lengths
+            : undefined;
+        const found = merge(declared(output), made, output);
         if (found) this.#lengths.set(output, found);
       });
     }
   }
 }
 
-const sameForAll = new Set(["Split"]);
+const recurrent = new Set(["GRU", "LSTM", "RNN"]);
+
+/** Y is [steps, directions, batch, hidden]; the last states lack the steps. With layout 1 the batch comes first. */
+function recurrentLengths(node: Node, output: number, table: LengthTable): Made {
+  const [x, r] = [table.of(node.input(0)), table.of(node.input(2))];
+  if (!x || !r || node.domain !== "") return undefined;
+  if (node.int("layout", 0) === 1) return output === 0 ? [x[0], x[1], r[0], r[2]] : [x[0], r[0], r[2]];
+  return output === 0 ? [x[0], r[0], x[1], r[2]] : [r[0], x[1], r[2]];
+}
 
 function declared({ name, type }: Value): Lengths | undefined {
   if (type?.kind !== "tensor") return undefined;
