@@ -1,7 +1,21 @@
 /** The int32 grid of a bias: its scale is the product of the input's and the weight's, so that it adds to the accumulator. */
 import { invariant } from "../base/index.ts";
 import type { Encoding } from "./encoding.ts";
+import type { PlanEntry } from "./plan.ts";
 import { minimumScale } from "./range.ts";
+
+/** The entry of an int32 bias, still without its encoding: `operator` adds it, and `input` and `weight` give its scale. */
+export function biasEntry(operator: string, bias: string, input: string, weight: PlanEntry): PlanEntry {
+  return {
+    value: bias,
+    kind: "bias",
+    grid: { kind: "int", bits: 32, signed: true },
+    granularity: weight.granularity.kind === "tensor" ? { kind: "tensor" } : { kind: "channel", axis: 0 },
+    symmetric: true,
+    scaleFrom: { input, weight: weight.value },
+    reason: `the bias of ${operator}: int32, its scale is that of ${input} times that of ${weight.value}`,
+  };
+}
 
 /**
  * The encoding of a bias from those of its activation (per tensor) and its weight (per tensor, per output channel, or

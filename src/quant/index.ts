@@ -1,7 +1,7 @@
 /** @module Quantization: grids, encodings, observers, targets, placement, calibration, lowering. */
 
 export { isQuantizing } from "./acceptable.ts";
-export { biasEncoding } from "./bias-encoding.ts";
+export { biasEncoding, biasEntry } from "./bias-encoding.ts";
 export { type CalibrateOptions, type Calibration, calibrate } from "./calibrate.ts";
 export { type Counterpart, counterparts } from "./counterparts.ts";
 export { type Encoding, encodingMax, encodingMin, type Granularity, isIntGrid, zeroPoint } from "./encoding.ts";

@@ -1,0 +1,159 @@
+/**
+ * Bias correction: rounding shifts the mean of a layer's output, channel by channel, and a bias takes the shift back.
+ * Weights stay; the mean inputs come from data (both models are walked side by side, every layer behind corrected ones), or
+ * from the statistics of batch norms where there is no data.
+ */
+import { AvocetError, throwIfAborted } from "../../base/index.ts";
+import { cloneModel, type Model, type Value } from "../../ir/index.ts";
+import {
+  entriesByValue,
+  isIntGrid,
+  type LinearLayer,
+  lower,
+  matrixOf,
+  type Plan,
+  type PlanEntry,
+  quantizeDequantize,
+} from "../../quant/index.ts";
+import { type Cursor, openCursor } from "../../runtime/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import { alongside } from "../branches.ts";
+import type { Basis, Expectation } from "../expectations/expectation.ts";
+import { expectations } from "../expectations/propagate.ts";
+import type { MethodResult, PreparationContext } from "../method.ts";
+import { shapesFor } from "../shapes.ts";
+import { biasPlace, currentBias, putBias } from "./bias-place.ts";
+import { biasShift } from "./math.ts";
+import { analyticMeans, empiricalMeans, type Promised } from "./mean-inputs.ts";
+import { type NewBias, withBiases } from "./plan-biases.ts";
+
+export interface BiasCorrectionOptions {
+  /**
+   * Where mean inputs come from. "empirical": data. "analytic": the statistics of batch norms, through activations and data
+   * movement. "hybrid": analytic where there are such statistics, else data. Default: empirical where there is data.
+   */
+  readonly kind?: "empirical" | "analytic" | "hybrid";
+  /** Whether the shift that activation quantizers cause is taken back too (empirical and hybrid). Default true. */
+  readonly activations?: boolean;
+  /**
+   * The float model, when weights of `model` are rounded already: the same layers in the same order. Default: `model`.
+   */
+  readonly reference?: Model;
+  /**
+   * Which means are good enough for analytic correction. Default "batch-norm" only; "propagated" takes those that were
+   * carried through sums and products too.
+   */
+  readonly accept?: readonly Basis[];
+  /** What is known of the model's inputs, for analytic correction: see `inputExpectation`. */
+  readonly inputs?: ReadonlyMap<string, Expectation>;
+}
+
+/**
+ * Corrects the biases of Conv, ConvTranspose, Gemm and MatMul (with its Add). Layers without a bias get one, and the plan an
+ * entry for it as placement would give. Throws `quant/not-calibrated` without encodings, `data/none` when data is needed and
+ * absent, `data/not-finite` when means are not finite.
+ */
+export async function correctBiases(
+  model: Model,
+  plan: Plan,
+  context: PreparationContext,
+  options: BiasCorrectionOptions = {},
+): Promise<MethodResult> {
+  const start = performance.now();
+  const { onProgress } = context;
+  const { kind = context.data ? "empirical" : "analytic", reference = model, activations = true } = options;
+  const result = cloneModel(model);
+  const quantized = lower(model, activations ? plan : weightsOnly(plan));
+  const branches = alongside(reference, result, quantized);
+  const promised = kind === "empirical" ? undefined : await promisedBy(reference, context, options);
+  const entries = entriesByValue(plan);
+  const moved: NewBias[] = [];
+  const notes: string[] = [];
+  await using cursor = kind === "analytic" ? null : await cursorOn(reference, quantized, kind, context);
+  for (const [index, branch] of branches.entries()) {
+    throwIfAborted(context);
+    const { layer, resultNode, quantizedNode } = branch;
+    onProgress?.({ step: "bias-correction", done: index, total: branches.length, detail: `${layer.node}` });
+    const outputs = layer.groups * layer.outputs;
+    const weight = resultNode.input(1)!;
+    const entry = entries.get(weight.name);
+    const [place, twin] = [biasPlace(resultNode, outputs), biasPlace(quantizedNode, outputs)];
+    const skip = (reason: string) => notes.push(`${layer.node}: skipped: ${reason}`);
+    if (!entry) {
+      skip("its weight stays float");
+      continue;
+    }
+    const old = currentBias(place, outputs);
+    if (typeof old === "string" || (place.slot === null) !== (twin.slot === null)) {
+      skip(typeof old === "string" ? old : "its product is quantized before the bias is added");
+      continue;
+    }
+    let means = promised ? analyticMeans(layer, promised) : "there are no statistics";
+    if (typeof means === "string" && cursor) means = await empiricalMeans(branch, cursor);
+    if (typeof means === "string") {
+      skip(means);
+      continue;
+    }
+    const float = matrixOf(layer, layer.weight.initializer!);
+    const shift = biasShift(layer, float, matrixOf(layer, stored(weight, entry)), means.float, means.quantized);
+    refuseNotFinite(layer, shift);
+    if (shift.every((s) => s === 0)) continue;
+    const beta = resultNode.op === "Gemm" ? resultNode.float("beta", 1) : 1;
+    const bias = old.map((b, c) => b + shift[c]! / beta);
+    moved.push({ layer: resultNode, bias: putBias(result.graph, place, bias) });
+    putBias(quantized.graph, twin, bias);
+    notes.push(`${layer.node}: ${means.from}: moved by up to ${largest(shift).toPrecision(3)}`);
+  }
+  onProgress?.({ step: "bias-correction", done: branches.length, total: branches.length });
+  return {
+    model: result,
+    plan: withBiases(plan, moved, context.target),
+    report: { step: "bias-correction", edits: moved.length, seconds: (performance.now() - start) / 1000, notes },
+  };
+}
+
+async function cursorOn(model: Model, quantized: Model, kind: string, context: PreparationContext): Promise<Cursor> {
+  const { data, runtime, signal, batch } = context;
+  if (!data) {
+    throw new AvocetError("data/none", `expected data for ${kind} bias correction, got none`, {
+      at: model.source ?? model.graph.name,
+      hint: 'give data, or choose kind "analytic", which needs batch norms only',
+    });
+  }
+  const session = { fuseQdq: false };
+  return await openCursor({ model, quantized, runtime, data, session, signal, ...(batch ? { batch } : {}) });
+}
+
+async function promisedBy(
+  model: Model,
+  context: PreparationContext,
+  { inputs, accept = ["batch-norm"] }: BiasCorrectionOptions,
+): Promise<Promised> {
+  const shapes = await shapesFor(model, context);
+  const found = expectations(model.graph, { shapes, ...(inputs ? { inputs } : {}) });
+  return { ...found, shapes, accepted: new Set(accept) };
+}
+
+function weightsOnly(plan: Plan): Plan {
+  return { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
+}
+
+/** The weight as the shipped file holds it. Float grids round without a bias worth correcting. */
+function stored(weight: Value, { grid, encoding }: PlanEntry): Tensor {
+  const tensor = weight.initializer!;
+  return isIntGrid(grid) && encoding ? quantizeDequantize(tensor, encoding, "half-even") : tensor;
+}
+
+function refuseNotFinite(layer: LinearLayer, shift: Float64Array): void {
+  const channel = shift.findIndex((s) => !Number.isFinite(s));
+  if (channel < 0) return;
+  throw new AvocetError(
+    "data/not-finite",
+    `expected a finite mean of channel ${channel}, got a shift of ${shift[channel]}`,
+    { at: `${layer.node}`, hint: "look at the data and at overflow before this layer, or keep it in float" },
+  );
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
