@@ -3,9 +3,21 @@
  * reconstruction error. A candidate costs one small product, so that dozens are tried.
  */
 import { roundHalfEven } from "../base/index.ts";
-import { type Encoding, forEachRun, type LinearLayer } from "../quant/index.ts";
+import {
+  type Encoding,
+  encodeWeight,
+  forEachRun,
+  type IntGrid,
+  type LinearLayer,
+  type PlanEntry,
+} from "../quant/index.ts";
 import { nearest, type RoundingProblem, withEncoding } from "./rounding-problem.ts";
 import type { RowErrors } from "./row-errors.ts";
+
+/** The encoding that just spans every slice of a layer's weight. */
+export function spanningEncoding(layer: LinearLayer, entry: PlanEntry): Encoding {
+  return encodeWeight(layer.weight.initializer!, { ...entry, grid: entry.grid as IntGrid }, "minmax");
+}
 
 export interface ScaleSearchOptions {
   /** Fractions of the scale that just spans the slice. Default 41 from 0.25 to 1.05. */
@@ -27,7 +39,7 @@ export async function withBestScales(
   options: ScaleSearchOptions = {},
 ): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
   const { spanning, given } = candidates;
-  const owner = ownersOfRows(layer, spanning);
+  const owner = rowGroups(layer, spanning);
   const best = new Float64Array(owner.count).fill(Number.POSITIVE_INFINITY);
   const scale = [...given.scale];
   const offset = [...given.offset];
@@ -57,7 +69,10 @@ export async function withBestScales(
 }
 
 /** Which rows are judged together, and which of these groups each slice belongs to. */
-function ownersOfRows(layer: LinearLayer, encoding: Encoding): { count: number; of: Int32Array; ofSlice: Int32Array } {
+export function rowGroups(
+  layer: LinearLayer,
+  encoding: Encoding,
+): { count: number; of: Int32Array; ofSlice: Int32Array } {
   const rows = layer.groups * layer.outputs;
   const slices = new Int32Array(layer.order.length);
   forEachRun(layer.weight.initializer!.shape, encoding.granularity, (slice, start, end) => {

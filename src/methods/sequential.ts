@@ -41,6 +41,8 @@ export interface LayerSolution {
   /** Ŵ: on the grid of the encoding, in the shape of the weight. */
   readonly weight: Tensor;
   readonly encoding: Encoding;
+  /** The model keeps its float weight: only the encoding was chosen. Default false. */
+  readonly encodingOnly?: boolean;
   /** A sentence for the report. */
   readonly note: string;
 }
@@ -102,7 +104,7 @@ export async function solveLayers(
     const solution = await solve({ layer, entry: entry!, encoding: entry!.encoding!, weight, moments });
     notes.push(`${layer.node}: ${solution.note}`);
     frozen.set(entry!.value, { ...entry!, encoding: solution.encoding, frozen: true });
-    resultNode.input(1)!.initializer = solution.weight;
+    if (!solution.encodingOnly) resultNode.input(1)!.initializer = solution.weight;
     quantized.graph.setInput(
       quantizedNode,
       1,

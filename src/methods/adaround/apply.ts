@@ -1,15 +1,15 @@
 /** AdaRound on moments: layer by layer, with inputs of the quantized prefix, scales searched before and biases solved after. */
 import { roundHalfEven, throwIfAborted, type Work } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
-import { type Encoding, encodeWeight, type IntGrid, type Plan } from "../../quant/index.ts";
+import type { Plan } from "../../quant/index.ts";
 import type { Runtime, Session } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { descend } from "../coordinate-descent.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, nearest, objective, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
 import { RowErrors } from "../row-errors.ts";
-import { withBestScales } from "../scale-search.ts";
-import { type LayerTask, solveLayers } from "../sequential.ts";
+import { spanningEncoding, withBestScales } from "../scale-search.ts";
+import { solveLayers } from "../sequential.ts";
 import { adaroundGraph, type StepSettings } from "./graph.ts";
 import { alphaOf, rectifiedSigmoid } from "./math.ts";
 
@@ -60,7 +60,12 @@ export async function applyAdaRound(
       const { problem, encoding } =
         options.searchScales === false
           ? { problem: placed, encoding: task.encoding }
-          : await withBestScales(placed, layer, { spanning: spanningEncoding(task), given: task.encoding }, errors);
+          : await withBestScales(
+              placed,
+              layer,
+              { spanning: spanningEncoding(layer, task.entry), given: task.encoding },
+              errors,
+            );
       const start = nearest(problem, roundHalfEven);
       const integers = await best(problem, start, options, () => rounding.solve(problem, context));
       const [before, after] = [start, integers].map((found) => total(objective(problem, found)));
@@ -72,11 +77,6 @@ export async function applyAdaRound(
       };
     },
   );
-}
-
-/** The grid that just spans every slice of the weight. */
-function spanningEncoding({ layer, entry }: LayerTask): Encoding {
-  return encodeWeight(layer.weight.initializer!, { ...entry, grid: entry.grid as IntGrid }, "minmax");
 }
 
 /**

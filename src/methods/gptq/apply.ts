@@ -1,0 +1,69 @@
+/** GPTQ on the moments that AdaRound uses, with the same scales and the same best bias: the two can be compared. */
+import { roundHalfEven } from "../../base/index.ts";
+import type { Model } from "../../ir/index.ts";
+import type { Plan } from "../../quant/index.ts";
+import type { MethodContext, MethodResult } from "../method.ts";
+import { dequantized, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
+import { RowErrors } from "../row-errors.ts";
+import { spanningEncoding, withBestScales } from "../scale-search.ts";
+import { solveLayers } from "../sequential.ts";
+import { type GptqOptions as ColumnOptions, gptq } from "./math.ts";
+
+export interface GptqOptions extends ColumnOptions {
+  /** Whether scales are searched on the moments first. Default true. */
+  readonly searchScales?: boolean;
+  /** Whether each layer gets the bias that is best for its rounded weights. Default true. */
+  readonly bias?: boolean;
+  /** Whether layers see the noise of activation quantizers before them. Default true. */
+  readonly activations?: boolean;
+  /** Patch rows a column; see `MomentOptions`. Default 50. */
+  readonly rowsPerColumn?: number;
+}
+
+/** The plan needs encodings. Weights come back on their grid, encodings frozen. */
+export async function applyGptq(
+  model: Model,
+  plan: Plan,
+  context: MethodContext,
+  options: GptqOptions = {},
+): Promise<MethodResult> {
+  const { rowsPerColumn, activations, bias } = options;
+  await using errors = await RowErrors.open(context.runtime, context.threads);
+  // Awaited here: the session ends with this scope.
+  return await solveLayers(model, plan, context, { step: "gptq", rowsPerColumn, activations, bias }, async (task) => {
+    const { layer } = task;
+    const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
+    const candidates = { spanning: spanningEncoding(layer, task.entry), given: task.encoding };
+    const { problem, encoding } =
+      options.searchScales === false
+        ? { problem: placed, encoding: task.encoding }
+        : await withBestScales(placed, layer, candidates, errors);
+    const integers = roundGroups(problem, options);
+    return {
+      weight: dequantized(problem, layer, integers),
+      encoding,
+      note: `${problem.columns} columns rounded in order`,
+    };
+  });
+}
+
+function roundGroups(problem: RoundingProblem, options: ColumnOptions): Float64Array {
+  const { groups, outputs, columns, weight, scale, low, high, t, h } = problem;
+  const size = outputs * columns;
+  const integers = new Float64Array(groups * size);
+  for (let g = 0; g < groups; g++) {
+    const own = (values: Float64Array) => values.subarray(g * size, (g + 1) * size);
+    const part = {
+      rows: outputs,
+      columns,
+      weight: own(weight),
+      scale: own(scale),
+      low: own(low),
+      high: own(high),
+      t: own(t),
+      h: h.subarray(g * columns * columns, (g + 1) * columns * columns),
+    };
+    integers.set(gptq(part, roundHalfEven, options), g * size);
+  }
+  return integers;
+}

@@ -1,0 +1,103 @@
+/** SeqMSE on moments: a candidate costs one small product instead of a forward pass, so that many can be tried. */
+import { roundHalfEven } from "../../base/index.ts";
+import type { Model } from "../../ir/index.ts";
+import {
+  type Encoding,
+  encodingMax,
+  encodingMin,
+  encodingOfRange,
+  type IntGrid,
+  type LinearLayer,
+  type Moments,
+  type Plan,
+  type PlanEntry,
+} from "../../quant/index.ts";
+import type { MethodContext, MethodResult } from "../method.ts";
+import { dequantized, nearest, type RoundingProblem, roundingProblem, withEncoding } from "../rounding-problem.ts";
+import { RowErrors } from "../row-errors.ts";
+import { rowGroups, spanningEncoding, withBestScales } from "../scale-search.ts";
+import { type LayerSolution, type LayerTask, solveLayers } from "../sequential.ts";
+import { fractions, leastError, sumRows } from "./math.ts";
+
+export interface SeqMseOptions {
+  /** How many shrunken ranges each slice tries. Default 20, AIMET's. */
+  readonly candidates?: number;
+  /**
+   * "aimet": AIMET's candidates, loss and order, with the same inputs for both sides, no bias. "fine" (the default):
+   * judged against the float model's own inputs at the best bias, on a finer grid of scales.
+   */
+  readonly search?: "fine" | "aimet";
+  /** Patch rows a column; see `MomentOptions`. Default 50. */
+  readonly rowsPerColumn?: number;
+}
+
+/** Chooses the encodings of weights; the model keeps its float weights (and gets best biases with "fine"). */
+export async function applySeqMse(
+  model: Model,
+  plan: Plan,
+  context: MethodContext,
+  options: SeqMseOptions = {},
+): Promise<MethodResult> {
+  const { search = "fine", candidates = 20, rowsPerColumn } = options;
+  const parity = search === "aimet";
+  await using errors = await RowErrors.open(context.runtime, context.threads);
+  const sequence = { step: "seqmse", rowsPerColumn, activations: !parity, bias: !parity };
+  // Awaited here: the session ends with this scope.
+  return await solveLayers(model, plan, context, sequence, (task) =>
+    parity ? asAimet(task, candidates, errors) : finer(task, candidates, errors),
+  );
+}
+
+async function finer(task: LayerTask, candidates: number, errors: RowErrors): Promise<LayerSolution> {
+  const { layer, encoding: given } = task;
+  const placed = roundingProblem(layer, task.weight, given, task.moments);
+  const spanning = spanningEncoding(layer, task.entry);
+  const factors = fractions(2 * candidates).map((f) => 0.2 + 0.9 * f);
+  const { problem, encoding } = await withBestScales(placed, layer, { spanning, given }, errors, { factors });
+  return solution(layer, problem, encoding);
+}
+
+/** Both sides see the inputs of the quantized prefix: the error is that of the weight alone, on uncentred moments. */
+async function asAimet(task: LayerTask, candidates: number, errors: RowErrors): Promise<LayerSolution> {
+  const { layer, entry } = task;
+  const spanning = spanningEncoding(layer, entry);
+  const placed = { ...roundingProblem(layer, task.weight, spanning, sameInputs(task.moments)) };
+  const rows = rowGroups(layer, spanning);
+  const encodings = fractions(candidates).map((f) => shrunken(spanning, entry, f));
+  const losses: Float64Array[] = [];
+  for (const encoding of encodings) {
+    const problem = withEncoding(placed, layer, encoding);
+    losses.push(sumRows(await errors.of(problem, nearest(problem, roundHalfEven)), rows.of, rows.count));
+  }
+  const best = leastError(losses);
+  const pick = (part: (e: Encoding) => readonly number[]) =>
+    spanning.scale.map((_, slice) => part(encodings[best[rows.ofSlice[slice]!]!]!)[slice]!);
+  const encoding = { ...spanning, scale: pick((e) => e.scale), offset: pick((e) => e.offset) };
+  return solution(layer, withEncoding(placed, layer, encoding), encoding);
+}
+
+/** The encoding of (min, max)·fraction of every slice, under the usual rule for ranges. */
+function shrunken(spanning: Encoding, entry: PlanEntry, fraction: number): Encoding {
+  const { scale, granularity } = spanning;
+  const low = scale.map((_, i) => fraction * encodingMin(spanning, i));
+  const high = scale.map((_, i) => fraction * encodingMax(spanning, i));
+  return { ...encodingOfRange(low, high, { ...entry, grid: entry.grid as IntGrid, granularity }), granularity };
+}
+
+/** E[x̂x̂ᵀ] = H + m̂m̂ᵀ, and no difference between the two inputs. */
+function sameInputs(moments: Moments): Moments {
+  const { groups, columns, quantizedMean } = moments;
+  const h = moments.h.slice();
+  for (let g = 0, at = 0; g < groups; g++) {
+    for (let i = 0; i < columns; i++) {
+      for (let j = 0; j < columns; j++, at++)
+        h[at]! += quantizedMean[g * columns + i]! * quantizedMean[g * columns + j]!;
+    }
+  }
+  return { ...moments, h, r: new Float64Array(h.length) };
+}
+
+function solution(layer: LinearLayer, problem: RoundingProblem, encoding: Encoding): LayerSolution {
+  const weight = dequantized(problem, layer, nearest(problem, roundHalfEven));
+  return { weight, encoding, encodingOnly: true, note: "scales chosen by the error at its output" };
+}
