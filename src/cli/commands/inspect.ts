@@ -2,9 +2,9 @@
 import { macsOf, parametersOf } from "../../analysis/index.ts";
 import { AvocetError } from "../../base/index.ts";
 import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, staticShape, type TensorType, type ValueType } from "../../ir/index.ts";
+import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
-import { inferTypes } from "../../passes/index.ts";
+import { inferTypes, normalise } from "../../passes/index.ts";
 import { builtinTarget, type LeftFloat, place } from "../../quant/index.ts";
 import { fileBytes } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -38,7 +38,7 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     parameters: parametersOf(model),
     macs: macsOf(model, shapes),
     bytes: fileBytes(path),
-    quantizable: quantizable(model, options.target, shapes),
+    quantizable: await quantizable(model, options.target),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
 }
@@ -52,13 +52,16 @@ function portOf(type: ValueType | undefined): {
     : { dtype: null, shape: null };
 }
 
-function quantizable(model: Model, target: string, shapes: ReadonlyMap<string, TensorType>): Quantizable {
+/** What a plan would hold. The passes that `quantize` runs come first, those that need a runtime left out. */
+async function quantizable(model: Model, target: string): Promise<Quantizable> {
   try {
-    const plan = place(model, builtinTarget(target), { shapes });
+    const normal = cloneModel(model);
+    await normalise(normal);
+    const plan = place(normal, builtinTarget(target), { shapes: inferTypes(normal) });
     const count = (kind: string) => plan.entries.filter((entry) => entry.kind === kind).length;
     return { weights: count("weight"), activations: count("activation"), left: plan.left };
   } catch (error) {
-    if (!AvocetError.is(error) || !error.code.startsWith("quant/")) throw error;
+    if (!AvocetError.is(error) || !/^(quant|import)\//.test(error.code)) throw error;
     return { weights: 0, activations: 0, left: [], refused: error.message };
   }
 }
