@@ -78,9 +78,36 @@ export async function calibrate(
     }
   }
   return {
-    plan: encodeBiases(protectWeightScales(encodeActivations(weighted, observers, values), model), values),
+    plan: withRanges(weighted, observers, model),
     statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
   };
+}
+
+/**
+ * Fills the plan's encodings from observers that have seen their values elsewhere: what statistics promise, what another
+ * run recorded. Weights are encoded from their elements. Throws `quant/not-calibrated` naming values without an observer.
+ */
+export function encodeObserved(
+  model: Model,
+  plan: Plan,
+  observers: ReadonlyMap<string, Observer>,
+  weightScheme: Scheme = "sqnr",
+): Plan {
+  const absent = plan.entries.filter((entry) => needsObserver(entry) && !observers.has(entry.value));
+  if (absent.length > 0) {
+    throw new AvocetError(
+      "quant/not-calibrated",
+      `expected an observer for every activation, got none for ${absent.map((entry) => entry.value).join(", ")}`,
+      { at: model.source ?? model.graph.name, hint: "calibrate with data, or keep these values in float" },
+    );
+  }
+  const weighted = encodeWeights(plan, model.graph.valuesByName(), weightScheme);
+  return withRanges(withPairSafeScales(weighted, model), observers, model);
+}
+
+function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, model: Model): Plan {
+  const values = model.graph.valuesByName();
+  return encodeBiases(protectWeightScales(encodeActivations(weighted, observers, values), model), values);
 }
 
 async function gainsOf(
