@@ -100,7 +100,8 @@ function quantize(program: Command, io: Io, exit: Exit): void {
       "node name, /regular expression/ or operator type that stays float (repeatable)",
       collect,
     )
-    .option("--preset <name>", "named list of methods: fast (folding and calibration)")
+    .option("--preset <name>", "named list of methods: fast, standard or best")
+    .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
     .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "also score float and result on this data")
     .option("--evaluate-samples <n>", "judge on so many of them")

@@ -1,9 +1,9 @@
 /** The recipe of a run: the recipe file with the options over it, and where model and data were. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { AvocetError } from "../base/index.ts";
 import { targetNames } from "../quant/index.ts";
-import { parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
+import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
 import { type DataOptions, preprocessOf, readJson, sha256 } from "./inputs.ts";
 
 export interface RecipeOptions extends DataOptions {
@@ -15,6 +15,7 @@ export interface RecipeOptions extends DataOptions {
   readonly calibration?: string;
   readonly float?: readonly string[];
   readonly preset?: string;
+  readonly method?: readonly string[];
   readonly batch?: number;
   readonly seed?: number;
 }
@@ -36,6 +37,7 @@ export async function recipeOf(model: string, options: RecipeOptions): Promise<R
     calibration,
     float,
     preset,
+    methods: options.method?.map(parseMethod),
     batch,
     seed,
     samples: options.samples === undefined ? undefined : samplesOf(options.samples),
@@ -63,5 +65,5 @@ function absoluteData(spec: string): string {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return existsSync(path) && statSync(path).isFile();
 }

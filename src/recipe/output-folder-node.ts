@@ -1,5 +1,5 @@
 /** An output folder that appears whole or not at all: built beside its place, then renamed. */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AvocetError } from "../base/index.ts";
 
@@ -18,7 +18,7 @@ export interface OutputFolder extends Disposable {
 export function openOutputFolder(path: string, force = false): OutputFolder {
   const target = resolve(path);
   const parent = dirname(target);
-  if (existing(target) && !force) {
+  if (existsSync(target) && !force) {
     throw new AvocetError("output/exists", `expected a new folder, ${path} exists`, {
       at: path,
       hint: "--force replaces it",
@@ -48,7 +48,7 @@ export function openOutputFolder(path: string, force = false): OutputFolder {
 
 /** Puts a folder or file in the place of another, which is only removed when the new one is there. */
 function replace(staging: string, target: string): void {
-  if (!existing(target)) {
+  if (!existsSync(target)) {
     renameSync(staging, target);
     return;
   }
@@ -79,10 +79,6 @@ function alive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-}
-
-function existing(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function literal(text: string): string {

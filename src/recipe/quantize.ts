@@ -2,31 +2,17 @@
 import { throwIfAborted, type Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import { cloneModel, type Model, type TensorType } from "../ir/index.ts";
+import type { MethodReport } from "../methods/index.ts";
 import { normalise } from "../passes/index.ts";
-import {
-  builtinTarget,
-  calibrate,
-  lower,
-  type Plan,
-  parseGrid,
-  parseTarget,
-  place,
-  type Scheme,
-  type Target,
-  type ValueStatistics,
-  type WeightGranularity,
-} from "../quant/index.ts";
-import { firstSample, type Runtime, traceShapes } from "../runtime/index.ts";
+import { builtinTarget, lower, type Plan, parseTarget, type Target, type ValueStatistics } from "../quant/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { judgeOn } from "./judge.ts";
+import { stepsOf } from "./presets.ts";
 import type { Recipe } from "./schema.ts";
+import { Stages } from "./stages.ts";
 
 /** What one step of a recipe did, for people and for the report. */
-export interface StepReport {
-  readonly step: string;
-  readonly edits: number;
-  readonly seconds: number;
-  /** Sentences: what was skipped or refused, and why. */
-  readonly notes: readonly string[];
-}
+export type StepReport = MethodReport;
 
 export interface QuantizeOptions extends Work {
   readonly threads?: number;
@@ -47,8 +33,9 @@ export interface Quantized {
 }
 
 /**
- * Normalises, places, calibrates and lowers. The given model is not changed. Throws what the stages throw:
- * `quant/already-quantized`, `quant/nothing-to-quantize`, `data/none`, `data/wrong-shape`, `data/not-finite` …
+ * Normalises, runs the recipe's methods around placement and calibration, and lowers. The given model is not changed.
+ * Throws what the stages throw: `quant/already-quantized`, `quant/nothing-to-quantize`, `data/none`, `data/wrong-shape`,
+ * `data/not-finite`, `recipe/invalid` …
  */
 export async function quantizeModel(
   model: Model,
@@ -58,52 +45,48 @@ export async function quantizeModel(
   options: QuantizeOptions = {},
 ): Promise<Quantized> {
   const clock = stopwatch();
+  const { steps, careful } = stepsOf(recipe);
   const target =
     typeof recipe.target === "string" ? builtinTarget(recipe.target) : parseTarget(recipe.target, "recipe");
   const chosen = samples(data, recipe.samples);
-  const float = cloneModel(model);
-  const normalised = await normalise(float, { runtime });
-  const steps: StepReport[] = normalised.map((pass) => ({
+  const normalised = cloneModel(model);
+  const passes = await normalise(normalised, { runtime });
+  const judge = careful ? await judgeOn(normalised, chosen, runtime, options) : null;
+  const stages = new Stages({ recipe, target, runtime, data: judge?.training ?? chosen, options });
+  const reports: StepReport[] = passes.map((pass) => ({
     step: pass.pass,
     edits: pass.edits,
     seconds: pass.milliseconds / 1000,
     notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(options);
-  const shapes = await traceShapes(float, runtime, await firstSample(chosen, options.signal));
-  const placed = place(float, target, {
-    shapes,
-    ...(recipe.weights ? { weights: parseGrid(recipe.weights) } : {}),
-    ...(recipe.activations ? { activations: parseGrid(recipe.activations) } : {}),
-    granularity: granularityOf(recipe.granularity),
-    keepFloat: recipe.float,
-  });
   const prepare = clock();
-  const { plan, statistics } = await calibrate(float, placed, runtime, chosen, {
-    scheme: recipe.calibration as Scheme,
-    shapes,
-    ...(recipe.batch ? { batch: recipe.batch } : {}),
-    ...(options.threads ? { session: { threads: options.threads } } : {}),
-    signal: options.signal,
-    onProgress: options.onProgress,
-  });
+  let state = await stages.start(normalised);
+  let score = judge ? await judge.score(state) : 0;
   const calibrated = clock();
+  for (const step of steps) {
+    throwIfAborted(options);
+    const { state: next, report } = await stages.apply(step, state);
+    const reached = judge ? await judge.score(next) : 0;
+    const kept = !judge || reached >= score;
+    const verdict = judge
+      ? [`${kept ? "kept" : "undone"}: output SQNR ${score.toFixed(2)} → ${reached.toFixed(2)} dB on samples set aside`]
+      : [];
+    reports.push({ ...report, edits: kept ? report.edits : 0, notes: [...verdict, ...report.notes] });
+    if (!kept) continue;
+    state = next;
+    score = reached;
+  }
   return {
-    float,
-    plan,
-    shipped: lower(float, plan),
-    statistics,
-    shapes,
+    float: state.model,
+    plan: state.plan,
+    shipped: lower(state.model, state.plan),
+    statistics: state.statistics,
+    shapes: state.shapes,
     target,
-    steps,
-    seconds: { prepare, calibrate: calibrated, methods: 0 },
+    steps: reports,
+    seconds: { prepare, calibrate: calibrated, methods: clock() },
   };
-}
-
-/** "block:32" → { block: 32 }; the schema has checked the form. */
-function granularityOf(text: string | undefined): WeightGranularity | undefined {
-  if (text === undefined || text === "tensor" || text === "channel") return text;
-  return { block: Number(text.slice("block:".length)) };
 }
 
 /** Seconds since the last call. */

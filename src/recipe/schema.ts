@@ -16,6 +16,15 @@ const calibration = z
   )
   .describe("How ranges are chosen from what was observed.");
 
+export const presetNames = ["fast", "standard", "best"] as const;
+
+/** One step of a recipe: the name of a method, and its options beside it. */
+const methodSchema = z.looseObject({
+  method: z.string().min(1).describe("The name of a method, for example adaround."),
+});
+
+export type MethodStep = z.infer<typeof methodSchema>;
+
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   target: z
@@ -35,7 +44,11 @@ export const recipeSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe("Node names, /regular expressions/ or operator types that stay float."),
-  preset: z.enum(["fast"]).default("fast").describe("A named list of methods; fast is folding and calibration."),
+  preset: z
+    .enum(presetNames)
+    .default("fast")
+    .describe("A named list of methods: fast (folding and calibration), standard or best. `methods` replaces it."),
+  methods: z.array(methodSchema).optional().describe("What is done beside folding and calibration, in this order."),
   preprocess: preprocessSchema.optional(),
   seed: z.number().int().nonnegative().default(0),
   model: z

@@ -1,0 +1,39 @@
+/** Judges states of a run on calibration samples that no method sees: the SQNR of the outputs against the float model. */
+import { compareValues } from "../analysis/index.ts";
+import type { Work } from "../base/index.ts";
+import { type Dataset, samples } from "../data/index.ts";
+import type { Model } from "../ir/index.ts";
+import { counterparts, lower } from "../quant/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { State } from "./stages.ts";
+
+export interface Judge {
+  /** What methods may use: four samples of five. */
+  readonly training: Dataset;
+  /** The lowest SQNR of the outputs, in dB. */
+  score(state: State): Promise<number>;
+}
+
+/** Samples that are enough for an average over all elements of the outputs. */
+const most = 64;
+
+/** Sets every fifth sample aside (all are used for both when there are fewer than ten). */
+export async function judgeOn(
+  float: Model,
+  data: Dataset,
+  runtime: Runtime,
+  options: Work & { readonly threads?: number },
+): Promise<Judge> {
+  const few = data.count !== null && data.count < 10;
+  const training = few ? data : samples(data, "except-every:5");
+  const aside = few ? data : samples(samples(data, "every:5"), most);
+  const outputs = float.graph.outputs.map((value) => value.name);
+  return {
+    training,
+    async score(state) {
+      const shipped = lower(state.model, state.plan);
+      const similar = await compareValues(float, shipped, counterparts(outputs, shipped), runtime, aside, options);
+      return Math.min(...similar.map((s) => s.sqnr));
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** Presets: named lists of methods. Which one to take is a question of how long one wants to wait. */
+import { AvocetError } from "../base/index.ts";
+import { readStep, type Step } from "./methods.ts";
+import type { MethodStep, presetNames, Recipe } from "./schema.ts";
+
+export interface Preset {
+  readonly description: string;
+  readonly steps: readonly MethodStep[];
+  /** Each step is judged on samples set aside from the calibration data, and undone when it makes things worse. */
+  readonly careful: boolean;
+}
+
+export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
+  fast: { description: "batch norms folded, ranges calibrated; nothing else", steps: [], careful: false },
+  standard: {
+    description: "dead channels zeroed, weights rounded by descent on moments, best biases: a few dozen forward passes",
+    steps: [{ method: "dead-channels" }, { method: "adaround", iterations: 0 }],
+    careful: false,
+  },
+  best: {
+    description:
+      "dead channels, equalization and annealed rounding; each step is kept only if it helps on samples set aside",
+    steps: [
+      { method: "dead-channels" },
+      { method: "cle" },
+      { method: "adaround", iterations: 1000, rowsPerColumn: 200 },
+      { method: "bias-correction" },
+    ],
+    careful: true,
+  },
+};
+
+/** The steps of a recipe: its methods, or those of its preset. Throws `recipe/invalid`. */
+export function stepsOf(recipe: Recipe): { steps: Step[]; careful: boolean } {
+  if (recipe.methods) return { steps: inOrder(recipe.methods.map(readStep)), careful: false };
+  const preset = presets[recipe.preset];
+  return { steps: inOrder(preset.steps.map(readStep)), careful: preset.careful };
+}
+
+/** A preparation changes float weights: behind a method that has rounded them it would undo its work. */
+function inOrder(steps: Step[]): Step[] {
+  const first = steps.findIndex((step) => step.kind === "solve");
+  const late = first < 0 ? undefined : steps.slice(first).find((step) => step.kind === "prepare");
+  if (late) {
+    throw new AvocetError("recipe/invalid", `expected ${late.name} before ${steps[first]!.name}`, {
+      hint: "methods that change the float model come before those that round weights",
+    });
+  }
+  return steps;
+}

@@ -1,0 +1,104 @@
+/** The stages between a normalised float model and a filled plan: tracing, placement, calibration, methods. */
+import type { Work } from "../base/index.ts";
+import type { Dataset } from "../data/index.ts";
+import type { Model, TensorType } from "../ir/index.ts";
+import type { MethodReport } from "../methods/index.ts";
+import {
+  calibrate,
+  type Plan,
+  parseGrid,
+  place,
+  type Scheme,
+  type Target,
+  type ValueStatistics,
+  type WeightGranularity,
+} from "../quant/index.ts";
+import { firstSample, type Runtime, traceShapes } from "../runtime/index.ts";
+import type { Step } from "./methods.ts";
+import type { Recipe } from "./schema.ts";
+
+/** Where a run stands: a float model, and a plan with encodings for it. */
+export interface State {
+  readonly model: Model;
+  /** The same model before any weight was rounded: the same layers in the same order. */
+  readonly reference: Model;
+  readonly plan: Plan;
+  readonly statistics: readonly ValueStatistics[];
+  readonly shapes: ReadonlyMap<string, TensorType>;
+}
+
+export interface StageOptions {
+  readonly recipe: Recipe;
+  readonly target: Target;
+  readonly runtime: Runtime;
+  readonly data: Dataset;
+  readonly options: Work & { readonly threads?: number };
+}
+
+export class Stages {
+  readonly #given: StageOptions;
+
+  constructor(given: StageOptions) {
+    this.#given = given;
+  }
+
+  /** Traces, places and calibrates a float model. */
+  async start(model: Model): Promise<State> {
+    const { recipe, target, runtime, data, options } = this.#given;
+    const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
+    const placed = place(model, target, {
+      shapes,
+      ...(recipe.weights ? { weights: parseGrid(recipe.weights) } : {}),
+      ...(recipe.activations ? { activations: parseGrid(recipe.activations) } : {}),
+      granularity: granularityOf(recipe.granularity),
+      keepFloat: recipe.float,
+    });
+    return this.#calibrated(model, model, placed, shapes);
+  }
+
+  /** The state after a step. Rounded weights change what flows, so that ranges are observed anew. */
+  async apply(step: Step, state: State): Promise<{ state: State; report: MethodReport }> {
+    const context = this.#context();
+    if (step.kind === "prepare") {
+      const { model, report } = await step.run(state.model, context);
+      return { state: report.edits === 0 ? state : await this.start(model), report };
+    }
+    const { model, plan, report } = await step.run(state.model, state.plan, context, state.reference);
+    return { state: await this.#calibrated(model, state.reference, plan, state.shapes), report };
+  }
+
+  async #calibrated(model: Model, reference: Model, placed: Plan, shapes: State["shapes"]): Promise<State> {
+    const { recipe, runtime, data, options } = this.#given;
+    const { plan, statistics } = await calibrate(model, placed, runtime, data, {
+      scheme: recipe.calibration as Scheme,
+      shapes,
+      ...(recipe.batch ? { batch: recipe.batch } : {}),
+      ...(options.threads ? { session: { threads: options.threads } } : {}),
+      signal: options.signal,
+      onProgress: options.onProgress,
+    });
+    return { model, reference, plan, statistics, shapes };
+  }
+
+  #context() {
+    const { recipe, target, runtime, data, options } = this.#given;
+    return {
+      runtime,
+      data,
+      target,
+      calibration: recipe.calibration as Scheme,
+      granularity: granularityOf(recipe.granularity),
+      seed: recipe.seed,
+      batch: recipe.batch,
+      threads: options.threads,
+      signal: options.signal,
+      onProgress: options.onProgress,
+    };
+  }
+}
+
+/** "block:32" → { block: 32 }; the schema has checked the form. */
+function granularityOf(text: string | undefined): WeightGranularity | undefined {
+  if (text === undefined || text === "tensor" || text === "channel") return text;
+  return { block: Number(text.slice("block:".length)) };
+}
