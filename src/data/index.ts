@@ -26,7 +26,14 @@ export { type PackIndex, packFiles, packLabels, parsePackIndex } from "./pack.ts
 export type { Picture } from "./picture.ts";
 export { arrayPictures, encodedPictures, type PictureOptions, type PictureSource, pictureDataset } from "./pictures.ts";
 export { decodeMask, decodePng } from "./png.ts";
-export { type Preprocess, type PreprocessInput, parsePreprocess, preprocessSchema } from "./preprocess.ts";
+export {
+  channelsOf as inputChannels,
+  type Preprocess,
+  type PreprocessInput,
+  parsePreprocess,
+  preprocessSchema,
+  valueMap,
+} from "./preprocess.ts";
 export { resize } from "./resample.ts";
 export { choose, parseSelection, type Selection, samples } from "./selection.ts";
 export { type StateOptions, withStates } from "./states.ts";

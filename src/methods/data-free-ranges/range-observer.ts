@@ -1,0 +1,49 @@
+/** Observers that have seen no data: their numbers come from what is expected of a value. */
+import {
+  type Affine,
+  affineOfRange,
+  type GridChoice,
+  makeObserver,
+  type Observer,
+  type Scheme,
+} from "../../quant/index.ts";
+import { type Expectation, least, most } from "../expectations/expectation.ts";
+import { quantiles } from "../expectations/normal.ts";
+
+/** How ranges follow from distributions: so many deviations as in DFQ, or a calibration scheme that sees their quantiles. */
+export type RangeChoice = "deviations" | Scheme;
+
+/** Numbers per channel that a scheme sees: up to 3.5 deviations. */
+const samples = quantiles(2047);
+
+export function expectedObserver(x: Expectation, choice: RangeChoice): Observer {
+  if (choice === "deviations") return new RangeObserver(least(x.low), most(x.high));
+  const observer = makeObserver(choice);
+  for (let c = 0; c < x.mean.length; c++) {
+    const [from, to] = [Math.max(x.from[c]!, x.low[c]!), Math.min(x.to[c]!, x.high[c]!)];
+    observer.see(Float32Array.from(samples, (z) => Math.min(Math.max(x.centre[c]! + z * x.deviation[c]!, from), to)));
+  }
+  return observer;
+}
+
+/** A range that is known. What the readers cannot tell apart is left out of it. */
+class RangeObserver implements Observer {
+  readonly #low: number;
+  readonly #high: number;
+
+  constructor(low: number, high: number) {
+    this.#low = low;
+    this.#high = high;
+  }
+
+  see(): void {}
+
+  propose(choice: GridChoice, useful: readonly [number, number] = [-Infinity, Infinity]): Affine {
+    const inside = (value: number) => Math.min(Math.max(value, useful[0]), useful[1]);
+    return affineOfRange(inside(this.#low), inside(this.#high), choice);
+  }
+
+  statistics(): ReturnType<Observer["statistics"]> {
+    return { min: this.#low, max: this.#high, count: 0, histogram: null };
+  }
+}
