@@ -32,7 +32,7 @@ export interface ModelArgument {
 
 /** Reads an ONNX file or a folder of `quantize`. */
 export function openModel(argument: string): ModelArgument {
-  const folder = statSync(argument, { throwIfNoEntry: false })?.isDirectory() === true;
+  const folder = existsSync(argument) && statSync(argument).isDirectory();
   if (!folder) return { path: argument, model: readModelFile(argument) };
   const path = join(argument, "model.onnx");
   const recipePath = join(argument, "recipe.json");
