@@ -1,6 +1,8 @@
 /** Movements of data that undo or continue each other: Transpose after Transpose, Reshape after Reshape, Squeeze after Unsqueeze. */
 import { attributeOf, type Node } from "../ir/index.ts";
+import { Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
+import { replaceNode } from "./replace-node.ts";
 import { passOf, refuse, rule } from "./rule.ts";
 import { constantInts, isOp, onlyReader } from "./walk.ts";
 
@@ -33,10 +35,13 @@ export const mergeTransposes = rule<Pair & { perm: readonly number[] }>({
   },
 });
 
-/** Of two Reshapes the second is enough, unless it copies lengths of what the first one made. */
+/** Behind anything that only changes the shape a Reshape is enough, unless it copies lengths of what it is given. */
 export const mergeReshapes = rule<Pair>({
   name: "merge-reshapes",
-  match: (node) => pairOf(node, "Reshape", "Reshape") ?? pairOf(node, "Flatten", "Reshape"),
+  match: (node) => {
+    const pairs = ["Reshape", "Flatten", "Squeeze", "Unsqueeze"].map((first) => pairOf(node, first, "Reshape"));
+    return pairs.find((pair) => pair !== undefined);
+  },
   check: ({ second }) => {
     const target = constantInts(second.input(1));
     if (!target) return refuse("its target is computed");
@@ -45,6 +50,35 @@ export const mergeReshapes = rule<Pair>({
   rewrite: ({ first, second }, graph) => {
     graph.setInput(second, 0, first.input(0));
     if (first.output.useCount === 0) graph.remove(first);
+  },
+});
+
+/** A Reshape makes the ones itself that an Unsqueeze behind it adds, and leaves out those that a Squeeze takes away. */
+export const reshapeAtOnce = rule<Pair & { target: readonly number[] }>({
+  name: "reshape-at-once",
+  match: (node) => {
+    const pair = pairOf(node, "Reshape", "Unsqueeze") ?? pairOf(node, "Reshape", "Squeeze");
+    const target = constantInts(pair?.first.input(1));
+    const axes = pair && axesOf(pair.second);
+    if (!pair || !target || !axes || pair.first.int("allowzero", 0) !== 0) return undefined;
+    const rank = isOp(pair.second, "Unsqueeze") ? target.length + axes.length : target.length;
+    const at = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
+    // A zero copies the length of the same axis, so nothing before it may move.
+    if (target.lastIndexOf(0) >= Math.min(...at)) return undefined;
+    if (isOp(pair.second, "Squeeze")) {
+      return [...at].every((axis) => target[axis] === 1)
+        ? { ...pair, target: target.filter((_, i) => !at.has(i)) }
+        : undefined;
+    }
+    const rest = [...target];
+    return { ...pair, target: Array.from({ length: rank }, (_, axis) => (at.has(axis) ? 1 : rest.shift()!)) };
+  },
+  check: ({ first, second }) =>
+    onlyReader(first.output) === second ? true : refuse(`${first.output.name} is read elsewhere`),
+  rewrite: ({ first, second, target }, graph) => {
+    const shape = graph.addInitializer(`${second.output.name}_shape`, Tensor.int64([target.length], target));
+    replaceNode(second, { op: "Reshape", inputs: [first.input(0), shape] });
+    graph.remove(first);
   },
 });
 
@@ -73,4 +107,9 @@ function axesOf(node: Node): number[] | undefined {
   return axes && [...axes].sort((a, b) => a - b);
 }
 
-export const cancelMovement: Pass = passOf("cancel-movement", [mergeTransposes, mergeReshapes, cancelSqueeze]);
+export const cancelMovement: Pass = passOf("cancel-movement", [
+  mergeTransposes,
+  mergeReshapes,
+  cancelSqueeze,
+  reshapeAtOnce,
+]);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../test/same-outputs.ts";
 import { cloneModel, parseModel } from "../ir/index.ts";
 import { cancelMovement } from "./cancel-movement.ts";
+import { foldPaddings } from "./fold-padding.ts";
 import { foldShapes } from "./fold-shapes.ts";
 import { inlineFunctions } from "./inline-functions.ts";
 import { runPasses } from "./pass.ts";
@@ -12,6 +13,7 @@ import { shareConstants, shareSubexpressions } from "./share-equal.ts";
 
 const passes = [
   inlineFunctions,
+  foldPaddings,
   foldShapes,
   cancelMovement,
   removeIdentities,
@@ -66,6 +68,30 @@ const cases: Record<string, [text: string, left: string[]]> = {
     "f (float[2,3,4] x) => (float[6,4] y) <int64[2] a = {4, 6}, int64[2] b = {6, -1}> { t = Reshape(x, a) u = Flatten(t) y = Reshape(u, b) }",
     ["Reshape"],
   ],
+  "Unsqueeze before Reshape, and behind it": [
+    "f (float[N,6] x) => (float[N,1,2,1,3] y) <int64[1] one = {1}, int64[3] to = {-1, 2, 3}, int64[2] a = {1, 3}> { u = Unsqueeze(x, one) r = Reshape(u, to) y = Unsqueeze(r, a) }",
+    ["Reshape"],
+  ],
+  "Squeeze behind Reshape": [
+    "f (float[N,6] x) => (float[N,2,3] y) <int64[4] to = {0, 2, 1, 3}, int64[1] a = {-2}> { r = Reshape(x, to) y = Squeeze(r, a) }",
+    ["Reshape"],
+  ],
+  "a zero keeps its place": [
+    "f (float[N,6] x) => (float[1,N,2,3] y) <int64[3] to = {0, 2, 3}, int64[1] a = {0}> { r = Reshape(x, to) y = Unsqueeze(r, a) }",
+    ["Reshape", "Unsqueeze"],
+  ],
+  "zeros around a picture": [
+    `f (float[N,2,5,5] x) => (float[N,3,4,5] y) <float[3,2,3,3] w, int64[8] p = {0,0,1,0,0,0,0,1}> {
+       q = Pad(x, p)
+       y = Conv <pads = [0,0,0,1]> (q, w) }`,
+    ["Conv"],
+  ],
+  "zeros around everything stay": [
+    `f (float[N,2,5,5] x) => (float[O,3,3,3] y) <float[3,4,3,3] w, int64[8] p = {0,1,0,0,0,1,0,0}> {
+       q = Pad(x, p)
+       y = Conv(q, w) }`,
+    ["Pad", "Conv"],
+  ],
   "Squeeze after Unsqueeze": [
     "f (float[2,3] x) => (float[2,3] y) <int64[2] a = {1, 3}> { r = Relu(x) t = Unsqueeze(r, a) y = Squeeze(t, a) }",
     ["Relu"],
@@ -93,7 +119,7 @@ const cases: Record<string, [text: string, left: string[]]> = {
 
 describe("same outputs", () => {
   test.each(Object.entries(cases))("%s", async (_name, [text, left]) => {
-    const before = parseModel(text);
+    const before = parseModel(text, { seed: 8 });
     const after = cloneModel(before);
     await runPasses(after, passes);
     await expectSameOutputs(before, after);

@@ -12,6 +12,7 @@ export { hoistConstants, unlistConstants } from "./constants.ts";
 export { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold-batch-norm.ts";
 export { foldChannelAffine, foldChannelAffines } from "./fold-channel-affine.ts";
 export { type FoldOptions, foldConstants } from "./fold-constants.ts";
+export { foldPaddings } from "./fold-padding.ts";
 export { foldShapes } from "./fold-shapes.ts";
 export { freezeShapes } from "./freeze-shapes.ts";
 export { type InferOptions, inferTypes } from "./infer-types.ts";

@@ -6,6 +6,7 @@ import { hoistConstants, unlistConstants } from "./constants.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { foldPaddings } from "./fold-padding.ts";
 import { foldShapes } from "./fold-shapes.ts";
 import { freezeShapes } from "./freeze-shapes.ts";
 import { inlineFunctions } from "./inline-functions.ts";
@@ -34,12 +35,12 @@ export async function normalise(model: Model, options: NormaliseOptions = {}): P
 }
 
 /**
- * Normalises the model in place and goes further: operators that were taken apart are recognised, equal things are
- * computed and stored once. For models that ship as they are; a model that is to be quantized is better only
+ * Normalises the model in place and goes further: paddings go into convolutions, operators that were taken apart are
+ * recognised, equal things are computed and stored once. For models that ship as they are; a model that is to be quantized is better only
  * normalised, because its layers should own their weights. Reports and errors as for `normalise`.
  */
 export async function optimise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
-  return await runAll(model, options, [recogniseOperators, shareConstants, shareSubexpressions]);
+  return await runAll(model, options, [foldPaddings, recogniseOperators, shareConstants, shareSubexpressions]);
 }
 
 async function runAll(model: Model, options: NormaliseOptions, more: readonly Pass[]): Promise<readonly PassReport[]> {

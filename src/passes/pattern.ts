@@ -60,11 +60,13 @@ export function any(name: string): Pattern {
   return (value, bound) => (value ? bound.with(name, value) : undefined);
 }
 
-/** A constant; `accept` may ask for more. */
-export function constant(name: string, accept: (numbers: readonly number[]) => boolean = () => true): Pattern {
+/** A constant; `accept` may ask for more of one with at most 64 elements, and is not asked about larger ones. */
+export function constant(name: string, accept?: (numbers: readonly number[]) => boolean): Pattern {
   return (value, bound) => {
     const tensor = constantOf(value);
-    return tensor && tensor.dtype !== "string" && accept(tensor.numbers()) ? bound.with(name, value!) : undefined;
+    if (!tensor || tensor.dtype === "string") return undefined;
+    const accepted = !accept || (tensor.size <= 64 && accept(tensor.numbers()));
+    return accepted ? bound.with(name, value!) : undefined;
   };
 }
 

@@ -57,7 +57,10 @@ function attributeKey({ type, value }: Attribute, id: (of: Tensor) => number): s
   return `${type} ${JSON.stringify(value, (_, v) => (typeof v === "bigint" ? Number(v) : v))}`;
 }
 
-/** Constants of one graph with equal type, shape and bytes become one. A layer that must own its weight gets a copy. */
+/** Larger constants are left alone: comparing them would load every weight of a large model. */
+const largest = 1 << 22;
+
+/** Constants of one graph with equal type, shape and bytes (at most 4 MiB) become one. A layer that must own its weight gets a copy. */
 export const shareConstants: Pass = {
   name: "share-constants",
   run(model) {
@@ -72,7 +75,7 @@ function shareIn(graph: Graph): number {
   const seen = new Map<string, Value[]>();
   for (const value of [...graph.initializers]) {
     const tensor = value.initializer!;
-    if (value.isGraphInput || value.isGraphOutput || tensor.dtype === "string") continue;
+    if (value.isGraphInput || value.isGraphOutput || tensor.dtype === "string" || tensor.byteLength > largest) continue;
     const key = `${tensor.dtype}[${tensor.shape}] ${hashOf(tensor.bytes)}`;
     const alike = seen.get(key) ?? [];
     const first = alike.find((other) => sameBytes(other.initializer!.bytes, tensor.bytes));
