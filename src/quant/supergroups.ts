@@ -71,7 +71,14 @@ function chainFrom(
   const chain = add ? [node, add] : [node];
   for (const op of group.slice(1)) {
     const next = soleReader(chain[chain.length - 1]!.output);
-    if (next?.op !== op || next.domain !== "" || next.input(0) !== chain[chain.length - 1]!.output) return undefined;
+    // A body that reads the value is another graph, which runs on its own.
+    if (
+      next?.op !== op ||
+      next.domain !== "" ||
+      next.graph !== node.graph ||
+      next.input(0) !== chain[chain.length - 1]!.output
+    )
+      return undefined;
     if (op === "Clip" && target.kernels && clipBounds(next)?.min !== 0) return undefined;
     chain.push(next);
   }
@@ -94,7 +101,7 @@ function matMulAdds(nodes: readonly Node[]): Map<Node, Node> {
   for (const node of nodes) {
     if (node.op !== "MatMul" || node.domain !== "" || constantOf(node.input(1))?.shape.length !== 2) continue;
     const add = soleReader(node.output);
-    if (add?.op !== "Add" || add.domain !== "") continue;
+    if (add?.op !== "Add" || add.domain !== "" || add.graph !== node.graph) continue;
     const bias = add.inputs.find((value) => value !== node.output);
     const channels = constantOf(node.input(1))!.shape[1];
     const data = constantOf(bias);
