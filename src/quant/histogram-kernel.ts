@@ -26,41 +26,66 @@ export interface Planes {
   readonly groupOf: Uint8Array;
 }
 
+/** What bins a histogram has, and which numbers go into which of its groups. */
+export interface Bins {
+  /** One over the bins' width. */
+  readonly inverse: number;
+  /** Number of the first bin, counted from zero in bins. */
+  readonly origin: number;
+  /** 2,048 counters a group, one group behind the other. */
+  readonly counts: Float64Array;
+  readonly planes?: Planes | undefined;
+}
+
+/** Gives the bins for numbers that are taken piece by piece. */
+export interface BinSource {
+  /** Whether the bins given last will do for a piece of this range. */
+  holds(piece: Sweep): boolean;
+  /** Bins for the next piece, which `holds` had refused or which is the first; null: stop. */
+  open(piece: Sweep): Bins | null;
+}
+
 export interface HistogramKernel {
   /** Range of the numbers. */
   range(values: Float32Array): Sweep;
   /**
-   * Adds every number to `bins[group · 2048 + floor(x · inverse) − origin]` (product in float32); what lies outside its
-   * group's 2,048 bins is left out. `inverse` is one over their width; without `planes` all is group 0.
+   * Range of the numbers, and adds each to bin floor(x · inverse) − origin of its group (product in float32); what lies
+   * outside is left out. Counters are up to date when `open` is called and at the end.
    */
-  histogram(values: Float32Array, inverse: number, origin: number, bins: Float64Array, planes?: Planes): void;
+  histogram(values: Float32Array, source: BinSource): Sweep;
 }
+
+const nothing: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
 
 /** The plain TypeScript form: any platform, and the reference for the tests. */
 export const plainKernel: HistogramKernel = {
-  range(values) {
-    let min = Number.POSITIVE_INFINITY;
-    let max = Number.NEGATIVE_INFINITY;
-    let zeros = 0;
-    let finite = true;
-    for (const x of values) {
-      if (x < min) min = x;
-      if (x > max) max = x;
-      if (x === 0) zeros++;
-      if (!Number.isFinite(x)) finite = false;
-    }
-    return { min, max, zeros, finite };
-  },
-  histogram(values, inverse, origin, bins, planes) {
-    const factor = Math.fround(inverse);
+  range: plainRange,
+  histogram(values, source) {
+    const seen = plainRange(values);
+    const bins = source.open(seen);
+    if (!bins) return seen;
+    const { origin, counts, planes } = bins;
+    const factor = Math.fround(bins.inverse);
     for (let i = 0; i < values.length; i++) {
       const bin = Math.floor(Math.fround(values[i]! * factor)) - origin;
       if (bin < 0 || bin >= binCount) continue;
       const group = planes ? planes.groupOf[Math.floor(i / planes.length) % planes.groupOf.length]! : 0;
-      bins[group * binCount + bin]!++;
+      counts[group * binCount + bin]!++;
     }
+    return seen;
   },
 };
+
+function plainRange(values: Float32Array): Sweep {
+  let { min, max, zeros, finite } = nothing;
+  for (const x of values) {
+    if (x < min) min = x;
+    if (x > max) max = x;
+    if (x === 0) zeros++;
+    if (!Number.isFinite(x)) finite = false;
+  }
+  return { min, max, zeros, finite };
+}
 
 // Layout of the module's memory; see tools/histogram-kernel.wat.
 const tableLength = 2052;
@@ -95,33 +120,47 @@ function wrap(exports: Exports): HistogramKernel {
   const ends = new Float32Array(buffer, resultsAt, 2);
   const counts = new Uint32Array(buffer, resultsAt + 8, 2);
   const numbers = new Float32Array(buffer, numbersAt, chunk);
-  /** Copies the numbers into the module's memory piece by piece. */
-  const inChunks = (values: Float32Array, take: (start: number, count: number) => void) => {
+  /** Copies the numbers into the module's memory piece by piece; stops where `take` says false. */
+  const inPieces = (values: Float32Array, take: (start: number, count: number, piece: Sweep) => boolean): Sweep => {
+    let seen = nothing;
     for (let start = 0; start < values.length; start += chunk) {
       const count = Math.min(chunk, values.length - start);
-      numbers.set(values.subarray(start, start + count));
-      take(start, count);
+      numbers.set(count === values.length ? values : values.subarray(start, start + count));
+      exports.range(count);
+      const piece = { min: ends[0]!, max: ends[1]!, zeros: counts[0]!, finite: counts[1] === 0 };
+      seen = {
+        min: Math.min(seen.min, piece.min),
+        max: Math.max(seen.max, piece.max),
+        zeros: seen.zeros + piece.zeros,
+        finite: seen.finite && piece.finite,
+      };
+      if (!take(start, count, piece)) break;
     }
+    return seen;
+  };
+  /** Moves what was counted into the bins. */
+  const flush = ({ counts }: Bins) => {
+    const groups = counts.length / binCount;
+    for (let group = 0; group < groups; group++) {
+      exports.fold(4 * groupLength * group);
+      // Without the first counter, a guard.
+      const folded = tables.subarray(group * groupLength + 1, group * groupLength + 1 + binCount);
+      for (let i = 0, to = group * binCount; i < binCount; i++, to++) counts[to]! += folded[i]!;
+    }
+    tables.fill(0, 0, groups * groupLength);
   };
   return {
-    range(values) {
-      let seen: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
-      inChunks(values, (_, count) => {
-        exports.range(count);
-        seen = {
-          min: Math.min(seen.min, ends[0]!),
-          max: Math.max(seen.max, ends[1]!),
-          zeros: seen.zeros + counts[0]!,
-          finite: seen.finite && counts[1] === 0,
-        };
-      });
-      return seen;
-    },
-    histogram(values, inverse, origin, bins, planes) {
-      const groups = planes ? Math.max(...planes.groupOf) + 1 : 1;
-      tables.fill(0, 0, groups * groupLength);
-      const { length, groupOf } = planes ?? { length: values.length, groupOf: new Uint8Array(1) };
-      inChunks(values, (start, count) => {
+    range: (values) => inPieces(values, () => true),
+    histogram(values, source) {
+      let bins: Bins | null = null;
+      const seen = inPieces(values, (start, count, piece) => {
+        if (!bins || !source.holds(piece)) {
+          if (bins) flush(bins);
+          bins = source.open(piece);
+          if (!bins) return false;
+        }
+        const { inverse, origin, planes } = bins;
+        const { length, groupOf } = planes ?? { length: values.length, groupOf: oneGroup };
         for (let at = start; at < start + count; ) {
           const plane = Math.floor(at / length);
           const part = Math.min((plane + 1) * length, start + count) - at;
@@ -129,16 +168,15 @@ function wrap(exports: Exports): HistogramKernel {
           exports.histogram(numbersAt + 4 * (at - start), part, inverse, origin, table);
           at += part;
         }
+        return true;
       });
-      for (let group = 0; group < groups; group++) {
-        exports.fold(4 * groupLength * group);
-        // Without the first counter, a guard.
-        const folded = tables.subarray(group * groupLength + 1, group * groupLength + 1 + binCount);
-        for (let i = 0, to = group * binCount; i < binCount; i++, to++) bins[to]! += folded[i]!;
-      }
+      if (bins) flush(bins);
+      return seen;
     },
   };
 }
+
+const oneGroup = new Uint8Array(1);
 
 let chosen: HistogramKernel | undefined;
 

@@ -21,16 +21,25 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
     observer.see(values);
     return observer.propose(choice);
   }
-  return searchRange(min, max, choice, ({ scale, offset }) => {
-    const inverse = 1 / scale;
-    const top = offset + steps;
-    let sum = 0;
-    for (const x of values) {
+  return searchRange(min, max, choice, (candidate, best) => squaredError(values, candidate, steps, best));
+}
+
+/** Numbers between two looks at whether the sum is past the best one already. */
+const stretch = 64;
+
+function squaredError(values: Float32Array, { scale, offset }: Affine, steps: number, best: number): number {
+  const inverse = 1 / scale;
+  const top = offset + steps;
+  let sum = 0;
+  for (let start = 0; start < values.length && sum <= best; start += stretch) {
+    const end = Math.min(start + stretch, values.length);
+    for (let i = start; i < end; i++) {
+      const x = values[i]!;
       // Ties cost the same either way, so the fastest rounding will do.
       const q = Math.floor(x * inverse + 0.5);
       const error = x - Math.min(Math.max(q, offset), top) * scale;
       sum += error * error;
     }
-    return sum;
-  });
+  }
+  return sum;
 }

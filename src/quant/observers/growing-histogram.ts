@@ -3,7 +3,7 @@
  * when the range grows, two neighbours merge into one bin exactly. The result does not depend on the order of batches.
  * Channels may be counted in groups, whose counts are weighed when the histogram is read.
  */
-import { binCount, type HistogramKernel, kernel } from "../histogram-kernel.ts";
+import { binCount, type HistogramKernel, kernel, type Sweep } from "../histogram-kernel.ts";
 import { coarsen } from "../statistics.ts";
 import type { Ends } from "../useful-range.ts";
 import { notFinite, type Seen } from "./observer.ts";
@@ -54,18 +54,21 @@ export class GrowingHistogram {
 
   /**
    * Adds numbers; `plane` is how many of a channel lie together (default: the numbers are not told apart). Throws
-   * `data/not-finite` for NaN and infinities, and is then unchanged.
+   * `data/not-finite` for NaN and infinities; what came before them may have been counted.
    */
   see(values: Float32Array, plane?: number): void {
     if (values.length === 0) return;
-    const seen = this.#kernel.range(values);
-    if (!seen.finite) throw notFinite();
-    if (!this.#holds(seen.min, seen.max)) this.#cover(Math.min(seen.min, this.#min), Math.max(seen.max, this.#max));
     const planes =
       plane === undefined || this.#groupOf.length === 0 ? undefined : { length: plane, groupOf: this.#groupOf };
-    this.#kernel.histogram(values, 2 ** -this.#exponent, this.#origin, this.#counts, planes);
-    this.#min = Math.min(this.#min, seen.min);
-    this.#max = Math.max(this.#max, seen.max);
+    const seen = this.#kernel.histogram(values, {
+      holds: (piece) => piece.finite && this.#holds(piece),
+      open: (piece) => {
+        if (!piece.finite) return null;
+        if (!this.#holds(piece)) this.#cover(piece);
+        return { inverse: 2 ** -this.#exponent, origin: this.#origin, counts: this.#counts, planes };
+      },
+    });
+    if (!seen.finite) throw notFinite();
     this.#count += values.length;
     this.#zeros += seen.zeros;
   }
@@ -111,21 +114,28 @@ export class GrowingHistogram {
     return sum;
   }
 
-  #holds(min: number, max: number): boolean {
+  /** Whether the bins hold a piece; its range then counts as seen. */
+  #holds({ min, max }: Sweep): boolean {
     if (Number.isNaN(this.#exponent)) return false;
     const width = 2 ** this.#exponent;
-    return Math.floor(min / width) >= this.#origin && Math.floor(max / width) < this.#origin + binCount;
+    if (Math.floor(min / width) < this.#origin || Math.floor(max / width) >= this.#origin + binCount) return false;
+    this.#min = Math.min(this.#min, min);
+    this.#max = Math.max(this.#max, max);
+    return true;
   }
 
-  /** Moves to the narrowest bins with which [min, max] and zero fit. */
-  #cover(min: number, max: number): void {
-    const low = Math.min(min, 0);
-    const high = Math.max(max, 0);
+  /** Moves to the narrowest bins with which what was seen, the piece and zero fit. */
+  #cover(piece: Sweep): void {
+    const first = Number.isNaN(this.#exponent);
+    this.#min = Math.min(this.#min, piece.min);
+    this.#max = Math.max(this.#max, piece.max);
+    const low = Math.min(this.#min, 0);
+    const high = Math.max(this.#max, 0);
     // Below 2^−120 float32 quotients would leave the normal numbers.
     let exponent = Math.max(Math.ceil(Math.log2(Math.max(high - low, 1e-30) / binCount)) - 1, -120);
     while (Math.floor(high / 2 ** exponent) - Math.floor(low / 2 ** exponent) >= binCount) exponent++;
     const origin = Math.floor(low / 2 ** exponent);
-    if (this.#count > 0) this.#rebin(exponent, origin);
+    if (!first) this.#rebin(exponent, origin);
     this.#exponent = exponent;
     this.#origin = origin;
   }

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/index.ts";
-import { plainKernel, wasmKernel } from "../histogram-kernel.ts";
+import { type BinSource, type Bins, plainKernel, wasmKernel } from "../histogram-kernel.ts";
 import { affineOfRange, type GridChoice, rangeOfAffine, stepsOf } from "../range.ts";
 import { Density } from "./density.ts";
 import { bestScale } from "./exact-search.ts";
@@ -31,6 +31,9 @@ test("an unknown scheme and a percentile out of range are refused", () => {
   expect(() => makeObserver("percentile:40")).toThrow("between 50 and 100");
 });
 
+/** The same bins for every piece; with no numbers none are opened. */
+const always = (bins: Bins): BinSource => ({ holds: () => true, open: () => bins });
+
 describe("histogram", () => {
   const wasm = wasmKernel()!;
   const numbers = fc.array(fc.float({ min: -1000, max: 1000, noNaN: true }), { maxLength: 70 });
@@ -45,11 +48,11 @@ describe("histogram", () => {
         (values, inverse, origin, length) => {
           const x = Float32Array.from(values);
           const [a, b] = [new Float64Array(3 * 2048), new Float64Array(3 * 2048)];
-          wasm.histogram(x, inverse, origin, a);
-          plainKernel.histogram(x, inverse, origin, b);
           const planes = { length, groupOf: Uint8Array.of(0, 2, 1, 2) };
-          wasm.histogram(x, inverse, origin, a, planes);
-          plainKernel.histogram(x, inverse, origin, b, planes);
+          for (const more of [{}, { planes }]) {
+            const seen = wasm.histogram(x, always({ inverse, origin, counts: a, ...more }));
+            expect(seen).toEqual(plainKernel.histogram(x, always({ inverse, origin, counts: b, ...more })));
+          }
           expect(a).toEqual(b);
           expect(wasm.range(x)).toEqual(plainKernel.range(x));
         },
@@ -63,8 +66,8 @@ describe("histogram", () => {
     x.set([3.4e38, -3.4e38, -0, 0, 1e-40]);
     const planes = { length: 4999, groupOf: Uint8Array.of(1, 0, 7) };
     const [a, b] = [new Float64Array(8 * 2048), new Float64Array(8 * 2048)];
-    wasm.histogram(x, 30, -1000, a, planes);
-    plainKernel.histogram(x, 30, -1000, b, planes);
+    wasm.histogram(x, always({ inverse: 30, origin: -1000, counts: a, planes }));
+    plainKernel.histogram(x, always({ inverse: 30, origin: -1000, counts: b, planes }));
     expect(a).toEqual(b);
     expect(wasm.range(x)).toEqual(plainKernel.range(x));
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -92,6 +95,20 @@ describe("histogram", () => {
         },
       ),
     );
+  });
+
+  test("growing in the middle of a batch of several pieces", () => {
+    const random = new Random(7);
+    // The range doubles about every 30,000 numbers, so pieces of 65,536 outgrow the bins of their predecessors.
+    const x = Float32Array.from({ length: 300_000 }, (_, i) => random.uniform(-1, 1.5) * 2 ** (i / 30_000));
+    const groupOf = Uint8Array.of(0, 1, 0);
+    const [pieces, plain] = [new GrowingHistogram(groupOf), new GrowingHistogram(groupOf, plainKernel)];
+    for (const h of [pieces, plain]) h.see(x, 100);
+    const weights = [
+      { above: 1, below: 2 },
+      { above: 5, below: 7 },
+    ];
+    expect(pieces.histogram(undefined, weights)).toEqual(plain.histogram(undefined, weights));
   });
 
   test("zero is on an edge and at least a thousand bins are in use", () => {

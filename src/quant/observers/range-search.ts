@@ -13,13 +13,13 @@ export interface SearchDepth {
 
 /**
  * Scale and offset of the cheapest range inside [min, max] (zero included). The full range is always a candidate and
- * wins ties, so that a distribution without outliers is not clipped.
+ * wins ties, so that a distribution without outliers is not clipped. `cost` may stop counting once it is past `best`.
  */
 export function searchRange(
   min: number,
   max: number,
   choice: GridChoice,
-  cost: (candidate: Affine) => number,
+  cost: (candidate: Affine, best: number) => number,
   depth: SearchDepth = {},
 ): Affine {
   const low = Math.min(min, 0);
@@ -35,12 +35,12 @@ export function searchRange(
   let bestA = 1;
   let bestB = 1;
   let best = mirrored ? affineOfRange(low, high, choice) : candidate(1, 1);
-  let bestCost = cost(best);
+  let bestCost = cost(best, Number.POSITIVE_INFINITY);
   const round = (lows: readonly number[], highs: readonly number[]) => {
     for (const a of lows) {
       for (const b of highs) {
         const next = candidate(a, b);
-        const nextCost = cost(next);
+        const nextCost = cost(next, bestCost);
         if (nextCost < bestCost) {
           bestCost = nextCost;
           best = next;

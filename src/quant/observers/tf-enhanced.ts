@@ -37,7 +37,8 @@ export class TfEnhancedObserver implements Observer {
       this.#place(min, max);
     }
     const fresh = new Float64Array(binCount);
-    kernel().histogram(values, 1 / this.#width, this.#origin, fresh);
+    const wanted = { inverse: 1 / this.#width, origin: this.#origin, counts: fresh };
+    kernel().histogram(values, { holds: () => true, open: () => wanted });
     for (let i = 0; i < bins; i++) {
       this.#density[i] = (this.#density[i]! * this.#batches + fresh[i]! / values.length) / (this.#batches + 1);
     }
