@@ -5,7 +5,7 @@ import { cloneModel, parseModel } from "../ir/index.ts";
 import { openRuntime } from "../runtime/index.ts";
 import { hoistConstants } from "./constants.ts";
 import { foldConstants } from "./fold-constants.ts";
-import { runPasses } from "./pass.ts";
+import { runPass, runPasses } from "./pass.ts";
 import { removeDeadNodes } from "./remove-dead.ts";
 
 async function fold(text: string) {
@@ -72,4 +72,30 @@ test("inside subgraphs", async () => {
   const [node] = after.graph.nodes;
   const [then] = node!.subgraphs();
   expect([...then!.nodes].map((n) => n.op)).toEqual(["Add"]);
+});
+
+test("a node without kernel stays, and the others fold", async () => {
+  // ONNX Runtime has no Conv of doubles.
+  const model = parseModel(
+    `f (float[2] x) => (float[2] y, float[1] z) <float[2] a, float[2] b, double[1,1,3] c, double[1,1,3] w> {
+      s = Add(a, b)
+      y = Mul(x, s)
+      d = Conv(c, w)
+      e = Cast <to = 1> (d)
+      f = Squeeze(e)
+      z = ReduceSum(f) }`,
+    { seed: 1 },
+  );
+  const report = await runPass(model, foldConstants(await openRuntime()));
+  expect(report.edits).toBe(1);
+  expect([...model.graph.nodes].map((node) => node.op)).toEqual(["Mul", "Conv", "Cast", "Squeeze", "ReduceSum"]);
+  expect(report.refusals[0]?.reason).toMatch(/does not compute it/);
+});
+
+test("a long chain of expanding operators folds in one go", async () => {
+  const steps = Array.from({ length: 12 }, (_, i) => `e${i + 1} = Expand(e${i}, two) `).join("");
+  const { left } = await fold(
+    `f (float[2] x) => (float[2] y) <float[2] e0, int64[1] two = {2}> { ${steps} y = Add(x, e12) }`,
+  );
+  expect(left).toEqual(["Add"]);
 });

@@ -4,6 +4,7 @@
  * hide that a model is quantized), subgraphs and types that do not cross the runtime's door are left. So is a result
  * that is much larger than what it is made of: an Expand of one number should not become megabytes on disk.
  */
+import { AvocetError } from "../base/index.ts";
 import { Graph, Model, type Node, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { crosses, type Runtime } from "../runtime/index.ts";
@@ -35,26 +36,70 @@ async function foldGraph(
   growth: number,
   refuse?: Refuse,
 ): Promise<number> {
+  let edits = 0;
+  // Each node is refused once.
+  const left = new Set<Node>();
+  // What an operator that multiplies places will make is only known once its inputs are: in the next round.
+  for (;;) {
+    const folding = foldable(graph, growth, left, refuse);
+    const folded = await fold(model, graph, folding, runtime).catch(async (error: unknown) => {
+      if (!AvocetError.is(error) || !error.code.startsWith("runtime/")) throw error;
+      return await foldOneByOne(model, graph, folding, left, runtime, refuse);
+    });
+    if (folded === 0) return edits;
+    edits += folded;
+  }
+}
+
+function foldable(graph: Graph, growth: number, left: Set<Node>, refuse?: Refuse): Set<Node> {
   const folding = new Set<Node>();
   const known = (value: Value | null): boolean =>
     value === null || constantOf(value) !== undefined || (value.producer !== null && folding.has(value.producer));
   for (const node of graph.nodes) {
-    if (isOp(node, "Constant") || !node.inputs.every(known) || !canRun(node)) continue;
+    if (isOp(node, "Constant") || left.has(node) || !node.inputs.every(known) || !canRun(node)) continue;
     const elements = elementsToBe(node);
-    // What an operator that multiplies places will make is only known once its inputs are: in the next round.
     if (elements === "unknown") continue;
     if (elements !== undefined && elements * 8 > growth + bytesOfInputs(node)) {
+      left.add(node);
       refuse?.(node, `its ${elements} constant elements are much larger than what they are made of`);
       continue;
     }
     folding.add(node);
   }
-  const results = [...folding].flatMap((node) => node.outputs.filter((output) => isReadOutside(output, folding)));
+  return folding;
+}
+
+/** Computes these nodes in one run and puts constants in their place; returns how many nodes went. */
+async function fold(model: Model, graph: Graph, nodes: ReadonlySet<Node>, runtime: Runtime): Promise<number> {
+  const results = [...nodes].flatMap((node) => node.outputs.filter((output) => isReadOutside(output, nodes)));
   if (results.length === 0) return 0;
-  const computed = await evaluate(model, folding, results, runtime);
+  const computed = await evaluate(model, nodes, results, runtime);
   for (const value of results) replaceByConstant(graph, value, computed.get(value)!);
-  for (const node of [...folding].reverse()) graph.remove(node);
-  return folding.size;
+  for (const node of [...nodes].reverse()) graph.remove(node);
+  return nodes.size;
+}
+
+/** One node that the runtime has no kernel for should not keep all others from folding. */
+async function foldOneByOne(
+  model: Model,
+  graph: Graph,
+  nodes: ReadonlySet<Node>,
+  left: Set<Node>,
+  runtime: Runtime,
+  refuse?: Refuse,
+): Promise<number> {
+  let edits = 0;
+  for (const node of nodes) {
+    if (!node.inputs.every((value) => value === null || constantOf(value))) continue;
+    try {
+      edits += await fold(model, graph, new Set([node]), runtime);
+    } catch (error) {
+      if (!AvocetError.is(error) || !error.code.startsWith("runtime/")) throw error;
+      left.add(node);
+      refuse?.(node, `the runtime does not compute it: ${error.message}`);
+    }
+  }
+  return edits;
 }
 
 /** Whether the runtime may compute it: a known deterministic operator over types that cross the door. */

@@ -4,8 +4,8 @@ import { LengthTable } from "./lengths.ts";
 import { dtypeOf } from "./value-dtype.ts";
 
 export interface InferOptions {
-  /** Length of the first axis of every input that leaves it open. Default 1: what one sample costs. */
-  readonly batch?: number;
+  /** Length of the first axis of every input that leaves it open; null keeps it open. Default 1: what one sample costs. */
+  readonly batch?: number | null;
   /** Lengths of other open axes, by name. */
   readonly dims?: Readonly<Record<string, number>>;
 }
@@ -21,7 +21,7 @@ export function inferTypes(model: Model, { batch = 1, dims = {} }: InferOptions 
     if (input.type?.kind !== "tensor" || !input.type.shape || input.initializer) continue;
     const shape = input.type.shape.map((dim, axis): Dim => {
       if (typeof dim === "number") return dim;
-      return (dim !== null ? dims[dim] : undefined) ?? (axis === 0 ? batch : dim);
+      return (dim !== null ? dims[dim] : undefined) ?? (axis === 0 ? (batch ?? dim) : dim);
     });
     input.type = tensorType(input.type.dtype, shape);
   }

@@ -60,7 +60,7 @@ async function runAll(model: Model, options: NormaliseOptions, more: readonly Pa
   ];
   const reports: PassReport[] = [];
   for (const pass of first) reports.push(await runPass(model, pass));
-  reports.push(...(await runPasses(model, rounds)));
+  reports.push(...(await runPasses(model, rounds, 32)));
   return summarise(reports);
 }
 

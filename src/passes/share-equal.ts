@@ -60,7 +60,10 @@ function attributeKey({ type, value }: Attribute, id: (of: Tensor) => number): s
 /** Larger constants are left alone: comparing them would load every weight of a large model. */
 const largest = 1 << 22;
 
-/** Constants of one graph with equal type, shape and bytes (at most 4 MiB) become one. A layer that must own its weight gets a copy. */
+/**
+ * Constants of one graph with equal type, shape and bytes (at most 4 MiB) become one. A pass that edits a shared weight
+ * gives its layer a copy.
+ */
 export const shareConstants: Pass = {
   name: "share-constants",
   run(model) {
