@@ -56,48 +56,58 @@
 
   ;; Adds $count numbers from byte $at on to the tables at byte $table: bin floor(x · $inverse) − $origin.
   (func (export "histogram") (param $at i32) (param $count i32) (param $inverse f32) (param $origin i32) (param $table i32)
-    (local $end i32) (local $whole i32) (local $bin v128) (local $inverses v128) (local $shift v128) (local $p i32)
+    (local $end i32) (local $whole i32) (local $bin v128) (local $pair i64) (local $p i32)
+    (local $inverses v128) (local $lowest v128) (local $highest v128)
     (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
     (local.set $whole (i32.add (local.get $at) (i32.shl (i32.and (local.get $count) (i32.const -4)) (i32.const 2))))
     (local.set $inverses (f32x4.splat (local.get $inverse)))
-    (local.set $shift (i32x4.splat (i32.sub (i32.const 1) (local.get $origin))))
+    ;; Bins below and above go to the guards. The clamp comes before the shift, so that nothing wraps around.
+    (local.set $lowest (i32x4.splat (i32.sub (local.get $origin) (i32.const 1))))
+    (local.set $highest (i32x4.splat (i32.add (local.get $origin) (i32.const 2048))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $at) (local.get $whole)))
-        ;; Quotients are clamped before the shift, so that it cannot wrap around. (Engines do not inline: so twice.)
         (local.set $bin
           (i32x4.shl
-            (i32x4.max_s
+            (i32x4.sub
               (i32x4.min_s
-                (i32x4.add
+                (i32x4.max_s
                   (i32x4.trunc_sat_f32x4_s
-                    (f32x4.pmin
-                      (f32x4.pmax
-                        (f32x4.floor (f32x4.mul (v128.load (local.get $at)) (local.get $inverses)))
-                        (v128.const f32x4 -1073741824 -1073741824 -1073741824 -1073741824))
-                      (v128.const f32x4 1073741824 1073741824 1073741824 1073741824)))
-                  (local.get $shift))
-                (v128.const i32x4 2049 2049 2049 2049))
-              (v128.const i32x4 0 0 0 0))
+                    (f32x4.floor (f32x4.mul (v128.load (local.get $at)) (local.get $inverses))))
+                  (local.get $lowest))
+                (local.get $highest))
+              (local.get $lowest))
             (i32.const 2)))
-        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 0 (local.get $bin))))
+        ;; Two lanes at a time: taking them out one by one is what a sweep would wait for.
+        (local.set $pair (i64x2.extract_lane 0 (local.get $bin)))
+        (local.set $p (i32.add (local.get $table) (i32.wrap_i64 (local.get $pair))))
         (i32.store (local.get $p) (i32.add (i32.load (local.get $p)) (i32.const 1)))
-        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 1 (local.get $bin))))
+        (local.set $p (i32.add (local.get $table) (i32.wrap_i64 (i64.shr_u (local.get $pair) (i64.const 32)))))
         (i32.store offset=8208 (local.get $p) (i32.add (i32.load offset=8208 (local.get $p)) (i32.const 1)))
-        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 2 (local.get $bin))))
+        (local.set $pair (i64x2.extract_lane 1 (local.get $bin)))
+        (local.set $p (i32.add (local.get $table) (i32.wrap_i64 (local.get $pair))))
         (i32.store offset=16416 (local.get $p) (i32.add (i32.load offset=16416 (local.get $p)) (i32.const 1)))
-        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 3 (local.get $bin))))
+        (local.set $p (i32.add (local.get $table) (i32.wrap_i64 (i64.shr_u (local.get $pair) (i64.const 32)))))
         (i32.store offset=24624 (local.get $p) (i32.add (i32.load offset=24624 (local.get $p)) (i32.const 1)))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br $next)))
+    ;; The up to three last numbers, one by one.
     (block $over
       (loop $last
         (br_if $over (i32.ge_u (local.get $at) (local.get $end)))
-        (local.set $bin
-          (i32x4.shl
-            (call $bins (f32x4.splat (f32.load (local.get $at))) (local.get $inverses) (local.get $shift))
-            (i32.const 2)))
-        (local.set $p (i32.add (local.get $table) (i32x4.extract_lane 0 (local.get $bin))))
+        (local.set $p
+          (i32.add (local.get $table)
+            (i32.shl
+              (i32x4.extract_lane 0
+                (i32x4.sub
+                  (i32x4.min_s
+                    (i32x4.max_s
+                      (i32x4.trunc_sat_f32x4_s
+                        (f32x4.floor (f32x4.mul (f32x4.splat (f32.load (local.get $at))) (local.get $inverses))))
+                      (local.get $lowest))
+                    (local.get $highest))
+                  (local.get $lowest)))
+              (i32.const 2))))
         (i32.store (local.get $p) (i32.add (i32.load (local.get $p)) (i32.const 1)))
         (local.set $at (i32.add (local.get $at) (i32.const 4)))
         (br $last))))
@@ -114,19 +124,4 @@
             (i32x4.add (v128.load (local.get $table)) (v128.load offset=8208 (local.get $table)))
             (i32x4.add (v128.load offset=16416 (local.get $table)) (v128.load offset=24624 (local.get $table)))))
         (local.set $table (i32.add (local.get $table) (i32.const 16)))
-        (br $next))))
-
-  ;; Counters of four numbers in their tables.
-  (func $bins (param $x v128) (param $inverses v128) (param $shift v128) (result v128)
-    (i32x4.max_s
-      (i32x4.min_s
-        (i32x4.add
-          (i32x4.trunc_sat_f32x4_s
-            (f32x4.pmin
-              (f32x4.pmax
-                (f32x4.floor (f32x4.mul (local.get $x) (local.get $inverses)))
-                (v128.const f32x4 -1073741824 -1073741824 -1073741824 -1073741824))
-              (v128.const f32x4 1073741824 1073741824 1073741824 1073741824)))
-          (local.get $shift))
-        (v128.const i32x4 2049 2049 2049 2049))
-      (v128.const i32x4 0 0 0 0))))
+        (br $next)))))
