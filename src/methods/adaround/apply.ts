@@ -63,7 +63,7 @@ export async function applyAdaRound(
           : await withBestScales(
               placed,
               layer,
-              { spanning: spanningEncoding(layer, task.entry), given: task.encoding },
+              { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry },
               errors,
             );
       const start = nearest(problem, roundHalfEven);

@@ -33,7 +33,7 @@ export async function applyGptq(
   return await solveLayers(model, plan, context, { step: "gptq", rowsPerColumn, activations, bias }, async (task) => {
     const { layer } = task;
     const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
-    const candidates = { spanning: spanningEncoding(layer, task.entry), given: task.encoding };
+    const candidates = { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry };
     const { problem, encoding } =
       options.searchScales === false
         ? { problem: placed, encoding: task.encoding }

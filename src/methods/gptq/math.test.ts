@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { randomProblem } from "../../../test/rounding-problem.ts";
+import { roundHalfEven } from "../../base/index.ts";
+import { nearest, objective } from "../rounding-problem.ts";
+import { choleskyLower, choleskyUpper, gptq, invert } from "./math.ts";
+
+const seeds = fc.integer({ min: 0, max: 1e6 });
+
+function multiply(a: Float64Array, b: Float64Array, n: number): Float64Array {
+  const c = new Float64Array(n * n);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < n; j++) for (let k = 0; k < n; k++) c[i * n + j]! += a[i * n + k]! * b[k * n + j]!;
+  return c;
+}
+
+test("factors multiply back, and the inverse is one", () => {
+  const { h, columns: n } = randomProblem(5, 1, 1, 6);
+  for (let i = 0; i < n; i++) h[i * n + i]! += 0.1;
+  const transposed = (m: Float64Array) => m.map((_, at) => m[(at % n) * n + Math.floor(at / n)]!);
+  const lower = choleskyLower(h, n);
+  const upper = choleskyUpper(h, n);
+  const [a, b, c] = [
+    multiply(lower, transposed(lower), n),
+    multiply(transposed(upper), upper, n),
+    multiply(h, invert(h, n), n),
+  ];
+  for (let i = 0; i < n * n; i++) {
+    expect(a[i]).toBeCloseTo(h[i]!, 10);
+    expect(b[i]).toBeCloseTo(h[i]!, 10);
+    expect(c[i]).toBeCloseTo(i % (n + 1) === 0 ? 1 : 0, 8);
+  }
+});
+
+/** GPTQ as the paper derives it: after each column the inverse loses its row and column by elimination (OBQ). */
+function slowGptq(problem: ReturnType<typeof randomProblem>, damping: number): Float64Array {
+  const { columns: n, weight, scale, low, high, h } = problem;
+  const damped = h.slice();
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += h[i * n + i]!;
+  for (let i = 0; i < n; i++) damped[i * n + i]! += (damping * trace) / n;
+  const integers = new Float64Array(weight.length);
+  for (let row = 0; row < problem.outputs; row++) {
+    const inverse = invert(damped, n);
+    const w = weight.slice(row * n, (row + 1) * n);
+    for (let j = 0; j < n; j++) {
+      const at = row * n + j;
+      integers[at] = Math.min(high[at]!, Math.max(low[at]!, roundHalfEven(w[j]! / scale[at]!)));
+      const error = (w[j]! - scale[at]! * integers[at]!) / inverse[j * n + j]!;
+      for (let k = j + 1; k < n; k++) w[k]! -= error * inverse[k * n + j]!;
+      const pivot = inverse[j * n + j]!;
+      const column = Float64Array.from({ length: n }, (_, k) => inverse[k * n + j]!);
+      for (let a = 0; a < n; a++) for (let b = 0; b < n; b++) inverse[a * n + b]! -= (column[a]! * column[b]!) / pivot;
+    }
+  }
+  return integers;
+}
+
+const asGptq = (p: ReturnType<typeof randomProblem>) => ({ ...p, rows: p.outputs });
+
+test("equals the elimination that the Cholesky factor stands for", () => {
+  fc.assert(
+    fc.property(seeds, (seed) => {
+      const problem = { ...randomProblem(seed, 1, 3, 7), t: new Float64Array(21) };
+      expect(gptq(asGptq(problem), roundHalfEven, { activationOrder: false })).toEqual(slowGptq(problem, 0.01));
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("is better than nearest rounding on average, with the cross term too", () => {
+  let [ours, plain] = [0, 0];
+  for (let seed = 0; seed < 60; seed++) {
+    const problem = randomProblem(seed, 1, 4, 10);
+    const sum = (integers: Float64Array) => objective(problem, integers).reduce((a, b) => a + b, 0);
+    ours += sum(gptq(asGptq(problem), roundHalfEven));
+    plain += sum(nearest(problem, roundHalfEven));
+  }
+  expect(ours).toBeLessThan(0.8 * plain);
+});
+
+test("columns without signal do not break the factors", () => {
+  const problem = { ...randomProblem(1, 1, 2, 5) };
+  problem.h.fill(0);
+  expect(gptq(asGptq(problem), roundHalfEven).every(Number.isFinite)).toBe(true);
+});
