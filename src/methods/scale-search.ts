@@ -9,6 +9,7 @@ import {
   forEachRun,
   type IntGrid,
   type LinearLayer,
+  leastPairSafeScales,
   type PlanEntry,
 } from "../quant/index.ts";
 import { nearest, type RoundingProblem, withEncoding } from "./rounding-problem.ts";
@@ -34,11 +35,15 @@ const usual = Array.from({ length: 41 }, (_, i) => 0.25 + 0.02 * i);
 export async function withBestScales(
   problem: RoundingProblem,
   layer: LinearLayer,
-  candidates: { readonly spanning: Encoding; readonly given: Encoding },
+  candidates: { readonly spanning: Encoding; readonly given: Encoding; readonly entry: PlanEntry },
   errors: RowErrors,
   options: ScaleSearchOptions = {},
 ): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
   const { spanning, given } = candidates;
+  // Kernels that add two products in 16 bits set a floor under the scales of some targets.
+  const floor = candidates.entry.pairSafe ? leastPairSafeScales(layer.weight, spanning) : null;
+  const allowed = (encoding: Encoding): Encoding =>
+    floor ? { ...encoding, scale: encoding.scale.map((s, i) => Math.max(s, floor[i]!)) } : encoding;
   const owner = rowGroups(layer, spanning);
   const best = new Float64Array(owner.count).fill(Number.POSITIVE_INFINITY);
   const scale = [...given.scale];
@@ -60,9 +65,9 @@ export async function withBestScales(
       if (better[i] === 1) best[i] = sum;
     });
   };
-  await consider(given);
+  await consider(allowed(given));
   for (const factor of options.factors ?? usual) {
-    await consider({ ...spanning, scale: spanning.scale.map((s) => Math.fround(s * factor)) });
+    await consider(allowed({ ...spanning, scale: spanning.scale.map((s) => Math.fround(s * factor)) }));
   }
   const encoding = { ...given, scale, offset };
   return { problem: withEncoding(problem, layer, encoding), encoding };

@@ -12,6 +12,7 @@ import {
   entriesByValue,
   isIntGrid,
   type LinearLayer,
+  limitPairs,
   lower,
   MomentGatherer,
   type Moments,
@@ -101,7 +102,10 @@ export async function solveLayers(
       ...(options.rowsPerColumn ? { rowsPerColumn: options.rowsPerColumn } : {}),
     });
     const weight = matrixOf(layer, layer.weight.initializer!);
-    const solution = await solve({ layer, entry: entry!, encoding: entry!.encoding!, weight, moments });
+    const solved = await solve({ layer, entry: entry!, encoding: entry!.encoding!, weight, moments });
+    const solution = entry!.pairSafe
+      ? { ...solved, weight: limitPairs(layer.weight, solved.weight, solved.encoding) }
+      : solved;
     notes.push(`${layer.node}: ${solution.note}`);
     frozen.set(entry!.value, { ...entry!, encoding: solution.encoding, frozen: true });
     if (!solution.encodingOnly) resultNode.input(1)!.initializer = solution.weight;

@@ -16,7 +16,13 @@ export { MomentGatherer, type MomentOptions, type Moments } from "./moments.ts";
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";
 export { makeObserver } from "./observers/make-observer.ts";
 export type { Observer, Scheme } from "./observers/observer.ts";
-export { type SaturationRisk, saturatingPairs, withPairSafeScales } from "./pair-saturation.ts";
+export {
+  leastPairSafeScales,
+  limitPairs,
+  type SaturationRisk,
+  saturatingPairs,
+  withPairSafeScales,
+} from "./pair-saturation.ts";
 export { type PatchGeometry, patchGeometry, samplePatches } from "./patches.ts";
 export { isMoved, type PlaceOptions, place } from "./place.ts";
 export type { WeightGranularity } from "./place-parameters.ts";

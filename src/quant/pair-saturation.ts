@@ -5,9 +5,9 @@
  * or storing weights as uint8 (which halves the speed) is not needed. Measured in docs/onnx-runtime.md.
  */
 import { roundHalfEven } from "../base/index.ts";
-import type { Model, Node } from "../ir/index.ts";
+import type { Model, Node, Value } from "../ir/index.ts";
 import { type LinearRole, rowOf } from "../ops/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { constantOf, isDepthwise } from "./facts.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
@@ -30,19 +30,66 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
     const tensor = constantOf(value);
     if (!entry.pairSafe || !entry.encoding || entry.frozen || !value || !tensor) continue;
     let { encoding } = entry;
-    for (const node of value.consumers()) {
-      const role = rowOf(node)?.linear;
-      if (role && node.input(role.weight) === value)
-        encoding = pairSafe(tensor, encoding, layout(node, role, tensor.shape));
-    }
+    for (const one of layoutsOf(value)) encoding = pairSafe(tensor, encoding, one);
     if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });
   }
   return withEntries(plan, changed);
 }
 
+/**
+ * The least scale of every slice under which no pair saturates, for methods that search scales of an entry marked `pairSafe`:
+ * they take the larger one. `encoding` says grid and granularity.
+ */
+export function leastPairSafeScales(weight: Value, encoding: Encoding): readonly number[] {
+  const tensor = constantOf(weight);
+  // From a scale so small that every weight is clipped, the first step leads straight to where the pairs fit.
+  let found: Encoding = { ...encoding, scale: encoding.scale.map((s) => s * 1e-3) };
+  for (const one of tensor ? layoutsOf(weight) : []) found = pairSafe(tensor!, found, one);
+  return found.scale;
+}
+
+/**
+ * Rounded weights with the larger of two neighbours brought down where a method rounded a pair up beyond 128: by one or two
+ * steps after a search that kept to `leastPairSafeScales`. Values on the encoding's grid in, values on the grid out.
+ */
+export function limitPairs(weight: Value, rounded: Tensor, encoding: Encoding): Tensor {
+  if (encoding.granularity.kind === "block" || !encoding.symmetric) return rounded;
+  const values = rounded.floats().slice();
+  let edits = 0;
+  for (const { channels, orders } of layoutsOf(weight)) {
+    for (let channel = 0; channel < channels; channel++) {
+      const scale = encoding.scale[encoding.scale.length === 1 ? 0 : channel % encoding.scale.length]!;
+      for (const order of orders) edits += limitRow(values, order(channel), scale);
+    }
+  }
+  return edits === 0 ? rounded : Tensor.float32(rounded.shape, values);
+}
+
+function limitRow(values: Float32Array, places: Int32Array, scale: number): number {
+  let edits = 0;
+  for (let i = 0; i + 1 < places.length; i += 2) {
+    const [a, b] = [integerOf(values[places[i]!]!, scale), integerOf(values[places[i + 1]!]!, scale)];
+    const excess = Math.abs(a + b) - largestPair;
+    if (a * b <= 0 || excess <= 0) continue;
+    const larger = Math.abs(a) >= Math.abs(b) ? a : b;
+    values[places[larger === a ? i : i + 1]!] = Math.fround(scale) * (larger - Math.sign(larger) * excess);
+    edits++;
+  }
+  return edits;
+}
+
 interface Layout {
   readonly channels: number;
   readonly orders: readonly Order[];
+}
+
+/** How each product that reads the weight adds; a depthwise convolution does not add pairs. */
+function layoutsOf(weight: Value): Layout[] {
+  const shape = weight.initializer!.shape;
+  return weight.consumers().flatMap((node) => {
+    const role = rowOf(node)?.linear;
+    return role && node.input(role.weight) === weight && !isDepthwise(node, shape) ? [layout(node, role, shape)] : [];
+  });
 }
 
 /**

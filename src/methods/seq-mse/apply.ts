@@ -53,7 +53,9 @@ async function finer(task: LayerTask, candidates: number, errors: RowErrors): Pr
   const placed = roundingProblem(layer, task.weight, given, task.moments);
   const spanning = spanningEncoding(layer, task.entry);
   const factors = fractions(2 * candidates).map((f) => 0.2 + 0.9 * f);
-  const { problem, encoding } = await withBestScales(placed, layer, { spanning, given }, errors, { factors });
+  const { problem, encoding } = await withBestScales(placed, layer, { spanning, given, entry: task.entry }, errors, {
+    factors,
+  });
   return solution(layer, problem, encoding);
 }
 
