@@ -1,16 +1,17 @@
 ;; Range and histogram of float32 numbers, four at a time.
 ;;
 ;; Memory: from byte 0 eight groups of four tables of 2,052 counters (one table per lane, so that equal neighbours do not
-;; wait for each other's store), the results at byte 262,656, the numbers from byte 262,720 on. A table's first counter
+;; wait for each other's store), the results at byte 262,656, the group of each channel from byte 262,720 on, the numbers
+;; from byte 328,256 on. A table's first counter
 ;; is a guard for what lies below its 2,048 bins, the one behind them for what lies above.
 (module
-  (memory (export "memory") 9)
+  (memory (export "memory") 10)
 
   ;; Of $count numbers: min, max (f32), zeros (i32) and not-finite (i32: 0 or 1), written to 262,656.
   (func (export "range") (param $count i32)
     (local $at i32) (local $end i32) (local $whole i32) (local $x v128) (local $one f32)
     (local $low v128) (local $high v128) (local $zeros v128) (local $bad v128)
-    (local.set $at (i32.const 262720))
+    (local.set $at (i32.const 328256))
     (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
     (local.set $whole (i32.add (local.get $at) (i32.shl (i32.and (local.get $count) (i32.const -4)) (i32.const 2))))
     (local.set $low (f32x4.splat (f32.const inf)))
@@ -55,7 +56,7 @@
     (i32.store (i32.const 262668) (v128.any_true (f32x4.ne (local.get $bad) (local.get $bad)))))
 
   ;; Adds $count numbers from byte $at on to the tables at byte $table: bin floor(x · $inverse) − $origin.
-  (func (export "histogram") (param $at i32) (param $count i32) (param $inverse f32) (param $origin i32) (param $table i32)
+  (func $histogram (export "histogram") (param $at i32) (param $count i32) (param $inverse f32) (param $origin i32) (param $table i32)
     (local $end i32) (local $whole i32) (local $bin v128) (local $pair i64) (local $p i32)
     (local $inverses v128) (local $lowest v128) (local $highest v128)
     (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
@@ -111,6 +112,21 @@
         (i32.store (local.get $p) (i32.add (i32.load (local.get $p)) (i32.const 1)))
         (local.set $at (i32.add (local.get $at) (i32.const 4)))
         (br $last))))
+
+  ;; Adds $planes planes of $length numbers from byte $at on; the first belongs to $channel of $channels, the next to the
+  ;; next one, and each goes to the tables of its channel's group.
+  (func (export "planes") (param $at i32) (param $planes i32) (param $length i32) (param $channel i32) (param $channels i32)
+      (param $inverse f32) (param $origin i32)
+    (block $done
+      (loop $next
+        (br_if $done (i32.eqz (local.get $planes)))
+        (call $histogram (local.get $at) (local.get $length) (local.get $inverse) (local.get $origin)
+          (i32.mul (i32.const 32832) (i32.load8_u offset=262720 (local.get $channel))))
+        (local.set $at (i32.add (local.get $at) (i32.shl (local.get $length) (i32.const 2))))
+        (local.set $channel (i32.add (local.get $channel) (i32.const 1)))
+        (if (i32.eq (local.get $channel) (local.get $channels)) (then (local.set $channel (i32.const 0))))
+        (local.set $planes (i32.sub (local.get $planes) (i32.const 1)))
+        (br $next))))
 
   ;; Adds the second to fourth table of the group at byte $table to its first.
   (func (export "fold") (param $table i32)

@@ -26,7 +26,7 @@ export interface Planes {
   readonly groupOf: Uint8Array;
 }
 
-/** What bins a histogram has, and which numbers go into which of its groups. */
+/** Where the bins of a histogram lie. */
 export interface Bins {
   /** One over the bins' width. */
   readonly inverse: number;
@@ -34,7 +34,6 @@ export interface Bins {
   readonly origin: number;
   /** 2,048 counters a group, one group behind the other. */
   readonly counts: Float64Array;
-  readonly planes?: Planes | undefined;
 }
 
 /** Gives the bins for numbers that are taken piece by piece. */
@@ -50,9 +49,10 @@ export interface HistogramKernel {
   range(values: Float32Array): Sweep;
   /**
    * Range of the numbers, and adds each to bin floor(x · inverse) − origin of its group (product in float32); what lies
-   * outside is left out. Counters are up to date when `open` is called and at the end.
+   * outside is left out. With `planes` the values are whole planes. Counters are up to date when `open` is called and at
+   * the end.
    */
-  histogram(values: Float32Array, source: BinSource): Sweep;
+  histogram(values: Float32Array, source: BinSource, planes?: Planes): Sweep;
 }
 
 const nothing: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
@@ -60,11 +60,11 @@ const nothing: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INF
 /** The plain TypeScript form: any platform, and the reference for the tests. */
 export const plainKernel: HistogramKernel = {
   range: plainRange,
-  histogram(values, source) {
+  histogram(values, source, planes) {
     const seen = plainRange(values);
     const bins = source.open(seen);
     if (!bins) return seen;
-    const { origin, counts, planes } = bins;
+    const { origin, counts } = bins;
     const factor = Math.fround(bins.inverse);
     for (let i = 0; i < values.length; i++) {
       const bin = Math.floor(Math.fround(values[i]! * factor)) - origin;
@@ -91,7 +91,10 @@ function plainRange(values: Float32Array): Sweep {
 const tableLength = 2052;
 const groupLength = 4 * tableLength;
 const resultsAt = 262_656;
-const numbersAt = 262_720;
+const groupsAt = 262_720;
+/** Channels whose groups fit. */
+const mostChannels = 65_536;
+const numbersAt = groupsAt + mostChannels;
 /** Numbers handed over at once: 256 KiB stays in the second-level cache. */
 const chunk = 65_536;
 
@@ -99,6 +102,15 @@ interface Exports {
   readonly memory: WebAssembly.Memory;
   range(count: number): void;
   fold(table: number): void;
+  planes(
+    at: number,
+    planes: number,
+    length: number,
+    channel: number,
+    channels: number,
+    inverse: number,
+    origin: number,
+  ): void;
   histogram(at: number, count: number, inverse: number, origin: number, table: number): void;
 }
 
@@ -120,11 +132,16 @@ function wrap(exports: Exports): HistogramKernel {
   const ends = new Float32Array(buffer, resultsAt, 2);
   const counts = new Uint32Array(buffer, resultsAt + 8, 2);
   const numbers = new Float32Array(buffer, numbersAt, chunk);
-  /** Copies the numbers into the module's memory piece by piece; stops where `take` says false. */
-  const inPieces = (values: Float32Array, take: (start: number, count: number, piece: Sweep) => boolean): Sweep => {
+  const groupOfChannel = new Uint8Array(buffer, groupsAt, mostChannels);
+  /** Copies the numbers into the module's memory, at most `size` at once; stops where `take` says false. */
+  const inPieces = (
+    values: Float32Array,
+    size: number,
+    take: (start: number, count: number, piece: Sweep) => boolean,
+  ): Sweep => {
     let seen = nothing;
-    for (let start = 0; start < values.length; start += chunk) {
-      const count = Math.min(chunk, values.length - start);
+    for (let start = 0; start < values.length; start += size) {
+      const count = Math.min(size, values.length - start);
       numbers.set(count === values.length ? values : values.subarray(start, start + count));
       exports.range(count);
       const piece = { min: ends[0]!, max: ends[1]!, zeros: counts[0]!, finite: counts[1] === 0 };
@@ -150,17 +167,26 @@ function wrap(exports: Exports): HistogramKernel {
     tables.fill(0, 0, groups * groupLength);
   };
   return {
-    range: (values) => inPieces(values, () => true),
-    histogram(values, source) {
+    range: (values) => inPieces(values, chunk, () => true),
+    histogram(values, source, planes) {
+      const { length, groupOf } = planes ?? { length: values.length, groupOf: oneGroup };
+      if (groupOf.length > mostChannels) return plainKernel.histogram(values, source, planes);
+      groupOfChannel.set(groupOf);
+      // A piece holds whole planes, or is a part of one.
+      const size = length <= chunk ? Math.floor(chunk / Math.max(length, 1)) * length : chunk;
       let bins: Bins | null = null;
-      const seen = inPieces(values, (start, count, piece) => {
+      const seen = inPieces(values, Math.max(size, 1), (start, count, piece) => {
         if (!bins || !source.holds(piece)) {
           if (bins) flush(bins);
           bins = source.open(piece);
           if (!bins) return false;
         }
-        const { inverse, origin, planes } = bins;
-        const { length, groupOf } = planes ?? { length: values.length, groupOf: oneGroup };
+        const { inverse, origin } = bins;
+        if (length <= chunk) {
+          const channel = Math.floor(start / length) % groupOf.length;
+          exports.planes(numbersAt, count / length, length, channel, groupOf.length, inverse, origin);
+          return true;
+        }
         for (let at = start; at < start + count; ) {
           const plane = Math.floor(at / length);
           const part = Math.min((plane + 1) * length, start + count) - at;

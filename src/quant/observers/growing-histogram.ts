@@ -3,7 +3,7 @@
  * when the range grows, two neighbours merge into one bin exactly. The result does not depend on the order of batches.
  * Channels may be counted in groups, whose counts are weighed when the histogram is read.
  */
-import { binCount, type HistogramKernel, kernel, type Sweep } from "../histogram-kernel.ts";
+import { type BinSource, binCount, type HistogramKernel, kernel, type Sweep } from "../histogram-kernel.ts";
 import { coarsen } from "../statistics.ts";
 import type { Ends } from "../useful-range.ts";
 import { notFinite, type Seen } from "./observer.ts";
@@ -60,14 +60,15 @@ export class GrowingHistogram {
     if (values.length === 0) return;
     const planes =
       plane === undefined || this.#groupOf.length === 0 ? undefined : { length: plane, groupOf: this.#groupOf };
-    const seen = this.#kernel.histogram(values, {
+    const source: BinSource = {
       holds: (piece) => piece.finite && this.#holds(piece),
       open: (piece) => {
         if (!piece.finite) return null;
         if (!this.#holds(piece)) this.#cover(piece);
-        return { inverse: 2 ** -this.#exponent, origin: this.#origin, counts: this.#counts, planes };
+        return { inverse: 2 ** -this.#exponent, origin: this.#origin, counts: this.#counts };
       },
-    });
+    };
+    const seen = this.#kernel.histogram(values, source, planes);
     if (!seen.finite) throw notFinite();
     this.#count += values.length;
     this.#zeros += seen.zeros;
