@@ -37,7 +37,7 @@ export function sourceFiles(folder = "src"): SourceFile[] {
       return {
         path,
         text,
-        isTest: path.endsWith(".test.ts"),
+        isTest: /(\.test|-suite)\.ts$/.test(path),
         layer: parts.length > 2 ? parts[1]! : "",
         imports: importsOf(path, text),
       };

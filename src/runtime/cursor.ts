@@ -56,7 +56,8 @@ export interface Cursor extends AsyncDisposable {
 export async function openCursor(options: CursorOptions): Promise<Cursor> {
   const { model, quantized, runtime, data, memoryBudget = 2 ** 30, batch = 8 } = options;
   const { session = { fuseQdq: false } } = options;
-  const store = new ActivationStore(memoryBudget, options.openSpill ?? diskOfThisPlatform());
+  const openSpill = options.openSpill ?? (await import("#platform")).platform.openSpill;
+  const store = new ActivationStore(memoryBudget, openSpill);
   try {
     const inputs = new Map<string, Slot>();
     const sizes: number[] = [];
@@ -116,11 +117,4 @@ class TwoBranches implements Cursor {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
   }
-}
-
-/** Node has a disk; the import is only reached there, so that a browser never meets it. */
-function diskOfThisPlatform(): (() => Promise<Spill>) | undefined {
-  const isNode =
-    typeof (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node === "string";
-  return isNode ? async () => (await import("./spill-node.ts")).openSpill() : undefined;
 }

@@ -9,7 +9,7 @@ export { batchable, type FreedBatch, withDynamicBatch } from "./dynamic-batch.ts
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
 export { openRuntime } from "./open-runtime.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
-export type { PortInfo, Runtime, RuntimeName, Session, SessionOptions } from "./runtime.ts";
+export type { PortInfo, Runtime, RuntimeName, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
 export { declaredTypes, traceShapes } from "./trace.ts";
 export { Walk, type WalkedBatch } from "./walk.ts";

@@ -3,13 +3,16 @@ import { AvocetError } from "../base/index.ts";
 import { dtypeOfOnnx } from "../tensor/index.ts";
 import { cannotCross } from "./crossing.ts";
 
-const outOfMemory = /failed to allocate|bad_alloc|bad allocation|out of memory|allocation failed/i;
+const outOfMemory =
+  /failed to allocate|bad_alloc|bad allocation|out of memory|allocation failed|tensor shape is too large/i;
 
 /** The error for a session that could not be made. `source` is the file, for the message. */
 export function loadFailure(cause: unknown, source: string | undefined): AvocetError {
   const said = wordsOf(cause);
   if (outOfMemory.test(said)) return noMemory(said, source, cause);
-  const type = /Unsupported data type: (\d+)/.exec(said);
+  const provider = /\[(\w+)\] backend not found/.exec(said)?.[1];
+  if (provider !== undefined) return providerMissing(provider, "this build of ONNX Runtime", null, cause);
+  const type = /unsupported data type: (\d+)/i.exec(said);
   if (type) return cannotCross(null, dtypeOfOnnx(Number(type[1])) ?? `type ${type[1]}`);
   const at = nodeIn(said) ?? source;
   return new AvocetError("runtime/load", `expected a model that ONNX Runtime loads, it says: ${said}`, {
@@ -30,6 +33,28 @@ export function runFailure(cause: unknown, source: string | undefined): AvocetEr
   });
 }
 
+/** The error for ONNX Runtime Web when it cannot be loaded: it is an optional peer of the package. */
+export function webMissing(cause: unknown): AvocetError {
+  return new AvocetError("runtime/missing", "expected the package onnxruntime-web, it cannot be loaded", {
+    hint: "npm install onnxruntime-web (docs/runtimes.md says what each runtime needs)",
+    cause,
+  });
+}
+
+/** The error for an execution provider that is not there; `known` are those that are, where that is known. */
+export function providerMissing(
+  provider: string,
+  where: string,
+  known: readonly string[] | null,
+  cause?: unknown,
+): AvocetError {
+  const list = known === null ? "" : ` (${known.join(", ")})`;
+  return new AvocetError("runtime/missing", `expected a provider of ${where}${list}, got ${provider}`, {
+    hint: "docs/runtimes.md says which providers each runtime has, and what they need",
+    cause,
+  });
+}
+
 function noMemory(said: string, at: string | undefined, cause: unknown): AvocetError {
   return new AvocetError("runtime/out-of-memory", `expected enough memory for the run, ONNX Runtime says: ${said}`, {
     ...(at === undefined ? {} : { at }),
@@ -45,7 +70,9 @@ function nodeIn(said: string): string | undefined {
   const loading = /[Ii]n Node,? \("?([^",)]*)"?, (\w+)/.exec(said) ?? /Node \(([^)]*)\) Op \((\w+)\)/.exec(said);
   if (loading) return `${loading[2]} ${loading[1]}`.trim();
   const missing = /(?:implementation for|not implemented[^:]*:) *(\w+)\(\d+\) node with name '([^']*)'/i.exec(said);
-  return missing ? `${missing[1]} ${missing[2]}`.trim() : undefined;
+  if (missing) return `${missing[1]} ${missing[2]}`.trim();
+  // The web build leaves the names of nodes out.
+  return /No Op registered for (\w+)/.exec(said)?.[1];
 }
 
 function hintFor(said: string): string {
@@ -57,11 +84,12 @@ function hintFor(said: string): string {
   return "the message names the operator; `avocet inspect` shows what the model holds";
 }
 
-/** ONNX Runtime's message without its C++ source locations, on one line. */
+/** ONNX Runtime's message on one line, without its C++ source locations and what the web build puts before it. */
 function wordsOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   return message
-    .replace(/\/\S*onnxruntime_src\/\S+:\d+ /g, "")
+    .replace(/\/\S*onnxruntime\S*\/\S+\.(?:cc|h):\d+ /g, "")
+    .replace(/^.*?ERROR_CODE: \d+, ERROR_MESSAGE: /s, "")
     .replace(/\s+/g, " ")
     .trim();
 }

@@ -1,22 +1,17 @@
-/** The door to ONNX Runtime in Node: the only file that imports `onnxruntime-node`, and only when it is asked for. */
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { AvocetError, debug, debugLevel, invariant } from "../base/index.ts";
+/** The door to ONNX Runtime in Node: the only file that loads `onnxruntime-node`, and only when it is asked for. */
+import { AvocetError } from "../base/index.ts";
 import type { Model } from "../ir/index.ts";
-import { type DType, type Feeds, Tensor, type TensorData } from "../tensor/index.ts";
-import { cannotCross, checkFeeds, crosses } from "./crossing.ts";
-import { loadFailure, runFailure } from "./ort-failure.ts";
+import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
 import { packModel } from "./pack-model-node.ts";
-import type { PortInfo, Runtime, Session, SessionOptions } from "./runtime.ts";
-
-type Ort = typeof import("onnxruntime-node");
+import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 
 /** ONNX Runtime in Node. Throws `runtime/missing` when the package or its native library is not there. */
-export async function ortNode(): Promise<Runtime> {
+export async function ortNode(defaults: RuntimeOptions = {}): Promise<Runtime> {
   const ort = await load();
   return {
     name: "ort-node",
     version: ort.env.versions.node ?? ort.env.versions.common,
-    open: (model, options = {}) => open(ort, model, options),
+    open: (model, options = {}) => open(ort, model, { ...defaults, ...options }),
   };
 }
 
@@ -30,126 +25,26 @@ async function load(): Promise<Ort> {
       cause,
     });
   }
-  // Messages of the runtime come back in errors; on stderr they would only be noise, unless someone is debugging.
-  ort.env.logLevel = debugLevel() >= 2 ? "warning" : "fatal";
+  quieten(ort);
   return ort;
 }
 
 async function open(ort: Ort, model: Model | string | Uint8Array, options: SessionOptions): Promise<Session> {
-  const source = typeof model === "string" ? model : model instanceof Uint8Array ? undefined : model.source;
-  const start = performance.now();
-  const packed = typeof model === "string" || model instanceof Uint8Array ? null : await packModel(model);
-  const file = packed ? packed.file : (model as string | Uint8Array);
+  if (typeof model === "string") return openSession(ort, model, settings(options), model);
+  if (model instanceof Uint8Array) return openSession(ort, model, settings(options), undefined);
+  const packed = await packModel(model);
   try {
-    // The two overloads of create do not accept a union.
-    const settings = sessionSettings(options);
-    const session =
-      typeof file === "string"
-        ? await ort.InferenceSession.create(file, settings)
-        : await ort.InferenceSession.create(file, settings);
-    debug(3, () => `opened ${source ?? "a model"} in ${(performance.now() - start).toFixed(1)} ms`);
-    return new OrtSession(ort, session, source);
-  } catch (cause) {
-    throw loadFailure(cause, source);
+    return await openSession(ort, packed.file, settings(options), model.source);
   } finally {
-    await packed?.remove();
+    await packed.remove();
   }
 }
 
-const levels = { off: "disabled", basic: "basic", full: "all" } as const;
-
-function sessionSettings(options: SessionOptions): InferenceSession.SessionOptions {
-  const { optimization = "full", fuseQdq = true, threads, optimizedModelPath, providers } = options;
+function settings(options: SessionOptions): OrtSettings {
+  const { threads, optimizedModelPath, providers } = options;
   return {
-    graphOptimizationLevel: levels[optimization],
-    logSeverityLevel: debugLevel() >= 2 ? 2 : 4,
-    ...(fuseQdq ? {} : { extra: { session: { disable_quant_qdq: "1" } } }),
+    ...sessionSettings(options, providers),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
     ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),
-    ...(providers === undefined ? {} : { executionProviders: providers }),
   };
-}
-
-class OrtSession implements Session {
-  readonly inputs: readonly PortInfo[];
-  readonly outputs: readonly PortInfo[];
-  readonly #ort: Ort;
-  readonly #source: string | undefined;
-  #session: InferenceSession | null;
-
-  constructor(ort: Ort, session: InferenceSession, source: string | undefined) {
-    this.#ort = ort;
-    this.#session = session;
-    this.#source = source;
-    this.inputs = session.inputMetadata.map(portOf);
-    this.outputs = session.outputMetadata.map(portOf);
-  }
-
-  async run(feeds: Feeds, want?: readonly string[]): Promise<Feeds> {
-    const session = this.#session;
-    invariant(session, "a session was run after it was disposed");
-    checkFeeds(this.inputs, feeds, this.#source);
-    const wanted = want ?? this.outputs.map((output) => output.name);
-    for (const name of wanted) this.#checkWanted(name);
-    const given: Record<string, OrtTensor> = {};
-    for (const [name, tensor] of Object.entries(feeds)) given[name] = toOrt(this.#ort, tensor);
-    const start = performance.now();
-    let fetched: InferenceSession.OnnxValueMapType;
-    try {
-      fetched = await session.run(given, [...wanted]);
-    } catch (cause) {
-      throw runFailure(cause, this.#source);
-    }
-    debug(4, () => `ran ${this.#source ?? "a model"} in ${(performance.now() - start).toFixed(1)} ms`);
-    const results: Record<string, Tensor> = {};
-    for (const name of wanted) results[name] = fromOrt(fetched[name]!);
-    return results;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const session = this.#session;
-    this.#session = null;
-    await session?.release();
-  }
-
-  /** An output of int4 would abort the whole process inside the runtime, so it never gets that far. */
-  #checkWanted(name: string): void {
-    const output = this.outputs.find((port) => port.name === name);
-    if (!output) {
-      const names = this.outputs.map((port) => port.name).join(", ");
-      throw new AvocetError("graph/not-found", `expected an output of the model (${names}), got ${name}`, {
-        ...(this.#source === undefined ? {} : { at: this.#source }),
-      });
-    }
-    if (output.dtype === null) throw cannotCross(name, "a sequence or an optional value");
-    if (!crosses(output.dtype)) throw cannotCross(name, output.dtype);
-  }
-}
-
-/** ONNX Runtime says [] for scalars and for unknown ranks alike, and "" for a length without a name. */
-function portOf(port: InferenceSession.ValueMetadata): PortInfo {
-  if (!port.isTensor) return { name: port.name, dtype: null, shape: null };
-  return {
-    name: port.name,
-    dtype: port.type as DType,
-    shape: port.shape.length === 0 ? null : port.shape.map((dim) => (dim === "" ? null : dim)),
-  };
-}
-
-function toOrt(ort: Ort, tensor: Tensor): OrtTensor {
-  const { dtype, shape } = tensor;
-  const make = ort.Tensor as unknown as new (type: string, data: TensorData, dims: readonly number[]) => OrtTensor;
-  return new make(dtype, tensor.data, shape);
-}
-
-function fromOrt(tensor: OrtTensor): Tensor {
-  const dtype = tensor.type as DType;
-  const data = tensor.data as TensorData | { buffer: ArrayBufferLike; byteOffset: number; length: number };
-  // Newer engines have a Float16Array, which the host form does not use: the same bytes as bit patterns.
-  const isHalf = dtype === "float16" && !(data instanceof Uint16Array) && "buffer" in data;
-  return Tensor.of(
-    dtype,
-    tensor.dims,
-    isHalf ? new Uint16Array(data.buffer, data.byteOffset, data.length) : (data as TensorData),
-  );
 }

@@ -9,11 +9,21 @@ export interface SessionOptions {
   readonly optimization?: "off" | "basic" | "full";
   /** Whether Q/DQ pairs may become integer kernels. Default true; false keeps layout optimisation (fast simulation). */
   readonly fuseQdq?: boolean;
-  /** Threads inside an operator. Default: the runtime's choice. */
+  /** Threads inside an operator. Default: the runtime's choice. Sessions of ort-web share those of the first one. */
   readonly threads?: number;
-  /** Where the runtime writes its optimized graph (Node only). */
+  /** Where the runtime writes its optimized graph (ort-node only). */
   readonly optimizedModelPath?: string;
+  /**
+   * Execution providers, the preferred one first; what it cannot run goes to the CPU. ort-node: "cpu" (the default) and
+   * what its build has; ort-web: "wasm" (the default), and in a browser "webgpu" and "webnn".
+   */
   readonly providers?: readonly string[];
+}
+
+/** What holds for all sessions of a runtime that do not say otherwise. */
+export interface RuntimeOptions extends Pick<SessionOptions, "threads" | "providers"> {
+  /** ort-web: the folder of the engine's .wasm and .mjs files, a URL with "/" at its end. Default: beside its script. */
+  readonly wasmPaths?: string;
 }
 
 export interface PortInfo {
@@ -33,6 +43,6 @@ export interface Session extends AsyncDisposable {
 export interface Runtime {
   readonly name: RuntimeName;
   readonly version: string;
-  /** Opens a model, the path of an ONNX file, or its bytes. Throws `runtime/load`. */
+  /** Opens a model, the path of an ONNX file (in a browser: its address), or its bytes. Throws `runtime/load`. */
   open(model: Model | string | Uint8Array, options?: SessionOptions): Promise<Session>;
 }

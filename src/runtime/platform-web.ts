@@ -1,0 +1,29 @@
+/** The platform of browsers and workers: ONNX Runtime Web alone, models by address, no disk. */
+import { AvocetError } from "../base/index.ts";
+import type { Platform } from "./platform.ts";
+
+export const platform: Platform = {
+  ortNode: async () => {
+    throw new AvocetError("runtime/missing", "expected Node for the runtime ort-node, this is a browser", {
+      hint: 'use openRuntime("ort-web")',
+    });
+  },
+  ortWeb: async (providers) => (await import("./ort-web-browser.ts")).ortWebInBrowser(providers),
+  webThreads: undefined,
+  modelBytes: async (address) => {
+    const answer = await fetch(address).catch((cause: unknown) => {
+      throw notThere(address, String(cause), cause);
+    });
+    if (!answer.ok) throw notThere(address, `${answer.status} ${answer.statusText}`.trim());
+    return new Uint8Array(await answer.arrayBuffer());
+  },
+  openSpill: undefined,
+};
+
+function notThere(address: string, said: string, cause?: unknown): AvocetError {
+  return new AvocetError("runtime/load", `expected a model at ${address}, got ${said}`, {
+    at: address,
+    hint: "check the address, and that the server lets this page read it (CORS)",
+    cause,
+  });
+}

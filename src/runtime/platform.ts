@@ -1,0 +1,25 @@
+/**
+ * What differs between Node and a browser. `#platform` in package.json names the file that answers, so that a bundle for
+ * a browser never holds the other: `platform-node.ts` where the condition "node" holds, else `platform-web.ts`.
+ */
+import type { Spill } from "./activations.ts";
+import type { Ort } from "./ort-session.ts";
+import type { Runtime, RuntimeOptions } from "./runtime.ts";
+
+/** The part of ONNX Runtime Web that the door uses. */
+export type OrtWeb = Ort & {
+  readonly env: { readonly wasm: { numThreads?: number | undefined; wasmPaths?: unknown } };
+};
+
+export interface Platform {
+  /** ONNX Runtime's native build. Throws `runtime/missing` where there is none. */
+  ortNode(options: RuntimeOptions): Promise<Runtime>;
+  /** The build of ONNX Runtime Web that has these providers. Throws `runtime/missing`. */
+  ortWeb(providers: readonly string[]): Promise<OrtWeb>;
+  /** Threads of ONNX Runtime Web when nobody says, or undefined for its own choice. */
+  readonly webThreads: number | undefined;
+  /** The bytes of a model file with all its data inside: a path in Node, an address in a browser. */
+  modelBytes(path: string): Promise<Uint8Array>;
+  /** Where activations go past the memory budget; undefined where there is no disk. */
+  readonly openSpill: (() => Promise<Spill>) | undefined;
+}
