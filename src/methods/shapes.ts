@@ -1,12 +1,28 @@
-/** The shapes that a preparation reads: traced on one sample where there is data, else what the model itself declares. */
+/** The shapes that a preparation reads: traced on one sample where there is data, else on zeros of the declared shapes. */
 import type { Model, TensorType } from "../ir/index.ts";
 import { declaredTypes, firstSample, traceShapes } from "../runtime/index.ts";
+import { dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 import type { PreparationContext } from "./method.ts";
 
+/** Types by value name; empty where there is neither data nor a declaration to go by. */
 export async function shapesFor(
   model: Model,
   { runtime, data, signal }: PreparationContext,
 ): Promise<ReadonlyMap<string, TensorType>> {
   if (data) return await traceShapes(model, runtime, await firstSample(data, signal));
-  return declaredTypes(model) ?? new Map<string, TensorType>();
+  const zeros = zeroFeeds(model);
+  return declaredTypes(model) ?? (zeros ? await traceShapes(model, runtime, zeros) : new Map<string, TensorType>());
+}
+
+/** A sample of zeros, symbolic lengths being 1; undefined where an input does not say what it is. */
+function zeroFeeds(model: Model): Feeds | undefined {
+  const feeds: Record<string, Tensor> = {};
+  for (const { name, type, initializer } of model.graph.inputs) {
+    if (initializer) continue;
+    if (type?.kind !== "tensor" || !type.shape || type.dtype === "string") return undefined;
+    const shape = type.shape.map((d) => (typeof d === "number" ? d : 1));
+    const bytes = Math.ceil((sizeOf(shape) * dtypes[type.dtype].bits) / 8);
+    feeds[name] = Tensor.fromBytes(type.dtype, shape, new Uint8Array(bytes));
+  }
+  return feeds;
 }

@@ -168,7 +168,7 @@ const ortCpu: TargetFile = {
     activations: "uint8",
     weights: "int8",
     bias: "int32",
-    ties: { output_takes_input: [], inputs_take_output: [] },
+    ties: { output_takes_input: [], inputs_take_output: ["Min"] },
     depthwise_supergroups: true,
     pair_safe_weights: true,
     integer_kernels: {

@@ -30,6 +30,7 @@ function readBy(node: Node, value: Value): Ends {
   if (node.domain !== "" || node.input(0) !== value) return everything;
   if (node.op === "Relu") return [0, Number.POSITIVE_INFINITY];
   if (node.op === "Clip") return [bound(node, 1, "min", everything[0]), bound(node, 2, "max", everything[1])];
+  if (node.op === "Min" || node.op === "Max") return pastConstant(node);
   // Zero is on every grid, so padding with anything else must stay visible.
   if (node.op === "Pad" && (node.input(2) || node.float("value", 0) !== 0)) {
     const fill = constantOf(node.input(2))?.numbers()[0];
@@ -37,6 +38,14 @@ function readBy(node: Node, value: Value): Ends {
   }
   if (!movesData(node) || node.outputs.length === 0) return everything;
   return usefulRange(node.outputs.filter((output) => output.name !== ""));
+}
+
+/** A Min or Max with a constant, perhaps one number per channel: beyond its extreme nobody sees a difference. */
+function pastConstant(node: Node): Ends {
+  const [, bounds] = node.inputs.map((value) => constantOf(value)?.numbers());
+  if (node.inputs.length !== 2 || !bounds || bounds.length === 0) return everything;
+  const extreme = bounds.reduce((a, b) => (node.op === "Min" ? Math.max(a, b) : Math.min(a, b)));
+  return node.op === "Min" ? [everything[0], extreme] : [extreme, everything[1]];
 }
 
 /** A bound of Clip: an attribute before opset 11, an input since; unknown when it is computed. */
