@@ -80,18 +80,15 @@ function times(a: number, b: number): number {
 }
 
 /**
- * What each channel always is, NaN where it varies. A width below 1e-9 of the median channel's, or below 1e-6 of the
- * number itself, is below what float32 shows in the readers.
+ * What each channel always is, NaN where it varies. A width below 1e-9, or below 1e-6 of the number itself, is lost in
+ * float32 before it reaches a reader. (The widths of other channels are no measure: bounds grow from layer to layer.)
  */
 export function constants({ lo, hi }: Intervals): Float64Array {
-  const widths = Float64Array.from(hi, (x, c) => x - lo[c]!).sort();
-  const median = widths[widths.length >> 1] ?? 0;
-  const noise = Number.isFinite(median) ? 1e-9 * median : 0;
   return Float64Array.from(lo, (low, c) => {
     const high = hi[c]!;
-    if (low === high) return low;
     const width = high - low;
-    if (!(width <= Math.max(noise, 1e-6 * Math.min(Math.abs(low), Math.abs(high))))) return Number.NaN;
+    if (!Number.isFinite(width)) return Number.NaN;
+    if (width > Math.max(1e-9, 1e-6 * Math.min(Math.abs(low), Math.abs(high)))) return Number.NaN;
     return low <= 0 && high >= 0 ? 0 : (low + high) / 2;
   });
 }
