@@ -18,6 +18,7 @@ export function sampleReport(name = "tiny.onnx", values = 30): RunReport {
     score: { metric: "top1", float: 0.5875, quantized: 0.5513, samples: 800 },
     agreement: { simulation: 0.998, float: 0.912 },
     agreementSamples: 500,
+    ties: 0.02,
     latencyMs: { float: 2.31, quantized: 1.17 },
     bytes: { float: 1_919_279, quantized: 601_223 },
     outputs: [{ name: "probabilities", sqnr: 17.3, cosine: 0.991 }],

@@ -26,6 +26,24 @@ export function scoreLayout(shape: readonly number[], places?: number): ScoreLay
   return { outer, classes: first, inner: size / first };
 }
 
+/** Places whose highest score belongs to several classes, 1 each: argmax decides there by the order of classes alone. */
+export function tiedPlaces(scores: Tensor, layout: ScoreLayout, winners: Int32Array): Uint8Array {
+  const { outer, classes, inner } = layout;
+  const data = scores.floats();
+  const tied = new Uint8Array(outer * inner);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      const winner = winners[o * inner + i]!;
+      const base = o * classes * inner + i;
+      const best = data[base + winner * inner];
+      // The first of equal scores won, so that others can only come after it.
+      for (let c = winner + 1; winner >= 0 && c < classes; c++)
+        if (data[base + c * inner] === best) tied[o * inner + i] = 1;
+    }
+  }
+  return tied;
+}
+
 /** The winning class of every place, `outer × inner` of them; the first of equal scores wins, −1 where a score is NaN. */
 export function argmaxClasses(scores: Tensor, layout: ScoreLayout): Int32Array {
   const { outer, classes, inner } = layout;

@@ -137,6 +137,16 @@ describe("agreement", () => {
     expect(agree([1, 2, 1, 4], [1, 1, 0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 0, 1, 1, 1])).toBe(0.75);
   });
 
+  test("ties are places where several classes share the highest score on either side", () => {
+    const agreement = new Agreement();
+    const scores = (rows: readonly (readonly number[])[]) => Tensor.float32([rows.length, 3], rows.flat());
+    agreement.see(scores([[1, 5, 5], [5, 1, 5], [1, 2, 3], [7, 7, 1]]), scores([[1, 5, 4], [5, 1, 4], [1, 3, 3], [6, 7, 1]])); // biome-ignore format: matrices
+    expect([agreement.value(), agreement.ties()]).toEqual([0.5, 1]);
+    agreement.see(scores([[1, 1, 2]]), scores([[0, 0, 1]]));
+    expect([agreement.value(), agreement.ties()]).toEqual([0.6, 0.8]);
+    expect(new Agreement().ties()).toBeNull();
+  });
+
   test("NaN agrees with nothing, not even with NaN", () => {
     expect(agree([2, 2], [Number.NaN, 0, 0, 1], [Number.NaN, 0, 0, 1])).toBe(0.5);
   });

@@ -14,6 +14,8 @@ export interface Verification {
   readonly samples: number;
   /** Shares of places on which both choose the same class; null where the model has no classes. */
   readonly agreement: { readonly simulation: number | null; readonly float: number | null };
+  /** Share of places where several classes share the shipped file's highest score: its output grid cannot tell them apart. */
+  readonly ties: number | null;
   readonly latencyMs: { readonly float: number; readonly quantized: number };
   readonly bytes: { readonly float: number; readonly quantized: number };
   /** Layers whose integers differ between stock session and simulation, the worst first. */
@@ -74,6 +76,7 @@ export async function verify(
     runtimeVersion: runtime.version,
     samples,
     agreement: { simulation: simulation.value(), float: floating.value() },
+    ties: simulation.ties(),
     latencyMs: { float: latencyMs[0]!, quantized: latencyMs[1]! },
     bytes: { float: float.bytes, quantized: shipped.bytes },
     differences: await layerDifferences(shipped.model, runtime, data, options),

@@ -117,7 +117,6 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
   "a drop without a score": [quantize("--max-drop", "0.1"), "usage/missing", 2, /--evaluate/],
   "a fraction above one": [quantize("--min-agreement", "99"), "usage/bad-value", 2],
   "a negative seed": [quantize("--seed", "-1"), "usage/bad-value", 2],
-  "a runtime without a door": [quantize("--runtime", "ort-web"), "runtime/missing", 5],
   "a runtime that is none": [quantize("--runtime", "tflite"), "usage/bad-value", 2],
   "an unknown option": [quantize("--granulraity", "tensor"), "usage/unknown-option", 2, /granularity/],
   "an unknown command": [["quantise", "$/tiny.onnx"], "usage/unknown-option", 2, /quantize/],

@@ -40,6 +40,7 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
     score: parts.score,
     agreement: verification.agreement,
     agreementSamples: verification.samples,
+    ties: verification.ties,
     latencyMs: verification.latencyMs,
     bytes: verification.bytes,
     outputs: similarity.filter((s) => outputs.has(s.name)),

@@ -69,6 +69,8 @@ export interface RunReport {
   } | null;
   readonly agreement: { readonly simulation: number | null; readonly float: number | null };
   readonly agreementSamples: number;
+  /** Share of places where several classes share the quantized model's highest score; null without classes. */
+  readonly ties: number | null;
   readonly latencyMs: { readonly float: number; readonly quantized: number };
   readonly bytes: { readonly float: number; readonly quantized: number };
   readonly outputs: readonly Similarity[];

@@ -72,6 +72,7 @@ function text(v: Verification, kernels: readonly KernelFinding[]): string {
     `latency  float ${v.latencyMs.float.toFixed(2)} ms, quantized ${v.latencyMs.quantized.toFixed(2)} ms`,
     `size     float ${v.bytes.float} bytes, quantized ${v.bytes.quantized} bytes`,
     `kernels  ${kernels.length - float.length} integer, ${float.length} float`,
+    ...(v.ties ? [`ties     ${(100 * v.ties).toFixed(2)} % of the decisions fall between equal scores`] : []),
     ...float.map((k) => `  float: ${k.node}: ${k.reason}`),
     ...v.differences
       .slice(0, 20)

@@ -1,61 +1,84 @@
 /** What to try next, from what was measured: each advice names the figure it rests on. */
 import { html, type Markup } from "../markup.ts";
-import type { RunReport } from "../run-report.ts";
+import type { RunReport, ValueReport } from "../run-report.ts";
 import { decibels, percent, plural, tail } from "../words.ts";
 import { spread } from "./weights.ts";
 
+/** Half a point: less is within the noise of a few thousand samples. */
+const noticeable = 0.005;
+
 /** Sentences, the most useful first; never empty. */
 export function nextSteps(report: RunReport): string[] {
-  const advice: string[] = [];
   const lost = report.score ? report.score.float - report.score.quantized : 1 - (report.agreement.float ?? 1);
+  const advice = [...(lost > noticeable ? remedies(report) : []), ...facts(report)];
+  if (advice.length > 0) return advice;
+  return report.settings.weights?.startsWith("int8")
+    ? ["Nothing stands out. Ship it; --weights int4 shows how much smaller it can be."]
+    : ["Nothing stands out. Ship it."];
+}
+
+/** What may bring back a score that was lost. */
+function remedies(report: RunReport): string[] {
+  const advice: string[] = [];
   const uneven = report.weights.filter((w) => w.granularity === "tensor" && spread(w) > 8);
-  if (lost > 0.005 && uneven.length > 0) {
+  const [widest] = [...uneven].sort((a, b) => spread(b) - spread(a));
+  if (widest) {
     advice.push(
-      `${plural(uneven.length, "weight")} per tensor have channels of very different size (${tail(uneven[0]!.name)}: widest ÷ median ${spread(uneven[0]!).toFixed(0)}). Try --granularity channel.`,
+      `${plural(uneven.length, "weight")} with one scale per tensor ${uneven.length === 1 ? "has" : "have"} channels of very different size (${tail(widest.name)}: widest ÷ median ${spread(widest).toFixed(0)}). Try --granularity channel.`,
     );
   }
-  const drop = biggestDrop(report);
-  if (lost > 0.005 && drop) {
+  if (report.ties !== null && report.ties > 0.02) {
     advice.push(
-      `The signal falls most at ${drop.op} ${tail(drop.name)} (${decibels(drop.fall)} in one step). Keep it in float with --float, or give it more bits, and compare.`,
+      `On ${percent(report.ties, 1)} of the decisions several classes share the highest score: the grid of the output is too coarse to tell them apart. Keep the last layer and what follows it in float with --float.`,
     );
   }
-  const clipped = report.values.filter((v) => (v.quantizer?.clipped ?? 0) > 0.005);
-  if (lost > 0.005 && clipped.length > 0) {
+  const fall = biggestFall(report);
+  if (fall) {
+    const names = [fall.layer, fall.name].filter((name, i, all) => name !== undefined && all.indexOf(name) === i);
     advice.push(
-      `${plural(clipped.length, "value")} lose more than 0.5 % of their numbers to clipping (${tail(clipped[0]!.name)}: ${percent(clipped[0]!.quantizer!.clipped)}). Try --calibration minmax or percentile:99.99.`,
+      `The signal falls most at ${fall.op} ${tail(fall.name)}: by ${decibels(fall.fall!)}, to ${decibels(fall.sqnr)}. Keep it in float and compare: ${names.map((name) => `--float ${name}`).join(" ")}`,
     );
   }
-  if (lost > 0.02 && report.settings.activations === "uint8") {
+  const [clipped] = report.values
+    .filter((v) => (v.quantizer?.clipped ?? 0) > 0.005)
+    .sort((a, b) => b.quantizer!.clipped - a.quantizer!.clipped);
+  if (clipped && report.settings.calibration !== "minmax") {
     advice.push(
-      "16-bit activations (--activations uint16) tell how much of the loss comes from activations; the kernels then run in float on this runtime.",
+      `${tail(clipped.name)} loses ${percent(clipped.quantizer!.clipped)} of its numbers to clipping. --calibration minmax clips nothing; compare.`,
     );
   }
-  if (report.kernels.float.length > 0) {
+  if (report.settings.activations === "uint8") {
     advice.push(
-      `${plural(report.kernels.float.length, "layer")} of the plan run in float on ${report.runtime}: see the reasons above; each costs two conversions.`,
+      `--activations uint16 tells how much of the loss comes from activations. On ${report.runtime} the products then run in float: it is an experiment, not what to ship there.`,
     );
   }
-  if (report.latencyMs.quantized > report.latencyMs.float) {
-    advice.push(
-      "The quantized file is slower than float here. Small layers are dominated by conversions; measure on the device that will run it.",
-    );
-  }
-  if (!report.score)
-    advice.push("No labelled data was given: --evaluate DATA --labels LABELS measures accuracy instead of agreement.");
-  if (advice.length === 0) advice.push("Nothing stands out. Ship it; --weights int4 shows how much smaller it can be.");
   return advice;
 }
 
-/** The value whose SQNR is furthest below that of the value before it. */
-function biggestDrop(report: RunReport): { name: string; op: string; fall: number } | null {
-  let best: { name: string; op: string; fall: number } | null = null;
-  for (let i = 1; i < report.values.length; i++) {
-    const [before, now] = [report.values[i - 1]!, report.values[i]!];
-    const fall = before.sqnr - now.sqnr;
-    if (Number.isFinite(fall) && fall > (best?.fall ?? 6)) best = { name: now.name, op: now.op, fall };
+/** What a reader should know whatever the score. */
+function facts(report: RunReport): string[] {
+  const advice: string[] = [];
+  const { float, integer } = report.kernels;
+  const { latencyMs } = report;
+  if (latencyMs.quantized > 1.05 * latencyMs.float) {
+    const why =
+      float.length > integer
+        ? `most of its products run in float there (see above)`
+        : `small layers spend their time on conversions`;
+    advice.push(
+      `The quantized file is slower than float on this machine: ${why}. Measure on the device that will run it.`,
+    );
   }
-  return best;
+  if (!report.score) {
+    advice.push("No labelled data was given: --evaluate DATA --labels LABELS measures accuracy instead of agreement.");
+  }
+  return advice;
+}
+
+/** The value that loses the most decibels to what it is computed from, if that is more than 6: half of the amplitude. */
+function biggestFall(report: RunReport): ValueReport | undefined {
+  const [most] = report.values.filter((v) => v.fall !== null && v.fall > 6).sort((a, b) => b.fall! - a.fall!);
+  return most;
 }
 
 export function nextSection(report: RunReport): Markup {

@@ -29,5 +29,5 @@ function card(value: ValueReport): Markup {
   return html`<div class="card"><h3 class="mono">${tail(value.name)}</h3>
     <span class="soft">${value.op} · <span class="${grade(value.sqnr)}">${decibels(value.sqnr)}</span> · ${q.grid} · [${short(q.min)}, ${short(q.max)}]
       ${q.clipped > 0 ? html`· ${percent(q.clipped, q.clipped < 0.001 ? 4 : 2)} clipped` : null}</span>
-    ${clippedHistogram(q.histogram!, q.min, q.max)}</div>`;
+    ${clippedHistogram(q.histogram!, q, q.observed)}</div>`;
 }
