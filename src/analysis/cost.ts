@@ -5,13 +5,21 @@ import { isFloat } from "../tensor/index.ts";
 
 export type Shapes = ReadonlyMap<string, TensorType>;
 
-/** Float numbers stored in the model: the parameters in the usual sense. Constants shared by layers count once. */
+/**
+ * Float numbers stored in the model: the parameters in the usual sense, statistics of batch norms included. Constants
+ * shared by layers count once; scalars and the bounds of Clip are no parameters but parts of formulas.
+ */
 export function parametersOf(model: Model): number {
   let count = 0;
-  for (const { initializer } of model.graph.initializers) {
-    if (initializer && isFloat(initializer.dtype)) count += initializer.size;
+  for (const value of model.graph.initializers) {
+    const { dtype, shape, size } = value.initializer!;
+    if (isFloat(dtype) && shape.length > 0 && !(size === 1 && isBound(value))) count += size;
   }
   return count;
+}
+
+function isBound(value: Value): boolean {
+  return [...value.uses()].every((use) => "node" in use && use.node.opName === "Clip" && use.index > 0);
 }
 
 /** Multiply-accumulates of one run of one sample, or null when a shape that they need is not known. */

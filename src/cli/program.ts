@@ -1,8 +1,10 @@
 /** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { AvocetError, type ErrorCode } from "../base/index.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { modelCommands } from "./model-commands.ts";
+import { collect, common, data, fraction, judging, whole } from "./options.ts";
 import { version } from "./version.ts";
 
 /** Runs one command; never throws. Failures are text on stderr, or `{ "error": … }` on stdout with --json. */
@@ -69,6 +71,7 @@ function build(io: Io, exit: Exit): Command {
   compare(program, io);
   verify(program, io, exit);
   report(program, io);
+  modelCommands(program, io, exit);
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
   return program;
 }
@@ -164,44 +167,4 @@ function report(program: Command, io: Io): void {
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")
     .action(async (dirs, options) => (await import("./commands/report.ts")).report(dirs, options, io));
-}
-
-function data(command: Command): void {
-  command
-    .option("--data <data>", "x.npy, x.npz, a folder of pictures, a pack's JSON index")
-    .option("--preprocess <file>", "JSON that says how samples are decoded");
-}
-
-function judging(command: Command): void {
-  command
-    .option("--labels <labels>", "y.npy, a text file with one label a line, or class folders")
-    .option("--metric <name>", "top1, top5 or miou", "top1")
-    .option("--ignore-label <n>", "pixels with this label are not judged", whole);
-}
-
-function common(command: Command): Command {
-  return command
-    .option("--batch <n>", "samples a run", whole)
-    .option("--threads <n>", "threads of the runtime", whole)
-    .addOption(
-      new Option("--runtime <name>", "what runs the graphs").choices(["ort-node", "ort-web"]).default("ort-node"),
-    )
-    .option("--quiet", "no progress")
-    .option("--json", "one JSON document on stdout, nothing else there");
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new AvocetError("usage/bad-value", `expected a whole number, got "${text}"`);
-}
-
-function fraction(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
-  throw new AvocetError("usage/bad-value", `expected a fraction between 0 and 1, got "${text}"`);
 }

@@ -41,9 +41,11 @@ export class LengthTable {
       node.outputs.forEach((output, i) => {
         const made = recurrent.has(node.op)
           ? recurrentLengths(node, i, this)
-          : i === 0 || node.op === "Split"
-            ? lengths
-            : undefined;
+          : node.op === "Split" && lengths
+            ? splitLengths(node, i, lengths, this)
+            : i === 0 || node.op === "TopK"
+              ? lengths
+              : undefined;
         const found = merge(declared(output), made, output);
         if (found) this.#lengths.set(output, found);
       });
@@ -131,7 +133,7 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     case "ConstantOfShape":
       return table.elements(node.input(0))?.elements;
     case "Shape":
-      return [undefined];
+      return [table.elements(node.output)?.shape[0]];
     case "Transpose":
       return x && (node.ints("perm")?.map((axis) => x[axis]) ?? x.toReversed());
     case "Gather": {
@@ -144,7 +146,7 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     case "Unsqueeze":
       return squeezed(node, x);
     case "Split":
-      return x?.map((length, i) => (i === (node.int("axis", 0) + x.length) % x.length ? undefined : length));
+      return x;
     case "Slice":
       return sliced(node, x, table);
     case "Pad":
@@ -156,8 +158,10 @@ function lengthsBy(node: Node, table: LengthTable): Made {
       const repeats = constantInts(node.input(1));
       return x?.map((length, i) => (repeats?.[i] === 1 ? length : times(length, repeats?.[i])));
     }
-    case "TopK":
-      return x?.map((length, i) => (i === (node.int("axis", -1) + x.length) % x.length ? undefined : length));
+    case "TopK": {
+      const k = node.attributes.has("k") ? node.int("k", 0) : table.elements(node.input(1))?.elements[0];
+      return x?.map((length, i) => (i === (node.int("axis", -1) + x.length) % x.length ? k : length));
+    }
     case "PRelu":
     case "Clip":
       return x;
@@ -199,6 +203,16 @@ function padded(node: Node, x: Lengths | undefined, table: LengthTable): Made {
     const more = pads[i]! + pads[i + x.length]!;
     return more === 0 ? length : typeof length === "number" ? length + more : undefined;
   });
+}
+
+/** Given lengths, else equal parts of which the last may be shorter. */
+function splitLengths(node: Node, output: number, x: readonly (Length | undefined)[], table: LengthTable): Made {
+  const given = node.ints("split") ?? numbersOf(table.elements(node.input(1)));
+  const at = (node.int("axis", 0) + x.length) % x.length;
+  const length = x[at];
+  const each = typeof length === "number" ? Math.ceil(length / node.outputs.length) : undefined;
+  const equal = each === undefined ? undefined : Math.min(each, (length as number) - each * output);
+  return x.with(at, given ? given[output] : node.input(1) ? undefined : equal);
 }
 
 /** Whole factors only: what others round to is the runtime's affair. */

@@ -22,15 +22,20 @@ function search(
   const found =
     constantOf(value)?.dtype ??
     (value.type?.kind === "tensor" ? value.type.dtype : undefined) ??
-    (value.producer?.output === value ? computed(value.producer, (v) => search(v, depth - 1, asked)) : undefined);
+    (value.producer ? computed(value.producer, value, (v) => search(v, depth - 1, asked)) : undefined);
   asked.set(value, found);
   return found;
 }
 
-function computed(node: Node, of: (value: Value | null) => DType | undefined): DType | undefined {
+function computed(node: Node, value: Value, of: (value: Value | null) => DType | undefined): DType | undefined {
+  if (node.outputs[0] !== value && !isOp(node, "Split", "LSTM", "GRU", "RNN")) {
+    return isOp(node, "TopK", "MaxPool") ? "int64" : isOp(node, "Dropout") ? "bool" : undefined;
+  }
   if (isOp(node, "Cast")) return dtypeOfOnnx(node.int("to", 0));
   if (isOp(node, "CastLike", "DequantizeLinear")) return of(node.input(1));
   if (isOp(node, "Shape", "Size", "NonZero", "ArgMax", "ArgMin")) return "int64";
+  if (isOp(node, "ConstantOfShape")) return node.tensor("value")?.dtype ?? "float32";
+  if (isOp(node, "TopK")) return of(node.input(0));
   if (isOp(node, "Where")) return of(node.input(1)) ?? of(node.input(2));
   if (/^(Equal|Greater|Less|And|Or|Xor|Not|IsNaN|IsInf)/.test(node.op)) return "bool";
   const row = rowOf(node);

@@ -1,10 +1,10 @@
 /** `avocet inspect`: what is in a model, what can be quantized and what not, and why. Never executes it. */
-import { macsOf, parametersOf } from "../../analysis/index.ts";
+import { macsOf, type PeakMemory, parametersOf, peakActivations } from "../../analysis/index.ts";
 import { AvocetError } from "../../base/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
 import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
-import { inferTypes, normalise } from "../../passes/index.ts";
+import { graphsOf, inferTypes, inlineFunctions, normalise, runPass } from "../../passes/index.ts";
 import { builtinTarget, type LeftFloat, place } from "../../quant/index.ts";
 import { fileBytes } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -24,10 +24,12 @@ interface Quantizable {
 
 export async function inspect(path: string, options: InspectOptions, io: Io): Promise<void> {
   const model = readModelFile(path);
-  const shapes = inferTypes(model);
-  const operators: Record<string, number> = {};
-  for (const node of model.graph.nodes) operators[node.opName] = (operators[node.opName] ?? 0) + 1;
-  const unknown = [...new Set([...model.graph.nodes].filter((node) => !rowOf(node)).map((node) => node.opName))];
+  const dataFiles = dataFilesOf(model);
+  const { operators, unknown } = operatorsOf(model);
+  // Calls of functions cost what their bodies cost.
+  const flat = cloneModel(model);
+  if (flat.functions.length > 0) await runPass(flat, inlineFunctions);
+  const shapes = inferTypes(flat);
   const result = {
     file: path,
     inputs: model.graph.inputs.filter((v) => !v.initializer).map((v) => ({ name: v.name, ...portOf(v.type) })),
@@ -35,12 +37,29 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     opset: model.opset,
     operators,
     unknownOperators: unknown,
-    parameters: parametersOf(model),
-    macs: macsOf(model, shapes),
-    bytes: fileBytes(path),
-    quantizable: await quantizable(model, options.target),
+    functions: model.functions.map((f) => (f.domain ? `${f.domain}.${f.name}` : f.name)),
+    parameters: parametersOf(flat),
+    macs: macsOf(flat, shapes),
+    peakActivations: peakActivations(flat, shapes),
+    bytes: [path, ...dataFiles].reduce((sum, file) => sum + fileBytes(file), 0),
+    dataFiles,
+    quantizable: await quantizable(flat, options.target),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
+}
+
+/** Nodes by operator, bodies and functions included; the operators that have no row are opaque to Avocet. */
+function operatorsOf(model: Model): { operators: Record<string, number>; unknown: string[] } {
+  const operators: Record<string, number> = {};
+  const unknown = new Set<string>();
+  const made = new Set(model.functions.map((f) => `${f.domain}.${f.name}`));
+  for (const graph of graphsOf(model)) {
+    for (const node of graph.nodes) {
+      operators[node.opName] = (operators[node.opName] ?? 0) + 1;
+      if (!rowOf(node) && !made.has(`${node.domain}.${node.op}`)) unknown.add(node.opName);
+    }
+  }
+  return { operators, unknown: [...unknown] };
 }
 
 function portOf(type: ValueType | undefined): {
@@ -66,6 +85,8 @@ async function quantizable(model: Model, target: string): Promise<Quantizable> {
   }
 }
 
+const unknownShapes = "unknown: not all shapes follow from the file";
+
 function text(r: {
   readonly file: string;
   readonly inputs: readonly { name: string; dtype: string | null; shape: readonly (number | string | null)[] | null }[];
@@ -79,6 +100,7 @@ function text(r: {
   readonly unknownOperators: readonly string[];
   readonly parameters: number;
   readonly macs: number | null;
+  readonly peakActivations: PeakMemory | null;
   readonly bytes: number;
   readonly quantizable: Quantizable;
 }): string {
@@ -95,7 +117,8 @@ function text(r: {
     `operators   ${counts.map(([op, n]) => `${op} ${n}`).join(", ")}`,
     ...(r.unknownOperators.length > 0 ? [`unknown     ${r.unknownOperators.join(", ")}`] : []),
     `parameters  ${r.parameters}`,
-    `MACs        ${r.macs ?? "unknown: not all shapes follow from the file"}`,
+    `MACs        ${r.macs ?? unknownShapes}`,
+    `activations ${r.peakActivations ? `${r.peakActivations.bytes} bytes at most, at ${r.peakActivations.at}` : unknownShapes}`,
     q.refused ? `quantizable nothing: ${q.refused}` : `quantizable ${q.weights} weights, ${q.activations} activations`,
     ...[...reasons].map(([reason, n]) => `  float: ${n} × ${reason}`),
   ];

@@ -27,6 +27,16 @@ export interface WrittenFiles {
   readonly byteLength: number;
 }
 
+/** The files beside the model that its tensors are still read from, sorted. */
+export function dataFilesOf(model: Model): string[] {
+  const files = new Set<string>();
+  for (const tensor of initializersOf(model)) {
+    const file = fileOf(tensor);
+    if (file) files.add(file);
+  }
+  return [...files].sort();
+}
+
 /** Room below protobuf's 2 GiB for everything but the tensors. */
 const ONE_FILE = 1.9e9;
 

@@ -1,0 +1,41 @@
+/** `avocet convert`: a model of any readable format as an ONNX file. */
+import { readFileSync } from "node:fs";
+import { AvocetError } from "../../base/index.ts";
+import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { type Model, parseModel } from "../../ir/index.ts";
+import type { Io } from "../io.ts";
+import { expectNew, type OutputOptions } from "../output-file.ts";
+
+export interface ConvertOptions extends OutputOptions {
+  readonly external: "auto" | "always" | "never";
+  readonly shardBytes?: number;
+}
+
+export async function convert(path: string, options: ConvertOptions, io: Io): Promise<void> {
+  expectNew(options.output, options.force);
+  const model = path.endsWith(".onnxtxt") ? readText(path) : readModelFile(path);
+  const written = writeModelFile(model, options.output, {
+    externalData: options.external,
+    ...(options.shardBytes ? { shardBytes: options.shardBytes } : {}),
+  });
+  const result = { output: options.output, files: [written.model, ...written.data], bytes: written.byteLength };
+  if (options.json) io.out(`${JSON.stringify(result)}\n`);
+  else io.out(`${result.files.join(", ")}: ${result.bytes} bytes.\n`);
+}
+
+/** A model that `avocet print --full` wrote. Elided tensors cannot come back: they are a syntax error. */
+function readText(path: string): Model {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new AvocetError("import/not-found", `expected a model, got ${(cause as Error).message}`, { at: path, cause });
+  }
+  try {
+    return parseModel(text);
+  } catch (error) {
+    if (!AvocetError.is(error)) throw error;
+    const { at, ...detail } = error.detail;
+    throw new AvocetError(error.code, error.message, { ...detail, at: `${path}:${at}` });
+  }
+}

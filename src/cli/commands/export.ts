@@ -1,0 +1,29 @@
+/** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { normalise } from "../../passes/index.ts";
+import { type EncodingsVersion, planFromJson, writeEncodings } from "../../quant/index.ts";
+import { openRuntime } from "../../runtime/index.ts";
+import { openFloatModel, openModel } from "../inputs.ts";
+import type { Io } from "../io.ts";
+import { expectNew, type OutputOptions, writeOutput } from "../output-file.ts";
+
+export interface ExportOptions extends OutputOptions {
+  readonly encodings: EncodingsVersion;
+  readonly floatModel?: string;
+}
+
+export async function exportEncodings(dir: string, options: ExportOptions, io: Io): Promise<void> {
+  expectNew(options.output, options.force);
+  const { model } = await openFloatModel(openModel(dir), options.floatModel);
+  // The plan names the values of the normalised model.
+  await normalise(model, { runtime: await openRuntime() });
+  const path = join(dir, "plan.json");
+  const plan = planFromJson(readFileSync(path, "utf8"), path);
+  const text = writeEncodings(plan, model, { version: options.encodings });
+  writeOutput(options.output, text, options.force);
+  const encoded = plan.entries.filter((entry) => entry.encoding).length;
+  if (options.json)
+    io.out(`${JSON.stringify({ output: options.output, version: options.encodings, values: encoded })}\n`);
+  else io.out(`${options.output}: encodings ${options.encodings} of ${encoded} values.\n`);
+}

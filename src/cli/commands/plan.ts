@@ -1,0 +1,56 @@
+/** `avocet plan`: what placement decides for a model, without data. Nothing is run. */
+import { existsSync } from "node:fs";
+import { readModelFile } from "../../formats/index-node.ts";
+import { inferTypes, normalise } from "../../passes/index.ts";
+import {
+  builtinTarget,
+  gridName,
+  type Plan,
+  parseGrid,
+  parseTarget,
+  place,
+  planToJson,
+  targetNames,
+} from "../../quant/index.ts";
+import { readJson } from "../inputs.ts";
+import type { Io } from "../io.ts";
+import { expectNew, writeOutput } from "../output-file.ts";
+
+export interface PlanOptions {
+  readonly target: string;
+  readonly weights?: string;
+  readonly activations?: string;
+  readonly float?: readonly string[];
+  readonly output?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+export async function plan(path: string, options: PlanOptions, io: Io): Promise<void> {
+  if (options.output) expectNew(options.output, options.force);
+  const model = readModelFile(path);
+  const target =
+    targetNames.includes(options.target) || !existsSync(options.target)
+      ? builtinTarget(options.target)
+      : parseTarget(readJson(options.target), options.target);
+  await normalise(model);
+  const placed = place(model, target, {
+    shapes: inferTypes(model),
+    ...(options.weights ? { weights: parseGrid(options.weights) } : {}),
+    ...(options.activations ? { activations: parseGrid(options.activations) } : {}),
+    keepFloat: options.float ?? [],
+  });
+  const json = planToJson(placed);
+  if (options.output) writeOutput(options.output, json, options.force);
+  io.out(options.json ? `${JSON.stringify(JSON.parse(json))}\n` : text(placed));
+}
+
+function text(plan: Plan): string {
+  return [
+    ...plan.entries.map(
+      ({ value, kind, grid, granularity, reason }) =>
+        `${kind.padEnd(10)} ${gridName(grid).padEnd(7)} per ${granularity.kind.padEnd(8)} ${value}: ${reason}\n`,
+    ),
+    ...plan.left.map(({ value, reason }) => `float                            ${value}: ${reason}\n`),
+  ].join("");
+}

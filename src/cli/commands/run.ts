@@ -1,0 +1,85 @@
+/** `avocet run`: the outputs of a model on data. */
+import { batchOf } from "../../analysis/index.ts";
+import { throwIfAborted } from "../../base/index.ts";
+import { writeNpz } from "../../data/index.ts";
+import { joinSamples, openRuntime, type RuntimeName } from "../../runtime/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import { type DataOptions, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import type { Io } from "../io.ts";
+import { expectNew, writeOutput } from "../output-file.ts";
+import { progressView } from "../progress.ts";
+
+export interface RunOptions extends DataOptions {
+  readonly output?: string;
+  readonly force?: boolean;
+  readonly batch?: number;
+  readonly threads?: number;
+  readonly runtime: RuntimeName;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export async function run(path: string, options: RunOptions, io: Io): Promise<void> {
+  if (options.output) expectNew(options.output, options.force);
+  const opened = openModel(path);
+  const data = await openSamples(opened.model, options.data, preprocessOf(options, opened.recipe), options.samples);
+  const runtime = await openRuntime(options.runtime);
+  const progress = progressView(io, options.quiet === true);
+  await using session = await runtime.open(opened.path, options.threads ? { threads: options.threads } : {});
+  const parts = new Map<string, Tensor[]>(session.outputs.map(({ name }) => [name, []]));
+  const start = performance.now();
+  for await (const batch of data.batches(batchOf(session, options.batch ?? 1), io.signal)) {
+    throwIfAborted({ signal: io.signal });
+    const outputs = await session.run(batch.feeds);
+    for (const [name, tensor] of Object.entries(outputs)) parts.get(name)!.push(tensor);
+    progress.show({ step: "run", done: batch.first + batch.size, total: data.count });
+  }
+  progress.end();
+  const seconds = (performance.now() - start) / 1000;
+  const outputs = Object.fromEntries([...parts].map(([name, list]) => [name, joinSamples(list)]));
+  if (options.output) writeOutput(options.output, writeNpz(outputs), options.force);
+  const summaries = Object.entries(outputs).map(([name, tensor]) => summaryOf(name, tensor));
+  if (options.json) {
+    const written = options.output ? { output: options.output } : {};
+    io.out(`${JSON.stringify({ ...written, samples: data.count, seconds, outputs: summaries })}\n`);
+  } else for (const s of summaries) io.out(line(s));
+}
+
+interface Summary {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Of the finite numbers; null for texts and where there are none. */
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  readonly notFinite: number;
+}
+
+function summaryOf(name: string, tensor: Tensor): Summary {
+  const { dtype, shape } = tensor;
+  let [min, max, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  for (const x of dtype === "string" ? [] : tensor.numbers()) {
+    if (!Number.isFinite(x)) continue;
+    min = Math.min(min, x);
+    max = Math.max(max, x);
+    sum += x;
+    count++;
+  }
+  const known = count > 0;
+  return {
+    name,
+    dtype,
+    shape,
+    min: known ? min : null,
+    max: known ? max : null,
+    mean: known ? sum / count : null,
+    notFinite: dtype === "string" ? 0 : tensor.size - count,
+  };
+}
+
+function line({ name, dtype, shape, min, max, mean, notFinite }: Summary): string {
+  const numbers =
+    min === null ? "" : `  min ${min.toPrecision(6)}, max ${max!.toPrecision(6)}, mean ${mean!.toPrecision(6)}`;
+  return `${name}: ${dtype}[${shape.join(", ")}]${numbers}${notFinite > 0 ? `, ${notFinite} not finite` : ""}\n`;
+}

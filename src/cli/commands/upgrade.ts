@@ -1,0 +1,21 @@
+/** `avocet upgrade`: the same model in a newer opset. */
+import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { upgradeOpset } from "../../passes/index.ts";
+import type { Io } from "../io.ts";
+import { expectNew, type OutputOptions } from "../output-file.ts";
+
+export interface UpgradeOptions extends OutputOptions {
+  readonly opset: number;
+}
+
+export async function upgrade(path: string, options: UpgradeOptions, io: Io): Promise<void> {
+  expectNew(options.output, options.force);
+  const model = readModelFile(path);
+  const from = model.opset;
+  const edits = upgradeOpset(model, options.opset);
+  const { byteLength } = writeModelFile(model, options.output);
+  const result = { output: options.output, from, opset: model.opset, edits, bytes: byteLength };
+  if (options.json) io.out(`${JSON.stringify(result)}\n`);
+  else if (from >= options.opset) io.out(`the model is in opset ${from} already; ${options.output} is a copy.\n`);
+  else io.out(`opset ${from} → ${model.opset}, ${edits - 1} nodes rewritten; ${options.output} is written.\n`);
+}

@@ -1,0 +1,27 @@
+/** How large a model is, before and after a command changed it. */
+import { parametersOf } from "../analysis/index.ts";
+import type { Model } from "../ir/index.ts";
+
+export interface ModelSize {
+  readonly opset: number;
+  readonly nodes: number;
+  readonly parameters: number;
+  /** Nodes by operator. */
+  readonly operators: Readonly<Record<string, number>>;
+}
+
+export function sizeOfModel(model: Model): ModelSize {
+  return {
+    opset: model.opset,
+    nodes: model.graph.nodeCount,
+    parameters: parametersOf(model),
+    operators: operatorsOf(model),
+  };
+}
+
+/** Nodes of the main graph by operator. */
+export function operatorsOf(model: Model): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { opName } of model.graph.nodes) counts[opName] = (counts[opName] ?? 0) + 1;
+  return counts;
+}
