@@ -204,24 +204,22 @@ class ExpectationWalk {
       apart[o] = apart[o]! + w * w * x.variance[c]!;
       together[o * inputs + c] = together[o * inputs + c]! + w;
     }
-    const [up, down] = [new Float64Array(outputs), new Float64Array(outputs)];
+    const ends = { low: mean.slice(), high: mean.slice() };
     const deviation = apart.map((independent, o) => {
+      const [up, down] = [new Reach(), new Reach()];
       let alike = 0;
       for (let c = 0; c < inputs; c++) {
         const w = together[o * inputs + c]!;
         if (w === 0) continue;
         alike += w * w * x.variance[c]!;
         const [rise, fall] = [w * (x.high[c]! - x.mean[c]!), w * (x.low[c]! - x.mean[c]!)];
-        up[o] = up[o]! + Math.max(rise, fall) ** 2;
-        down[o] = down[o]! + Math.min(rise, fall) ** 2;
+        up.add(Math.max(rise, fall));
+        down.add(-Math.min(rise, fall));
       }
+      ends.high[o] = mean[o]! + up.end();
+      ends.low[o] = mean[o]! - down.end();
       return Math.sqrt(Math.max(independent, alike));
     });
-    const k = this.#options.deviations ?? 6;
-    const ends = {
-      low: mean.map((m, o) => m - Math.max(Math.sqrt(down[o]!), Math.min(k, 3) * deviation[o]!)),
-      high: mean.map((m, o) => m + Math.max(Math.sqrt(up[o]!), Math.min(k, 3) * deviation[o]!)),
-    };
     const axis = isProduct && rank === undefined ? null : at;
     const all = normal(at, mean, deviation, ends, weaker(x.basis, x.basis));
     return axis === null ? pooled(all) : all;
@@ -255,20 +253,15 @@ class ExpectationWalk {
   }
 
   /**
-   * The mean over places. Places are neither alike nor independent: the spread of the mean is taken to be half of the
-   * spread of one place (on real networks it is between a quarter and a half).
+   * The mean over places. They are neither alike nor independent: the deviation of the mean is taken to be half of that of
+   * one place. The ends stay: a channel that fires everywhere is rare, and the one that decides (measured on
+   * MobileNetV1-0.25: half the ends cost 20 points).
    */
   #average(node: Node): Expectation | string {
     const x = this.#operand(node.input(0), node);
-    const half = (end: Float64Array) => end.map((value, i) => x.mean[i]! + (value - x.mean[i]!) / 2);
     const kept = node.op === "GlobalAveragePool" || node.int("keepdims", 1) === 1;
-    const mean = normal(
-      x.axis,
-      x.mean,
-      x.variance.map((v) => Math.sqrt(v) / 2),
-      { low: half(x.low), high: half(x.high) },
-      x.basis,
-    );
+    const deviation = x.variance.map((v) => Math.sqrt(v) / 2);
+    const mean = normal(x.axis, x.mean, deviation, { low: x.low, high: x.high }, x.basis);
     if (x.axis === null) return mean;
     // Where axes go, the channels are found again only on the second one, with all behind it averaged.
     const rank = this.#shapes.rank(node.input(0));
@@ -291,6 +284,25 @@ class ExpectationWalk {
     )
       return x;
     return own === undefined || rank === undefined ? pooled(x) : { ...x, axis: x.axis + rank - own };
+  }
+}
+
+/**
+ * How far a sum reaches. Independent terms reach the root of the sum of their squares, terms that all fire together their
+ * sum. Features that belong to one class do fire together, and a range too narrow costs far more than one too wide: the
+ * geometric mean of both (logits of MobileNetV1-0.25: seen 25, independent 12).
+ */
+class Reach {
+  #squares = 0;
+  #sum = 0;
+
+  add(term: number): void {
+    this.#squares += term * term;
+    this.#sum += Math.abs(term);
+  }
+
+  end(): number {
+    return Math.sqrt(Math.sqrt(this.#squares) * this.#sum);
   }
 }
 
