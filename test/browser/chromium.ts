@@ -1,0 +1,21 @@
+/** A real headless Chromium from npm, with WebGPU computed in software: right or wrong, but no speed. */
+import chromium from "@sparticuz/chromium";
+import { type Browser, chromium as playwright } from "playwright-core";
+
+/** The browser, or the reason why there is none here. CHROMIUM names another executable. */
+export async function launchChromium(): Promise<Browser | { readonly because: string }> {
+  try {
+    return await playwright.launch({
+      executablePath: process.env.CHROMIUM ?? (await chromium.executablePath()),
+      headless: true,
+      args: [
+        "--no-sandbox",
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+        "--enable-unsafe-swiftshader",
+      ],
+    });
+  } catch (error) {
+    return { because: `no Chromium starts here: ${String(error).split("\n")[0]}` };
+  }
+}

@@ -1,0 +1,45 @@
+/** The bundled example, quantized and run by whoever imports this: Node, or a page. */
+import { fromIterable, parseRecipe, quantizeModel, type Runtime, readModel, type Tensor, writeModel } from "avocet";
+import type { SessionOptions } from "avocet/runtime";
+import { networkInputs } from "../../examples/pictures/dataset.mjs";
+
+/** The encoding of one value: what decides the numbers, and what can be sent from a page. */
+export interface SentEncoding {
+  readonly value: string;
+  readonly steps: number;
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+export interface QuantizedPictures {
+  readonly encodings: readonly SentEncoding[];
+  readonly bytes: Uint8Array;
+  readonly seconds: number;
+}
+
+/** From the bytes of the float model to the bytes of the file that ships. */
+export async function quantizePictures(runtime: Runtime, model: Uint8Array, count: number): Promise<QuantizedPictures> {
+  const begun = performance.now();
+  const data = fromIterable(() => networkInputs("calibration", count), { count, source: "rendered pictures" });
+  const { plan, shipped } = await quantizeModel(readModel(model), data, parseRecipe({}), runtime);
+  const encodings = plan.entries.flatMap(({ value, encoding }) =>
+    encoding ? [{ value, steps: 2 ** encoding.grid.bits - 1, scale: encoding.scale, offset: encoding.offset }] : [],
+  );
+  return { encodings, bytes: writeModel(shipped), seconds: (performance.now() - begun) / 1000 };
+}
+
+/** The scores [count, classes] of the first test pictures, each picture run alone. */
+export async function scorePictures(
+  runtime: Runtime,
+  model: Uint8Array,
+  count: number,
+  options: SessionOptions = {},
+): Promise<number[][]> {
+  await using session = await runtime.open(model, options);
+  const scores: number[][] = [];
+  for (const feeds of networkInputs("test", count)) {
+    const [logits] = Object.values(await session.run(feeds)) as [Tensor];
+    scores.push(logits.numbers());
+  }
+  return scores;
+}

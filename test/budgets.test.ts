@@ -1,0 +1,18 @@
+/** How much a page loads: bytes of the bundle, minified and compressed, without the engine (docs/runtimes.md has its size). */
+import { expect, test } from "vitest";
+import { bundleForBrowser, weigh } from "./browser/bundle.ts";
+
+// A ceiling is raised in the commit that needs it, with the reason; the measured number is the one of that commit.
+test.each([
+  { what: "reading and writing ONNX", entry: "src/formats/index.ts", measured: 17_591, ceiling: 22_000 },
+  {
+    what: "the quantizer, from bytes to bytes",
+    entry: "test/browser/quantizer.ts",
+    measured: 137_569,
+    ceiling: 170_000,
+  },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 206_560, ceiling: 250_000 },
+])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
+  const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
+  expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);
+});
