@@ -1,9 +1,14 @@
 /** @module The techniques: preparations of the float model, and methods that decide weights and encodings together. */
 export { type AdaRoundOptions, applyAdaRound } from "./adaround/apply.ts";
 export { type BiasCorrectionOptions, correctBiases } from "./bias-correction/apply.ts";
-export { equalizeLayers } from "./cross-layer-equalization/apply.ts";
-export type { SweepOptions } from "./cross-layer-equalization/math.ts";
+export { type EqualizeOptions, equalizeLayers } from "./cross-layer-equalization/apply.ts";
+export { type DataFreeRangeOptions, dataFreeRanges, expectedValues } from "./data-free-ranges/apply.ts";
+export { type InputKnowledge, inputExpectation, pictureInput } from "./data-free-ranges/inputs.ts";
+export type { RangeChoice } from "./data-free-ranges/range-observer.ts";
 export { removeDeadChannels } from "./dead-channels/apply.ts";
+export type { Expectation } from "./expectations/expectation.ts";
+export type { Expectations } from "./expectations/propagate.ts";
 export { applyGptq, type GptqOptions } from "./gptq/apply.ts";
 export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
 export { applySeqMse, type SeqMseOptions } from "./seq-mse/apply.ts";
+export { shapesFor } from "./shapes.ts";

@@ -1,0 +1,123 @@
+/**
+ * Quantization without any data (DFQ: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+ * 2019): fold batch norms → dead channels → equalize → place → ranges from batch norms → analytic bias correction → lower.
+ */
+import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
+import type { Preprocess } from "../data/index.ts";
+import { cloneModel, type Model } from "../ir/index.ts";
+import {
+  correctBiases,
+  dataFreeRanges,
+  equalizeLayers,
+  type InputKnowledge,
+  inputExpectation,
+  type MethodReport,
+  type PreparationContext,
+  pictureInput,
+  type RangeChoice,
+  removeDeadChannels,
+  shapesFor,
+} from "../methods/index.ts";
+import { normalise } from "../passes/index.ts";
+import { builtinTarget, type Grid, lower, place, type Target, type WeightGranularity } from "../quant/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { Quantized } from "./quantize.ts";
+
+export interface DataFreeContext extends Work {
+  readonly runtime: Runtime;
+  /** Default "ort-cpu". */
+  readonly target?: Target;
+  /** How pictures become the input: pixels from 0 to 255 tell its range. For models with one input of pictures. */
+  readonly preprocess?: Preprocess | undefined;
+  /** The range of each input that is no picture, by name. */
+  readonly inputs?: Readonly<Record<string, InputKnowledge>> | undefined;
+  readonly weights?: Grid | undefined;
+  readonly activations?: Grid | undefined;
+  readonly granularity?: WeightGranularity | undefined;
+  /** What stays in float, as `place` takes it. */
+  readonly keepFloat?: readonly string[] | undefined;
+  /** Whether weights are equalized across layers. Default: with one scale per weight; scales per channel gain nothing. */
+  readonly equalize?: boolean | undefined;
+  /** Standard deviations that a range covers. Default 6. */
+  readonly deviations?: number | undefined;
+  readonly ranges?: RangeChoice | undefined;
+  /** What becomes of values whose range nothing tells. Default "error", which lists them. */
+  readonly unknown?: "error" | "float" | undefined;
+}
+
+/**
+ * Quantizes a float model of which only preprocessing is known. The given model is not changed. Throws `quant/not-calibrated`
+ * listing values whose range cannot be derived (an input that a layer reads and whose range is not given is one), and what
+ * placement throws.
+ */
+export async function dataFreeQuantization(model: Model, context: DataFreeContext): Promise<Quantized> {
+  const start = performance.now();
+  const { runtime, signal, onProgress, target = builtinTarget("ort-cpu"), granularity } = context;
+  const preparation: PreparationContext = { runtime, signal, onProgress, target, granularity };
+  let float = cloneModel(model);
+  const passes = await normalise(float, { runtime });
+  const steps: MethodReport[] = passes.map((pass) => ({
+    step: pass.pass,
+    edits: pass.edits,
+    seconds: pass.milliseconds / 1000,
+    notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
+  }));
+  throwIfAborted(context);
+  const equalize = context.equalize ?? granularity === "tensor";
+  for (const prepare of [removeDeadChannels, ...(equalize ? [equalizeLayers] : [])]) {
+    const prepared = await prepare(float, preparation);
+    float = prepared.model;
+    steps.push(prepared.report);
+    throwIfAborted(context);
+  }
+  const shapes = await shapesFor(float, preparation);
+  const { weights, activations, keepFloat } = context;
+  const placed = place(float, target, { shapes, weights, activations, granularity, keepFloat });
+  const prepared = performance.now();
+  const inputs = inputsOf(float, context);
+  const { deviations, ranges, unknown } = context;
+  const ranged = dataFreeRanges(float, placed, {
+    shapes,
+    inputs,
+    signal,
+    ...(deviations === undefined ? {} : { deviations }),
+    ...(ranges ? { ranges } : {}),
+    ...(unknown ? { unknown } : {}),
+  });
+  const calibrated = performance.now();
+  const corrected = await correctBiases(float, ranged.plan, preparation, { kind: "analytic", inputs });
+  steps.push(ranged.report, corrected.report);
+  return {
+    float: corrected.model,
+    plan: corrected.plan,
+    shipped: lower(corrected.model, corrected.plan),
+    statistics: [],
+    shapes,
+    target,
+    steps,
+    seconds: {
+      prepare: (prepared - start) / 1000,
+      calibrate: (calibrated - prepared) / 1000,
+      methods: (performance.now() - calibrated) / 1000,
+    },
+  };
+}
+
+/** What is known of each input of the model. */
+function inputsOf(model: Model, { inputs = {}, preprocess }: DataFreeContext): ReturnType<typeof expectationsOf> {
+  const names = model.graph.inputs.filter((input) => !input.initializer).map((input) => input.name);
+  const stranger = Object.keys(inputs).find((name) => !names.includes(name));
+  if (stranger !== undefined) {
+    throw new AvocetError("usage/bad-value", `expected the range of ${names.join(", ")}, got that of ${stranger}`, {
+      at: model.source ?? model.graph.name,
+      hint: "ranges are given by the names of the model's inputs",
+    });
+  }
+  const open = names.filter((name) => !Object.hasOwn(inputs, name));
+  const pictures = preprocess && open.length === 1 ? { [open[0]!]: pictureInput(preprocess) } : {};
+  return expectationsOf({ ...inputs, ...pictures });
+}
+
+function expectationsOf(known: Readonly<Record<string, InputKnowledge>>) {
+  return new Map(Object.entries(known).map(([name, knowledge]) => [name, inputExpectation(knowledge, name)]));
+}
