@@ -21,7 +21,7 @@ export async function compare(path: string, otherPath: string, options: CompareO
   const [reference, other] = [openModel(path), openModel(otherPath)];
   const preprocess = preprocessOf(options, other.recipe ?? reference.recipe);
   const data = await openSamples(reference.model, options.data, preprocess, options.samples ?? 64);
-  const runtime = await openRuntime(options.runtime);
+  const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const agreement = await agreementOf(reference.path, other.path, runtime, data, options, io, progress);
   // Both sides are brought to one form, so that values of the same name mean the same thing.

@@ -18,7 +18,7 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
   const opened = openModel(path);
   const data = await openSamples(opened.model, options.data, preprocessOf(options, opened.recipe), options.samples);
   const metric = await openMetric(options, options.data!, data);
-  const runtime = await openRuntime(options.runtime);
+  const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, {
     ...(options.simulated ? { optimization: "off" as const } : {}),

@@ -54,7 +54,7 @@ export async function quantize(
   const data = await openSamples(model, recipe.data, recipe.preprocess, undefined);
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
-  const runtime = await openRuntime(options.runtime);
+  const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const work = {
     signal: io.signal,

@@ -23,7 +23,7 @@ export async function run(path: string, options: RunOptions, io: Io): Promise<vo
   if (options.output) expectNew(options.output, options.force);
   const opened = openModel(path);
   const data = await openSamples(opened.model, options.data, preprocessOf(options, opened.recipe), options.samples);
-  const runtime = await openRuntime(options.runtime);
+  const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, options.threads ? { threads: options.threads } : {});
   const parts = new Map<string, Tensor[]>(session.outputs.map(({ name }) => [name, []]));

@@ -35,7 +35,7 @@ export async function verify(
     preprocessOf(options, shipped.recipe),
     options.samples ?? 500,
   );
-  const runtime = await openRuntime(options.runtime);
+  const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const result = await check(
     { model: shipped.model, path: shipped.path, bytes: fileBytes(shipped.path) },
