@@ -119,11 +119,11 @@ async function limits(task) {
   }
 }
 
-/** The layers where the signal falls most, and the weights whose channels differ most. */
+/** The layers that add most noise, and the weights whose channels differ most. */
 function lowest({ values, weights, outputs }) {
   const falls = values
     .filter(({ layer, fall }) => layer && fall !== null)
-    .sort((a, b) => b.fall - a.fall)
+    .sort((a, b) => added(b) - added(a))
     .slice(0, 4)
     .map(({ layer, name, sqnr, fall }) => ({ layer, value: name, sqnr, fall }));
   return {
@@ -132,6 +132,11 @@ function lowest({ values, weights, outputs }) {
     lowest: [...values].sort((a, b) => a.sqnr - b.sqnr).slice(0, 3).map(({ name, op, sqnr }) => ({ name, op, sqnr })), // biome-ignore format: one thought
     weights: weights.map(widest).sort((a, b) => b.spread - a.spread).slice(0, 3), // biome-ignore format: one thought
   };
+}
+
+/** Noise beside the signal that a value adds to what it is computed from. */
+function added({ sqnr, fall }) {
+  return 10 ** (-sqnr / 10) - 10 ** (-(sqnr + fall) / 10);
 }
 
 /** The widest channel of a weight beside its median one. */

@@ -105,7 +105,8 @@ function quantizerOf(entry: PlanEntry, seen: ValueStatistics | undefined, clippe
     observed: seen ? { min: seen.min, max: seen.max } : { min, max },
     clipped,
   };
-  if (!seen?.histogram) return base;
+  // What only moves data has the numbers, the range and so the picture of what it moves.
+  if (!seen?.histogram || entry.tiedTo !== undefined) return base;
   const { left, width, counts } = seen.histogram;
   return { ...base, histogram: { low: left, high: left + width * counts.length, counts } };
 }

@@ -16,12 +16,18 @@ interface Range {
 const width = 300;
 const height = 92;
 
+/** Bars that tower over all others (the ends of a Relu or a Clip) may leave the picture, so that the others can be seen. */
+function tallest(counts: readonly number[]): number {
+  const [first = 1, , third = first] = [...counts].sort((a, b) => b - a);
+  return Math.max(1, Math.min(first, 2 * third));
+}
+
 /** Bars are cut where the grid ends, and what is beyond has the colour of clipping; bins end where the observed numbers do. */
 export function clippedHistogram(data: HistogramData, grid: Range, observed: Range): Markup {
   const from = Math.min(observed.min, grid.min);
   const to = Math.max(observed.max, grid.max);
   const x = (v: number) => (width * (v - from)) / (to - from || 1);
-  const top = Math.sqrt(data.counts.reduce((a, b) => Math.max(a, b), 1));
+  const top = Math.sqrt(tallest(data.counts));
   const step = (data.high - data.low) / data.counts.length;
   const bars = data.counts
     .map((n, i) => ({
@@ -35,7 +41,7 @@ export function clippedHistogram(data: HistogramData, grid: Range, observed: Ran
       .map(({ n, low, high }) => ({ n, low: Math.max(low, min), high: Math.min(high, max) }))
       .filter(({ low, high }) => low <= high)
       .map(({ n, low, high }) => {
-        const h = Math.max(0.6, (height - 14) * (Math.sqrt(n) / top));
+        const h = Math.min(height, Math.max(0.6, (height - 14) * (Math.sqrt(n) / top)));
         return `M${x(low).toFixed(1)} ${height}v${(-h).toFixed(1)}h${Math.max(0.4, x(high) - x(low)).toFixed(1)}v${h.toFixed(1)}z`;
       })
       .join("");

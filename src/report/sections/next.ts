@@ -32,11 +32,11 @@ function remedies(report: RunReport): string[] {
       `On ${percent(report.ties, 1)} of the decisions several classes share the highest score: the grid of the output is too coarse to tell them apart. Keep the last layer and what follows it in float with --float.`,
     );
   }
-  const fall = biggestFall(report);
+  const fall = mostNoise(report);
   if (fall) {
     const names = [fall.layer, fall.name].filter((name, i, all) => name !== undefined && all.indexOf(name) === i);
     advice.push(
-      `The signal falls most at ${fall.op} ${tail(fall.name)}: by ${decibels(fall.fall!)}, to ${decibels(fall.sqnr)}. Keep it in float and compare: ${names.map((name) => `--float ${name}`).join(" ")}`,
+      `Most noise is added at ${fall.op} ${tail(fall.name)}: its signal falls by ${decibels(fall.fall!)}, to ${decibels(fall.sqnr)}. Keep it in float and compare: ${names.map((name) => `--float ${name}`).join(" ")}`,
     );
   }
   const [clipped] = report.values
@@ -75,9 +75,10 @@ function facts(report: RunReport): string[] {
   return advice;
 }
 
-/** The value that loses the most decibels to what it is computed from, if that is more than 6: half of the amplitude. */
-function biggestFall(report: RunReport): ValueReport | undefined {
-  const [most] = report.values.filter((v) => v.fall !== null && v.fall > 6).sort((a, b) => b.fall! - a.fall!);
+/** The value to which most noise is added, beside its signal, if it loses 3 dB or more: half of its noise is then its own. */
+function mostNoise(report: RunReport): ValueReport | undefined {
+  const added = ({ sqnr, fall }: ValueReport) => 10 ** (-sqnr / 10) - 10 ** (-(sqnr + fall!) / 10);
+  const [most] = report.values.filter((v) => v.fall !== null && v.fall > 3).sort((a, b) => added(b) - added(a));
   return most;
 }
 

@@ -4,6 +4,7 @@ import type { RunReport } from "../run-report.ts";
 import { percent, plural, tail } from "../words.ts";
 
 const shownRows = 60;
+const shownDifferences = 6;
 
 export function kernelSection(report: RunReport): Markup {
   const { integer, float } = report.kernels;
@@ -23,11 +24,14 @@ export function kernelSection(report: RunReport): Markup {
 function differences(report: RunReport): Markup {
   const rows = report.differences.map((d) => [
     d.layer,
-    percent(d.differing, 3),
+    percent(d.differing, d.differing < 0.00001 ? 5 : 3),
     `${d.maxSteps} ${d.maxSteps === 1 ? "step" : "steps"}`,
   ]);
+  const [first, rest] = [rows.slice(0, shownDifferences), rows.slice(shownDifferences)];
+  const head = ["Layer", "Integers that differ", "At most"];
   return html`<p class="soft">Fed with the same integers, these layers give other integers with the runtime's kernels than without optimisation. One step is
-    rounding: integer kernels requantize once where the simulation rounds in float.</p>${table(["Layer", "Integers that differ", "At most"], rows)}`;
+    rounding: integer kernels requantize once where the simulation rounds in float.</p>${table(head, first)}
+  ${rest.length > 0 ? html`<details><summary>${plural(rest.length, "more layer")}</summary>${table(head, rest)}</details>` : null}`;
 }
 
 export function leftSection(report: RunReport): Markup | null {

@@ -19,7 +19,7 @@ export function histogramSection(report: RunReport): Markup | null {
   if (shown.length === 0) return null;
   return html`<h2>Ranges and clipping</h2>
   <p>What flowed through each quantized value while calibrating, the noisiest first. The band is what the grid spans; red is clipped.
-    Heights are square roots of counts, so that tails can be seen.</p>
+    Heights are square roots of counts, and bars that tower over all others are cut, so that tails can be seen.</p>
   <div class="grid">${shown.slice(0, 9).map(card)}</div>
   ${shown.length > 9 ? html`<details><summary>${shown.length - 9} more values</summary><div class="grid" style="margin-top:14px">${shown.slice(9, 120).map(card)}</div></details>` : null}`;
 }
