@@ -27,7 +27,7 @@ export function biasValues({ node, index }: BiasSlot, outputs: number): Float32A
   const value = node.input(index);
   if (!value) return new Float32Array(outputs);
   const tensor = value.initializer;
-  if (!tensor || tensor.dtype !== "float32" || tensor.size !== outputs) return undefined;
+  if (tensor?.dtype !== "float32" || tensor.size !== outputs) return undefined;
   return tensor.floats();
 }
 
