@@ -151,6 +151,16 @@ function diffTensors(a: Tensor, b: Tensor): string | null {
   }
 }
 
+/** Word by word where the bytes lie so: weights of gigabytes are compared in seconds. */
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  const isAligned = a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0;
+  const words = isAligned ? a.length >> 2 : 0;
+  const [x, y] = [
+    new Int32Array(a.buffer, words && a.byteOffset, words),
+    new Int32Array(b.buffer, words && b.byteOffset, words),
+  ];
+  for (let i = 0; i < words; i++) if (x[i] !== y[i]) return false;
+  for (let i = words * 4; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -1,0 +1,87 @@
+/**
+ * A model of 3 GB with external data is inspected, rewritten and cut, each in a process of its own whose peak memory is
+ * measured. Run `npm run build` first, then `node bench/large-model.mjs [--gigabytes 3]`; needs twice that on disk.
+ */
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { writeModelFile } from "avocet/formats/node";
+import { addNode, Graph, Model, tensorType } from "avocet/ir";
+import { Tensor } from "avocet/tensor";
+
+const { values: options } = parseArgs({
+  options: { gigabytes: { type: "string", default: "3" }, cli: { type: "string" } },
+});
+const cli = options.cli ?? join(dirname(fileURLToPath(import.meta.url)), "../dist/cli/main.js");
+const folder = mkdtempSync(join(tmpdir(), "avocet-large-"));
+const width = 4096;
+const layers = Math.round((Number(options.gigabytes) * 1e9) / (width * width * 4));
+
+/** Layers of 64 MB, written through lazy tensors so that this process stays small too. */
+function make(path) {
+  const graph = new Graph("large");
+  let x = graph.addInput("x", tensorType("float32", [1, width]));
+  for (let i = 0; i < layers; i++) {
+    const data = () => new Float32Array(width * width).fill(1 / width + i);
+    const weights = graph.addInitializer(`w${i}`, Tensor.lazy("float32", [width, width], data));
+    const bias = graph.addInitializer(`b${i}`, Tensor.float32([width], new Float32Array(width)));
+    x = addNode(graph, "Relu", [
+      addNode(graph, "Add", [addNode(graph, "MatMul", [x, weights]).output, bias]).output,
+    ]).output;
+  }
+  x.type = tensorType("float32", [1, width]);
+  graph.addOutput(x);
+  writeModelFile(new Model(graph, [["", 17]]), path, { externalData: "always" });
+}
+
+// Peak memory is told by the child itself, when it ends.
+const watched = `process.on("exit", () => require("node:fs").writeSync(3, String(process.resourceUsage().maxRSS)))`;
+
+function measure(title, args) {
+  const peakFile = join(folder, "peak");
+  const preload = join(folder, "watch.cjs");
+  writeFileSync(preload, watched);
+  const peak = openSync(peakFile, "w+");
+  const start = performance.now();
+  const done = spawnSync(process.execPath, ["--require", preload, cli, ...args], {
+    stdio: ["ignore", "pipe", "inherit", peak],
+    encoding: "utf8",
+  });
+  const seconds = (performance.now() - start) / 1000;
+  closeSync(peak);
+  const kilobytes = Number(readFileSync(peakFile, "utf8"));
+  if (done.status !== 0) throw new Error(`${title} failed: ${done.stdout}`);
+  console.log(`| ${title} | ${seconds.toFixed(1)} | ${Math.round(kilobytes / 1024)} |`);
+  return done.stdout;
+}
+
+try {
+  const source = join(folder, "large.onnx");
+  make(source);
+  const { bytes } = JSON.parse(
+    spawnSync(process.execPath, [cli, "inspect", source, "--json"], { encoding: "utf8" }).stdout,
+  );
+  console.log(
+    `${layers} layers, ${bytes} bytes, ${statSync(source).size} of them in the model file; Node ${process.version}\n`,
+  );
+  console.log("| command | seconds | peak RSS, MB |\n| --- | --- | --- |");
+  measure("--version (Node and the command line alone)", ["--version"]);
+  measure("inspect", ["inspect", source, "--json"]);
+  measure("print", ["print", source, "-o", join(folder, "large.txt")]);
+  measure("convert: all weights rewritten", [
+    "convert",
+    source,
+    "-o",
+    join(folder, "copy.onnx"),
+    "--external",
+    "always",
+  ]);
+  measure("diff with the copy: all weights compared", ["diff", source, join(folder, "copy.onnx"), "--expect-equal"]);
+  for (const name of readdirSync(folder)) if (name.startsWith("copy")) rmSync(join(folder, name));
+  measure("upgrade to opset 21: all weights rewritten", ["upgrade", source, "-o", join(folder, "new.onnx")]);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
