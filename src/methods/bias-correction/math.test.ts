@@ -68,7 +68,9 @@ test.each([
         const found = mean.patch(layer!);
         const reference = meanPatch(layer!, Tensor.float32([samples.length, ...each], samples.flat()));
         // The mean input is rounded to float32 once: numbers up to 8, 2⁻²⁴ of each.
-        found.forEach((value, i) => expect(Math.abs(value - reference[i]!)).toBeLessThan(1e-6));
+        found.forEach((value, i) => {
+          expect(Math.abs(value - reference[i]!)).toBeLessThan(1e-6);
+        });
       },
     ),
     { numRuns: 20 },

@@ -103,7 +103,7 @@ class ExpectationWalk {
     const missing = node.inputs.find((value) => value && !this.found.has(value) && this.unknown.has(value));
     const fixed = this.#fixed(node);
     if (fixed) return fixed;
-    if (missing) return `it depends on ${missing.name}: ${this.#why(missing)}`;
+    if (missing) return this.#dependent(missing);
     const layer = bareLayer(node);
     if (layer) return isRefused(layer) ? layer.refused : this.#linear(layer);
     switch (node.op) {
@@ -130,9 +130,10 @@ class ExpectationWalk {
     );
   }
 
-  #why(value: Value): string {
-    // The first reason is the root; repeating the chain would say nothing more.
-    return this.unknown.get(value)!.replace(/^it depends on [^:]*: /, "");
+  /** The first reason is the root; what lies between would say nothing more. */
+  #dependent(missing: Value): string {
+    const reason = this.unknown.get(missing)!;
+    return reason.startsWith("it depends on ") ? reason : `it depends on ${missing.name}: ${reason}`;
   }
 
   /** What is known whatever the inputs are. */

@@ -1,0 +1,158 @@
+/** Bias correction on models: means come back exactly, plans stay those of placement, and what cannot be done is said. */
+import { describe, expect, test } from "vitest";
+import { AvocetError, Random } from "../../base/index.ts";
+import { fromTensors } from "../../data/index.ts";
+import { type Model, parseModel } from "../../ir/index.ts";
+import { setBatchNormStatistics } from "../../passes/index.ts";
+import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/index.ts";
+import { firstSample, openRuntime, openTaps, traceShapes } from "../../runtime/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { correctBiases } from "./apply.ts";
+
+const runtime = await openRuntime("ort-node");
+const target = builtinTarget("aimet-default-per-tensor");
+const random = new Random(3);
+const numbers = (count: number, size = 1) =>
+  Array.from({ length: count }, () => (size * (2 * random.uniform() - 1)).toFixed(3)).join(", ");
+const model = (text: string) => parseModel(`<ir_version: 8, opset_import: ["": 21]> ${text}`);
+
+/** Two padded convolutions, the second strided and grouped, then a product. */
+const net = () =>
+  model(`g (float[N,3,9,8] x) => (float[N,5] y)
+  <float[4,3,3,3] v = {${numbers(108)}}, float[4] b = {${numbers(4)}}, float[6,2,3,3] w = {${numbers(108)}}, float[6,5] m = {${numbers(30)}}>
+  { c1 = Conv <pads = [1, 1, 1, 1]> (x, v, b) r1 = Relu (c1)
+    c2 = Conv <group = 2, strides = [2, 2], pads = [1, 0, 0, 1]> (r1, w) r2 = Relu (c2)
+    p = GlobalAveragePool (r2) f = Flatten (p) y = MatMul (f, m) }`);
+
+const shape = [3, 9, 8];
+const data = fromTensors({
+  x: Tensor.float32(
+    [24, ...shape],
+    Float32Array.from({ length: 24 * 216 }, () => random.uniform() + 0.2),
+  ),
+});
+
+async function planned(float: Model, bits: "int4" | "int8" = "int4", on = target): Promise<Plan> {
+  const shapes = await traceShapes(float, runtime, await firstSample(data));
+  const placed = place(float, on, { shapes, weights: parseGrid(bits) });
+  return (await calibrate(float, placed, runtime, data, { shapes })).plan;
+}
+
+/** Mean of a value per channel (axis 1), over all samples, in float64. */
+async function channelMeans(of: Model, name: string): Promise<number[]> {
+  await using taps = await openTaps(of, runtime, { values: [name], session: { fuseQdq: false } });
+  const sums: number[] = [];
+  let count = 0;
+  for await (const { values } of taps.stream(data)) {
+    const { shape, floats } = { shape: values[name]!.shape, floats: values[name]!.floats() };
+    const [channels, each] = [shape[1]!, floats.length / shape[0]! / shape[1]!];
+    floats.forEach((value, i) => {
+      const c = Math.floor(i / each) % channels;
+      sums[c] = (sums[c] ?? 0) + value;
+    });
+    count += shape[0]! * each;
+  }
+  return sums.map((sum) => sum / count);
+}
+
+describe("empirical", () => {
+  test.each([true, false])(
+    "every layer has the float model's mean again (activation quantizers: %s)",
+    async (activations) => {
+      const float = net();
+      const plan = await planned(float);
+      const judged = activations ? plan : { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
+      const { model: corrected, report } = await correctBiases(float, plan, { runtime, data, target }, { activations });
+      expect(report.edits).toBe(3);
+      const before = lower(float, judged);
+      const after = lower(corrected, judged);
+      for (const name of ["c1", "c2"]) {
+        const wanted = await channelMeans(float, name);
+        const [was, is] = [await channelMeans(before, name), await channelMeans(after, name)];
+        const worst = (found: number[]) => Math.max(...found.map((value, c) => Math.abs(value - wanted[c]!)));
+        expect(worst(was)).toBeGreaterThan(1e-3);
+        // Float32 sums of the runtime, and the bias rounded to float32 once.
+        expect(worst(is)).toBeLessThan(2e-6);
+      }
+    },
+  );
+
+  test("the model that is given stays, and only biases change", async () => {
+    const float = net();
+    const plan = await planned(float);
+    const { model: corrected, plan: next } = await correctBiases(float, plan, { runtime, data, target });
+    const [old, made] = [float.graph.valuesByName(), corrected.graph.valuesByName()];
+    for (const name of ["v", "w", "m"]) expect(made.get(name)!.initializer).toBe(old.get(name)!.initializer);
+    expect(old.get("b")!.initializer).not.toBe(made.get("b")!.initializer);
+    // The MatMul got an Add that took over its name, so that the plan's values are still there.
+    expect(made.get("y")!.producer!.op).toBe("Add");
+    expect(next.entries).toEqual(plan.entries);
+    expect(next.left.slice(plan.left.length).map((one) => one.reason)).toEqual([
+      "the target keeps biases in float",
+      "the target keeps biases in float",
+    ]);
+  });
+
+  test("new biases have the entries that placement and calibration give", async () => {
+    const on = builtinTarget("ort-cpu");
+    const float = model(`g (float[N,3,9,8] x) => (float[N,5,9,8] y)
+      <float[4,3,1,1] v = {${numbers(12)}}, float[4] b = {${numbers(4)}}, float[4,4,3,3] w = {${numbers(144)}}, float[5,4,3,3] u = {${numbers(180)}}>
+      { a = Relu (x) c = Conv (a, v, b) r = Relu (c) d = Conv <pads = [1, 1, 1, 1]> (r, w) s = Relu (d) y = Conv <pads = [1, 1, 1, 1]> (s, u) }`);
+    const plan = await planned(float, "int8", on);
+    const result = await correctBiases(float, plan, { runtime, data, target: on });
+    const again = await planned(result.model, "int8", on);
+    const biases = (of: Plan) =>
+      of.entries.filter((entry) => entry.kind === "bias").map(({ encoding: _, ...rest }) => rest);
+    expect(biases(result.plan).length).toBeGreaterThanOrEqual(2);
+    expect(biases(result.plan)).toEqual(biases(again));
+    for (const entry of result.plan.entries) if (entry.kind === "bias") expect(entry.encoding).toBeDefined();
+    lower(result.model, result.plan);
+  });
+
+  test("without data it says so", async () => {
+    const float = net();
+    const plan = await planned(float);
+    const error = await correctBiases(float, plan, { runtime }, { kind: "empirical" }).catch((e: unknown) => e);
+    expect(AvocetError.is(error) && error.code).toBe("data/none");
+  });
+});
+
+describe("analytic", () => {
+  /** A 1×1 convolution with a batch norm, a ReLU, and the layer that is corrected. */
+  const chain = () => {
+    const made = model(`g (float[N,3,9,8] x) => (float[N,2,9,8] y)
+      <float[3,3,1,1] v = {1, 0, 0, 0, 1, 0, 0, 0, 1}, float[2,3,3,3] w = {${numbers(54)}}>
+      { c = Conv (x, v) r = Relu (c) y = Conv <pads = [1, 1, 1, 1]> (r, w) }`);
+    // What the data is, exactly: uniform numbers are no normal ones, but a ReLU that clips nothing keeps their mean.
+    setBatchNormStatistics(made.graph.valuesByName().get("c")!, { beta: [0.7, 0.7, 0.7], gamma: [0.05, 0.05, 0.05] });
+    return made;
+  };
+
+  test("takes back what the statistics promise, borders included", async () => {
+    const float = chain();
+    const plan = await planned(float);
+    const weights = { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
+    const analytic = await correctBiases(float, plan, { runtime, target });
+    expect(analytic.report.notes.some((note) => note.startsWith("Conv") && note.includes("batch norm"))).toBe(true);
+    const only = { ...weights, entries: weights.entries.filter((entry) => entry.value === "w") };
+    const wanted = await channelMeans(float, "y");
+    const found = await channelMeans(lower(analytic.model, only), "y");
+    const before = await channelMeans(lower(float, only), "y");
+    // The data's mean is 0.7 within 0.29/√(24·72) for each channel; the shift without correction is ten times as large.
+    found.forEach((value, c) => {
+      expect(Math.abs(value - wanted[c]!)).toBeLessThan(
+        0.1 * Math.max(...before.map((b, i) => Math.abs(b - wanted[i]!))),
+      );
+    });
+  });
+
+  test("hybrid measures where no batch norm stands in front", async () => {
+    const float = chain();
+    const plan = await planned(float);
+    const { report } = await correctBiases(float, plan, { runtime, data, target }, { kind: "hybrid" });
+    const [first, second] = report.notes;
+    expect(second).toContain("batch norm");
+    // The identity kernel is on its grid: what is measured at the input moves nothing but by its quantizer.
+    expect(first === undefined || first.includes("measured")).toBe(true);
+  });
+});
