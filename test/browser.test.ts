@@ -75,8 +75,9 @@ describe.skipIf(reason)(`in headless Chromium${reason ? ` (${reason})` : ""}`, (
     expectClose(await tab.evaluate((count) => window.page.score("webgpu", count), counts.test), 0.02);
   }, 60_000);
 
-  test("there are threads, and no ort-node", async () => {
+  test("there are threads and WebGPU, and no ort-node", async () => {
     expect(await tab.evaluate(() => window.page.isolated)).toBe(true);
+    expect(await tab.evaluate(() => window.page.providers())).toEqual(expect.arrayContaining(["wasm", "webgpu"]));
     expect(await tab.evaluate(() => window.page.refusal())).toEqual({
       code: "runtime/missing",
       message: expect.stringContaining("ort-node"),

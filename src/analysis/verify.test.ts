@@ -58,6 +58,7 @@ function faulty(layer: string, opened: SessionOptions[] = []): Runtime {
   return {
     name: real.name,
     version: real.version,
+    providers: real.providers,
     open(source, options = {}) {
       opened.push(options);
       const model = typeof source === "string" ? readModelFile(source) : (source as Model);

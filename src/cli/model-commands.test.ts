@@ -159,6 +159,8 @@ test("doctor asks each runtime to compute something", async () => {
   const { code, body } = await json("doctor");
   expect(code).toBe(0);
   expect(body.runtimes[0]).toMatchObject({ name: "ort-node", works: true });
+  expect(body.runtimes[0].providers).toContain("cpu");
+  expect(body.browsers).toBeInstanceOf(Array);
   expect(body.node).toBe(process.versions.node);
 });
 

@@ -13,6 +13,10 @@ const runtime = await openRuntime();
 
 runtimeSuite("ort-node", runtime);
 
+test("its build has a CPU at least", () => {
+  expect(runtime.providers).toContain("cpu");
+});
+
 test("Q/DQ become integer kernels unless the option says no; the optimized graph can be had", async () => {
   const folder = mkdtempSync(join(tmpdir(), "avocet-test-"));
   const operators = async (fuseQdq: boolean) => {

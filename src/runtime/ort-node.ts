@@ -5,18 +5,21 @@ import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } fro
 import { packModel } from "./pack-model-node.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 
+type OrtNode = typeof import("onnxruntime-node");
+
 /** ONNX Runtime in Node. Throws `runtime/missing` when the package or its native library is not there. */
 export async function ortNode(defaults: RuntimeOptions = {}): Promise<Runtime> {
   const ort = await load();
   return {
     name: "ort-node",
     version: ort.env.versions.node ?? ort.env.versions.common,
+    providers: ort.listSupportedBackends().flatMap(({ name, bundled }) => (bundled ? [name] : [])),
     open: (model, options = {}) => open(ort, model, { ...defaults, ...options }),
   };
 }
 
-async function load(): Promise<Ort> {
-  let ort: Ort;
+async function load(): Promise<OrtNode> {
+  let ort: OrtNode;
   try {
     ort = await import("onnxruntime-node");
   } catch (cause) {

@@ -19,10 +19,20 @@ export async function ortWebInBrowser(providers: readonly string[]): Promise<Ort
   }
 }
 
+/** What this browser can run: WebGPU counts where it hands out an adapter. */
+export async function providersOfBrowser(): Promise<string[]> {
+  const { gpu, ml } = globalThis.navigator as Accelerators;
+  return ["wasm", ...((await gpu?.requestAdapter()) ? ["webgpu"] : []), ...(ml ? ["webnn"] : [])];
+}
+
+interface Accelerators {
+  readonly gpu?: { requestAdapter(): Promise<object | null> };
+  readonly ml?: object;
+}
+
 async function expectWebGpu(): Promise<void> {
-  type Gpu = { requestAdapter(): Promise<object | null> };
-  const { gpu } = globalThis.navigator as { gpu?: Gpu };
-  if (gpu && (await gpu.requestAdapter())) return;
+  const { gpu } = globalThis.navigator as Accelerators;
+  if (await gpu?.requestAdapter()) return;
   const got = gpu ? "no graphics adapter" : "a page without navigator.gpu";
   throw new AvocetError("runtime/missing", `expected a browser with WebGPU, got ${got}`, {
     hint: 'WebGPU needs https or localhost and a recent browser; the provider "wasm" runs everywhere',

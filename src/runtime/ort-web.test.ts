@@ -20,6 +20,7 @@ const tiny = model("g (float[N] x) => (float[N] y) { y = Neg(x) }");
 
 test("it names itself and its version", () => {
   expect([runtime.name, runtime.version]).toEqual(["ort-web", expect.stringMatching(/^1\.\d+\.\d+/)]);
+  expect(runtime.providers).toEqual(["wasm"]);
 });
 
 test("the path of an optimized graph is refused: the engine would end the process", async () => {

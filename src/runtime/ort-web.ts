@@ -15,6 +15,7 @@ export async function ortWeb(platform: Platform, defaults: RuntimeOptions = {}):
   return {
     name: "ort-web",
     version: versions.web ?? versions.common,
+    providers: await platform.webProviders(),
     open: (model, options = {}) => open(platform, model, { ...defaults, ...options }),
   };
 }

@@ -9,6 +9,7 @@ export const platform: Platform = {
     });
   },
   ortWeb: async (providers) => (await import("./ort-web-browser.ts")).ortWebInBrowser(providers),
+  webProviders: async () => (await import("./ort-web-browser.ts")).providersOfBrowser(),
   webThreads: undefined,
   modelBytes: async (address) => {
     const answer = await fetch(address).catch((cause: unknown) => {

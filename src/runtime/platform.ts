@@ -16,6 +16,8 @@ export interface Platform {
   ortNode(options: RuntimeOptions): Promise<Runtime>;
   /** The build of ONNX Runtime Web that has these providers. Throws `runtime/missing`. */
   ortWeb(providers: readonly string[]): Promise<OrtWeb>;
+  /** The providers of ONNX Runtime Web that work here. */
+  webProviders(): Promise<readonly string[]>;
   /** Threads of ONNX Runtime Web when nobody says, or undefined for its own choice. */
   readonly webThreads: number | undefined;
   /** The bytes of a model file with all its data inside: a path in Node, an address in a browser. */

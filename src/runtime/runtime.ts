@@ -43,6 +43,8 @@ export interface Session extends AsyncDisposable {
 export interface Runtime {
   readonly name: RuntimeName;
   readonly version: string;
+  /** The execution providers that are here and need nothing more (docs/runtimes.md names the others). */
+  readonly providers: readonly string[];
   /** Opens a model, the path of an ONNX file (in a browser: its address), or its bytes. Throws `runtime/load`. */
   open(model: Model | string | Uint8Array, options?: SessionOptions): Promise<Session>;
 }

@@ -9,6 +9,8 @@ export interface Page {
   score(provider: "wasm" | "webgpu", count: number): Promise<number[][]>;
   /** What `quantize` wrote. */
   shipped(): number[];
+  /** What the runtime says that it has here. */
+  providers(): Promise<readonly string[]>;
   /** The error of a runtime that a browser does not have. */
   refusal(): Promise<{ readonly code: string; readonly message: string }>;
 }
@@ -31,6 +33,7 @@ const page: Page = {
     return scorePictures(runtime, shipped, count);
   },
   shipped: () => [...shipped],
+  providers: async () => (await openRuntime("ort-web", engine)).providers,
   async refusal() {
     return openRuntime("ort-node").then(
       () => ({ code: "none", message: "it opened" }),

@@ -4,6 +4,7 @@ import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import { AvocetError } from "../../base/index.ts";
 import { parseModel } from "../../ir/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
+import { findBrowsers } from "../../runtime/index-node.ts";
 import { Tensor } from "../../tensor/index.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
@@ -17,6 +18,8 @@ interface RuntimeHealth {
   readonly name: RuntimeName;
   readonly works: boolean;
   readonly version: string | null;
+  /** Execution providers that are there. */
+  readonly providers: readonly string[];
   /** What is wrong and what to do, where it does not work. */
   readonly problem: string | null;
   readonly hint: string | null;
@@ -38,6 +41,7 @@ export async function doctor(options: DoctorOptions, io: Io, exit: (code: ExitCo
     memoryBytes: memory > 0 && memory < totalmem() ? memory : totalmem(),
     freeBytes: freemem(),
     runtimes,
+    browsers: findBrowsers(),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
   exit(runtimes.some((runtime) => runtime.works) ? 0 : 5);
@@ -50,11 +54,12 @@ async function examine(name: RuntimeName): Promise<RuntimeHealth> {
     await using session = await runtime.open(parseModel("check (float[2] x) => (float[2] y) { y = Neg(x) }"));
     const { y } = await session.run({ x: Tensor.float32([2], [1, -2]) });
     const works = `${y?.numbers()}` === "-1,2";
-    return { name, works, version: runtime.version, problem: works ? null : "it computes wrong numbers", hint: null };
+    const problem = works ? null : "it computes wrong numbers";
+    return { name, works, version: runtime.version, providers: runtime.providers, problem, hint: null };
   } catch (error) {
     const known = AvocetError.is(error) ? error : null;
     const problem = known?.message ?? String(error);
-    return { name, works: false, version: null, problem, hint: known?.detail.hint ?? null };
+    return { name, works: false, version: null, providers: [], problem, hint: known?.detail.hint ?? null };
   }
 }
 
@@ -79,6 +84,7 @@ function text(r: {
   readonly memoryBytes: number;
   readonly freeBytes: number;
   readonly runtimes: readonly RuntimeHealth[];
+  readonly browsers: readonly string[];
 }): string {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   const vnni = r.vnni === null ? "" : r.vnni ? ", with VNNI" : ", without VNNI: 8-bit products are added in 16 bits";
@@ -86,8 +92,11 @@ function text(r: {
     `avocet ${r.avocet} on Node ${r.node}, ${r.platform}\n`,
     `${r.cpu}, ${r.threads} threads${vnni}\n`,
     `${gigabytes(r.memoryBytes)} of memory, ${gigabytes(r.freeBytes)} of it free\n`,
-    ...r.runtimes.map(({ name, works, version, problem, hint }) =>
-      works ? `${name} ${version} works\n` : `${name} does not work: ${problem}${hint ? `\n  hint: ${hint}` : ""}\n`,
+    ...r.runtimes.map(({ name, works, version, providers, problem, hint }) =>
+      works
+        ? `${name} ${version} works (${providers.join(", ")})\n`
+        : `${name} does not work: ${problem}${hint ? `\n  hint: ${hint}` : ""}\n`,
     ),
+    ...r.browsers.map((path) => `browser ${path}\n`),
   ].join("");
 }
