@@ -80,6 +80,31 @@ describe("advice", () => {
     expect(text).toContain("clipping");
   });
 
+  test("most noise is what is added beside the signal, not the longest fall of a clean value", () => {
+    const [a, b] = sampleReport().values;
+    const values = [
+      { ...a!, name: "clean", sqnr: 40, fall: 30, layer: "l1" },
+      { ...b!, name: "noisy", sqnr: 10, fall: 9, layer: "l2" },
+    ];
+    const text = nextSteps({ ...sampleReport(), values }).join("\n");
+    expect(text).toContain("--float l2 --float noisy");
+    expect(text).not.toContain("--float l1");
+  });
+
+  test("ties are told where they are many, clipping not where nothing clips anyway", () => {
+    const { settings, ...rest } = sampleReport();
+    expect(nextSteps({ ...rest, settings, ties: 0.1 }).join("\n")).toContain("On 10.0 % of the decisions");
+    expect(nextSteps({ ...rest, settings, ties: 0 }).join("\n")).not.toContain("of the decisions");
+    expect(nextSteps({ ...rest, settings: { ...settings, calibration: "minmax" } }).join("\n")).not.toContain(
+      "clipping",
+    );
+  });
+
+  test("a run that lost nothing gets no remedies, even where signal fell", () => {
+    const score = { metric: "top1", float: 0.9, quantized: 0.9, samples: 10 };
+    expect(nextSteps({ ...sampleReport(), score }).join("\n")).not.toMatch(/--float|--granularity|--activations/);
+  });
+
   test("a good run is told to ship", () => {
     const good = {
       ...sampleReport(),
