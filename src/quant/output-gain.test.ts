@@ -74,6 +74,16 @@ describe("output gains", () => {
   });
 });
 
+test("a layout that is not the value's is left out, a flattened one followed", () => {
+  const flat = parseModel(`
+    <ir_version: 10, opset_import: ["": 21]>
+    g (float[1,2,4,4] x) => (float[1,2] y)
+    <float[2,2] w = {3.0, 0.0, 4.0, 2.0}> { p = GlobalAveragePool(x) f = Flatten(p) y = Gemm <transB = 1> (f, w) }`);
+  expect([...gainsAt(flat, "x")!.above]).toEqual([25, 4]);
+  const wide = new OutputGains((value) => (value.name === "f" ? 32 : 2));
+  expect(wide.of(flat.graph.valuesByName().get("x")!)).toBeNull();
+});
+
 describe("useful range", () => {
   test("Relu, Clip, and both behind data movement", () => {
     expect(rangeOf(model("y = Relu(x)", weights), "x")).toEqual([0, Number.POSITIVE_INFINITY]);

@@ -40,7 +40,9 @@ export class OutputGains {
     const below = new Float64Array(channels);
     for (const node of value.consumers()) {
       const found = this.#through(node, value, channels);
-      for (let c = 0; found && c < channels; c++) {
+      // Broadcasting or another layout: the reader's channels are not the value's.
+      if (found?.above.length !== channels) continue;
+      for (let c = 0; c < channels; c++) {
         above[c]! += found.above[c]!;
         below[c]! += found.below[c]!;
       }
@@ -74,6 +76,10 @@ export class OutputGains {
       case "MaxPool":
       case "AveragePool":
       case "GlobalAveragePool":
+      case "Flatten":
+      case "Reshape":
+      case "Squeeze":
+      case "Dropout":
       case "Identity":
       case "Pad":
       case "Resize":
@@ -112,7 +118,7 @@ function weightEnergy(node: Node, channels: number): Gains | null {
 function batchNormGains(node: Node, out: Gains | null): Gains | null {
   const gamma = constantOf(node.input(1))?.numbers();
   const variance = constantOf(node.input(4))?.numbers();
-  if (!out || !gamma || !variance) return null;
+  if (!out || gamma?.length !== out.above.length || variance?.length !== gamma.length) return null;
   const both = eitherSign(out)!;
   const epsilon = node.float("epsilon", 1e-5);
   return uniform(both.above.map((gain, c) => (gain * gamma[c]! ** 2) / (variance[c]! + epsilon)));
@@ -143,7 +149,7 @@ function sliceGains(
   let at = 0;
   for (const input of node.inputs) {
     const length = input ? channelsOf(input) : undefined;
-    if (length === undefined) return null;
+    if (length === undefined || at + length > out.above.length) return null;
     if (input === value) {
       for (let c = 0; c < channels; c++) {
         above[c]! += out.above[at + c]!;
