@@ -43,7 +43,7 @@ export function pictureInput(preprocess: Preprocess): InputKnowledge {
   const channels = inputChannels(preprocess.color);
   const order = preprocess.color === "bgr" ? [2, 1, 0] : channels === 1 ? [1] : [0, 1, 2];
   const maps = order.map((_, c) => valueMap(preprocess, c));
-  const at = (pixels: readonly number[]) => maps.map((map, i) => map(pixels[order[i]!]!));
+  const at = (pixels: readonly number[]) => maps.map((map, i) => map(pixels[order[i]!]!) + 0);
   const [dark, light, mean] = [at([0, 0, 0]), at([255, 255, 255]), at(imageNet.mean)];
   const beyond = at(imageNet.mean.map((m, c) => m + imageNet.deviation[c]!));
   return {
