@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { Random } from "../../base/index.ts";
 import { fromTensors } from "../../data/index.ts";
 import { readModelFile } from "../../formats/index-node.ts";
 import { check, type Model, parseModel } from "../../ir/index.ts";
@@ -23,6 +24,7 @@ import { firstSample, openRuntime, traceShapes } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { equalizeLayers } from "./apply.ts";
 import { equalizingScales, type LayerStrengths, pairScale } from "./math.ts";
+import { type NoisyLayer, noiseOf, quietestScales } from "./noise-scales.ts";
 
 const runtime = await openRuntime();
 const parse = (text: string) => parseModel(text, { seed: 5 });
@@ -121,6 +123,63 @@ test("a chain comes to rest with equal ranges on both sides of every channel", (
     }),
     { numRuns: 30 },
   );
+});
+
+test("the gradient of the noise is that of its finite differences, and descent lowers it", () => {
+  const random = new Random(3);
+  const numbers = (n: number) => Float64Array.from({ length: n }, () => 0.1 + random.uniform() * 3);
+  // A dense layer of 3 → 4, a depthwise one, a dense one of 4 → 2; groups 1–4 and 5–8 between them.
+  const pairs = (outputs: number, inputs: number) => Array.from({ length: outputs * inputs }, (_, i) => i);
+  const layer = (outputs: number[], inputs: number[], isDepthwise: boolean, perChannel: boolean): NoisyLayer => {
+    const all = isDepthwise ? outputs.map((_, o) => o * inputs.length + o) : pairs(outputs.length, inputs.length);
+    const largest = numbers(all.length);
+    return {
+      largest,
+      energy: largest.map((w) => 3 * w * w),
+      output: Int32Array.from(all, (i) => Math.floor(i / inputs.length)),
+      input: Int32Array.from(all, (i) => i % inputs.length),
+      outputGroups: Int32Array.from(outputs),
+      inputGroups: Int32Array.from(inputs),
+      kernel: 9,
+      meanSquare: numbers(inputs.length),
+      peak: numbers(inputs.length),
+      power: 5,
+      perChannel,
+    };
+  };
+  for (const perChannel of [false, true]) {
+    const [first, second] = [
+      [1, 2, 3, 4],
+      [5, 6, 7, 8],
+    ];
+    const layers = [
+      layer(first, [0, 0, 0], false, perChannel),
+      layer(second, first, true, perChannel),
+      layer([0, 0], second, false, perChannel),
+    ];
+    const scale = numbers(9);
+    scale[0] = 1;
+    const gradient = new Float64Array(9);
+    noiseOf(layers, scale, gradient);
+    for (let g = 1; g < 9; g++) {
+      const at = (step: number) =>
+        noiseOf(
+          layers,
+          scale.map((s, i) => (i === g ? s * Math.exp(step) : s)),
+        );
+      const difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+      // Pairs below 0.4 of the maximum are left out of the smoothed one: 0.4^24 of it.
+      expect(Math.abs(gradient[g]! - difference)).toBeLessThan(1e-5 * noiseOf(layers, scale));
+    }
+    const best = quietestScales(layers, 9);
+    expect(noiseOf(layers, best)).toBeLessThan(noiseOf(layers, new Float64Array(9).fill(1)));
+    const start = noiseOf(layers, best);
+    // The sum is convex in the logarithms: no step away from the minimum may gain more than descent left over.
+    for (let k = 0; k < 20; k++) {
+      const moved = best.map((s, g) => (g === 0 ? 1 : s * Math.exp(0.2 * (random.uniform() - 0.5))));
+      expect(noiseOf(layers, moved)).toBeGreaterThan(0.99 * start);
+    }
+  }
 });
 
 /** Graph text made of blocks of eight channels on 8 × 8 places; every block leaves both as they were. */
@@ -260,7 +319,7 @@ describe("clips", () => {
 
   test("become Relu and Min with a bound for each channel", async () => {
     const before = parse(text(0.5));
-    const { model, report } = await equalizeLayers(before, { runtime, data: sample(before) });
+    const { model, report } = await equalizeLayers(before, { runtime, data: sample(before) }, { objective: "ranges" });
     expect(opsOf(model)).toEqual(["Conv", "Relu", "Min", "Conv"]);
     expect(report.notes.join("\n")).toContain("bounded per channel");
     await expectSameOutputs(before, model, { atol: 1e-6, rtol: 1e-5 /* sums of 8 products */ });
@@ -310,7 +369,7 @@ test("a bounded Relu keeps the integer kernel of its convolution, and one grid o
       y = Relu(d) }`);
   const data = sample(before);
   await normalise(before, { runtime });
-  const { model } = await equalizeLayers(before, { runtime, data });
+  const { model } = await equalizeLayers(before, { runtime, data }, { objective: "ranges" });
   const shapes = await traceShapes(model, runtime, await firstSample(data));
   const target = builtinTarget("ort-cpu");
   const { plan } = await calibrate(model, place(model, target, { shapes }), runtime, data, { scheme: "minmax" });
