@@ -10,8 +10,8 @@ const outOfMemory =
 export function loadFailure(cause: unknown, source: string | undefined): AvocetError {
   const said = wordsOf(cause);
   if (outOfMemory.test(said)) return noMemory(said, source, cause);
-  const provider = /\[(\w+)\] backend not found/.exec(said)?.[1];
-  if (provider !== undefined) return providerMissing(provider, "this build of ONNX Runtime", null, cause);
+  const provider = absentProvider(said);
+  if (provider !== undefined) return providerMissing(provider, "ONNX Runtime on this machine", null, cause);
   const type = /unsupported data type: (\d+)/i.exec(said);
   if (type) return cannotCross(null, dtypeOfOnnx(Number(type[1])) ?? `type ${type[1]}`);
   const at = nodeIn(said) ?? source;
@@ -61,6 +61,12 @@ function noMemory(said: string, at: string | undefined, cause: unknown): AvocetE
     hint: "use a smaller batch, or smaller inputs",
     cause,
   });
+}
+
+/** A provider that the build has and the machine has not: libraries or a device are missing. */
+function absentProvider(said: string): string | undefined {
+  if (/Failed to get a WebGPU adapter/.test(said)) return "webgpu";
+  return /ExecutionProvider_(\w+): Failed to load shared library/.exec(said)?.[1]?.toLowerCase();
 }
 
 /** "Conv conv1", dug out of the three ways in which ONNX Runtime names a node. */

@@ -6,12 +6,24 @@ import { expect, test } from "vitest";
 import { readModelFile } from "../formats/index-node.ts";
 import { Tensor } from "../tensor/index.ts";
 import { openRuntime } from "./open-runtime.ts";
+import { loadFailure } from "./ort-failure.ts";
 import { packModel } from "./pack-model-node.ts";
-import { model, quantizedLayer, runtimeSuite } from "./runtime-suite.ts";
+import { failure, model, quantizedLayer, runtimeSuite } from "./runtime-suite.ts";
 
 const runtime = await openRuntime();
 
 runtimeSuite("ort-node", runtime);
+
+test("a provider whose libraries or device are not here is missing, not broken", () => {
+  for (const said of [
+    "OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library",
+    "adapter_result.status == wgpu::RequestAdapterStatus::Success was false. Failed to get a WebGPU adapter: No supported adapters",
+  ]) {
+    expect(loadFailure(new Error(said), "x.onnx")).toEqual(
+      failure("runtime/missing", { message: expect.stringMatching(/got (cuda|webgpu)$/) }),
+    );
+  }
+});
 
 test("its build has a CPU at least", () => {
   expect(runtime.providers).toContain("cpu");

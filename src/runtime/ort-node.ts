@@ -1,6 +1,7 @@
 /** The door to ONNX Runtime in Node: the only file that loads `onnxruntime-node`, and only when it is asked for. */
 import { AvocetError } from "../base/index.ts";
 import type { Model } from "../ir/index.ts";
+import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
 import { packModel } from "./pack-model-node.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
@@ -14,7 +15,11 @@ export async function ortNode(defaults: RuntimeOptions = {}): Promise<Runtime> {
     name: "ort-node",
     version: ort.env.versions.node ?? ort.env.versions.common,
     providers: ort.listSupportedBackends().flatMap(({ name, bundled }) => (bundled ? [name] : [])),
-    open: (model, options = {}) => open(ort, model, { ...defaults, ...options }),
+    open: async (model, options = {}) => {
+      const asked = { ...defaults, ...options };
+      expectProviders(ort, asked.providers ?? []);
+      return open(ort, model, asked);
+    },
   };
 }
 
@@ -30,6 +35,13 @@ async function load(): Promise<OrtNode> {
   }
   quieten(ort);
   return ort;
+}
+
+/** ONNX Runtime would leave out, with no more than a warning, what its build does not have. */
+function expectProviders(ort: OrtNode, providers: readonly string[]): void {
+  const known = ort.listSupportedBackends().map(({ name }) => name);
+  const absent = providers.find((name) => !known.includes(name));
+  if (absent !== undefined) throw providerMissing(absent, "this build of ort-node", known);
 }
 
 async function open(ort: Ort, model: Model | string | Uint8Array, options: SessionOptions): Promise<Session> {

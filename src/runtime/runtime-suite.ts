@@ -210,7 +210,12 @@ export function runtimeSuite(name: string, runtime: Runtime, skips: readonly Ski
     check("no file, no model, no provider", async () => {
       await expect(runtime.open("/nowhere/x.onnx")).rejects.toEqual(failure("runtime/load"));
       await expect(runtime.open(Uint8Array.of(1, 2, 3))).rejects.toEqual(failure("runtime/load"));
-      await expect(runtime.open(tiny(), { providers: ["nope"] })).rejects.toEqual(failure("runtime/missing"));
+      const [cpu] = runtime.providers;
+      for (const providers of [["nope"], ["nope", cpu!], [cpu!, "nope"]]) {
+        await expect(runtime.open(tiny(), { providers })).rejects.toEqual(failure("runtime/missing"));
+      }
+      await using session = await runtime.open(tiny(), { providers: [cpu!] });
+      expect((await session.run(one)).y!.numbers()).toEqual([-1]);
     });
   });
 
