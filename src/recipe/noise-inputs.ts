@@ -1,0 +1,50 @@
+/** Inputs that are no data: waves and noise with the mean, deviation and ends that are known of an input. */
+import { Random } from "../base/index.ts";
+import type { Model, TensorType } from "../ir/index.ts";
+import type { Expectation } from "../methods/index.ts";
+import { type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+
+/** One feed of a model; undefined where an input is not of floats, or nothing is known of it. The same for a seed. */
+export function noiseFeeds(
+  model: Model,
+  shapes: ReadonlyMap<string, TensorType>,
+  known: ReadonlyMap<string, Expectation>,
+  seed: number,
+): Feeds | undefined {
+  const random = new Random(seed);
+  const feeds: Record<string, Tensor> = {};
+  for (const { name, initializer } of model.graph.inputs) {
+    if (initializer) continue;
+    const type = shapes.get(name);
+    const expected = known.get(name);
+    const shape = type?.shape?.every((d) => typeof d === "number") ? (type.shape as number[]) : undefined;
+    if (type?.dtype !== "float32" || !shape || !expected) return undefined;
+    feeds[name] = Tensor.float32(shape, noise(shape, expected, random));
+  }
+  return feeds;
+}
+
+/** Natural signals are smooth: three waves of random direction for each channel carry most of the energy. */
+function noise(shape: readonly number[], expected: Expectation, random: Random): Float32Array {
+  const { axis, mean, variance, low, high } = expected;
+  const channelAxis = axis ?? 1;
+  const channels = shape[channelAxis] ?? 1;
+  const steps = shape.map((_, i) => sizeOf(shape.slice(i + 1)));
+  const waves = Array.from({ length: channels * 3 }, () => ({
+    slopes: shape.map((length) => (2 * Math.PI * 4 * (random.uniform() - 0.5)) / length),
+    phase: 2 * Math.PI * random.uniform(),
+  }));
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => {
+    const at = (d: number) => Math.floor(i / steps[d]!) % shape[d]!;
+    const c = channelAxis < shape.length ? at(channelAxis) : 0;
+    let sum = 0;
+    for (let w = 0; w < 3; w++) {
+      const { slopes, phase } = waves[c * 3 + w]!;
+      sum += Math.sin(phase + slopes.reduce((angle, slope, d) => angle + (d === channelAxis ? 0 : slope * at(d)), 0));
+    }
+    // Three sines and one uniform number: together about one deviation.
+    const z = 0.75 * sum + 0.7 * (2 * random.uniform() - 1);
+    const of = (values: ArrayLike<number>) => values[values.length === 1 ? 0 : c]!;
+    return Math.min(Math.max(of(mean) + z * Math.sqrt(of(variance)), of(low)), of(high));
+  });
+}
