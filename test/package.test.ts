@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root, sourceFiles } from "./source-files.ts";
 
@@ -125,6 +126,26 @@ console.log(JSON.stringify(native));
     );
     const { stdout } = await run(process.execPath, ["load.js"], { cwd: app });
     expect(JSON.parse(stdout)).toEqual([]);
+  });
+
+  test("a bundler for browsers needs no configuration, and finds nothing of Node", async () => {
+    write("page.js", 'export { openRuntime, quantizeModel } from "avocet";');
+    const warnings: string[] = [];
+    const build = await rolldown({
+      input: join(app, "page.js"),
+      cwd: app,
+      platform: "browser",
+      external: [/^onnxruntime-web\//],
+      onLog: (_level, log) => {
+        warnings.push(log.message);
+      },
+    });
+    const { output } = await build.generate({ format: "esm" });
+    await build.close();
+    expect(warnings).toEqual([]);
+    const code = output.map((part) => (part.type === "chunk" ? part.code : "")).join("\n");
+    expect(code).not.toMatch(/["'](node:|onnxruntime-node|#platform)/);
+    expect(code).toContain("onnxruntime-web/wasm");
   });
 
   test("publint has nothing to say", async () => {
