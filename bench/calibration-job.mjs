@@ -8,7 +8,15 @@ import { normalise } from "../dist/passes/index.js";
 import { builtinTarget, calibrate, place } from "../dist/quant/index.js";
 import { firstSample, openRuntime, overall, traceShapes } from "../dist/runtime/index.js";
 
-const { job, model: file, data: spec, preprocess, count, target = "ort-cpu", threads = 2 } = JSON.parse(process.argv[2]);
+const {
+  job,
+  model: file,
+  data: spec,
+  preprocess,
+  count,
+  target = "ort-cpu",
+  threads = 2,
+} = JSON.parse(process.argv[2]);
 const runtime = await openRuntime("ort-node");
 const model = readModelFile(file);
 await normalise(model, { runtime });

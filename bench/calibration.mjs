@@ -52,7 +52,11 @@ async function aimet(task) {
     env: { ...process.env, FIXTURES: fixtures, SAMPLES: "200", THREADS: "2" },
     maxBuffer: 2 ** 24,
   });
-  const rows = stdout.trim().split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const rows = stdout
+    .trim()
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line));
   return { minmax: rows[0].calibrate_s, sqnr: rows[1].calibrate_s, rssMb: rows[1].peak_rss_mb };
 }
 
