@@ -2,17 +2,18 @@
 import type { Runtime, RuntimeName, RuntimeOptions } from "./runtime.ts";
 
 /**
- * Throws `runtime/missing` with what to install. Default: ONNX Runtime in Node. `options` hold for every session that
- * does not say otherwise.
+ * Throws `runtime/missing` with what to install. Default: ort-node in Node, ort-web in a browser. `options` hold for
+ * every session that does not say otherwise.
  */
-export async function openRuntime(name: RuntimeName = "ort-node", options: RuntimeOptions = {}): Promise<Runtime> {
+export async function openRuntime(name?: RuntimeName, options: RuntimeOptions = {}): Promise<Runtime> {
   const { platform } = await import("#platform");
-  switch (name) {
+  const wanted = name ?? platform.runtime;
+  switch (wanted) {
     case "ort-node":
       return platform.ortNode(options);
     case "ort-web":
       return (await import("./ort-web.ts")).ortWeb(platform, options);
     default:
-      return name satisfies never;
+      return wanted satisfies never;
   }
 }

@@ -2,6 +2,7 @@
 import type { Platform } from "./platform.ts";
 
 export const platform: Platform = {
+  runtime: "ort-node",
   ortNode: async (options) => (await import("./ort-node.ts")).ortNode(options),
   ortWeb: async (providers) => (await import("./ort-web-node.ts")).ortWebInNode(providers),
   webProviders: async () => ["wasm"],

@@ -3,6 +3,7 @@ import { AvocetError } from "../base/index.ts";
 import type { Platform } from "./platform.ts";
 
 export const platform: Platform = {
+  runtime: "ort-web",
   ortNode: async () => {
     throw new AvocetError("runtime/missing", "expected Node for the runtime ort-node, this is a browser", {
       hint: 'use openRuntime("ort-web")',

@@ -4,7 +4,7 @@
  */
 import type { Spill } from "./activations.ts";
 import type { Ort } from "./ort-session.ts";
-import type { Runtime, RuntimeOptions } from "./runtime.ts";
+import type { Runtime, RuntimeName, RuntimeOptions } from "./runtime.ts";
 
 /** The part of ONNX Runtime Web that the door uses. */
 export type OrtWeb = Ort & {
@@ -12,6 +12,8 @@ export type OrtWeb = Ort & {
 };
 
 export interface Platform {
+  /** What is opened when nobody names a runtime. */
+  readonly runtime: RuntimeName;
   /** ONNX Runtime's native build. Throws `runtime/missing` where there is none. */
   ortNode(options: RuntimeOptions): Promise<Runtime>;
   /** The build of ONNX Runtime Web that has these providers. Throws `runtime/missing`. */

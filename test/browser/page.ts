@@ -33,7 +33,8 @@ const page: Page = {
     return scorePictures(runtime, shipped, count);
   },
   shipped: () => [...shipped],
-  providers: async () => (await openRuntime("ort-web", engine)).providers,
+  // No name: a browser has one runtime only.
+  providers: async () => (await openRuntime(undefined, engine)).providers,
   async refusal() {
     return openRuntime("ort-node").then(
       () => ({ code: "none", message: "it opened" }),
