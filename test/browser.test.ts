@@ -66,7 +66,7 @@ describe("in headless Chromium", () => {
   });
 
   test("the file runs there on WebAssembly", async () => {
-    // Integer kernels of another processor round ties of their own: some values one step apart in each of 14 layers.
+    // The first layer is float and adds in another order: a few values fall to the other side of a rounding tie.
     expectClose(await tab.evaluate((count) => window.page.score("wasm", count), counts.test), 0.02);
   });
 
