@@ -1,6 +1,6 @@
 /**
  * The node tests of the onnx package: every model survives the file format and the text, and gives the same outputs
- * after normalising and optimising at its own opset, at 21 and at 26. tools/onnx_cases.py writes them; without
+ * after normalising and optimising at its own opset, at 21 and at 26; static types contradict no declared one. tools/onnx_cases.py writes them; without
  * AVOCET_ONNX_CASES the test is skipped, because they are no part of the repository (and take a minute).
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { AvocetError } from "../src/base/index.ts";
 import { readModel, writeModel } from "../src/formats/index.ts";
 import { cloneModel, type Model, parseModel, printModel } from "../src/ir/index.ts";
-import { newestOpset, normalise, oldestOpset, optimise } from "../src/passes/index.ts";
+import { inferTypes, newestOpset, normalise, oldestOpset, optimise } from "../src/passes/index.ts";
 import { crosses, openRuntime, type Runtime } from "../src/runtime/index.ts";
 import { dtypeOfOnnx, type Feeds, Tensor } from "../src/tensor/index.ts";
 
@@ -60,6 +60,23 @@ function difference(before: Feeds, after: Feeds, tolerance: number): string | un
   return undefined;
 }
 
+/** Outputs whose static type contradicts what the case declares; lengths that are not known contradict nothing. */
+function wrongTypes(model: Model): string[] {
+  const copy = cloneModel(model);
+  const declared = copy.graph.outputs.map(({ name, type }) => ({ name, type }));
+  for (const value of copy.graph.values()) if (value.producer) value.type = undefined;
+  const found = inferTypes(copy);
+  return declared.flatMap(({ name, type }) => {
+    const inferred = found.get(name);
+    if (!inferred?.shape || type?.kind !== "tensor" || !type.shape) return [];
+    const fits =
+      inferred.dtype === type.dtype &&
+      inferred.shape.length === type.shape.length &&
+      inferred.shape.every((n, axis) => n === null || typeof type.shape![axis] !== "number" || n === type.shape![axis]);
+    return fits ? [] : [`${name} is ${type.dtype}[${type.shape}], inferred as ${inferred.dtype}[${inferred.shape}]`];
+  });
+}
+
 test.skipIf(!folder && "AVOCET_ONNX_CASES names no folder (tools/onnx_cases.py writes one)")(
   "the node tests of the onnx package",
   async () => {
@@ -75,6 +92,7 @@ test.skipIf(!folder && "AVOCET_ONNX_CASES names no folder (tools/onnx_cases.py w
       const written = readModel(writeModel(model));
       const text = printModel(model, { tensors: "full" });
       if (printModel(written, { tensors: "full" }) !== text) faults.push(`${name}: the file format changes it`);
+      for (const fault of wrongTypes(model)) faults.push(`${name}: ${fault}`);
       if (!feeds) {
         counts["not runnable"]++;
         continue;

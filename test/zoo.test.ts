@@ -12,13 +12,13 @@ import { readModel, writeModel } from "../src/formats/index.ts";
 import { readModelFile, writeModelFile } from "../src/formats/index-node.ts";
 import { check, cloneModel, type Model, parseModel, printModel } from "../src/ir/index.ts";
 import { ops, type StandardOp } from "../src/ops/index.ts";
-import { newestOpset, oldestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
+import { inferTypes, newestOpset, oldestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
 import { openRuntime } from "../src/runtime/index.ts";
 import { Tensor } from "../src/tensor/index.ts";
 import { fixture, missing } from "./fixtures.ts";
 import { modelSummary } from "./model-summary.ts";
 import { existsAt, sampleOf, samples, specials } from "./operator-zoo.ts";
-import { type Comparison, expectSameOutputs } from "./same-outputs.ts";
+import { type Comparison, expectSameOutputs, outputsOf, seededFeeds } from "./same-outputs.ts";
 
 /** With AVOCET_ZOO=all every opset and every model is run; otherwise the oldest and newest opset, and small models. */
 const everything = process.env.AVOCET_ZOO === "all";
@@ -53,6 +53,19 @@ function throughText(model: Model): Model {
   return again;
 }
 
+/** What inferTypes claims of inner values and outputs is what a run makes. */
+async function expectTypes(model: Model): Promise<void> {
+  const bare = cloneModel(model);
+  for (const value of bare.graph.values()) if (value.producer) value.type = undefined;
+  const claimed = inferTypes(bare, { batch: 2 });
+  const made = await outputsOf(model, seededFeeds(model));
+  for (const [name, { dtype, shape }] of Object.entries(made)) {
+    const type = claimed.get(name);
+    if (!type?.shape) continue;
+    expect({ name, dtype: type.dtype, shape: type.shape.map((n, i) => n ?? shape[i]) }).toEqual({ name, dtype, shape });
+  }
+}
+
 const changed = (Object.keys(samples) as StandardOp[]).sort();
 
 describe("operators, in each opset in which they changed", () => {
@@ -76,6 +89,7 @@ describe("operators, in each opset in which they changed", () => {
       if (!everything && opset !== Math.min(...opsets) && opset !== Math.max(...opsets)) continue;
       // A model that the runtime refuses as it is cannot be compared.
       if (!(await sameIfRun(model, read))) continue;
+      await expectTypes(model);
       const optimised = cloneModel(model);
       await optimise(optimised, { runtime, opset });
       // Folded and recognised operators round in another order.

@@ -7,6 +7,7 @@ import type { Graph, Model, Node, Value } from "../ir/index.ts";
 import { isOpType, ops } from "../ops/index.ts";
 import { type Computed, computedBy, computedOfConstant, numbersOf, sliceRange } from "./computed.ts";
 import type { Length, Lengths } from "./length.ts";
+import { rarerLengths } from "./rarer-lengths.ts";
 import { constantInts, constantOf, graphsOf, isOp } from "./walk.ts";
 import { spreadLength, windowLength } from "./window.ts";
 
@@ -39,17 +40,20 @@ export class LengthTable {
       if (computed) this.#computed.set(node.output, computed);
       const lengths = node.domain === "" && isOpType(node.op) ? lengthsBy(node, this) : undefined;
       node.outputs.forEach((output, i) => {
-        const made = recurrent.has(node.op)
-          ? recurrentLengths(node, i, this)
-          : node.op === "Split" && lengths
-            ? splitLengths(node, i, lengths, this)
-            : i === 0 || node.op === "TopK"
-              ? lengths
-              : undefined;
+        const made = this.#made(node, i, lengths);
         const found = merge(declared(output), made, output);
         if (found) this.#lengths.set(output, found);
       });
     }
+  }
+
+  /** One output: the first by its operator's rule, which for few operators holds for the others too. */
+  #made(node: Node, i: number, first: Made): Made {
+    if (recurrent.has(node.op)) return recurrentLengths(node, i, this);
+    if (node.domain !== "") return undefined;
+    if (node.op === "Split" && first) return splitLengths(node, i, first, this);
+    const isFirst = i === 0 || node.op === "TopK" || node.op === "MaxPool";
+    return (isFirst ? first : undefined) ?? rarerLengths(node, i, this);
   }
 }
 
@@ -164,6 +168,7 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     }
     case "PRelu":
     case "Clip":
+    case "CastLike":
       return x;
     default:
       if (/^(Reduce|ArgM)/.test(node.op)) return reduced(node, x);

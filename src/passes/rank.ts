@@ -49,8 +49,8 @@ function computed(node: Node, of: (input: Value | null) => number | undefined): 
     return ranks.every((r) => r !== undefined && r >= 2) ? atLeast(ranks[0], ranks[1]) : undefined;
   }
   if (!ops[node.op].elementwise) return undefined;
-  // PRelu and Clip have inputs that do not widen the result.
-  if (isOp(node, "PRelu", "Clip")) return of(x);
+  // PRelu, Clip and CastLike have inputs that do not widen the result.
+  if (isOp(node, "PRelu", "Clip", "CastLike")) return of(x);
   return node.inputs.map(of).reduce(atLeast, 0);
 }
 
