@@ -1,10 +1,13 @@
 /** Recurrent layers written out compute what they computed. */
 import { describe, expect, test } from "vitest";
+import { fixture, missing } from "../../../test/fixtures.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { readModelFile } from "../../formats/index-node.ts";
 import { cloneModel, parseModel } from "../../ir/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
 import { foldConstants } from "../fold-constants.ts";
 import { runPass } from "../pass.ts";
+import { upgradeOpset } from "../upgrade-opset/upgrade.ts";
 import { unrollRecurrent } from "./unroll.ts";
 
 const layer = (op: string, gates: number, attributes: string, more = "", outputs = "y, h", directions = 1) =>
@@ -57,6 +60,48 @@ describe("same outputs", () => {
     // The same sums in another order, five steps deep, of values below ten.
     await expectSameOutputs(before, after, { atol: 1e-5, rtol: 1e-5 });
   });
+});
+
+describe("real recurrent layers", () => {
+  // Speech enhancement with two LSTM layers of one step each, states in and out.
+  test.each(["dtln-speech-enhancement/model_1.onnx"])("%s", async (name) => {
+    const why = missing(name);
+    if (why) return console.info(`skipped: ${why}`);
+    const before = readModelFile(fixture(name));
+    upgradeOpset(before, 21);
+    const after = cloneModel(before);
+    expect((await runPass(after, unrollRecurrent())).edits).toBe(2);
+    expect([...after.graph.nodes].filter((node) => node.op === "LSTM")).toEqual([]);
+    // Sums of 256 products in another order.
+    await expectSameOutputs(before, after, { atol: 1e-5, rtol: 1e-5 });
+  });
+});
+
+test("samples with lengths of their own, and activations without an operator, stay with a reason", async () => {
+  const lengths = parseModel(layer("LSTM", 4, "", `, "", n`).replace("float[5,2,3] x", "float[5,2,3] x, int32[2] n"), {
+    seed: 4,
+  });
+  expect((await runPass(lengths, unrollRecurrent())).refusals[0]?.reason).toMatch(/sequence_lens/);
+  const affine = parseModel(layer("RNN", 1, `, activations = ["ScaledTanh"]`), { seed: 4 });
+  expect((await runPass(affine, unrollRecurrent())).refusals[0]?.reason).toMatch(/activations/);
+});
+
+test("batch first is the same layer with its axes moved", async () => {
+  // ONNX Runtime has no kernel for layout 1, so the reference is the layout that it has, between transposes.
+  const state = "float[2,1,4] s, float[2,1,4] t";
+  const batchFirst = parseModel(
+    `f (float[2,5,3] x, ${state}) => (y, h, c) <float[1,16,3] w, float[1,16,4] r> { y, h, c = LSTM <hidden_size = 4, layout = 1> (x, w, r, "", "", s, t) }`,
+    { seed: 4 },
+  );
+  const moved = parseModel(
+    `f (float[2,5,3] x, ${state}) => (y, h, c) <float[1,16,3] w, float[1,16,4] r> {
+      u = Transpose <perm = [1,0,2]> (x) s1 = Transpose <perm = [1,0,2]> (s) t1 = Transpose <perm = [1,0,2]> (t)
+      a, b, d = LSTM <hidden_size = 4> (u, w, r, "", "", s1, t1)
+      y = Transpose <perm = [2,0,1,3]> (a) h = Transpose <perm = [1,0,2]> (b) c = Transpose <perm = [1,0,2]> (d) }`,
+    { seed: 4 },
+  );
+  expect((await runPass(batchFirst, unrollRecurrent())).edits).toBe(1);
+  await expectSameOutputs(moved, batchFirst, { atol: 1e-5, rtol: 1e-5 });
 });
 
 test("long and open sequences stay", async () => {
