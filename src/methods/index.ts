@@ -2,6 +2,7 @@
 export { type AdaRoundOptions, applyAdaRound } from "./adaround/apply.ts";
 export { type BiasCorrectionOptions, correctBiases } from "./bias-correction/apply.ts";
 export { type EqualizeOptions, equalizeLayers } from "./cross-layer-equalization/apply.ts";
+export { foldHighBiases } from "./cross-layer-equalization/high-bias.ts";
 export { type DataFreeRangeOptions, dataFreeRanges, expectedValues } from "./data-free-ranges/apply.ts";
 export { type InputKnowledge, inputExpectation, pictureInput } from "./data-free-ranges/inputs.ts";
 export type { RangeChoice } from "./data-free-ranges/range-observer.ts";

@@ -5,8 +5,10 @@
  */
 import { throwIfAborted } from "../../base/index.ts";
 import { check, cloneModel, type Model, type TensorType, type Value } from "../../ir/index.ts";
+import type { Expectation } from "../expectations/expectation.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
+import { expectedChannels } from "./expected.ts";
 import { noisyLayers, strengthsOf } from "./layer-weights.ts";
 import { equalizingScales, type SweepOptions } from "./math.ts";
 import { type DescentOptions, noiseOf, quietestScales } from "./noise-scales.ts";
@@ -19,9 +21,11 @@ import { type Trace, traceGroups } from "./trace-groups.ts";
 export interface EqualizeOptions extends SweepOptions, DescentOptions {
   /**
    * "ranges": equal ranges of weights, AIMET's formula; "noise": the least noise of rounded weights and activations, for
-   * which data is needed. Default: "noise" where there is data.
+   * which data is needed, or what batch norms tell. Default: "noise" where there is either.
    */
   readonly objective?: "ranges" | "noise" | undefined;
+  /** What is known of the model's inputs: without data, activations follow from it and from batch norms. */
+  readonly inputs?: ReadonlyMap<string, Expectation> | undefined;
 }
 
 /**
@@ -40,7 +44,9 @@ export async function equalizeLayers(
   throwIfAborted(context);
   const trace = traceGroups(copy.graph, (value) => lengthsOf(value, shapes));
   const { data } = context;
-  const seen = data && (await observeChannels(copy, trace, shapes, { ...context, data }));
+  const seen = data
+    ? await observeChannels(copy, trace, shapes, { ...context, data })
+    : options.inputs && expectedChannels(copy.graph, trace, shapes, options.inputs);
   throwIfAborted(context);
   const { scale, how } = solve(trace, seen, context, options);
   const scaleOf = (id: number) => scale[trace.groups.root(id)]!;

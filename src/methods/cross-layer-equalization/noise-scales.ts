@@ -55,7 +55,8 @@ export function quietestScales(
   for (let step = 1; step <= steps; step++) {
     gradient.fill(0);
     let total = 0;
-    for (const layer of layers) total += addNoise(layer, importance, logs, gradient);
+    const scale = logs.map(Math.exp);
+    for (const layer of layers) total += addNoise(layer, importance, scale, gradient);
     const rate = 0.1 * (1 - (step - 1) / steps);
     for (let g = 1; g < groups; g++) {
       // The logarithm of the sum has the same minimum and gradients of one size.
@@ -76,8 +77,7 @@ export function noiseOf(
   gradient = new Float64Array(scale.length),
 ): number {
   const importance = importances(layers, scale.length);
-  const logs = scale.map(Math.log);
-  return layers.reduce((sum, layer) => sum + addNoise(layer, importance, logs, gradient), 0);
+  return layers.reduce((sum, layer) => sum + addNoise(layer, importance, scale, gradient), 0);
 }
 
 /** How much noise in each group matters: the energy of the weights that read it, by the power of what they compute. */
@@ -93,77 +93,84 @@ function importances(layers: readonly NoisyLayer[], groups: number): Float64Arra
 }
 
 /** Adds the gradient of a layer's noise by the logarithms of the scales; returns the noise. */
-function addNoise(layer: NoisyLayer, importance: Float64Array, logs: Float64Array, gradient: Float64Array): number {
-  return addWeightNoise(layer, importance, logs, gradient) + addActivationNoise(layer, logs, gradient);
+function addNoise(layer: NoisyLayer, importance: Float64Array, scale: Float64Array, gradient: Float64Array): number {
+  return addWeightNoise(layer, importance, scale, gradient) + addActivationNoise(layer, scale, gradient);
 }
 
 function addWeightNoise(
   layer: NoisyLayer,
   importance: Float64Array,
-  logs: Float64Array,
+  scale: Float64Array,
   gradient: Float64Array,
 ): number {
   const { largest, output, input, outputGroups, inputGroups, kernel, meanSquare, perChannel, power } = layer;
-  const outputs = outputGroups.length;
-  // Power that the rounding of each input's weights brings, per output channel, in units of the step.
-  const spread = new Float64Array(outputs);
-  const peak = new Float64Array(perChannel ? outputs : 1);
+  const grids = perChannel ? output : undefined;
+  const multiplied = Float64Array.from(inputGroups, (g) => scale[g]!);
+  const divided = Float64Array.from(outputGroups, (g) => 1 / scale[g]!);
+  // Power that one step of rounding in each input's weights brings.
+  const step = meanSquare.map((m, c) => m / multiplied[c]! ** 2);
+  const spread = new Float64Array(outputGroups.length);
+  const peak = new Float64Array(perChannel ? outputGroups.length : 1);
+  const sizes = new Float64Array(largest.length);
   for (let i = 0; i < largest.length; i++) {
     const [o, c] = [output[i]!, input[i]!];
-    spread[o]! += meanSquare[c]! * Math.exp(-2 * logs[inputGroups[c]!]!);
-    const size = largest[i]! * Math.exp(logs[inputGroups[c]!]! - logs[outputGroups[o]!]!);
-    const slot = perChannel ? o : 0;
+    spread[o]! += step[c]!;
+    const size = largest[i]! * multiplied[c]! * divided[o]!;
+    sizes[i] = size;
+    const slot = grids ? o : 0;
     if (size > peak[slot]!) peak[slot] = size;
   }
   const shares = new Float64Array(peak.length);
-  for (let i = 0; i < largest.length; i++) shares[perChannel ? output[i]! : 0]! += share(layer, i, peak, logs);
-  // Σ over outputs of importance · s² · range² · spread, by grid.
-  const noise = new Float64Array(peak.length);
-  const perOutput = new Float64Array(outputs);
-  for (let o = 0; o < outputs; o++) {
-    const slot = perChannel ? o : 0;
-    // The last layers have no reader: their outputs matter as they are.
-    const weight = outputGroups[o] === 0 ? (power > 0 ? 1 / power : 0) : importance[outputGroups[o]!]!;
-    const range = peak[slot]! * shares[slot]! ** (1 / sharpness);
-    const scale = Math.exp(2 * logs[outputGroups[o]!]!) * ((kernel * range * range) / (12 * weightSteps ** 2));
-    perOutput[o] = weight * scale * spread[o]!;
-    noise[slot]! += perOutput[o]!;
-    gradient[outputGroups[o]!]! += 2 * perOutput[o]!;
+  for (let i = 0; i < sizes.length; i++) {
+    const slot = grids ? grids[i]! : 0;
+    sizes[i] = shareOf(sizes[i]!, peak[slot]!);
+    shares[slot]! += sizes[i]!;
   }
+  // Importance · s² · range² · spread of every output, and their sum over each grid.
+  const noise = new Float64Array(peak.length);
+  const perOutput = spread.map((sum, o) => {
+    const slot = perChannel ? o : 0;
+    const g = outputGroups[o]!;
+    // Outputs that no layer reads matter as they are.
+    const weight = g === 0 ? (power > 0 ? 1 / power : 0) : importance[g]!;
+    const range = peak[slot]! * shares[slot]! ** (1 / sharpness);
+    const own = (weight * sum * kernel * (range * scale[g]!) ** 2) / (12 * weightSteps ** 2);
+    noise[slot]! += own;
+    gradient[g]! += 2 * own;
+    return own;
+  });
   for (let i = 0; i < largest.length; i++) {
     const [o, c] = [output[i]!, input[i]!];
-    const slot = perChannel ? o : 0;
-    const pull = shares[slot]! > 0 ? (2 * noise[slot]! * share(layer, i, peak, logs)) / shares[slot]! : 0;
-    const part = spread[o]! > 0 ? (meanSquare[c]! * Math.exp(-2 * logs[inputGroups[c]!]!)) / spread[o]! : 0;
+    const slot = grids ? o : 0;
+    const pull = shares[slot]! > 0 ? (2 * noise[slot]! * sizes[i]!) / shares[slot]! : 0;
+    const part = spread[o]! > 0 ? step[c]! / spread[o]! : 0;
     gradient[inputGroups[c]!]! += pull - 2 * perOutput[o]! * part;
     gradient[outputGroups[o]!]! -= pull;
   }
   return noise.reduce((a, b) => a + b, 0);
 }
 
-/** (size / largest size)^p: the part that a pair has in the smoothed maximum. */
-function share(layer: NoisyLayer, i: number, peak: Float64Array, logs: Float64Array): number {
-  const { largest, output, input, outputGroups, inputGroups, perChannel } = layer;
-  const o = output[i]!;
-  const most = peak[perChannel ? o : 0]!;
-  if (most === 0) return 0;
-  const relative = (largest[i]! / most) * Math.exp(logs[inputGroups[input[i]!]!]! - logs[outputGroups[o]!]!);
+/** (size / largest size)^p: the part that a number has in the smoothed maximum. Below 0.4 it is nothing. */
+function shareOf(size: number, most: number): number {
+  const relative = most > 0 ? size / most : 0;
   return relative < 0.4 ? 0 : relative ** sharpness;
 }
 
-function addActivationNoise(layer: NoisyLayer, logs: Float64Array, gradient: Float64Array): number {
+function addActivationNoise(layer: NoisyLayer, scale: Float64Array, gradient: Float64Array): number {
   const { inputGroups, peak, energy, input, power } = layer;
-  const sizes = peak.map((a, c) => a * Math.exp(-logs[inputGroups[c]!]!));
+  const sizes = peak.map((a, c) => a / scale[inputGroups[c]!]!);
   const most = sizes.reduce((a, b) => Math.max(a, b), 0);
   if (most === 0 || !(power > 0)) return 0;
-  const shares = sizes.map((size) => (size / most) ** sharpness);
+  const shares = sizes.map((size) => shareOf(size, most));
   const total = shares.reduce((a, b) => a + b, 0);
   const range = most * total ** (1 / sharpness);
-  const factor = (range / activationSteps) ** 2 / 12;
+  const factor = (range / activationSteps) ** 2 / 12 / power;
   const perInput = new Float64Array(inputGroups.length);
   energy.forEach((e, i) => {
-    const c = input[i]!;
-    perInput[c]! += (e / power) * factor * Math.exp(2 * logs[inputGroups[c]!]!);
+    perInput[input[i]!]! += e * factor;
+  });
+  inputGroups.forEach((g, c) => {
+    perInput[c]! *= scale[g]! ** 2;
   });
   const noise = perInput.reduce((a, b) => a + b, 0);
   inputGroups.forEach((g, c) => {
