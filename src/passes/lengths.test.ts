@@ -76,3 +76,18 @@ test("operators that move places", async () => {
   );
   expect(await compare(model, { N: 3 })).toBeGreaterThan(0.5);
 });
+
+test("operators of com.microsoft", async () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+     f (float[N,4,8,8] x, float[2,N,32] s) => (c, q, h, a) <float[6,4,3,3] w, uint8[16,1,16] p, float[16] scales, float[32] g, float[32] b, float[32] k> {
+       c = com.microsoft.FusedConv <activation = "Relu", strides = [2,2], pads = [1,1,1,1]> (x, w)
+       l, "", "", t = com.microsoft.SkipLayerNormalization(s, s, g, b)
+       u = com.microsoft.BiasGelu(l, k)
+       h = com.microsoft.QuickGelu(t)
+       a = com.microsoft.MultiHeadAttention <num_heads = 4> (u, l, h)
+       q = com.microsoft.MatMulNBits <K = 32, N = 16, bits = 4, block_size = 32> (u, p, scales) }`,
+    { seed: 1 },
+  );
+  expect(await compare(model, { N: 3 })).toBeGreaterThan(0.5);
+});

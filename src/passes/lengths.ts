@@ -6,6 +6,7 @@
 import type { Graph, Model, Node, Value } from "../ir/index.ts";
 import { isOpType, ops } from "../ops/index.ts";
 import { type Computed, computedBy, computedOfConstant, numbersOf, sliceRange } from "./computed.ts";
+import { contribLengths } from "./contrib-lengths.ts";
 import type { Length, Lengths } from "./length.ts";
 import { rarerLengths } from "./rarer-lengths.ts";
 import { constantInts, constantOf, graphsOf, isOp } from "./walk.ts";
@@ -50,7 +51,7 @@ export class LengthTable {
   /** One output: the first by its operator's rule, which for few operators holds for the others too. */
   #made(node: Node, i: number, first: Made): Made {
     if (recurrent.has(node.op)) return recurrentLengths(node, i, this);
-    if (node.domain !== "") return undefined;
+    if (node.domain !== "") return node.domain === "com.microsoft" ? contribLengths(node, i, this) : undefined;
     if (node.op === "Split" && first) return splitLengths(node, i, first, this);
     const isFirst = i === 0 || node.op === "TopK" || node.op === "MaxPool";
     return (isFirst ? first : undefined) ?? rarerLengths(node, i, this);

@@ -50,6 +50,11 @@ function computed(node: Node, value: Value, of: (value: Value | null) => DType |
   if (isOp(node, "TopK")) return of(node.input(0));
   if (isOp(node, "Where")) return of(node.input(1)) ?? of(node.input(2));
   if (/^(Equal|Greater|Less|And|Or|Xor|Not|IsNaN|IsInf)/.test(node.op)) return "bool";
+  if (
+    node.domain === "com.microsoft" &&
+    /^(Bias|FastGelu|Fused|MatMulNBits|QuickGelu|Skip|(Group|Multi).*Attention)/.test(node.op)
+  )
+    return of(node.input(0));
   const row = rowOf(node);
   if (isOp(node, "BitCast") || !row) return undefined;
   if (row.elementwise || row.linear) return of(node.input(0)) ?? of(node.input(1));
