@@ -1,4 +1,4 @@
-/** 2,000 cut and flipped variants of a model through `inspect`: an error with a code or an answer each, and soon. */
+/** 2,000 cut and flipped variants of a model through `inspect` (some through `upgrade` and `optimize`): an error with a code or an answer each, and soon. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
@@ -55,6 +55,14 @@ test("2,000 damaged variants", async () => {
     const outcome = JSON.parse(out).error?.code ?? "answer";
     if (outcome === "internal") {
       throw new Error(`variant ${i}: ${JSON.parse(out).error.message}`);
+    }
+    if (outcome === "answer" && i % 4 === 1) {
+      for (const command of ["upgrade", "optimize"]) {
+        const more = command === "optimize" ? ["--no-execute"] : [];
+        const { out: told } = await avocet([command, path, "-o", shop.at("made.onnx"), "--force", "--json", ...more]);
+        const error = JSON.parse(told).error;
+        if (error?.code === "internal") throw new Error(`variant ${i}, ${command}: ${error.message}`);
+      }
     }
     expect(performance.now() - start, `milliseconds of variant ${i}`).toBeLessThan(5_000);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
