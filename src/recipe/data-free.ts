@@ -105,7 +105,9 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
     notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(context);
-  for (const prepare of [removeDeadChannels, ...(equalize ? [equalizeLayers] : [])]) {
+  const inputs = inputsOf(float, context);
+  const equalized = (given: Model) => equalizeLayers(given, preparation, { inputs });
+  for (const prepare of [removeDeadChannels, ...(equalize ? [equalized] : [])]) {
     const prepared = await prepare(float, preparation);
     float = prepared.model;
     steps.push(prepared.report);
@@ -115,7 +117,6 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
   const { weights, activations, keepFloat } = context;
   const placed = place(float, target, { shapes, weights, activations, granularity, keepFloat });
   const prepared = performance.now();
-  const inputs = inputsOf(float, context);
   const { deviations, ranges, unknown } = context;
   const ranged = dataFreeRanges(float, placed, {
     shapes,
