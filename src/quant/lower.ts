@@ -21,6 +21,7 @@ import type { Encoding } from "./encoding.ts";
 import { constantOf } from "./facts.ts";
 import { fitClipBounds } from "./fit-clip.ts";
 import { storageDType } from "./grid.ts";
+import { holdFloatProducts } from "./hold-float.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
 import { biasTensor, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
 
@@ -47,6 +48,7 @@ export function lower(model: Model, plan: Plan): Model {
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
   nameNodes(copy.graph);
   new Lowering(copy.graph, fitClipBounds(plan, model)).run();
+  if (holdFloatProducts(copy.graph) > 0) nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, requiredOpset(plan) >= 21 ? 10 : 7);
   check(copy, "after lowering");
   return copy;
