@@ -71,6 +71,15 @@ describe("commands that write a model", () => {
   test("convert moves weights to files of their own; print and convert go through text and back", async () => {
     const { body } = await json("convert", "$/tiny.onnx", "-o", "$/outside.onnx", "--external", "always");
     expect(body.files).toHaveLength(2);
+    const { code: taken, body: refused } = await json(
+      "convert",
+      "$/tiny.onnx",
+      "-o",
+      "$/outside.onnx",
+      "--external",
+      "always",
+    );
+    expect([taken, refused.error.code]).toEqual([2, "output/exists"]);
     expect((await json("inspect", "$/outside.onnx")).body).toMatchObject({
       dataFiles: [body.files[1]],
       bytes: body.bytes,
@@ -107,6 +116,14 @@ describe("commands that write a model", () => {
     const { body: nowhere } = await json(command, "$/old.onnx", "-o", "$/no/such/folder.onnx");
     expect(nowhere.error.code).toBe("output/not-writable");
   });
+});
+
+test("data files of others are not written over either", async () => {
+  shop.write("mine.onnx.data", "precious");
+  const { code, body } = await json("convert", "$/tiny.onnx", "-o", "$/mine.onnx", "--external", "always");
+  expect([code, body.error.code]).toEqual([2, "output/exists"]);
+  expect(readFileSync(shop.at("mine.onnx.data"), "utf8")).toBe("precious");
+  expect(existsSync(shop.at("mine.onnx"))).toBe(false);
 });
 
 test("diff tells what changed, and is a gate when asked", async () => {

@@ -15,6 +15,7 @@ export async function convert(path: string, options: ConvertOptions, io: Io): Pr
   expectNew(options.output, options.force);
   const model = path.endsWith(".onnxtxt") ? readText(path) : readModelFile(path);
   const written = writeModelFile(model, options.output, {
+    replace: options.force === true,
     externalData: options.external,
     ...(options.shardBytes ? { shardBytes: options.shardBytes } : {}),
   });

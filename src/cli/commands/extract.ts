@@ -21,7 +21,7 @@ export async function extract(path: string, options: ExtractOptions, io: Io): Pr
   // Without --from the part is given what it needs, and no input that it never looks at.
   if (!options.from)
     for (const input of [...part.graph.inputs]) if (input.useCount === 0) part.graph.removeInput(input);
-  const { byteLength } = writeModelFile(part, options.output);
+  const { byteLength } = writeModelFile(part, options.output, { replace: options.force === true });
   const result = {
     output: options.output,
     inputs: part.graph.inputs.map((value) => value.name),

@@ -34,7 +34,7 @@ export async function optimize(path: string, options: OptimizeOptions, io: Io): 
     if (unrolled.edits > 0) passes.push(...(await optimise(model, settings)));
   }
   const after = sizeOfModel(model);
-  const { byteLength } = writeModelFile(model, options.output);
+  const { byteLength } = writeModelFile(model, options.output, { replace: options.force === true });
   const seconds = (performance.now() - start) / 1000;
   if (options.json) {
     const steps = passes.map(({ pass, edits, milliseconds }) => ({ pass, edits, seconds: milliseconds / 1000 }));

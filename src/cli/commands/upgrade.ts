@@ -13,7 +13,7 @@ export async function upgrade(path: string, options: UpgradeOptions, io: Io): Pr
   const model = readModelFile(path);
   const from = model.opset;
   const edits = upgradeOpset(model, options.opset);
-  const { byteLength } = writeModelFile(model, options.output);
+  const { byteLength } = writeModelFile(model, options.output, { replace: options.force === true });
   const result = { output: options.output, from, opset: model.opset, edits, bytes: byteLength };
   if (options.json) io.out(`${JSON.stringify(result)}\n`);
   else if (from >= options.opset) io.out(`the model is in opset ${from} already; ${options.output} is a copy.\n`);

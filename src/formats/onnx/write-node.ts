@@ -1,5 +1,5 @@
 /** Writes ONNX files to disk: whole or not at all, large weights streamed, input files never changed. */
-import { closeSync, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
@@ -19,6 +19,8 @@ export interface FileWriteOptions {
   readonly externalFrom?: number;
   /** Largest data file in bytes (default 1.9 × 10⁹); a tensor larger than that has a file of its own. */
   readonly shardBytes?: number;
+  /** Whether files that are there, the model's or of data, may be replaced (default true). */
+  readonly replace?: boolean;
 }
 
 export interface WrittenFiles {
@@ -55,6 +57,7 @@ export function writeModelFile(model: Model, path: string, options: FileWriteOpt
   const plan = planShards(outside, basename(path), shardBytes);
   const folder = dirname(path);
   const data = plan.shards.map((shard) => join(folder, shard.location));
+  if (options.replace === false) expectAbsent([path, ...data]);
   expectUnread(data, tensors);
   const encoded = encodeModel(model, (tensor) => plan.places.get(tensor));
   const files = new NewFiles();
@@ -84,6 +87,15 @@ function writeShard(shard: Shard, sink: Sink): void {
     for (const chunk of payloadOf(tensor).chunks()) sink(chunk);
     at = offset + tensor.byteLength;
   }
+}
+
+function expectAbsent(targets: readonly string[]): void {
+  const taken = targets.find((target) => existsSync(target));
+  if (taken === undefined) return;
+  throw new AvocetError("output/exists", `expected a new file, ${taken} exists`, {
+    at: taken,
+    hint: "allow it to be replaced (--force), or write under another name",
+  });
 }
 
 /** Lazily read tensors must find their file as it was. */
