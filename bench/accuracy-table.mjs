@@ -1,4 +1,7 @@
-/** Tables of bench/accuracy.mjs as Markdown: one per network, peers beside it, and what limits the default. */
+/**
+ * Tables of bench/accuracy.mjs as Markdown: one per network, peers beside it, and what limits the default. Rows that say `earlier`
+ * were measured on an older build and carry a dagger.
+ */
 
 const percent = (fraction) => (fraction === undefined ? "" : (100 * fraction).toFixed(2));
 const line = (cells) => `| ${cells.join(" | ")} |`;
@@ -54,7 +57,7 @@ function cells({ setting, target, observer, row }) {
   return [
     setting,
     target,
-    observer,
+    row.earlier ? `${observer} †` : observer,
     percent(stock),
     percent(simulated),
     percent(agreement.simulation),

@@ -1,8 +1,8 @@
 /**
  * What quantization costs real networks, through the command line: every setting, target and observer, scored in a stock
  * session and simulated. Run `npm run build` first, then `node bench/accuracy.mjs [--only PATTERN] [--table]`; the whole takes
- * about an hour on two cores. Finished rows are kept in bench/results/accuracy.json and not run again (delete it to begin anew);
- * --only runs the rows whose name matches, --table only writes the tables.
+ * about an hour on two idle cores. Finished rows are kept in bench/results/accuracy.json and not run again (delete it to begin
+ * anew); --only runs the rows whose name matches, --table only writes the tables into docs/accuracy.md.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,9 +30,10 @@ const observers = ["sqnr", "tf_enhanced", "minmax", "percentile:99.99"];
 const costly = ["mse", "entropy"];
 
 if (!flags.table) await runAll();
-mkdirSync(results, { recursive: true });
-writeFileSync(join(results, "accuracy.md"), tables(tasks(), recorded));
-console.log(`wrote ${join(results, "accuracy.md")}`);
+const page = join(root, "docs", "accuracy.md");
+const [before, , after] = readFileSync(page, "utf8").split(/(?<=<!-- bench\/accuracy\.mjs -->\n)|(?=<!-- end -->)/);
+writeFileSync(page, `${before}\n${tables(tasks(), recorded)}\n${after}`);
+console.log(`wrote ${page}`);
 
 async function runAll() {
   if (!existsSync(join(pictures, "preprocess.json"))) {
