@@ -80,8 +80,8 @@ function solve(trace: Trace, seen: Observed | undefined, context: PreparationCon
     scale = quietestScales(layers, groups.count, options);
   }
   keepUnderBounds(trace, seen, scale);
-  const gain = 10 * Math.log10(before / noiseOf(layers, scale));
-  return { scale, how: `noise that rounding adds to each layer down by ${gain.toFixed(1)} dB` };
+  const change = 10 * Math.log10(noiseOf(layers, scale) / before);
+  return { scale, how: `predicted noise of rounding ${change > 0 ? "+" : ""}${change.toFixed(1)} dB` };
 }
 
 function lengthsOf(value: Value | null, shapes: ReadonlyMap<string, TensorType>): readonly number[] | undefined {
