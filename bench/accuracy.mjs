@@ -31,8 +31,10 @@ const costly = ["mse", "entropy"];
 
 if (!flags.table) await runAll();
 const page = join(root, "docs", "accuracy.md");
-const [before, , after] = readFileSync(page, "utf8").split(/(?<=<!-- bench\/accuracy\.mjs -->\n)|(?=<!-- end -->)/);
-writeFileSync(page, `${before}\n${tables(tasks(), recorded)}\n${after}`);
+const text = readFileSync(page, "utf8");
+const marks = { begin: "<!-- bench/accuracy.mjs -->\n", end: "<!-- end -->" };
+const before = text.slice(0, text.indexOf(marks.begin) + marks.begin.length);
+writeFileSync(page, `${before}\n${tables(tasks(), recorded)}\n${text.slice(text.indexOf(marks.end))}`);
 console.log(`wrote ${page}`);
 
 async function runAll() {
