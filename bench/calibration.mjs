@@ -8,7 +8,7 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
@@ -68,6 +68,7 @@ const lines = [
   `a fresh process for each number, the least of ${flags.rounds} rounds in turn; ${cpus()[0].model}, two threads. The floor is the same`,
   "values reduced in the graph (minimum, maximum, sum) or fetched whole in a plain session at its best batch, opening included.",
   "Target `ort-cpu`; AIMET with its default configuration, which observes more values.",
+  `Load of the machine when it began: ${loadavg()[0].toFixed(1)} (seconds are only worth comparing when it is near 0).`,
   "",
 ];
 for (const task of tasks) {
