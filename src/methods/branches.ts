@@ -1,7 +1,7 @@
 /** The same linear layer in the float model, in the model that a method changes, and in the lowered one. */
 import type { Model, Node } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { type LinearLayer, linearLayer } from "../quant/index.ts";
+import { type LinearLayer, linearLayer, type Plan } from "../quant/index.ts";
 
 export interface Branches {
   /** In the float model. */
@@ -19,4 +19,9 @@ export function alongside(model: Model, result: Model, quantized: Model): Branch
     const layer = linearLayer(node);
     return layer ? [{ layer, resultNode: copies![i]!, quantizedNode: lowered![i]! }] : [];
   });
+}
+
+/** The plan without quantizers of activations: what its lowered model computes shows the error of weights alone. */
+export function weightsOnly(plan: Plan): Plan {
+  return { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
 }

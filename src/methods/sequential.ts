@@ -25,7 +25,7 @@ import {
 import { openCursor } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { biasShift } from "./bias-correction/math.ts";
-import { alongside } from "./branches.ts";
+import { alongside, weightsOnly } from "./branches.ts";
 import type { MethodContext, MethodResult } from "./method.ts";
 
 export interface LayerTask {
@@ -162,8 +162,4 @@ function whySkipped(
   if (!entry.encoding) return "its weight has no encoding";
   if (layer.weight.useCount > 1) return `${layer.weight.useCount} nodes share its weight`;
   return null;
-}
-
-function weightsOnly(plan: Plan): Plan {
-  return { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
 }

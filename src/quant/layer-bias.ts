@@ -31,7 +31,7 @@ export function biasValues({ node, index }: BiasSlot, outputs: number): Float32A
   return tensor.floats();
 }
 
-/** Gives the slot a bias of its own, in place of whatever it read. A constant that nobody reads any more goes. */
+/** Gives the slot a bias of its own, in place of whatever it read; a constant of its own is replaced where it is. */
 export function setBias(graph: Graph, { node, index }: BiasSlot, bias: Float32Array): void {
   const old = node.input(index);
   const shape = node.op === "Add" && old?.initializer ? old.initializer.shape : [bias.length];

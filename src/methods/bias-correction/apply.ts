@@ -17,7 +17,7 @@ import {
 } from "../../quant/index.ts";
 import { type Cursor, openCursor } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { alongside } from "../branches.ts";
+import { alongside, weightsOnly } from "../branches.ts";
 import type { Basis, Expectation } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
@@ -132,10 +132,6 @@ async function promisedBy(
   const shapes = await shapesFor(model, context);
   const found = expectations(model.graph, { shapes, ...(inputs ? { inputs } : {}) });
   return { ...found, shapes, accepted: new Set(accept) };
-}
-
-function weightsOnly(plan: Plan): Plan {
-  return { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
 }
 
 /** The weight as the shipped file holds it. Float grids round without a bias worth correcting. */
