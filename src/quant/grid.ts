@@ -2,7 +2,8 @@
 import { AvocetError } from "../base/index.ts";
 import type { DType } from "../tensor/index.ts";
 
-export type Bits = 2 | 4 | 8 | 16 | 32;
+/** 3 is for constants only: ONNX has no such type, so that their integers are stored in four bits. */
+export type Bits = 2 | 3 | 4 | 8 | 16 | 32;
 
 export type Grid =
   /** `signed` says how the integers are stored; the numbers they stand for follow from the encoding alone. */
@@ -13,13 +14,13 @@ export type IntGrid = Extract<Grid, { kind: "int" }>;
 
 /** A grid by its short name. Throws `quant/unknown-grid`. */
 export function parseGrid(name: string): Grid {
-  const found = /^(u?)int(2|4|8|16|32)$/.exec(name);
+  const found = /^(u?)int(2|3|4|8|16|32)$/.exec(name);
   if (found) return { kind: "int", bits: Number(found[2]) as Bits, signed: found[1] === "" };
   if (name === "fp16" || name === "float16") return { kind: "float", dtype: "float16" };
   if (name === "bf16" || name === "bfloat16") return { kind: "float", dtype: "bfloat16" };
   if (name === "float8e4m3fn" || name === "float8e5m2") return { kind: "float", dtype: name };
   throw new AvocetError("quant/unknown-grid", `expected a grid, got "${name}"`, {
-    hint: "int4, uint4, int8, uint8, int16, uint16, int32, float16, bfloat16, float8e4m3fn or float8e5m2",
+    hint: "int2, uint2, int3, uint3, int4, uint4, int8, uint8, int16, uint16, int32, float16, bfloat16, float8e4m3fn or float8e5m2",
   });
 }
 
@@ -33,7 +34,13 @@ export function steps(grid: IntGrid): number {
   return 2 ** grid.bits - 1;
 }
 
-/** The element type that stores the grid in an ONNX file. */
+/** The element type that stores the grid in an ONNX file: of the same width, or the next wider one. */
 export function storageDType(grid: Grid): DType {
-  return grid.kind === "int" ? (gridName(grid) as DType) : grid.dtype;
+  if (grid.kind === "float") return grid.dtype;
+  return gridName(grid.bits === 3 ? { ...grid, bits: 4 } : grid) as DType;
+}
+
+/** Whether QuantizeLinear saturates at the ends of the grid: not where the type that stores it is wider. */
+export function saturates(grid: Grid): boolean {
+  return grid.kind === "float" || grid.bits !== 3;
 }

@@ -90,6 +90,9 @@ describe.each(["ort-cpu", "aimet-default", "aimet-default-per-tensor"])("%s", (t
 test.each([
   ["int4", "uint8"],
   ["uint4", "int8"],
+  ["int3", "uint8"],
+  ["uint3", "int8"],
+  ["int2", "uint8"],
   ["int16", "uint16"],
   ["uint8", "int16"],
   ["int8", "int8"],

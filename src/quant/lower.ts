@@ -33,7 +33,7 @@ export function requiredOpset(plan: Plan): number {
 function opsetOf({ grid, granularity }: PlanEntry): number {
   if (grid.kind === "float") return grid.dtype.startsWith("float8") ? 19 : 13;
   if (grid.bits === 2) return 25;
-  if (grid.bits === 4 || grid.bits === 16 || granularity.kind === "block") return 21;
+  if (grid.bits === 3 || grid.bits === 4 || grid.bits === 16 || granularity.kind === "block") return 21;
   return 13;
 }
 

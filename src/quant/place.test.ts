@@ -135,6 +135,14 @@ describe("ort-cpu", () => {
   });
 });
 
+test("weights of three bits are placed, activations of three bits refused: nothing saturates them", () => {
+  const text = "f (float[4,8] x) => (float[4,6] y) <float[8,6] w> { y = MatMul(x, w) }";
+  expect(lines(text, "ort-cpu", { weights: parseGrid("int3") })).toContain("w: weight int3 symmetric axis 1");
+  expect(() => lines(text, "ort-cpu", { activations: parseGrid("uint3") })).toThrowError(
+    expect.objectContaining({ code: "quant/bits-out-of-range" }),
+  );
+});
+
 describe("aimet-default", () => {
   test("a small network", () => {
     expect(lines(block, "aimet-default")).toMatchInlineSnapshot(`

@@ -3,7 +3,7 @@ import { AvocetError } from "../base/index.ts";
 import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
 import { constantOf, Facts, movesData } from "./facts.ts";
-import type { Grid } from "./grid.ts";
+import { type Grid, gridName, saturates } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, originOf, type Placement } from "./place-by-rule.ts";
@@ -28,11 +28,22 @@ export interface PlaceOptions {
 
 /**
  * Decides which values get a quantizer. Batch norms should be folded and constants hoisted first. Throws
- * `quant/already-quantized`, `quant/unsupported-model`, `quant/no-such-value` for a selector that matches nothing, and
- * `quant/nothing-to-quantize`.
+ * `quant/already-quantized`, `quant/unsupported-model`, `quant/no-such-value` for a selector that matches nothing,
+ * `quant/bits-out-of-range` for activations of 3 bits, and `quant/nothing-to-quantize`.
  */
 export function place(model: Model, target: Target, options: PlaceOptions): Plan {
   refuseUnfit(model);
+  const grid = options.activations ?? target.activations;
+  if (!saturates(grid)) {
+    throw new AvocetError(
+      "quant/bits-out-of-range",
+      `expected 2, 4, 8 or 16 bits for activations, got ${gridName(grid)}`,
+      {
+        at: model.source ?? model.graph.name,
+        hint: "ONNX has no such type: integers of weights are stored in four bits, but activations would saturate there",
+      },
+    );
+  }
   const facts = new Facts(model, options.shapes);
   const kept = selectNodes(model, options.keepFloat ?? []);
   const placement: Placement = {
@@ -49,7 +60,6 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   });
   const ties = tiesOf(placement, decided);
   const symmetric = symmetricActivations(placement, decided);
-  const grid = options.activations ?? target.activations;
   const entries: PlanEntry[] = [];
   const left: LeftFloat[] = [];
   for (const value of inReadingOrder(model)) {

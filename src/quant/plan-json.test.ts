@@ -111,6 +111,15 @@ describe("encodings files", () => {
     }
   });
 
+  test("weights of three bits", async () => {
+    const { placed, plan } = await planned("aimet-default", { weights: parseGrid("int3") });
+    expect(planFromJson(planToJson(plan))).toEqual(plan);
+    for (const version of ["1.0.0", "2.0.0"] as const) {
+      const { plan: loaded } = applyEncodings(placed, readEncodings(writeEncodings(plan, model(), { version })));
+      expect(loaded.entries.map((e) => e.encoding)).toEqual(plan.entries.map((e) => e.encoding));
+    }
+  });
+
   test("a float16 grid is an entry of its own", async () => {
     const half = parseGrid("float16");
     const { plan } = await planned("aimet-default", { weights: half, activations: half });

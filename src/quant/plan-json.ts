@@ -1,12 +1,13 @@
 /** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
+import { saturates } from "./grid.ts";
 import type { Plan } from "./plan.ts";
 
 const grid = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("int"),
-    bits: z.union([z.literal(2), z.literal(4), z.literal(8), z.literal(16), z.literal(32)]),
+    bits: z.union([z.literal(2), z.literal(3), z.literal(4), z.literal(8), z.literal(16), z.literal(32)]),
     signed: z.boolean(),
   }),
   z.strictObject({ kind: z.literal("float"), dtype: z.enum(["float16", "bfloat16", "float8e4m3fn", "float8e5m2"]) }),
@@ -64,6 +65,7 @@ const plan = z
     const byValue = new Map(entries.map((one) => [one.value, one]));
     const fault = (message: string, i: number) => context.addIssue({ code: "custom", message, path: ["entries", i] });
     entries.forEach((one, i) => {
+      if (one.kind === "activation" && !saturates(one.grid)) fault("expected no activation of 3 bits", i);
       if (byValue.get(one.value) !== one) fault(`expected one entry a value, got two for ${one.value}`, i);
       if (one.tiedTo !== undefined && byValue.get(one.tiedTo)?.tiedTo !== undefined)
         fault(`${one.tiedTo} is tied itself`, i);

@@ -187,13 +187,13 @@ function fitted(entry: PlanEntry, found: FileEncoding): Pick<PlanEntry, "grid" |
   const granularity = slices === 1 ? ({ kind: "tensor" } as const) : placed;
   const size = placed.kind === "block" ? placed.size : undefined;
   if (
-    ![2, 4, 8, 16, 32].includes(found.bits) ||
+    ![2, 4, 8, 16, 32, ...(entry.kind === "weight" ? [3] : [])].includes(found.bits) ||
     (slices > 1 && placed.kind === "tensor") ||
     (slices > 1 && found.blockSize !== size)
   ) {
     throw new AvocetError(
       "quant/invalid-encodings",
-      `expected an encoding per ${placed.kind} on a grid of 2, 4, 8, 16 or 32 bits, got ${slices} scales of ${found.bits} bits`,
+      `expected an encoding per ${placed.kind} on a grid of 2, 3 (weights), 4, 8, 16 or 32 bits, got ${slices} scales of ${found.bits} bits`,
       { at: entry.value, hint: "place the plan with the granularity of the file" },
     );
   }

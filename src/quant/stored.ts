@@ -71,8 +71,10 @@ function integerData(grid: IntGrid, values: ArrayLike<number>, count: number): T
   const list = Array.from({ length: count }, (_, i) => values[i]!);
   switch (grid.bits) {
     case 2:
+      return packBits(list, 2);
+    case 3:
     case 4:
-      return packBits(list, grid.bits);
+      return packBits(list, 4);
     case 8:
       return grid.signed ? Int8Array.from(list) : Uint8Array.from(list);
     case 16:
