@@ -79,7 +79,7 @@ async function quantized(task, options, look = () => ({})) {
   const out = join(folder, "out");
   try {
     const input = ["--data", task.data, "--preprocess", task.preprocess, ...task.options];
-    const made = await avocet(["quantize", task.model, ...input, ...options, "-o", out]);
+    const made = await avocet(["quantize", task.model, ...input, "--preset", "fast", ...options, "-o", out]);
     const { kernels } = JSON.parse(readFileSync(join(out, "report.json"), "utf8"));
     return {
       stock: (await score(task, out, [])).score,

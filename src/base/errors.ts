@@ -59,6 +59,7 @@ export type ErrorCode =
   | "runtime/unsupported-type"
   | "runtime/out-of-memory"
   | "gate/missed"
+  | "resume/other-run"
   | "abort/interrupted";
 
 export interface ErrorDetail {

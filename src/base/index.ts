@@ -1,5 +1,13 @@
-/** @module What everything stands on: errors, seeded random, rounding, byte reading, progress and the debug dial. */
+/** @module What everything stands on: errors, seeded random, rounding, byte reading, progress, checkpoints, the debug dial. */
 export { ByteReader } from "./bytes.ts";
+export {
+  type Checkpoint,
+  type CheckpointArray,
+  type CheckpointRecord,
+  checkpointUnder,
+  packRecord,
+  unpackRecord,
+} from "./checkpoint.ts";
 export { debug, debugLevel, setDebug } from "./debug.ts";
 export { AvocetError, type ErrorCode, type ErrorDetail, ensure, invariant } from "./errors.ts";
 export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";

@@ -29,6 +29,7 @@ const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const configuration: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "output/exists",
+  "resume/other-run",
   "quant/unknown-grid",
   "quant/bits-out-of-range",
   "quant/no-such-value",
