@@ -33,6 +33,8 @@ export type ErrorCode =
   | "graph/foreign-value"
   | "pass/diverges"
   | "pass/unsupported"
+  // gradients and training
+  | "autodiff/no-gradient"
   // data
   | "data/none"
   | "data/not-found"

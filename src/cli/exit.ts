@@ -24,6 +24,7 @@ const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "quant/unsupported-model",
   "quant/nothing-to-quantize",
   "pass/unsupported",
+  "autodiff/no-gradient",
   "runtime/unsupported-type",
 ]);
 

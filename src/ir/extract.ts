@@ -43,8 +43,8 @@ export function extract(model: Model, to: readonly string[], from?: readonly str
   return copy;
 }
 
-/** Turns a computed value into a graph input of the same name. */
-function cutAt(graph: Graph, value: Value): Value {
+/** Turns a computed value or a constant into a graph input of the same name; what made it is left without readers. */
+export function cutAt(graph: Graph, value: Value): Value {
   if (value.isGraphInput) return value;
   const { name } = value;
   graph.setAside(value, `${name}_uncut`);

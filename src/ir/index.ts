@@ -4,7 +4,7 @@ export { addNode, attributeOf, type NodeOptions } from "./build.ts";
 export { check } from "./check.ts";
 export { absorb, cloneGraph, cloneModel } from "./clone.ts";
 export { diffModels, type ModelDifference } from "./diff.ts";
-export { extract, removeDead } from "./extract.ts";
+export { cutAt, extract, removeDead } from "./extract.ts";
 export { Graph, Node, type NodeSpec, type Place, type Use, Value } from "./graph.ts";
 export { Model, type ModelFunction } from "./model.ts";
 export { Names } from "./names.ts";

@@ -1,0 +1,116 @@
+/** What a gradient rule is: it gets a node and the gradients of its outputs, and gives the gradients of its inputs. */
+import { AvocetError, invariant } from "../base/index.ts";
+import type { Node, TensorType, Value } from "../ir/index.ts";
+import type { Shape, Tensor } from "../tensor/index.ts";
+import { type ConstantPool, Emitter } from "./emitter.ts";
+
+/** Gradients by input index; null or absent where nothing flows. Rules may leave out what `wants` does not ask for. */
+export type InputGradients = readonly (Value | null | undefined)[];
+
+export type GradientRule = (b: Backward) => InputGradients;
+
+/**
+ * A row of the table. `flat`: the outputs are piecewise constant in the inputs (or no floats), so the gradient is zero
+ * almost everywhere and nothing flows. `none`: there is a gradient, or could be, that nobody gives; the sentence says why.
+ */
+export type GradientRow = GradientRule | { readonly flat: string } | { readonly none: string };
+
+/** The place of a rule: the node, what flows back to it, and the means to write nodes. */
+export class Backward extends Emitter {
+  readonly node: Node;
+  readonly #gradients: readonly (Value | null)[];
+  readonly #wanted: (value: Value) => boolean;
+  readonly #give: (value: Value, gradient: Value) => void;
+
+  constructor(
+    node: Node,
+    gradients: readonly (Value | null)[],
+    wanted: (value: Value) => boolean,
+    give: (value: Value, gradient: Value) => void,
+    types: ReadonlyMap<string, TensorType>,
+    pool: ConstantPool,
+  ) {
+    super(node.graph!, types, pool);
+    this.node = node;
+    this.#gradients = gradients;
+    this.#wanted = wanted;
+    this.#give = give;
+  }
+
+  /** The gradient of the first output. Only for rules of operators whose other outputs carry none. */
+  get dy(): Value {
+    const first = this.#gradients[0];
+    invariant(first, `nothing flows back into the first output of ${this.node}`);
+    return first;
+  }
+
+  /** The gradient that arrives at an output, null where nothing that counts depends on it. */
+  gradient(output: number): Value | null {
+    return this.#gradients[output] ?? null;
+  }
+
+  /** An input that must be there. */
+  input(index: number): Value {
+    const value = this.node.input(index);
+    invariant(value, `${this.node} has no input ${index}`);
+    return value;
+  }
+
+  /** The first output of the forward pass. */
+  get y(): Value {
+    return this.node.output;
+  }
+
+  /** Whether anybody asks for the gradient of this input. */
+  wants(index: number): boolean {
+    const value = this.node.input(index);
+    return value !== null && this.#wanted(value);
+  }
+
+  /** Whether anybody asks for the gradient of a value (one that a body captures, for example). */
+  wantsValue(value: Value): boolean {
+    return this.#wanted(value);
+  }
+
+  /** Adds to the gradient of a value that is no input of the node: one that a body captures, or the input of a pair. */
+  give(value: Value, gradient: Value): void {
+    this.#give(value, gradient);
+  }
+
+  /** Shape of an input. */
+  shapeOf(index: number): Shape {
+    return this.shape(this.input(index));
+  }
+
+  /** Shape of the first output. */
+  get outShape(): Shape {
+    return this.shape(this.node.output);
+  }
+
+  /** The content of an input that must be a constant (axes, pads, shapes), or undefined where it is left out. */
+  constantInput(index: number): Tensor | undefined {
+    const value = this.node.input(index);
+    if (value === null) return undefined;
+    const tensor =
+      value.initializer ?? (value.producer?.op === "Constant" ? value.producer.tensor("value") : undefined);
+    if (tensor) return tensor;
+    throw this.refusal(`its input ${index} (${value.name}) is computed; only a constant has a gradient rule`);
+  }
+
+  /** The numbers of such an input. */
+  constantInts(index: number): number[] | undefined {
+    return this.constantInput(index)?.numbers();
+  }
+
+  /** Why this very node has no gradient, to be thrown. */
+  refusal(reason: string): AvocetError {
+    return new AvocetError(
+      "autodiff/no-gradient",
+      `expected an operator with a gradient, got ${this.node}: ${reason}`,
+      {
+        at: `${this.node}`,
+        hint: "give a rule for the operator (option `rules`), or keep it out of what is trained",
+      },
+    );
+  }
+}

@@ -1,0 +1,7 @@
+import type { GradientRow } from "../rule.ts";
+import { pending } from "./pending.ts";
+
+export const attention = {
+  Attention: pending,
+  RotaryEmbedding: pending,
+} satisfies Record<string, GradientRow>;
