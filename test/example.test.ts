@@ -81,8 +81,8 @@ describe("the bundled network", () => {
     const quantized = async (recipe: RecipeInput) =>
       score((await quantizeModel(model, data, parseRecipe(recipe), runtime)).shipped, 480);
     const float = await score(model, 480);
-    // Measured on all 1,500 pictures: float 93.0 %, per tensor 85.3 %, default 93.3 %.
-    expect(await quantized({ granularity: "tensor" })).toBeLessThan(float - 0.03);
+    // Measured on all 1,500 pictures, nearest rounding: float 93.0 %, per tensor 85.3 %, per channel 93.3 %.
+    expect(await quantized({ preset: "fast", granularity: "tensor" })).toBeLessThan(float - 0.03);
     expect(await quantized({})).toBeGreaterThan(float - 0.01);
   });
 });

@@ -103,7 +103,7 @@ function quantize(program: Command, io: Io, exit: Exit): void {
       "node name, /regular expression/ or operator type that stays float (repeatable)",
       collect,
     )
-    .option("--preset <name>", "named list of methods: fast, standard or best")
+    .option("--preset <name>", "named list of methods: fast, standard (default), best, or data-free (needs no --data)")
     .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
     .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "also score float and result on this data")

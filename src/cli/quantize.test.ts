@@ -53,7 +53,7 @@ describe("quantize", () => {
     const sha256 = createHash("sha256")
       .update(readFileSync(shop.at("tiny.onnx")))
       .digest("hex");
-    expect(recipe).toMatchObject({ target: "ort-cpu", calibration: "sqnr", preset: "fast", samples: 500, seed: 0 });
+    expect(recipe).toMatchObject({ target: "ort-cpu", calibration: "sqnr", preset: "standard", samples: 500, seed: 0 });
     expect(recipe.model).toEqual({ path: shop.at("tiny.onnx"), sha256 });
     expect(recipe.data).toBe(shop.at("x.npy"));
   });

@@ -3,7 +3,14 @@ import { clippedShares, compareValues, type Verification } from "../analysis/ind
 import type { Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import { counterparts } from "../quant/index.ts";
-import { buildReport, clippingRanges, comparedValues, type Quantized, type Recipe } from "../recipe/index.ts";
+import {
+  buildReport,
+  clippingRanges,
+  comparedValues,
+  isDataFree,
+  type Quantized,
+  type Recipe,
+} from "../recipe/index.ts";
 import type { RunReport } from "../report/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { kernelsOf } from "./kernels.ts";
@@ -17,6 +24,8 @@ export interface RunParts {
   readonly verification: Verification;
   readonly runtime: Runtime;
   readonly data: Dataset;
+  /** The data is noise: see `noiseData`. */
+  readonly noise: boolean;
   readonly work: Work & { readonly threads?: number };
 }
 
@@ -40,7 +49,7 @@ export async function reportRun(parts: RunParts): Promise<Omit<RunReport, "secon
     name: parts.name,
     avocet: version,
     quantized,
-    settings: recipeSettings(parts.recipe, quantized),
+    settings: recipeSettings(parts),
     score: parts.score,
     verification: parts.verification,
     kernels: await kernelsOf(shipped.source!, quantized.plan, runtime),
@@ -50,7 +59,7 @@ export async function reportRun(parts: RunParts): Promise<Omit<RunReport, "secon
 }
 
 /** What a reader of a report wants to know of the recipe, in words. */
-function recipeSettings(recipe: Recipe, quantized: Quantized): Record<string, string> {
+function recipeSettings({ recipe, quantized, noise }: RunParts): Record<string, string> {
   const weight = quantized.plan.entries.find((e) => e.kind === "weight");
   const activation = quantized.plan.entries.find((e) => e.kind === "activation");
   const grid = (entry: typeof weight) =>
@@ -61,8 +70,11 @@ function recipeSettings(recipe: Recipe, quantized: Quantized): Record<string, st
     target: quantized.plan.target,
     weights: `${grid(weight)} per ${weight?.granularity.kind ?? "tensor"}`,
     activations: grid(activation),
-    calibration: recipe.calibration,
-    samples: String(recipe.samples),
+    ...(isDataFree(recipe)
+      ? { calibration: "none: ranges from batch norms" }
+      : { calibration: recipe.calibration, samples: String(recipe.samples) }),
+    ...(recipe.methods ? { methods: recipe.methods.map((step) => step.method).join(" ") } : { preset: recipe.preset }),
+    ...(noise ? { compared: "on noise, no data was given" } : {}),
     ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
   };
 }

@@ -4,7 +4,7 @@ import type { Value } from "../ir/index.ts";
 import { encodingMax, forEachRun, gridName, isIntGrid, type KernelFinding, type PlanEntry } from "../quant/index.ts";
 import type { RunReport, WeightReport } from "../report/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { Quantized } from "./quantize.ts";
+import type { Quantized } from "./quantized.ts";
 import { valueReports } from "./report-values.ts";
 
 export interface ReportParts {

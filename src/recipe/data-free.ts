@@ -22,7 +22,7 @@ import { normalise } from "../passes/index.ts";
 import { builtinTarget, type Grid, lower, place, type Target, type WeightGranularity } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { noiseFeeds } from "./noise-inputs.ts";
-import type { Quantized } from "./quantize.ts";
+import type { Quantized } from "./quantized.ts";
 
 export interface DataFreeContext extends Work {
   readonly runtime: Runtime;
@@ -56,7 +56,8 @@ export interface DataFreeContext extends Work {
  */
 export async function dataFreeQuantization(model: Model, context: DataFreeContext): Promise<Quantized> {
   const plain = await attempt(model, context, context.equalize ?? false);
-  if (context.equalize !== undefined || context.granularity !== "tensor") return plain;
+  const perTensor = plain.plan.entries.every((e) => e.kind !== "weight" || e.granularity.kind === "tensor");
+  if (context.equalize !== undefined || !perTensor) return plain;
   // Equalization helps most nets with one scale per weight, and ruins those with channels that hardly vary.
   const equalized = await attempt(model, context, true);
   const before = await onNoise(model, plain, context);
@@ -146,7 +147,10 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
 }
 
 /** What is known of each input of the model. */
-function inputsOf(model: Model, { inputs = {}, preprocess }: DataFreeContext): ReturnType<typeof expectationsOf> {
+export function inputsOf(
+  model: Model,
+  { inputs = {}, preprocess }: Pick<DataFreeContext, "inputs" | "preprocess">,
+): ReturnType<typeof expectationsOf> {
   const names = model.graph.inputs.filter((input) => !input.initializer).map((input) => input.name);
   const stranger = Object.keys(inputs).find((name) => !names.includes(name));
   if (stranger !== undefined) {

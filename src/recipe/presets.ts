@@ -8,14 +8,22 @@ export interface Preset {
   readonly steps: readonly MethodStep[];
   /** Each step is judged on samples set aside from the calibration data, and undone when it makes things worse. */
   readonly careful: boolean;
+  /** Needs no data: ranges come from batch norms and from what is known of the inputs (data-free.ts). */
+  readonly dataFree: boolean;
 }
 
 export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
-  fast: { description: "batch norms folded, ranges calibrated; nothing else", steps: [], careful: false },
+  fast: {
+    description: "batch norms folded, ranges calibrated; nothing else",
+    steps: [],
+    careful: false,
+    dataFree: false,
+  },
   standard: {
     description: "dead channels zeroed, weights rounded by descent on moments, best biases: a few dozen forward passes",
     steps: [{ method: "dead-channels" }, { method: "adaround", iterations: 0 }],
     careful: false,
+    dataFree: false,
   },
   best: {
     description:
@@ -27,6 +35,14 @@ export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
       { method: "bias-correction" },
     ],
     careful: true,
+    dataFree: false,
+  },
+  "data-free": {
+    description:
+      "no data: dead channels, equalization for scales per tensor, ranges and bias correction from batch norms",
+    steps: [],
+    careful: false,
+    dataFree: true,
   },
 };
 
@@ -35,6 +51,11 @@ export function stepsOf(recipe: Recipe): { steps: Step[]; careful: boolean } {
   if (recipe.methods) return { steps: inOrder(recipe.methods.map(readStep)), careful: false };
   const preset = presets[recipe.preset];
   return { steps: inOrder(preset.steps.map(readStep)), careful: preset.careful };
+}
+
+/** Whether a recipe is one that needs no data. */
+export function isDataFree(recipe: Recipe): boolean {
+  return recipe.methods === undefined && presets[recipe.preset].dataFree;
 }
 
 /** A preparation changes float weights: behind a method that has rounded them it would undo its work. */

@@ -1,53 +1,45 @@
 /** Post-training quantization, end to end in memory: a float model, data and a recipe in; the model that ships out. */
-import { throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
-import { cloneModel, type Model, type TensorType } from "../ir/index.ts";
-import type { MethodReport } from "../methods/index.ts";
+import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
-import { builtinTarget, lower, type Plan, parseTarget, type Target, type ValueStatistics } from "../quant/index.ts";
+import { lower } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
+import { dataFreeQuantization } from "./data-free.ts";
+import { dataFreeContext } from "./data-free-recipe.ts";
 import { judgeOn } from "./judge.ts";
-import { stepsOf } from "./presets.ts";
+import { isDataFree, stepsOf } from "./presets.ts";
+import type { Quantized, StepReport } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
-import { Stages } from "./stages.ts";
-
-/** What one step of a recipe did, for people and for the report. */
-export type StepReport = MethodReport;
+import { Stages, targetOf } from "./stages.ts";
 
 export interface QuantizeOptions extends Work {
   readonly threads?: number;
 }
 
-export interface Quantized {
-  /** The float model after normalising: the plan's names are its values. */
-  readonly float: Model;
-  readonly plan: Plan;
-  /** The model that ships: standard operators with Q/DQ. */
-  readonly shipped: Model;
-  readonly statistics: readonly ValueStatistics[];
-  /** Traced on one sample: value name → type. */
-  readonly shapes: ReadonlyMap<string, TensorType>;
-  readonly target: Target;
-  readonly steps: readonly StepReport[];
-  readonly seconds: { readonly prepare: number; readonly calibrate: number; readonly methods: number };
-}
-
 /**
  * Normalises, runs the recipe's methods around placement and calibration, and lowers. The given model is not changed.
- * Throws what the stages throw: `quant/already-quantized`, `quant/nothing-to-quantize`, `data/none`, `data/wrong-shape`,
- * `data/not-finite`, `recipe/invalid` …
+ * Without data (null) only the preset `data-free` can work; it never looks at data. Throws what the stages throw:
+ * `quant/already-quantized`, `quant/nothing-to-quantize`, `quant/not-calibrated` (no range without data), `data/none`,
+ * `data/wrong-shape`, `data/not-finite`, `recipe/invalid` …
  */
 export async function quantizeModel(
   model: Model,
-  data: Dataset,
+  data: Dataset | null,
   recipe: Recipe,
   runtime: Runtime,
   options: QuantizeOptions = {},
 ): Promise<Quantized> {
   const clock = stopwatch();
+  if (isDataFree(recipe)) return await dataFreeQuantization(model, dataFreeContext(recipe, runtime, options));
   const { steps, careful } = stepsOf(recipe);
-  const target =
-    typeof recipe.target === "string" ? builtinTarget(recipe.target) : parseTarget(recipe.target, "recipe");
+  if (!data) {
+    throw new AvocetError("data/none", "expected calibration data, got none", {
+      at: model.source ?? model.graph.name,
+      hint: 'preset "data-free" needs none',
+    });
+  }
+  const target = targetOf(recipe);
   const chosen = samples(data, recipe.samples);
   const normalised = cloneModel(model);
   const passes = await normalise(normalised, { runtime });

@@ -11,7 +11,7 @@ import {
   type ValueStatistics,
 } from "../quant/index.ts";
 import type { ValueReport } from "../report/index.ts";
-import type { Quantized } from "./quantize.ts";
+import type { Quantized } from "./quantized.ts";
 
 /** The activations worth comparing, in the order of execution: those the plan quantizes, and the outputs. */
 export function comparedValues(quantized: Quantized): string[] {

@@ -16,7 +16,17 @@ const calibration = z
   )
   .describe("How ranges are chosen from what was observed.");
 
-export const presetNames = ["fast", "standard", "best"] as const;
+export const presetNames = ["fast", "standard", "best", "data-free"] as const;
+
+const numbers = z.union([z.number(), z.array(z.number()).min(1)]);
+
+const inputSchema = z.strictObject({
+  low: numbers.describe("The least number the input can hold; one number, or one per channel."),
+  high: numbers.describe("The largest number the input can hold."),
+  mean: numbers.optional().describe("Default: the middle of the range."),
+  deviation: numbers.optional().describe("Default: that of numbers spread evenly over the range."),
+  axis: z.number().int().nonnegative().optional().describe("The axis of the channels. Default 1."),
+});
 
 /** One step of a recipe: the name of a method, and its options beside it. */
 const methodSchema = z.looseObject({
@@ -46,10 +56,16 @@ export const recipeSchema = z.strictObject({
     .describe("Node names, /regular expressions/ or operator types that stay float."),
   preset: z
     .enum(presetNames)
-    .default("fast")
-    .describe("A named list of methods: fast (folding and calibration), standard or best. `methods` replaces it."),
+    .default("standard")
+    .describe(
+      "A named list of methods: fast (folding and calibration), standard, best or data-free. `methods` replaces it.",
+    ),
   methods: z.array(methodSchema).optional().describe("What is done beside folding and calibration, in this order."),
   preprocess: preprocessSchema.optional(),
+  inputs: z
+    .record(z.string(), inputSchema)
+    .optional()
+    .describe("Preset data-free: the range of each input that is no picture, by name."),
   seed: z.number().int().nonnegative().default(0),
   model: z
     .strictObject({ path: z.string(), sha256: z.string() })

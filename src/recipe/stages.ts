@@ -4,9 +4,11 @@ import type { Dataset } from "../data/index.ts";
 import type { Model, TensorType } from "../ir/index.ts";
 import type { MethodReport } from "../methods/index.ts";
 import {
+  builtinTarget,
   calibrate,
   type Plan,
   parseGrid,
+  parseTarget,
   place,
   type Scheme,
   type Target,
@@ -97,8 +99,13 @@ export class Stages {
   }
 }
 
+/** The target of a recipe: a built-in one, or the file that was given. */
+export function targetOf({ target }: Recipe): Target {
+  return typeof target === "string" ? builtinTarget(target) : parseTarget(target, "recipe");
+}
+
 /** "block:32" → { block: 32 }; the schema has checked the form. */
-function granularityOf(text: string | undefined): WeightGranularity | undefined {
+export function granularityOf(text: string | undefined): WeightGranularity | undefined {
   if (text === undefined || text === "tensor" || text === "channel") return text;
   return { block: Number(text.slice("block:".length)) };
 }

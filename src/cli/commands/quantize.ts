@@ -1,13 +1,13 @@
 /** `avocet quantize`: a float model in; a folder with the shipped file, encodings, plan, recipe and report out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { evaluateAll, type Metric, verify } from "../../analysis/index.ts";
+import { evaluateAll, type Metric, type Verification, verify } from "../../analysis/index.ts";
 import { AvocetError, type Work } from "../../base/index.ts";
 import { type Dataset, samples } from "../../data/index.ts";
 import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import type { Model } from "../../ir/index.ts";
 import { planToJson, writeEncodings } from "../../quant/index.ts";
-import { quantizeModel, type Recipe } from "../../recipe/index.ts";
+import { isDataFree, noiseData, type Quantized, quantizeModel, type Recipe } from "../../recipe/index.ts";
 import { openOutputFolder } from "../../recipe/index-node.ts";
 import { type RunReport, renderReport } from "../../report/index.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/index.ts";
@@ -36,6 +36,9 @@ export interface QuantizeOptions extends RecipeOptions, JudgeOptions {
 /** Samples on which the result is compared with float and with its simulation. */
 const verifySamples = 200;
 
+/** The same without data: noise is needed for kernels and latencies only. */
+const noiseSamples = 16;
+
 export async function quantize(
   path: string,
   options: QuantizeOptions,
@@ -49,9 +52,15 @@ export async function quantize(
     });
   }
   const recipe = await recipeOf(path, options);
+  if (options.minAgreement !== undefined && !recipe.data && !options.evaluate) {
+    throw new AvocetError("usage/missing", "expected data beside --min-agreement, got none", {
+      hint: "agreement is measured on --evaluate or --data",
+    });
+  }
   using folder = openOutputFolder(options.output, options.force === true);
   const model = readModelFile(path);
-  const data = await openSamples(model, recipe.data, recipe.preprocess, undefined);
+  const data =
+    recipe.data || !isDataFree(recipe) ? await openSamples(model, recipe.data, recipe.preprocess, undefined) : null;
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
   const runtime = await openRuntime(options.runtime, options);
@@ -72,14 +81,16 @@ export async function quantize(
   folder.write("recipe.json", `${JSON.stringify(recipe, null, 2)}\n`);
   const write = clock();
   const score = judging ? await scoreOf([path, shippedPath], judging, runtime, options, work) : null;
-  const compared = samples(judging?.data ?? data, verifySamples);
-  const verification = await verify(
+  const seen = judging?.data ?? data;
+  const compared = seen ? samples(seen, verifySamples) : noiseOr(quantized, recipe);
+  const verified = await verify(
     { model: quantized.shipped, path: shippedPath, bytes: fileBytes(shippedPath) },
     { model, path, bytes: fileBytes(path) },
     runtime,
     compared,
     work,
   );
+  const verification = seen ? verified : withoutDecisions(verified);
   const report = await reportRun({
     name: basename(path),
     quantized,
@@ -88,6 +99,7 @@ export async function quantize(
     verification,
     runtime,
     data: compared,
+    noise: !seen,
     work,
   });
   const seconds = { read, ...quantized.seconds, write, judge: clock(), total: clock.total() };
@@ -123,6 +135,20 @@ interface Judging {
 async function openJudging(model: Model, spec: string, options: QuantizeOptions, recipe: Recipe): Promise<Judging> {
   const data = await openSamples(model, spec, recipe.preprocess, options.evaluateSamples);
   return { data, metrics: [await openMetric(options, spec, data), await openMetric(options, spec, data)] };
+}
+
+/** Without any data kernels and latencies are measured on noise. Throws `data/none` where no noise can be made. */
+function noiseOr(quantized: Quantized, recipe: Recipe): Dataset {
+  const noise = noiseData(quantized, recipe, noiseSamples);
+  if (noise) return noise;
+  throw new AvocetError("data/none", "expected data to run the result on, got none", {
+    hint: "--data or --evaluate; noise stands in where shapes are static and preprocessing or the recipe's inputs tell the range",
+  });
+}
+
+/** What a model decides on noise says nothing. */
+function withoutDecisions(verification: Verification): Verification {
+  return { ...verification, agreement: { simulation: null, float: null }, ties: null };
 }
 
 /** Float and quantized file, judged side by side in stock sessions. */

@@ -1,0 +1,47 @@
+/** Recipes without data: what they say to `dataFreeQuantization`, and what their result can be looked at with. */
+import type { Work } from "../base/index.ts";
+import { type Dataset, fromIterable } from "../data/index.ts";
+import { parseGrid } from "../quant/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { type DataFreeContext, inputsOf } from "./data-free.ts";
+import { noiseFeeds } from "./noise-inputs.ts";
+import type { Quantized } from "./quantized.ts";
+import type { Recipe } from "./schema.ts";
+import { granularityOf, targetOf } from "./stages.ts";
+
+/** The context in which a recipe is carried out without data. */
+export function dataFreeContext(recipe: Recipe, runtime: Runtime, work: Work): DataFreeContext {
+  const { preprocess, weights, activations, granularity, float } = recipe;
+  return {
+    signal: work.signal,
+    onProgress: work.onProgress,
+    runtime,
+    target: targetOf(recipe),
+    preprocess,
+    inputs: knowledgeOf(recipe),
+    weights: weights === undefined ? undefined : parseGrid(weights),
+    activations: activations === undefined ? undefined : parseGrid(activations),
+    granularity: granularityOf(granularity),
+    keepFloat: float,
+  };
+}
+
+/**
+ * So many samples of noise within the range that is known of the inputs, for what must be measured on something: kernels,
+ * latency, the noise of values. They are no data, and no decision on them means anything. Undefined where an input has no
+ * static shape, is not float32, or where nothing is known of it.
+ */
+export function noiseData({ float, shapes }: Quantized, recipe: Recipe, count: number): Dataset | undefined {
+  const known = inputsOf(float, { preprocess: recipe.preprocess, inputs: knowledgeOf(recipe) });
+  const feeds = (seed: number) => noiseFeeds(float, shapes, known, seed);
+  if (!feeds(0)) return undefined;
+  const all = function* () {
+    for (let seed = 0; seed < count; seed++) yield feeds(seed)!;
+  };
+  return fromIterable(all, { source: "noise within the range of the inputs" });
+}
+
+/** Zod says "or undefined" of an optional key where the methods say that it may be absent. */
+function knowledgeOf({ inputs }: Recipe): DataFreeContext["inputs"] {
+  return inputs as DataFreeContext["inputs"];
+}
