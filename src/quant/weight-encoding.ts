@@ -9,7 +9,8 @@ import { gatherSlices, sliceCount } from "./slices.ts";
 
 /**
  * The encoding of a weight (or any constant) under a scheme, per tensor, channel or block. `sqnr` and `mse` minimise
- * the squared error of the elements exactly, without a histogram. Throws `data/not-finite`.
+ * the squared error of the elements exactly, without a histogram. `entropy` takes their whole range, as TensorRT and ONNX
+ * Runtime's tool do: the few numbers of a slice do not fill a histogram. Throws `data/not-finite`.
  */
 export function encodeWeight(tensor: Tensor, options: RangeOptions, scheme: Scheme): Encoding {
   const granularity: Granularity = options.granularity ?? { kind: "tensor" };
@@ -24,7 +25,7 @@ export function encodeWeight(tensor: Tensor, options: RangeOptions, scheme: Sche
 
 function encodeSlice(values: Float32Array, choice: GridChoice, scheme: Scheme): Affine {
   if (scheme === "sqnr" || scheme === "mse") return bestScale(values, choice);
-  const observer = makeObserver(scheme);
+  const observer = makeObserver(scheme === "entropy" ? "minmax" : scheme);
   observer.see(values);
   return observer.propose(choice);
 }
