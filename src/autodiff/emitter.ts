@@ -58,6 +58,11 @@ export class Emitter {
     return this.constant(Tensor.scalar(value));
   }
 
+  /** A scalar of int64. */
+  int(value: number): Value {
+    return this.constant(Tensor.scalar(value, "int64"));
+  }
+
   /** A list of int64: shapes, axes, indices. */
   ints(values: readonly number[]): Value {
     return this.constant(Tensor.int64([values.length], values));
@@ -146,9 +151,21 @@ export class Emitter {
     return this.op("HardSigmoid", [a], { alpha: { type: "float", value: 1e38 }, beta: { type: "float", value: 0 } });
   }
 
+  /** −1, 0 or 1. */
+  sign(a: Value): Value {
+    return this.op("Clip", [this.mul(a, 1e38), this.scalar(-1), this.scalar(1)]);
+  }
+
+  /** 1 where both are equal, 0 elsewhere. */
+  same(a: Value, b: Value): Value {
+    const steep = { alpha: { type: "float", value: -1e38 }, beta: { type: "float", value: 1 } } as const;
+    return this.op("HardSigmoid", [this.op("Abs", [this.sub(a, b)])], steep);
+  }
+
   /** 1 where |a| < `half`, 0 outside. */
   within(a: Value, half: number): Value {
-    const steep = 1e30;
+    // A power of two, so that the products at the bound are exact.
+    const steep = 2 ** 100;
     return this.op("HardSigmoid", [this.op("Abs", [a])], {
       alpha: { type: "float", value: -steep },
       beta: { type: "float", value: half * steep },

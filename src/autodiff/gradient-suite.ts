@@ -28,6 +28,16 @@ export interface GradientCase {
   readonly step?: number;
 }
 
+/** Normally distributed, but at least 0.1 from each kink. */
+export const away =
+  (...kinks: readonly number[]) =>
+  (random: Random): number => {
+    for (;;) {
+      const x = random.normal();
+      if (kinks.every((kink) => Math.abs(x - kink) > 0.1)) return x;
+    }
+  };
+
 /** One test per case. */
 export function gradientSuite(cases: Readonly<Record<string, GradientCase>>): void {
   for (const [name, one] of Object.entries(cases)) test(name, () => expectGradients(one));

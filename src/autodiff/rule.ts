@@ -1,7 +1,7 @@
 /** What a gradient rule is: it gets a node and the gradients of its outputs, and gives the gradients of its inputs. */
 import { AvocetError, invariant } from "../base/index.ts";
 import type { Node, TensorType, Value } from "../ir/index.ts";
-import type { Shape, Tensor } from "../tensor/index.ts";
+import { type DType, dtypes, type Shape, type Tensor } from "../tensor/index.ts";
 import { type ConstantPool, Emitter } from "./emitter.ts";
 
 /** Gradients by input index; null or absent where nothing flows. Rules may leave out what `wants` does not ask for. */
@@ -56,6 +56,12 @@ export class Backward extends Emitter {
     return value;
   }
 
+  /** The same as float32, whatever number it is. */
+  floatInput(index: number): Value {
+    const value = this.input(index);
+    return this.dtypeOf(value) === "float32" ? value : this.asFloat(value);
+  }
+
   /** The first output of the forward pass. */
   get y(): Value {
     return this.node.output;
@@ -87,12 +93,27 @@ export class Backward extends Emitter {
     return this.shape(this.node.output);
   }
 
+  /** Element type of a value of the forward pass. */
+  dtypeOf(value: Value): DType | undefined {
+    return value.initializer?.dtype ?? this.types.get(value.name)?.dtype;
+  }
+
+  /** Whether a value of the forward pass holds floats, so that a gradient can flow to it. */
+  isFloat(value: Value): boolean {
+    const dtype = this.dtypeOf(value);
+    return dtype !== undefined && dtypes[dtype].kind === "float";
+  }
+
+  /** The content of a value that is known before the graph runs. */
+  constantOf(value: Value): Tensor | undefined {
+    return value.initializer ?? (value.producer?.op === "Constant" ? value.producer.tensor("value") : undefined);
+  }
+
   /** The content of an input that must be a constant (axes, pads, shapes), or undefined where it is left out. */
   constantInput(index: number): Tensor | undefined {
     const value = this.node.input(index);
     if (value === null) return undefined;
-    const tensor =
-      value.initializer ?? (value.producer?.op === "Constant" ? value.producer.tensor("value") : undefined);
+    const tensor = this.constantOf(value);
     if (tensor) return tensor;
     throw this.refusal(`its input ${index} (${value.name}) is computed; only a constant has a gradient rule`);
   }

@@ -1,11 +1,60 @@
-import type { GradientRow } from "../rule.ts";
+/** Element-wise arithmetic: what flows back to an operand that was broadcast is summed over the places it was read at. */
+import type { Value } from "../../ir/index.ts";
+import type { Backward, GradientRow, GradientRule, InputGradients } from "../rule.ts";
+import { broadcast, slope } from "./elementwise.ts";
 import { pending } from "./pending.ts";
 
+function division(b: Backward, index: number): Value {
+  const quotient = b.div(b.dy, b.input(1));
+  return index === 0 ? quotient : b.neg(b.mul(quotient, b.y));
+}
+
+/** dx = dy · p · x^(p − 1), dp = dy · y · log x; zero where p = 0 and where x = 0, not the NaN of 0 · ∞. */
+function power(b: Backward, index: number): Value {
+  const { dy } = b;
+  const x = b.input(0);
+  const zero = b.scalar(0);
+  if (index === 1) return b.mul(dy, b.op("Where", [b.op("Equal", [x, zero]), zero, b.mul(b.y, b.op("Log", [x]))]));
+  const constant = b.input(1).initializer;
+  if (constant?.size === 1) {
+    const p = constant.numbers()[0]!;
+    if (p === 0) return b.mul(dy, 0);
+    if (p === 1) return dy;
+    return b.mul(dy, b.mul(p === 2 ? x : b.op("Pow", [x, b.scalar(p - 1)]), p));
+  }
+  const p = b.floatInput(1);
+  const slopeOfPower = b.mul(p, b.op("Pow", [x, b.sub(p, b.scalar(1))]));
+  return b.mul(dy, b.op("Where", [b.op("Equal", [p, zero]), zero, slopeOfPower]));
+}
+
+/** The largest (or smallest) operand gets the gradient; equal ones share it evenly. */
+const extreme =
+  (sign: 1 | -1): GradientRule =>
+  (b) => {
+    const { inputs } = b.node;
+    const { dy } = b;
+    if (inputs.length === 1) return [dy];
+    const back = (value: Value, index: number) => b.unbroadcast(value, b.outShape, b.shapeOf(index));
+    if (inputs.length === 2) {
+      const ahead = { alpha: { type: "float", value: sign * 1e38 }, beta: { type: "float", value: 0.5 } } as const;
+      const first = b.mul(dy, b.op("HardSigmoid", [b.sub(b.input(0), b.input(1))], ahead));
+      return [b.wants(0) ? back(first, 0) : null, b.wants(1) ? back(b.sub(dy, first), 1) : null];
+    }
+    const masks = inputs.map((_, index) => b.same(b.input(index), b.y));
+    const share = b.div(dy, b.op("Sum", masks));
+    return masks.map((mask, index) => (b.wants(index) ? back(b.mul(share, mask), index) : null));
+  };
+
+/** Between floats a gradient passes; integers have none. */
+function cast(b: Backward): InputGradients {
+  return [b.isFloat(b.input(0)) ? b.op("CastLike", [b.dy, b.input(0)]) : null];
+}
+
 export const arithmetic = {
-  Abs: pending,
+  Abs: slope((b) => b.sign(b.input(0))),
   Acos: pending,
   Acosh: pending,
-  Add: pending,
+  Add: broadcast((b) => b.dy),
   Asin: pending,
   Asinh: pending,
   Atan: pending,
@@ -16,30 +65,30 @@ export const arithmetic = {
   BitwiseNot: pending,
   BitwiseOr: pending,
   BitwiseXor: pending,
-  Cast: pending,
-  CastLike: pending,
+  Cast: cast,
+  CastLike: cast,
   Ceil: pending,
   Cos: pending,
   Cosh: pending,
-  Div: pending,
+  Div: broadcast(division),
   Erf: pending,
-  Exp: pending,
+  Exp: slope((b) => b.y),
   Floor: pending,
-  Log: pending,
-  Max: pending,
-  Mean: pending,
-  Min: pending,
+  Log: (b) => [b.div(b.dy, b.input(0))],
+  Max: extreme(1),
+  Mean: broadcast((b) => b.mul(b.dy, 1 / b.node.inputs.length)),
+  Min: extreme(-1),
   Mod: pending,
-  Mul: pending,
-  Neg: pending,
-  Pow: pending,
+  Mul: broadcast((b, index) => b.mul(b.dy, b.input(1 - index))),
+  Neg: (b) => [b.neg(b.dy)],
+  Pow: broadcast(power),
   Reciprocal: pending,
   Round: pending,
   Sign: pending,
   Sin: pending,
   Sinh: pending,
-  Sqrt: pending,
-  Sub: pending,
-  Sum: pending,
+  Sqrt: (b) => [b.mul(b.div(b.dy, b.y), 0.5)],
+  Sub: broadcast((b, index) => (index === 0 ? b.dy : b.neg(b.dy))),
+  Sum: broadcast((b) => b.dy),
   Tan: pending,
 } satisfies Record<string, GradientRow>;

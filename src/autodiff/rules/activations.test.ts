@@ -1,0 +1,47 @@
+/** Activation functions against central differences. */
+import { away, type GradientCase, gradientSuite } from "../gradient-suite.ts";
+
+const one = (call: string, ...kinks: number[]): GradientCase => ({
+  text: `f (float[2,3,4] x) => (float y) { y = ${call} }`,
+  feeds: { x: away(...kinks) },
+});
+
+gradientSuite({
+  Relu: one("Relu(x)", 0),
+  LeakyRelu: one("LeakyRelu <alpha = 0.2> (x)", 0),
+  "LeakyRelu with a negative slope": one("LeakyRelu <alpha = -0.5> (x)", 0),
+  "LeakyRelu steeper below zero": one("LeakyRelu <alpha = 2.0> (x)", 0),
+  Sigmoid: one("Sigmoid(x)"),
+  Tanh: one("Tanh(x)"),
+  HardSigmoid: one("HardSigmoid <alpha = 0.5, beta = 0.4> (x)", -0.8, 1.2),
+  HardSwish: {
+    ...one("HardSwish(x)"),
+    text: "f (float[2,3,4] x) => (float y) { t = Add(x, x) y = HardSwish(t) }",
+    feeds: { x: away(-1.5, 1.5) },
+  },
+  "PRelu, one slope": {
+    text: "f (float[2,3,4] x, float[1] s) => (float y) { y = PRelu(x, s) }",
+    feeds: { x: away(0) },
+  },
+  "PRelu, a slope for each channel": {
+    text: "f (float[2,3,4] x, float[3,1] s) => (float y) { y = PRelu(x, s) }",
+    feeds: { x: away(0) },
+  },
+  "Clip at both ends": {
+    text: "f (float[2,3,4] x, float low, float high) => (float y) { y = Clip(x, low, high) }",
+    feeds: { x: away(-0.5, 0.8), low: () => -0.5, high: () => 0.8 },
+  },
+  "Clip below": {
+    text: "f (float[2,3,4] x, float low) => (float y) { y = Clip(x, low) }",
+    feeds: { x: away(-0.5), low: () => -0.5 },
+  },
+  "Clip above": {
+    text: `f (float[2,3,4] x, float high) => (float y) { y = Clip(x, "", high) }`,
+    feeds: { x: away(0.3), high: () => 0.3 },
+  },
+  "Clip with crossed ends": {
+    text: "f (float[2,3,4] x, float low, float high) => (float y) { y = Clip(x, low, high) }",
+    feeds: { x: away(-0.5, 0.8), low: () => 0.8, high: () => -0.5 },
+  },
+  "Clip without ends": one("Clip(x)"),
+});
