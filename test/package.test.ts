@@ -1,7 +1,7 @@
 /** The package as users get it: packed, installed into an empty folder, typed, run, and judged by publint. */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,7 +9,8 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root, sourceFiles } from "./source-files.ts";
+import { staleBuild } from "./built-command.ts";
+import { root } from "./source-files.ts";
 
 const run = promisify(execFile);
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -18,17 +19,6 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
   dependencies: Record<string, string>;
   exports: Record<string, unknown>;
 };
-
-/** `npm test` builds first; during work the build may lag behind, and then there is nothing to judge. */
-function staleBuild(): string | false {
-  for (const { path } of sourceFiles().filter((file) => !file.isTest)) {
-    const built = join(root, path.replace(/^src/, "dist").replace(/\.ts$/, ".js"));
-    if (!existsSync(built) || statSync(built).mtimeMs < statSync(join(root, path)).mtimeMs) {
-      return `dist/ is older than ${path}: npm run build`;
-    }
-  }
-  return false;
-}
 
 /** What our own lock file says about the dependencies of users, so that npm takes them from its cache without asking. */
 function lockFor(tarball: Buffer, dependencies: { readonly avocet: string }): object {

@@ -18,6 +18,19 @@ export function checkpointUnder(checkpoint: Checkpoint, prefix: string): Checkpo
   };
 }
 
+/** What `compute` gives, which must be JSON: from the checkpoint where it has it, else computed and saved there. */
+export async function remembered<T>(
+  checkpoint: Checkpoint | undefined,
+  key: string,
+  compute: () => Promise<T>,
+): Promise<T> {
+  const known = await checkpoint?.load(key);
+  if (known) return unpackRecord(known).facts as T;
+  const facts = await compute();
+  await checkpoint?.save(key, packRecord({ facts, arrays: {} }));
+  return facts;
+}
+
 const arrayKinds = {
   float32: Float32Array,
   float64: Float64Array,
@@ -66,9 +79,10 @@ export function unpackRecord(bytes: Uint8Array): CheckpointRecord {
   const arrays = header.arrays.map(([name, kind, count]) => {
     const make = arrayKinds[kind];
     const size = count * make.BYTES_PER_ELEMENT;
-    const own = bytes.slice(at, at + size).buffer as ArrayBuffer;
+    // Not slice: that of a Buffer shares the memory.
+    const own = Uint8Array.from(bytes.subarray(at, at + size));
     at += aligned(size);
-    return [name, new make(own)] as const;
+    return [name, new make(own.buffer)] as const;
   });
   return { facts: header.facts, arrays: Object.fromEntries(arrays) };
 }

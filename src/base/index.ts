@@ -6,6 +6,7 @@ export {
   type CheckpointRecord,
   checkpointUnder,
   packRecord,
+  remembered,
   unpackRecord,
 } from "./checkpoint.ts";
 export { debug, debugLevel, setDebug } from "./debug.ts";

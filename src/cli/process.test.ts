@@ -1,40 +1,15 @@
 /** The command line as a process: streams, signals, pipes, exit codes. Needs `npm run build`, as `npm test` does first. */
-import { execFile, spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { builtCommand, type Ended, runCommand, staleBuild } from "../../test/built-command.ts";
 import { type Workshop, workshop } from "../../test/command-line.ts";
-import { root, sourceFiles } from "../../test/source-files.ts";
+import { root } from "../../test/source-files.ts";
 import { Random } from "../base/index.ts";
 import { Tensor } from "../tensor/index.ts";
 
-const cli = join(root, "dist", "cli", "main.js");
-
-/** During work the build may lag behind: what it does is then no news. */
-function stale(): string | false {
-  for (const { path } of sourceFiles().filter((file) => !file.isTest)) {
-    const built = join(root, path.replace(/^src/, "dist").replace(/\.ts$/, ".js"));
-    if (!existsSync(built) || statSync(built).mtimeMs < statSync(join(root, path)).mtimeMs)
-      return `dist/ is older than ${path}`;
-  }
-  return false;
-}
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function run(args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [cli, ...args], (_error, out, err) =>
-      resolve({ code: child.exitCode, out, err }),
-    );
-  });
-}
-
-const reason = stale();
+const reason = staleBuild();
 
 describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
   let shop: Workshop;
@@ -54,17 +29,17 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
 
   test("--version is one line", async () => {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    expect(await run(["--version"])).toEqual({ code: 0, out: `${version}\n`, err: "" });
+    expect(await runCommand(["--version"])).toEqual({ code: 0, out: `${version}\n`, err: "" });
   });
 
   test("--json prints one document on stdout; progress goes to stderr", async () => {
     const args = ["quantize", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "-o", shop.at("out"), "--json"];
-    const { code, out, err } = await run(args);
+    const { code, out, err } = await runCommand(args);
     expect(code).toBe(0);
     expect(out.endsWith("}\n")).toBe(true);
     expect(JSON.parse(out).output).toBe(shop.at("out"));
     expect(err).toContain("calibrate");
-    const again = await run(args);
+    const again = await runCommand(args);
     expect([again.code, JSON.parse(again.out).error.code]).toEqual([2, "output/exists"]);
   });
 
@@ -82,7 +57,7 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
       "--json",
     ];
     const ended = await new Promise<Ended>((resolve) => {
-      const child = spawn(process.execPath, [cli, ...args]);
+      const child = spawn(process.execPath, [builtCommand, ...args]);
       let [out, err, sent] = ["", "", false];
       child.stdout.on("data", (text) => {
         out += text;
@@ -104,7 +79,7 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
 
   test("a reader that goes away is no error", async () => {
     const code = await new Promise<number | null>((resolve) => {
-      const child = spawn(process.execPath, [cli, "inspect", shop.at("tiny.onnx"), "--json"], {
+      const child = spawn(process.execPath, [builtCommand, "inspect", shop.at("tiny.onnx"), "--json"], {
         stdio: ["ignore", "pipe", "pipe"],
       });
       child.stdout.destroy();
@@ -116,7 +91,7 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
   test("a listener of progress that goes away does not stop the work", async () => {
     const code = await new Promise<number | null>((resolve) => {
       const args = ["quantize", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "-o", shop.at("deaf")];
-      const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(process.execPath, [builtCommand, ...args], { stdio: ["ignore", "pipe", "pipe"] });
       child.stderr.destroy();
       child.stdout.resume();
       child.on("close", resolve);

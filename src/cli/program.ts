@@ -111,6 +111,7 @@ function quantize(program: Command, io: Io, exit: Exit): void {
     .option("--max-drop <fraction>", "gate: the score may fall by so much", fraction)
     .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
     .option("--seed <n>", "seed of everything random (default 0)", whole)
+    .option("--resume", "go on with an interrupted run of the same command")
     .option("--force", "replace the output folder");
   data(command);
   judging(command);

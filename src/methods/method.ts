@@ -2,7 +2,7 @@
  * The contract of a method: a model (and a plan) in, a new one out, and a report of what was changed and what was skipped.
  * Preparations change the float model and keep its function; the other methods change weights and encodings together.
  */
-import type { Work } from "../base/index.ts";
+import type { Checkpoint, Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
 import type { Plan, Scheme, Target, WeightGranularity } from "../quant/index.ts";
@@ -29,6 +29,8 @@ export interface MethodContext extends PreparationContext {
   readonly calibration: Scheme;
   readonly seed: number;
   readonly threads?: number | undefined;
+  /** Where decided layers are kept, and taken from when an interrupted run starts again. */
+  readonly checkpoint?: Checkpoint | undefined;
 }
 
 /** What one step did, for people and for the report. */

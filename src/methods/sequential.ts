@@ -4,28 +4,25 @@
  * best bias for them follows in closed form.
  */
 import { Random, throwIfAborted } from "../base/index.ts";
-import { cloneModel, type Model, type Node } from "../ir/index.ts";
+import { cloneModel, type Model } from "../ir/index.ts";
 import {
-  biasSlot,
-  biasValues,
   type Encoding,
   entriesByValue,
   isIntGrid,
   type LinearLayer,
   limitPairs,
   lower,
-  MomentGatherer,
   type Moments,
   matrixOf,
   type Plan,
   type PlanEntry,
-  setBias,
   withEntries,
 } from "../quant/index.ts";
-import { openCursor } from "../runtime/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { biasPlace, currentBias, movedBias, putBias } from "./bias-correction/bias-place.ts";
 import { biasShift } from "./bias-correction/math.ts";
-import { alongside, weightsOnly } from "./branches.ts";
+import { alongside, type Branches, weightsOnly } from "./branches.ts";
+import { type InputNames, LayerInputs } from "./layer-inputs.ts";
+import { type DecidedLayer, type LayerSolution, loadLayer, saveLayer } from "./layer-record.ts";
 import type { MethodContext, MethodResult } from "./method.ts";
 
 export interface LayerTask {
@@ -38,16 +35,6 @@ export interface LayerTask {
   readonly moments: Moments;
 }
 
-export interface LayerSolution {
-  /** Ŵ: on the grid of the encoding, in the shape of the weight. */
-  readonly weight: Tensor;
-  readonly encoding: Encoding;
-  /** The model keeps its float weight: only the encoding was chosen. Default false. */
-  readonly encodingOnly?: boolean;
-  /** A sentence for the report. */
-  readonly note: string;
-}
-
 export interface SequentialOptions {
   readonly step: string;
   /** Patch rows a column of a layer; see `MomentOptions`. */
@@ -58,7 +45,10 @@ export interface SequentialOptions {
   readonly bias?: boolean | undefined;
 }
 
-/** The plan needs encodings (calibrate first). Weights come back rounded, their encodings frozen. */
+/**
+ * The plan needs encodings (calibrate first). Weights come back rounded, their encodings frozen. Layers that the context's
+ * checkpoint has are not solved again.
+ */
 export async function solveLayers(
   model: Model,
   plan: Plan,
@@ -67,27 +57,34 @@ export async function solveLayers(
   solve: (task: LayerTask) => Promise<LayerSolution>,
 ): Promise<MethodResult> {
   const start = performance.now();
-  const { runtime, data, signal, onProgress, threads } = context;
+  const { runtime, data, signal, onProgress, threads, checkpoint } = context;
   const result = cloneModel(model);
   const quantized = lower(model, options.activations === false ? weightsOnly(plan) : plan);
   const branches = alongside(model, result, quantized);
   const entries = entriesByValue(plan);
   const frozen = new Map<string, PlanEntry>();
   const notes: string[] = [];
-  const random = new Random(context.seed);
   const session = { fuseQdq: false, ...(threads ? { threads } : {}) };
-  await using cursor = await openCursor({
-    model,
-    quantized,
-    runtime,
-    data,
-    session,
-    signal,
-    ...(context.batch ? { batch: context.batch } : {}),
+  const batch = context.batch ? { batch: context.batch } : {};
+  await using inputs = new LayerInputs({
+    cursor: { model, quantized, runtime, data, session, signal, ...batch },
+    random: new Random(context.seed),
+    threads,
+    rowsPerColumn: options.rowsPerColumn,
   });
-  await using gatherer = await MomentGatherer.open(runtime, threads);
-  for (const [index, { layer, resultNode, quantizedNode }] of branches.entries()) {
+  const decide = async (branch: Branches, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
+    const { layer } = branch;
+    const moments = await inputs.momentsOf(layer, names);
+    const weight = matrixOf(layer, layer.weight.initializer!);
+    const solved = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
+    const safe = entry.pairSafe ? limitPairs(layer.weight, solved.weight, solved.encoding) : solved.weight;
+    const best = options.bias === false ? undefined : bestBias(branch, weight, matrixOf(layer, safe), moments);
+    if (typeof best === "string") return { ...solved, weight: safe, note: `${solved.note}; its bias stays: ${best}` };
+    return { ...solved, weight: safe, ...(best ? { bias: best } : {}) };
+  };
+  for (const [index, branch] of branches.entries()) {
     throwIfAborted(context);
+    const { layer, resultNode, quantizedNode } = branch;
     onProgress?.({ step: options.step, done: index, total: branches.length, detail: `${layer.node}` });
     const entry = entries.get(layer.weight.name);
     const skipped = whySkipped(layer, entry, frozen);
@@ -95,34 +92,20 @@ export async function solveLayers(
       notes.push(`${layer.node}: skipped: ${skipped}`);
       continue;
     }
-    const [x, y] = [layer.node.input(0)!.name, quantizedNode.input(0)!.name];
-    await cursor.advance([x], [y]);
-    const moments = await gatherer.gather(layer, cursor.pairs(x, y), cursor.samples, random.fork(layer.weight.name), {
-      signal,
-      ...(options.rowsPerColumn ? { rowsPerColumn: options.rowsPerColumn } : {}),
-    });
-    const weight = matrixOf(layer, layer.weight.initializer!);
-    const solved = await solve({ layer, entry: entry!, encoding: entry!.encoding!, weight, moments });
-    const solution = entry!.pairSafe
-      ? { ...solved, weight: limitPairs(layer.weight, solved.weight, solved.encoding) }
-      : solved;
-    notes.push(`${layer.node}: ${solution.note}`);
-    frozen.set(entry!.value, { ...entry!, encoding: solution.encoding, frozen: true });
-    if (!solution.encodingOnly) resultNode.input(1)!.initializer = solution.weight;
-    quantized.graph.setInput(
-      quantizedNode,
-      1,
-      quantized.graph.addInitializer(`${layer.weight.name}_solved`, solution.weight),
-    );
-    if (options.bias !== false)
-      correctBias(
-        layer,
-        [result, resultNode],
-        [quantized, quantizedNode],
-        weight,
-        matrixOf(layer, solution.weight),
-        moments,
-      );
+    const names: InputNames = [layer.node.input(0)!.name, quantizedNode.input(0)!.name];
+    const known = checkpoint && (await loadLayer(checkpoint, `layer-${index}`));
+    if (known) inputs.pass(names);
+    const decided = known ?? (await decide(branch, entry!, names));
+    if (checkpoint && !known) await saveLayer(checkpoint, `layer-${index}`, decided);
+    notes.push(`${layer.node}: ${decided.note}`);
+    frozen.set(entry!.value, { ...entry!, encoding: decided.encoding, frozen: true });
+    if (!decided.encodingOnly) resultNode.input(1)!.initializer = decided.weight;
+    const solved = quantized.graph.addInitializer(`${layer.weight.name}_solved`, decided.weight);
+    quantized.graph.setInput(quantizedNode, 1, solved);
+    if (!decided.bias) continue;
+    const outputs = layer.groups * layer.outputs;
+    putBias(result.graph, biasPlace(resultNode, outputs), decided.bias);
+    putBias(quantized.graph, biasPlace(quantizedNode, outputs), decided.bias);
   }
   onProgress?.({ step: options.step, done: branches.length, total: branches.length });
   return {
@@ -132,24 +115,20 @@ export async function solveLayers(
   };
 }
 
-/** b̂ = b + W m − Ŵ m̂, in both the result and the quantized branch. */
-function correctBias(
-  layer: LinearLayer,
-  [result, resultNode]: readonly [Model, Node],
-  [quantized, quantizedNode]: readonly [Model, Node],
+/** b̂ = b + W m − Ŵ m̂, or the reason why the bias cannot take it. */
+function bestBias(
+  { layer, resultNode, quantizedNode }: Branches,
   weight: Float32Array,
   rounded: Float32Array,
   moments: Moments,
-): void {
-  const { groups, outputs } = layer;
-  const slot = biasSlot(resultNode, groups * outputs);
-  const twin = biasSlot(quantizedNode, groups * outputs);
-  const old = slot && biasValues(slot, groups * outputs);
-  if (!slot || !twin || !old) return;
-  const shift = biasShift(layer, weight, rounded, moments.mean, moments.quantizedMean);
-  const bias = old.map((b, row) => b + shift[row]!);
-  setBias(result.graph, slot, bias);
-  setBias(quantized.graph, twin, bias);
+): Float64Array | string {
+  const outputs = layer.groups * layer.outputs;
+  const place = biasPlace(resultNode, outputs);
+  if (!place.slot) return "the product has none";
+  if (!biasPlace(quantizedNode, outputs).slot) return "the product is quantized before it is added";
+  const old = currentBias(place, outputs);
+  if (typeof old === "string") return old;
+  return movedBias(place, old, biasShift(layer, weight, rounded, moments.mean, moments.quantizedMean));
 }
 
 function whySkipped(

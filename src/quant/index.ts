@@ -9,7 +9,7 @@ export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./
 export { dequantize, quantize, quantizeDequantize, type TieRounding } from "./fake-quantize.ts";
 export { type Bits, type Grid, gridName, type IntGrid, parseGrid, steps, storageDType } from "./grid.ts";
 export { type KernelFinding, kernelReport } from "./kernel-report.ts";
-export { type BiasSlot, biasSlot, biasValues, setBias } from "./layer-bias.ts";
+export { type BiasSlot, biasSlot, setBias } from "./layer-bias.ts";
 export { type LinearLayer, linearLayer, linearLayers, matrixOf, tensorOf } from "./linear-layer.ts";
 export { lower, requiredOpset } from "./lower.ts";
 export { MomentGatherer, type MomentOptions, type Moments } from "./moments.ts";

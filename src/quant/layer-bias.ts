@@ -22,15 +22,6 @@ function vectorLength(producer: Node | null): number | undefined {
   return producer?.op === "DequantizeLinear" ? producer.input(0)?.initializer?.shape.at(-1) : undefined;
 }
 
-/** The bias as numbers, zeros where the layer has none; undefined when it is computed or no vector. */
-export function biasValues({ node, index }: BiasSlot, outputs: number): Float32Array | undefined {
-  const value = node.input(index);
-  if (!value) return new Float32Array(outputs);
-  const tensor = value.initializer;
-  if (tensor?.dtype !== "float32" || tensor.size !== outputs) return undefined;
-  return tensor.floats();
-}
-
 /** Gives the slot a bias of its own, in place of whatever it read; a constant of its own is replaced where it is. */
 export function setBias(graph: Graph, { node, index }: BiasSlot, bias: Float32Array): void {
   const old = node.input(index);

@@ -1,6 +1,6 @@
 /** Judges states of a run on calibration samples that no method sees: the SQNR of the outputs against the float model. */
 import { compareValues } from "../analysis/index.ts";
-import type { Work } from "../base/index.ts";
+import { type Checkpoint, remembered, type Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
 import { counterparts, lower } from "../quant/index.ts";
@@ -22,18 +22,22 @@ export async function judgeOn(
   float: Model,
   data: Dataset,
   runtime: Runtime,
-  options: Work & { readonly threads?: number },
+  options: Work & { readonly threads?: number; readonly checkpoint?: Checkpoint },
 ): Promise<Judge> {
   const few = data.count !== null && data.count < 10;
   const training = few ? data : samples(data, "except-every:5");
   const aside = few ? data : samples(samples(data, "every:5"), most);
   const outputs = float.graph.outputs.map((value) => value.name);
+  const measure = async (state: State) => {
+    const shipped = lower(state.model, state.plan);
+    const similar = await compareValues(float, shipped, counterparts(outputs, shipped), runtime, aside, options);
+    return Math.min(...similar.map((s) => s.sqnr));
+  };
+  let judged = 0;
   return {
     training,
-    async score(state) {
-      const shipped = lower(state.model, state.plan);
-      const similar = await compareValues(float, shipped, counterparts(outputs, shipped), runtime, aside, options);
-      return Math.min(...similar.map((s) => s.sqnr));
-    },
+    // As text: an exact output has infinitely many decibels, and JSON knows no such number.
+    score: async (state) =>
+      Number(await remembered(options.checkpoint, `judged-${judged++}`, async () => String(await measure(state)))),
   };
 }

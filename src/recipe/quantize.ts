@@ -1,5 +1,5 @@
 /** Post-training quantization, end to end in memory: a float model, data and a recipe in; the model that ships out. */
-import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, type Checkpoint, throwIfAborted, type Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
@@ -15,6 +15,11 @@ import { Stages, targetOf } from "./stages.ts";
 
 export interface QuantizeOptions extends Work {
   readonly threads?: number;
+  /**
+   * Where what is finished is kept, and taken from when the same run starts again: calibrations, and each layer that a method
+   * decided. It must be of this very run: see `openCheckpointFolder`.
+   */
+  readonly checkpoint?: Checkpoint;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The stages between a normalised float model and a filled plan: tracing, placement, calibration, methods. */
-import type { Work } from "../base/index.ts";
+import { type Checkpoint, checkpointUnder, remembered, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model, TensorType } from "../ir/index.ts";
 import type { MethodReport } from "../methods/index.ts";
@@ -34,18 +34,23 @@ export interface StageOptions {
   readonly target: Target;
   readonly runtime: Runtime;
   readonly data: Dataset;
-  readonly options: Work & { readonly threads?: number };
+  readonly options: Work & { readonly threads?: number; readonly checkpoint?: Checkpoint };
 }
 
+/**
+ * Each stage is the same function of what came before it whenever it runs, so that a checkpoint need not hold the models
+ * between: preparations are done again, and what takes long (calibration, decided layers) is taken from the checkpoint.
+ */
 export class Stages {
   readonly #given: StageOptions;
+  #steps = 0;
 
   constructor(given: StageOptions) {
     this.#given = given;
   }
 
   /** Traces, places and calibrates a float model. */
-  async start(model: Model): Promise<State> {
+  async start(model: Model, checkpoint = this.#checkpointOf("start")): Promise<State> {
     const { recipe, target, runtime, data, options } = this.#given;
     const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
     const placed = place(model, target, {
@@ -55,31 +60,45 @@ export class Stages {
       granularity: granularityOf(recipe.granularity),
       keepFloat: recipe.float,
     });
-    return this.#calibrated(model, model, placed, shapes);
+    return this.#calibrated(model, model, placed, shapes, checkpoint);
   }
 
   /** The state after a step. Rounded weights change what flows, so that ranges are observed anew. */
   async apply(step: Step, state: State): Promise<{ state: State; report: MethodReport }> {
-    const context = this.#context();
+    const checkpoint = this.#checkpointOf(`${++this.#steps}-${step.name}`);
+    const context = { ...this.#context(), checkpoint };
     if (step.kind === "prepare") {
       const { model, report } = await step.run(state.model, context);
-      return { state: report.edits === 0 ? state : await this.start(model), report };
+      return { state: report.edits === 0 ? state : await this.start(model, checkpoint), report };
     }
     const { model, plan, report } = await step.run(state.model, state.plan, context, state.reference);
-    return { state: await this.#calibrated(model, state.reference, plan, state.shapes), report };
+    return { state: await this.#calibrated(model, state.reference, plan, state.shapes, checkpoint), report };
   }
 
-  async #calibrated(model: Model, reference: Model, placed: Plan, shapes: State["shapes"]): Promise<State> {
+  async #calibrated(
+    model: Model,
+    reference: Model,
+    placed: Plan,
+    shapes: State["shapes"],
+    checkpoint: Checkpoint | undefined,
+  ): Promise<State> {
     const { recipe, runtime, data, options } = this.#given;
-    const { plan, statistics } = await calibrate(model, placed, runtime, data, {
-      scheme: recipe.calibration as Scheme,
-      shapes,
-      ...(recipe.batch ? { batch: recipe.batch } : {}),
-      ...(options.threads ? { session: { threads: options.threads } } : {}),
-      signal: options.signal,
-      onProgress: options.onProgress,
-    });
+    const { plan, statistics } = await remembered(checkpoint, "calibrated", () =>
+      calibrate(model, placed, runtime, data, {
+        scheme: recipe.calibration as Scheme,
+        shapes,
+        ...(recipe.batch ? { batch: recipe.batch } : {}),
+        ...(options.threads ? { session: { threads: options.threads } } : {}),
+        signal: options.signal,
+        onProgress: options.onProgress,
+      }),
+    );
     return { model, reference, plan, statistics, shapes };
+  }
+
+  #checkpointOf(name: string): Checkpoint | undefined {
+    const { checkpoint } = this.#given.options;
+    return checkpoint && checkpointUnder(checkpoint, name);
   }
 
   #context() {

@@ -17,6 +17,7 @@ import { fileBytes, type JudgeOptions, openMetric, openSamples } from "../inputs
 import type { Io } from "../io.ts";
 import { progressView } from "../progress.ts";
 import { type RecipeOptions, recipeOf } from "../recipe-options.ts";
+import { openRunCheckpoint } from "../run-checkpoint.ts";
 import { reportRun } from "../run-report.ts";
 import { summary } from "../summary.ts";
 
@@ -28,6 +29,7 @@ export interface QuantizeOptions extends RecipeOptions, JudgeOptions {
   readonly minAgreement?: number;
   readonly threads?: number;
   readonly force?: boolean;
+  readonly resume?: boolean;
   readonly runtime: RuntimeName;
   readonly quiet?: boolean;
   readonly json?: boolean;
@@ -64,6 +66,7 @@ export async function quantize(
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
   const runtime = await openRuntime(options.runtime, options);
+  using checkpoint = await openRunCheckpoint(options, recipe, runtime, io);
   const progress = progressView(io, options.quiet === true);
   const work = {
     signal: io.signal,
@@ -71,7 +74,7 @@ export async function quantize(
     ...(options.threads ? { threads: options.threads } : {}),
   };
   const read = clock();
-  const quantized = await quantizeModel(model, data, recipe, runtime, work);
+  const quantized = await quantizeModel(model, data, recipe, runtime, { ...work, checkpoint });
   clock();
   const shippedPath = join(folder.staging, "model.onnx");
   quantized.shipped.source = shippedPath;
@@ -108,6 +111,7 @@ export async function quantize(
   folder.write("report.html", renderReport([{ name: basename(options.output), report: complete }]));
   const files = readdirSync(folder.staging).sort();
   folder.commit();
+  checkpoint.remove();
   progress.end();
   const result = {
     output: options.output,

@@ -22,7 +22,7 @@ import type { Basis, Expectation } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
-import { biasPlace, currentBias, putBias } from "./bias-place.ts";
+import { biasPlace, currentBias, movedBias, putBias } from "./bias-place.ts";
 import { biasShift } from "./math.ts";
 import { analyticMeans, empiricalMeans, type Promised } from "./mean-inputs.ts";
 import { type NewBias, withBiases } from "./plan-biases.ts";
@@ -98,8 +98,7 @@ export async function correctBiases(
     const shift = biasShift(layer, float, matrixOf(layer, stored(weight, entry)), means.float, means.quantized);
     refuseNotFinite(layer, shift);
     if (shift.every((s) => s === 0)) continue;
-    const beta = resultNode.op === "Gemm" ? resultNode.float("beta", 1) : 1;
-    const bias = old.map((b, c) => b + shift[c]! / beta);
+    const bias = movedBias(place, old, shift);
     moved.push({ layer: resultNode, bias: putBias(result.graph, place, bias) });
     putBias(quantized.graph, twin, bias);
     notes.push(`${layer.node}: ${means.from}: moved by up to ${largest(shift).toPrecision(3)}`);

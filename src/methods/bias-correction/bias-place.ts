@@ -28,6 +28,12 @@ export function currentBias({ layer, slot }: BiasPlace, outputs: number): Float6
   return Float64Array.from(tensor.numbers());
 }
 
+/** What the place must hold so that the layer's outputs move by `shift`: a Gemm multiplies its bias by beta. */
+export function movedBias({ layer }: BiasPlace, bias: Float64Array, shift: Float64Array): Float64Array {
+  const beta = layer.op === "Gemm" ? layer.float("beta", 1) : 1;
+  return bias.map((b, c) => b + shift[c]! / beta);
+}
+
 /** Puts a bias in its place. Returns the value that holds it. */
 export function putBias(graph: Graph, { layer, slot }: BiasPlace, bias: Float64Array): Value {
   if (slot) {

@@ -12,11 +12,12 @@ import {
   type Plan,
   type PlanEntry,
 } from "../../quant/index.ts";
+import type { LayerSolution } from "../layer-record.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, nearest, type RoundingProblem, roundingProblem, withEncoding } from "../rounding-problem.ts";
 import { RowErrors } from "../row-errors.ts";
 import { rowGroups, spanningEncoding, withBestScales } from "../scale-search.ts";
-import { type LayerSolution, type LayerTask, solveLayers } from "../sequential.ts";
+import { type LayerTask, solveLayers } from "../sequential.ts";
 import { fractions, leastError, sumRows } from "./math.ts";
 
 export interface SeqMseOptions {

@@ -1,0 +1,38 @@
+/** Whether data on disk is the same as before, told from names, sizes and times of its files without reading them. */
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isPackIndex } from "../pack.ts";
+import { parseRaw } from "../raw.ts";
+import { folderOf, inside, isRawDescription } from "./array-file-node.ts";
+import { readJson, statOf } from "./file-source-node.ts";
+import { filesOf, hasEnding } from "./folder-node.ts";
+import { type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
+import { parseDataSpec } from "./spec-node.ts";
+
+/**
+ * A digest of what `spec` says and of the files it names: all of a folder, both of a pack, a description and its raw array.
+ * Throws `data/not-found`, `usage/bad-value`.
+ */
+export async function dataFingerprint(spec: string): Promise<string> {
+  const hash = createHash("sha256").update(spec);
+  for (const file of await filesBehind(parseDataSpec(spec).path)) {
+    const { size, mtimeMs } = await stat(file);
+    hash.update(`\n${file} ${size} ${mtimeMs}`);
+  }
+  return hash.digest("hex");
+}
+
+async function filesBehind(path: string): Promise<string[]> {
+  if (path.startsWith("{")) return [parseRaw(JSON.parse(path), path).file];
+  if ((await statOf(path)).folder) return (await filesOf(path, [""])).map((name) => join(path, name));
+  if (hasEnding(path, [".jpgpack"])) return bothOf(await packOfFile(path));
+  if (!hasEnding(path, [".json"])) return [path];
+  const json = await readJson(path);
+  if (isPackIndex(json)) return bothOf(packOfIndex(path, json));
+  return isRawDescription(json) ? [path, inside(folderOf(path), parseRaw(json, path).file, path)] : [path];
+}
+
+function bothOf({ pack, indexPath }: PackPaths): string[] {
+  return [indexPath, pack];
+}

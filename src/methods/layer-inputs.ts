@@ -1,0 +1,65 @@
+/**
+ * The moments of one layer after another. The cursor starts to walk when the first moments are asked for: layers whose
+ * solution is known from an earlier run are passed over, and walked only if a later one is not known.
+ */
+import type { Random } from "../base/index.ts";
+import { type LinearLayer, MomentGatherer, type Moments } from "../quant/index.ts";
+import { type Cursor, type CursorOptions, openCursor } from "../runtime/index.ts";
+
+/** The names of a layer's input in the float and in the quantized model. */
+export type InputNames = readonly [float: string, quantized: string];
+
+export interface LayerInputsOptions {
+  readonly cursor: CursorOptions;
+  readonly random: Random;
+  readonly threads?: number | undefined;
+  /** Patch rows a column; see `MomentOptions`. */
+  readonly rowsPerColumn?: number | undefined;
+}
+
+export class LayerInputs implements AsyncDisposable {
+  readonly #options: LayerInputsOptions;
+  readonly #passed: InputNames[] = [];
+  #open: { readonly cursor: Cursor; readonly gatherer: MomentGatherer } | null = null;
+
+  constructor(options: LayerInputsOptions) {
+    this.#options = options;
+  }
+
+  /** A layer whose moments nobody needs. */
+  pass(names: InputNames): void {
+    this.#passed.push(names);
+  }
+
+  /**
+   * The moments of a layer that lies ahead of those before. The cursor stops where it would have stopped without what was
+   * passed over: cut elsewhere, pieces of the model would be optimised otherwise and differ in the last bit.
+   */
+  async momentsOf(layer: LinearLayer, names: InputNames): Promise<Moments> {
+    const { cursor, gatherer } = await this.#opened();
+    for (const [float, quantized] of [...this.#passed.splice(0), names]) await cursor.advance([float], [quantized]);
+    const { random, rowsPerColumn, cursor: work } = this.#options;
+    return await gatherer.gather(layer, cursor.pairs(...names), cursor.samples, random.fork(layer.weight.name), {
+      signal: work.signal,
+      ...(rowsPerColumn ? { rowsPerColumn } : {}),
+    });
+  }
+
+  async #opened() {
+    if (this.#open) return this.#open;
+    const { cursor: options, threads } = this.#options;
+    const cursor = await openCursor(options);
+    try {
+      this.#open = { cursor, gatherer: await MomentGatherer.open(options.runtime, threads) };
+    } catch (error) {
+      await cursor[Symbol.asyncDispose]();
+      throw error;
+    }
+    return this.#open;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open?.gatherer[Symbol.asyncDispose]();
+    await this.#open?.cursor[Symbol.asyncDispose]();
+  }
+}
