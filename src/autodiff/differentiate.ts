@@ -18,6 +18,7 @@ import { sizeOf, Tensor } from "../tensor/index.ts";
 import type { ConstantPool } from "./emitter.ts";
 import { Backward, type GradientRow } from "./rule.ts";
 import { gradientRow } from "./rules.ts";
+import { isStraightThrough } from "./straight-through.ts";
 
 export interface DifferentiateOptions {
   /** Type of every value of the graph, as `traceShapes` gives it; the gradient holds for these lengths. */
@@ -101,7 +102,9 @@ class ReverseWalk {
   }
 
   #visit(node: Node, active: ReadonlySet<Value>): void {
-    const row = this.#options.rules?.get(node.opName) ?? gradientRow(node);
+    const row = isStraightThrough(node)
+      ? straightThrough
+      : (this.#options.rules?.get(node.opName) ?? gradientRow(node));
     if (typeof row !== "function" && "flat" in row) return;
     const gradients = node.outputs.map((output) => this.gradientOf(output));
     const give = (value: Value, gradient: Value) => {
@@ -115,6 +118,8 @@ class ReverseWalk {
     });
   }
 }
+
+const straightThrough: GradientRow = (b) => [b.dy];
 
 /** What depends on the values of `wrt`, themselves included. */
 function activeValues(nodes: readonly Node[], wrt: readonly Value[]): Set<Value> {

@@ -1,13 +1,22 @@
 /** Writes nodes in few words: the arithmetic of gradients, with constants shared by content. */
 import { invariant } from "../base/index.ts";
-import { type AttributeLike, addNode, type Graph, type NodeOptions, type TensorType, type Value } from "../ir/index.ts";
+import {
+  type AttributeLike,
+  addNode,
+  type Graph,
+  type Node,
+  type NodeOptions,
+  type Place,
+  type TensorType,
+  type Value,
+} from "../ir/index.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor/index.ts";
 
 /** Constants by dtype, shape and bytes, so that a thousand rules that need a zero make one. */
 export type ConstantPool = Map<string, Value>;
 
 /**
- * Appends nodes at the end of a graph. Operators are of the standard domain at opset 18 or later (axes are inputs) unless
+ * Appends nodes at the end of a graph, or in order from a place within it (`at`). Operators are of the standard domain at opset 18 or later (axes are inputs) unless
  * `domain` says otherwise. Values are float32 where nothing else is said.
  */
 export class Emitter {
@@ -15,11 +24,19 @@ export class Emitter {
   /** Types of the forward values by name: every length is a number. */
   readonly types: ReadonlyMap<string, TensorType>;
   readonly #pool: ConstantPool;
+  #place: Place | undefined;
 
-  constructor(graph: Graph, types: ReadonlyMap<string, TensorType>, pool: ConstantPool = new Map()) {
+  constructor(graph: Graph, types: ReadonlyMap<string, TensorType> = new Map(), pool: ConstantPool = new Map()) {
     this.graph = graph;
     this.types = types;
     this.#pool = pool;
+  }
+
+  /** An emitter of the same graph and constants whose nodes follow each other from this place on. */
+  at(place: Place | undefined): Emitter {
+    const placed = new Emitter(this.graph, this.types, this.#pool);
+    placed.#place = place;
+    return placed;
   }
 
   /** One node; its first output. */
@@ -29,7 +46,7 @@ export class Emitter {
     attributes: Readonly<Record<string, AttributeLike>> = {},
     options: NodeOptions = {},
   ): Value {
-    return addNode(this.graph, op, inputs, attributes, { output: `d_${op.toLowerCase()}`, ...options }).output;
+    return this.#add(op, inputs, attributes, { output: `d_${op.toLowerCase()}`, ...options }).output;
   }
 
   /** One node with several outputs. */
@@ -41,7 +58,24 @@ export class Emitter {
     options: NodeOptions = {},
   ): readonly Value[] {
     const names = Array.from({ length: outputs }, () => `d_${op.toLowerCase()}`);
-    return addNode(this.graph, op, inputs, attributes, { outputs: names, ...options }).outputs;
+    return this.#add(op, inputs, attributes, { outputs: names, ...options }).outputs;
+  }
+
+  #add(
+    op: string,
+    inputs: readonly (Value | null)[],
+    attributes: Readonly<Record<string, AttributeLike>>,
+    options: NodeOptions,
+  ): Node {
+    const node = addNode(
+      this.graph,
+      op,
+      inputs,
+      attributes,
+      this.#place ? { ...options, place: this.#place } : options,
+    );
+    if (this.#place && "after" in this.#place) this.#place = { after: node };
+    return node;
   }
 
   /** A constant; the same content gives the same value. */

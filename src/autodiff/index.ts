@@ -3,3 +3,4 @@ export { type DifferentiateOptions, differentiate, gradientModel, type Seed, see
 export { Emitter } from "./emitter.ts";
 export { Backward, type GradientRow, type GradientRule, type InputGradients } from "./rule.ts";
 export { gradientRow } from "./rules.ts";
+export { passStraightThrough } from "./straight-through.ts";

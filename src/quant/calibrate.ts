@@ -107,7 +107,7 @@ export function encodeObserved(
 
 function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, model: Model): Plan {
   const values = model.graph.valuesByName();
-  return encodeBiases(protectWeightScales(encodeActivations(weighted, observers, values), model), values);
+  return withBiasEncodings(protectWeightScales(encodeActivations(weighted, observers, values), model), model);
 }
 
 async function gainsOf(
@@ -221,7 +221,9 @@ function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: S
   return withEntries(plan, changed);
 }
 
-function encodeBiases(plan: Plan, values: ReadonlyMap<string, Value>): Plan {
+/** The plan with the encoding of every int32 bias made anew from those of its activation and its weight. */
+export function withBiasEncodings(plan: Plan, model: Model): Plan {
+  const values = model.graph.valuesByName();
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {

@@ -2,7 +2,7 @@
 
 export { isQuantizing } from "./acceptable.ts";
 export { biasEncoding, biasEntry } from "./bias-encoding.ts";
-export { type CalibrateOptions, type Calibration, calibrate, encodeObserved } from "./calibrate.ts";
+export { type CalibrateOptions, type Calibration, calibrate, encodeObserved, withBiasEncodings } from "./calibrate.ts";
 export { type Counterpart, counterparts } from "./counterparts.ts";
 export { type Encoding, encodingMax, encodingMin, type Granularity, isIntGrid, zeroPoint } from "./encoding.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";

@@ -1,0 +1,191 @@
+/**
+ * The training form of a model and its plan: weights and scales become values that can be trained, quantizers are nodes with
+ * gradients. What the plan leaves in float stays float. `settle` leads back to a model and a plan, from which the same file is
+ * lowered as after calibration.
+ */
+import { Emitter } from "../../autodiff/index.ts";
+import { invariant } from "../../base/index.ts";
+import { cloneModel, type Graph, type Model, type Value } from "../../ir/index.ts";
+import { rowOf } from "../../ops/index.ts";
+import { type Encoding, entriesByValue, isIntGrid, type Plan, type PlanEntry } from "../../quant/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { type Ends, quantizeWeight, quantizeWithRange, quantizeWithScale } from "./emit.ts";
+
+export interface TrainableModel {
+  /** Inputs and outputs are those of the float model; everything trainable is a constant of it. Opset 21 or later. */
+  readonly model: Model;
+  /** Names of the constants by what they are; the trainer gives each kind its own learning rate. */
+  readonly weights: readonly string[];
+  readonly biases: readonly string[];
+  /** Scales of weights, as a factor of the plan's: they begin at one. Shape: one number a slice. */
+  readonly weightScales: readonly string[];
+  /** [1]: the factor of the plan's scale. [2]: the ends, in parts of the plan's span. Both begin where the plan is. */
+  readonly ranges: readonly string[];
+  /** What each learned quantizer began with. */
+  readonly quantizers: readonly LearnedQuantizer[];
+}
+
+export interface LearnedQuantizer {
+  readonly entry: PlanEntry;
+  readonly encoding: Encoding;
+  /** Name of the constant that is learned. */
+  readonly parameter: string;
+  /** Whether the parameter is a factor of the scale, or the two ends of the range. */
+  readonly kind: "scale" | "range";
+}
+
+/** Which activations learn both ends, and what else may be chosen. */
+export interface TrainableOptions {
+  /** Whether weight scales are learned. Default true; else they keep the plan's encoding. */
+  readonly learnWeightScales?: boolean;
+  /** Whether ranges of activations are learned. Default true. */
+  readonly learnRanges?: boolean;
+}
+
+/** The plan must have encodings. The model that is given stays as it is. */
+export function trainableModel(model: Model, plan: Plan, options: TrainableOptions = {}): TrainableModel {
+  const copy = cloneModel(model);
+  const parameters = parametersOf(copy.graph);
+  const building = new Building(copy, plan, options);
+  building.run();
+  return { model: copy, ...parameters, ...building.made() };
+}
+
+/** Weights and biases of linear operators, and gains and shifts of normalizations, that are float constants. */
+function parametersOf(graph: Graph): { weights: string[]; biases: string[] } {
+  const weights = new Set<string>();
+  const biases = new Set<string>();
+  const note = (set: Set<string>, value: Value | null | undefined) => {
+    if (value?.initializer?.dtype === "float32" && value.initializer.size > 0) set.add(value.name);
+  };
+  for (const node of graph.nodes) {
+    const role = node.domain === "" ? rowOf(node) : undefined;
+    if (role?.linear) {
+      note(weights, node.input(role.linear.weight));
+      if (role.linear.bias !== null) note(biases, node.input(role.linear.bias));
+      const [add] = node.output.consumers();
+      if (node.op === "MatMul" && add?.op === "Add") for (const input of add.inputs) note(biases, input);
+    }
+    for (const index of role?.normalization?.slice(0, 2) ?? []) note(biases, node.input(index));
+  }
+  return { weights: [...weights], biases: [...biases] };
+}
+
+class Building {
+  readonly #graph: Graph;
+  readonly #emitter: Emitter;
+  readonly #plan: Plan;
+  readonly #options: TrainableOptions;
+  readonly #entries: ReadonlyMap<string, PlanEntry>;
+  readonly #parameters = new Map<string, Value>();
+  readonly #quantizers: LearnedQuantizer[] = [];
+
+  constructor(model: Model, plan: Plan, options: TrainableOptions) {
+    this.#graph = model.graph;
+    this.#emitter = new Emitter(model.graph);
+    this.#plan = plan;
+    this.#options = options;
+    this.#entries = entriesByValue(plan);
+  }
+
+  made(): Pick<TrainableModel, "weightScales" | "ranges" | "quantizers"> {
+    const learned = (kind: PlanEntry["kind"]) =>
+      this.#quantizers.filter(({ entry }) => entry.kind === kind).map(({ parameter }) => parameter);
+    return { weightScales: learned("weight"), ranges: learned("activation"), quantizers: this.#quantizers };
+  }
+
+  run(): void {
+    const values = this.#graph.valuesByName();
+    for (const entry of this.#plan.entries) {
+      const value = values.get(entry.value);
+      const encoding = entry.encoding;
+      invariant(value, `the plan names ${entry.value}, which the model lacks`);
+      if (!encoding || !isIntGrid(entry.grid) || entry.kind === "bias") continue;
+      if (value.initializer) this.#quantizeConstant(entry, encoding, value);
+      else this.#quantizeActivation(entry, encoding, value);
+    }
+  }
+
+  #quantizeConstant(entry: PlanEntry, encoding: Encoding, value: Value): void {
+    this.#behind(value, (e) => {
+      const shape = value.initializer!.shape;
+      const learn = entry.kind === "weight" && this.#options.learnWeightScales !== false;
+      const start = e.constant(Tensor.float32(broadcastShape(encoding, shape), encoding.scale));
+      const factor = learn
+        ? this.#parameter(entry, encoding, Tensor.float32(start.initializer!.shape, ones(encoding)))
+        : null;
+      const scale = factor ? e.mul(start, factor) : start;
+      const whole = spreadBlocks(e, encoding, shape, scale);
+      return quantizeWeight(e, value, whole, endsOf(encoding));
+    });
+  }
+
+  #quantizeActivation(entry: PlanEntry, encoding: Encoding, value: Value): void {
+    const head = this.#entries.get(entry.tiedTo ?? entry.value) ?? entry;
+    const ends = endsOf(encoding);
+    const [scale, offset] = [encoding.scale[0]!, encoding.offset[0]!];
+    const steps = ends.high - ends.low;
+    const learn = this.#options.learnRanges !== false && head.range === undefined;
+    this.#behind(value, (e) => {
+      if (!learn) return quantizeWithScale(e, value, e.scalar(scale), ends);
+      // One end at zero stays there, and a symmetric grid has nothing but its scale.
+      if (encoding.symmetric || offset === 0 || offset === -steps) {
+        const factor = this.#parameter(head, encoding, Tensor.float32([1], [1]));
+        return quantizeWithScale(e, value, e.mul(e.reshape(factor, []), scale), ends);
+      }
+      const range = this.#parameter(head, encoding, Tensor.float32([2], [offset / steps, 1 + offset / steps]), "range");
+      const [min, max] = e.ops("Split", 2, [range], { axis: 0, num_outputs: 2 }) as [Value, Value];
+      const end = (part: Value) => e.mul(e.reshape(part, []), scale * steps);
+      return quantizeWithRange(e, value, end(min), end(max), encoding.grid.bits);
+    });
+  }
+
+  /** The constant that is learned for an entry; tied entries share it. */
+  #parameter(entry: PlanEntry, encoding: Encoding, start: Tensor, kind: LearnedQuantizer["kind"] = "scale"): Value {
+    const found = this.#parameters.get(entry.value);
+    if (found) return found;
+    const made = this.#graph.addInitializer(`${entry.value}.${kind}`, start);
+    this.#parameters.set(entry.value, made);
+    this.#quantizers.push({ entry, encoding, parameter: made.name, kind });
+    return made;
+  }
+
+  /** Everybody who read the value reads what is built from it; a graph output keeps its name. */
+  #behind(value: Value, build: (e: Emitter) => Value): void {
+    const readers = new Set(value.consumers());
+    const [first] = this.#graph.nodes;
+    const place = value.producer ? { after: value.producer } : first && { before: first };
+    const made = build(this.#emitter.at(place));
+    const { name, isGraphOutput } = value;
+    this.#graph.replaceUses(value, made, (use) => !("node" in use) || readers.has(use.node));
+    if (isGraphOutput && value.name !== name) this.#graph.renameLike(value, `${name}_float`);
+  }
+}
+
+/** Whole numbers in AIMET's convention: x̂ = s · (q + offset) with q in 0 … 2^bits − 1. */
+export function endsOf(encoding: Encoding): Ends {
+  const low = encoding.offset[0]!;
+  return { low, high: low + 2 ** encoding.grid.bits - 1 };
+}
+
+function ones(encoding: Encoding): Float32Array {
+  return new Float32Array(encoding.scale.length).fill(1);
+}
+
+/** The shape of the scales that broadcasts against a constant; for blocks the blocks' own shape. */
+export function broadcastShape({ granularity, scale }: Encoding, shape: readonly number[]): readonly number[] {
+  if (granularity.kind === "tensor") return [1];
+  if (granularity.kind === "channel") return shape.map((_, axis) => (axis === granularity.axis ? scale.length : 1));
+  return shape.map((length, axis) => (axis === granularity.axis ? length / granularity.size : length));
+}
+
+/** Scales of blocks repeated over their elements; other scales broadcast by themselves. */
+function spreadBlocks(e: Emitter, encoding: Encoding, shape: readonly number[], scale: Value): Value {
+  const { granularity } = encoding;
+  if (granularity.kind !== "block") return scale;
+  const { axis, size } = granularity;
+  const blocks = broadcastShape(encoding, shape);
+  const split = [...blocks.slice(0, axis + 1), size, ...blocks.slice(axis + 1)];
+  const one = split.map((length, i) => (i === axis + 1 ? 1 : length));
+  return e.reshape(e.expand(e.reshape(scale, one), split), shape);
+}
