@@ -34,19 +34,11 @@ export interface LearnedQuantizer {
   readonly kind: "scale" | "range";
 }
 
-/** Which activations learn both ends, and what else may be chosen. */
-export interface TrainableOptions {
-  /** Whether weight scales are learned. Default true; else they keep the plan's encoding. */
-  readonly learnWeightScales?: boolean;
-  /** Whether ranges of activations are learned. Default true. */
-  readonly learnRanges?: boolean;
-}
-
 /** The plan must have encodings. The model that is given stays as it is. */
-export function trainableModel(model: Model, plan: Plan, options: TrainableOptions = {}): TrainableModel {
+export function trainableModel(model: Model, plan: Plan): TrainableModel {
   const copy = cloneModel(model);
   const parameters = parametersOf(copy.graph);
-  const building = new Building(copy, plan, options);
+  const building = new Building(copy, plan);
   building.run();
   return { model: copy, ...parameters, ...building.made() };
 }
@@ -75,16 +67,14 @@ class Building {
   readonly #graph: Graph;
   readonly #emitter: Emitter;
   readonly #plan: Plan;
-  readonly #options: TrainableOptions;
   readonly #entries: ReadonlyMap<string, PlanEntry>;
   readonly #parameters = new Map<string, Value>();
   readonly #quantizers: LearnedQuantizer[] = [];
 
-  constructor(model: Model, plan: Plan, options: TrainableOptions) {
+  constructor(model: Model, plan: Plan) {
     this.#graph = model.graph;
     this.#emitter = new Emitter(model.graph);
     this.#plan = plan;
-    this.#options = options;
     this.#entries = entriesByValue(plan);
   }
 
@@ -109,7 +99,7 @@ class Building {
   #quantizeConstant(entry: PlanEntry, encoding: Encoding, value: Value): void {
     this.#behind(value, (e) => {
       const shape = value.initializer!.shape;
-      const learn = entry.kind === "weight" && this.#options.learnWeightScales !== false;
+      const learn = entry.kind === "weight";
       const start = e.constant(Tensor.float32(broadcastShape(encoding, shape), encoding.scale));
       const factor = learn
         ? this.#parameter(entry, encoding, Tensor.float32(start.initializer!.shape, ones(encoding)))
@@ -125,7 +115,8 @@ class Building {
     const ends = endsOf(encoding);
     const [scale, offset] = [encoding.scale[0]!, encoding.offset[0]!];
     const steps = ends.high - ends.low;
-    const learn = this.#options.learnRanges !== false && head.range === undefined;
+    // A range that the target fixes is not learned.
+    const learn = head.range === undefined;
     this.#behind(value, (e) => {
       if (!learn) return quantizeWithScale(e, value, e.scalar(scale), ends);
       // One end at zero stays there, and a symmetric grid has nothing but its scale.
