@@ -10,6 +10,8 @@ export { removeDeadChannels } from "./dead-channels/apply.ts";
 export type { Expectation } from "./expectations/expectation.ts";
 export type { Expectations } from "./expectations/propagate.ts";
 export { applyGptq, type GptqOptions } from "./gptq/apply.ts";
+export { settle, type Trained } from "./learned-quantizers/settle.ts";
+export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./learned-quantizers/trainable.ts";
 export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
 export { applySeqMse, type SeqMseOptions } from "./seq-mse/apply.ts";
 export { shapesFor } from "./shapes.ts";

@@ -29,7 +29,7 @@ export function quantizeWeight(e: Emitter, weight: Value, scale: Value, { low, h
 /** An activation on a grid whose ends are fixed whole numbers, with a learned scalar scale. */
 export function quantizeWithScale(e: Emitter, x: Value, scale: Value, { low, high }: Ends): Value {
   const { zero, narrow } = storageOf({ low, high });
-  const inside = narrow ? e.op("Clip", [x, e.mul(scale, low), e.mul(scale, high)]) : x;
+  const inside = narrow ? e.op("Clip", [x, e.mul(scale, low - half), e.mul(scale, high + half)]) : x;
   return throughIntegers(e, inside, scale, e.constant(zero));
 }
 
@@ -41,13 +41,17 @@ export function quantizeWithRange(e: Emitter, x: Value, min: Value, max: Value, 
   const scale = e.mul(e.sub(max, min), 1 / steps);
   const low = e.op("Clip", [roundStraightThrough(e, e.div(min, scale)), e.scalar(-steps), e.scalar(0)]);
   if (bits < 8) {
-    const inside = e.op("Clip", [x, e.mul(low, scale), e.mul(e.add(low, e.scalar(steps)), scale)]);
+    const end = (beyond: number) => e.mul(e.add(low, e.scalar(beyond)), scale);
+    const inside = e.op("Clip", [x, end(-half), end(steps + half)]);
     return throughIntegers(e, inside, scale, e.constant(Tensor.of("int8", [], Int8Array.of(0))));
   }
   const zero = e.op("Cast", [e.neg(low)], { to: bits === 8 ? uint8 : uint16 });
   passStraightThrough(zero.producer!);
   return throughIntegers(e, x, scale, zero);
 }
+
+/** What lies up to here beyond an end is rounded to it, and not clipped: its gradient passes, as in AIMET. */
+const half = 0.4999;
 
 const uint8 = 2;
 const uint16 = 4;

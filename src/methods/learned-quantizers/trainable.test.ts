@@ -198,7 +198,7 @@ describe("gradients", () => {
       const scale = (max - min) / steps;
       const low = Math.round(min / scale);
       const { dx, toScale, toLow } = reference(feeds.x.floats(), g, scale, low, low + steps);
-      // aimet.md 3.8: the ends receive the gradients of δ = (max − min) / N and o = round(min / δ), rounding straight through.
+      // As in AIMET the ends receive the gradients of δ = (max − min) / N and o = round(min / δ), rounding straight through.
       const toMin = -toScale / steps + toLow * (1 / scale + min / (scale * scale * steps));
       const toMax = toScale / steps - (toLow * min) / (scale * scale * steps);
       expect(Array.from(gradients[0]!, (d) => d + 0)).toEqual(Array.from(dx));
