@@ -24,10 +24,10 @@ export interface Ended {
   readonly err: string;
 }
 
-/** Runs the command to its end. */
-export function runCommand(args: readonly string[]): Promise<Ended> {
+/** Runs the command to its end, in a folder. */
+export function runCommand(args: readonly string[], cwd = process.cwd()): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [builtCommand, ...args], (_error, out, err) =>
+    const child = execFile(process.execPath, [builtCommand, ...args], { cwd }, (_error, out, err) =>
       resolve({ code: child.exitCode, out, err }),
     );
   });

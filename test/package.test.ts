@@ -105,8 +105,23 @@ console.log(y?.numbers().join(" "), typeof parseRecipe({}), plan);
     expect(stdout.trim()).toBe("0 2 object undefined");
   });
 
+  test("avocet.config.mjs is found, and defineConfig is there for it", async () => {
+    write(
+      "avocet.config.mjs",
+      'import { defineConfig } from "avocet/recipe";\nexport default defineConfig({ preset: "fancy" });',
+    );
+    write("model.onnx", "");
+    const ended = run(join(app, "node_modules", ".bin", "avocet"), ["quantize", "model.onnx", "-o", "out"], {
+      cwd: app,
+    });
+    await expect(ended).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/recipe\/invalid: .*preset[\s\S]*avocet\.config\.mjs/s),
+    });
+  });
+
   test("every subpath loads, and none of them loads the runtime", async () => {
-    const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== "./package.json");
+    const subpaths = Object.keys(manifest.exports).filter((subpath) => !subpath.endsWith(".json"));
     write(
       "load.js",
       `for (const subpath of ${JSON.stringify(subpaths)}) await import("avocet" + subpath.slice(1));
@@ -150,6 +165,7 @@ console.log(JSON.stringify(native));
     expect(files.filter((file) => /\.test\.|\/src\/|\/test\/|fixture/.test(file))).toEqual([]);
     expect(files).toContain("package/dist/cli/main.js");
     expect(files).toContain("package/README.md");
+    expect(files).toContain("package/schema/recipe.schema.json");
   });
 });
 

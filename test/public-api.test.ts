@@ -27,6 +27,7 @@ test("package.json exports the index of every folder", () => {
     const built = path.replace(/^src/, "./dist").replace(/\.ts$/, "");
     expected[subpath] = { types: `${built}.d.ts`, default: `${built}.js` };
   }
+  expected["./recipe.schema.json"] = "./schema/recipe.schema.json";
   expected["./package.json"] = "./package.json";
   expect(manifest.exports, 'write these entries into "exports" of package.json').toEqual(expected);
 });

@@ -1,6 +1,6 @@
 /** The command line as a process: streams, signals, pipes, exit codes. Needs `npm run build`, as `npm test` does first. */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtCommand, type Ended, runCommand, staleBuild } from "../../test/built-command.ts";
@@ -41,6 +41,23 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
     expect(err).toContain("calibrate");
     const again = await runCommand(args);
     expect([again.code, JSON.parse(again.out).error.code]).toEqual([2, "output/exists"]);
+  });
+
+  test("avocet.config.mjs of the working directory is the recipe; options and --recipe win", async () => {
+    const config = shop.write("avocet.config.mjs", 'export default { $schema: "x", weights: "int4", preset: "fast" };');
+    const made = async (name: string, ...more: string[]) => {
+      const args = ["quantize", "tiny.onnx", "--data", "x.npy", "-o", name, "--json", ...more];
+      const { code, err } = await runCommand(args, shop.folder);
+      expect(code, err).toBe(0);
+      return shop.json(name, "recipe.json");
+    };
+    const found = await made("found");
+    expect(found).toMatchObject({ weights: "int4", preset: "fast", data: shop.at("x.npy") });
+    expect(found.$schema).toBeUndefined();
+    expect(await made("over", "--weights", "int8")).toMatchObject({ weights: "int8", preset: "fast" });
+    shop.write("mine.json", "{}");
+    expect((await made("named", "--recipe", "mine.json")).weights).toBeUndefined();
+    rmSync(config);
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)("%s in the middle: exit 130, nothing half-written", async (signal) => {

@@ -92,7 +92,7 @@ function quantize(program: Command, io: Io, exit: Exit): void {
     .description("post-training quantization: a float model in, a folder with the verified file and a report out")
     .argument("<model>", "an ONNX file")
     .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
-    .option("--recipe <file>", "a recipe as JSON; options given beside it win")
+    .option("--recipe <file>", "a recipe: JSON, or a module's default export (default: avocet.config.*); options win")
     .option("--target <target>", "ort-cpu, aimet-default, … or an AIMET quantsim configuration file")
     .option("--weights <grid>", "grid of the weights: int4 int8 int16 …")
     .option("--activations <grid>", "grid of the activations: uint8 int8 uint16 …")

@@ -5,6 +5,7 @@ import { AvocetError } from "../base/index.ts";
 import { targetNames } from "../quant/index.ts";
 import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
 import { type DataOptions, preprocessOf, readJson, sha256 } from "./inputs.ts";
+import { findConfig, readRecipeFile } from "./recipe-file.ts";
 
 export interface RecipeOptions extends DataOptions {
   readonly recipe?: string;
@@ -25,8 +26,10 @@ export async function recipeOf(model: string, options: RecipeOptions): Promise<R
   if (!isFile(model)) {
     throw new AvocetError("import/not-found", `expected a model file, there is no ${model}`, { at: model });
   }
-  const base = (options.recipe ? readJson(options.recipe) : {}) as RecipeInput;
-  const given = parseRecipe(base, options.recipe ?? "recipe");
+  const file = options.recipe ?? findConfig(process.cwd());
+  // Where its schema lies is told for editors, from where the file is.
+  const { $schema: _, ...base } = (file ? await readRecipeFile(file) : {}) as RecipeInput;
+  const given = parseRecipe(base, file ?? "recipe");
   const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
   const data = options.data ?? given.data;
   const chosen = {
@@ -46,7 +49,7 @@ export async function recipeOf(model: string, options: RecipeOptions): Promise<R
     model: { path: resolve(model), sha256: await sha256(model) },
   };
   const defined = Object.entries(chosen).filter(([, value]) => value !== undefined);
-  return parseRecipe({ ...base, ...Object.fromEntries(defined) }, options.recipe ?? "the options");
+  return parseRecipe({ ...base, ...Object.fromEntries(defined) }, file ?? "the options");
 }
 
 /** A built-in target by name, else a file. What is neither is told by the target's own error. */

@@ -2,14 +2,14 @@
 export { buildReport, type ReportParts } from "./build-report.ts";
 export { type DataFreeContext, dataFreeQuantization } from "./data-free.ts";
 export { noiseData } from "./data-free-recipe.ts";
-export { methodNames, parseMethod } from "./methods.ts";
+export { type MethodStep, methodNames } from "./method-options.ts";
+export { parseMethod } from "./methods.ts";
 export { isDataFree, type Preset, presets } from "./presets.ts";
 export { type QuantizeOptions, quantizeModel } from "./quantize.ts";
 export type { Quantized, StepReport } from "./quantized.ts";
 export { clippingRanges, comparedValues } from "./report-values.ts";
 export {
   defineConfig,
-  type MethodStep,
   parseRecipe,
   type Recipe,
   type RecipeInput,

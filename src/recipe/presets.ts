@@ -1,7 +1,8 @@
 /** Presets: named lists of methods. Which one to take is a question of how long one wants to wait. */
 import { AvocetError } from "../base/index.ts";
+import type { MethodStep } from "./method-options.ts";
 import { readStep, type Step } from "./methods.ts";
-import type { MethodStep, presetNames, Recipe } from "./schema.ts";
+import type { presetNames, Recipe } from "./schema.ts";
 
 export interface Preset {
   readonly description: string;

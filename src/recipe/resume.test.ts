@@ -60,7 +60,7 @@ function told({ plan, shipped, steps, statistics }: Quantized): unknown[] {
   return [Buffer.from(writeModel(shipped)).toString("base64"), planToJson(plan), notes, statistics];
 }
 
-const adaround = { methods: [{ method: "adaround", iterations: 40 }] };
+const adaround: RecipeInput = { methods: [{ method: "adaround", iterations: 40 }] };
 
 describe.each<[string, RecipeInput]>([
   ["adaround", adaround],

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { defineConfig, parseRecipe, recipeJsonSchema } from "./index.ts";
 
@@ -29,6 +30,22 @@ test.each(["percentile", "percentile:", "percentile:x", "SQNR", ""])("calibratio
   expect(() => parseRecipe({ calibration })).toThrow(/faults/);
 });
 
+test.each([
+  [{ method: "adaroun" }, /expected one of the methods dead-channels, cle.*adaround/],
+  [{ method: "adaround", iteration: 5 }, /iteration/],
+  [{ method: "cle", iterations: 5 }, /iterations/],
+  [{ method: "gptq", damping: 0 }, /damping/],
+])("the step %j is refused", (step, message) => {
+  expect(() => parseRecipe({ methods: [step] })).toThrow(message);
+});
+
+test("the options of methods are typed", () => {
+  const config = defineConfig({ methods: [{ method: "cle" }, { method: "adaround", iterations: 200, beta: [10, 2] }] });
+  expect(parseRecipe(config).methods).toEqual(config.methods);
+  // @ts-expect-error gptq has no iterations
+  expect(() => parseRecipe(defineConfig({ methods: [{ method: "gptq", iterations: 1 }] }))).toThrow(/iterations/);
+});
+
 test("what a recipe became is a recipe again", () => {
   const recipe = parseRecipe({
     weights: "int4",
@@ -37,6 +54,11 @@ test("what a recipe became is a recipe again", () => {
     preprocess: { scale: "1/255" },
   });
   expect(parseRecipe(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+});
+
+test("the published JSON Schema is up to date", () => {
+  const published = readFileSync(new URL("../../schema/recipe.schema.json", import.meta.url), "utf8");
+  expect(published, "npm run schema").toBe(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`);
 });
 
 test("the JSON Schema names every key that is read", () => {

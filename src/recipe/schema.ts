@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
 import { preprocessSchema } from "../data/index.ts";
+import { methodSchema } from "./method-options.ts";
 
 const granularity = z
   .string()
@@ -27,13 +28,6 @@ const inputSchema = z.strictObject({
   deviation: numbers.optional().describe("Default: that of numbers spread evenly over the range."),
   axis: z.number().int().nonnegative().optional().describe("The axis of the channels. Default 1."),
 });
-
-/** One step of a recipe: the name of a method, and its options beside it. */
-const methodSchema = z.looseObject({
-  method: z.string().min(1).describe("The name of a method, for example adaround."),
-});
-
-export type MethodStep = z.infer<typeof methodSchema>;
 
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -89,7 +83,8 @@ export function defineConfig(recipe: RecipeInput): RecipeInput {
   return recipe;
 }
 
-/** The JSON Schema of a recipe, for editors. */
+/** The JSON Schema of a recipe, for editors: draft 7, which most of them know in full. */
 export function recipeJsonSchema(): object {
-  return z.toJSONSchema(recipeSchema, { io: "input" });
+  const title = "A recipe of Avocet: what is quantized, and how";
+  return { ...z.toJSONSchema(recipeSchema, { io: "input", target: "draft-7" }), title };
 }
