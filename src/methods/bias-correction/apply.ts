@@ -97,7 +97,10 @@ export async function correctBiases(
     const float = matrixOf(layer, layer.weight.initializer!);
     const shift = biasShift(layer, float, matrixOf(layer, stored(weight, entry)), means.float, means.quantized);
     refuseNotFinite(layer, shift);
-    if (shift.every((s) => s === 0)) continue;
+    if (shift.every((s) => s === 0)) {
+      skip("rounding does not move its mean");
+      continue;
+    }
     const bias = movedBias(place, old, shift);
     moved.push({ layer: resultNode, bias: putBias(result.graph, place, bias) });
     putBias(quantized.graph, twin, bias);
