@@ -20,6 +20,7 @@ export {
   meanAbsoluteError,
   meanSquaredError,
 } from "./losses/regression.ts";
+export { weightedSum } from "./losses/weighted-sum.ts";
 export type { Optimizer } from "./optimizer.ts";
 export { type Schedule, type ScheduleSpec, schedule } from "./schedule.ts";
 export type { ParameterGroup, RunningState, TrainingSpec } from "./spec.ts";

@@ -51,7 +51,7 @@ const apart = (a: Float32Array, b: Float32Array) => Math.max(...a.map((value, i)
 test("a folded model gets its batch norms back and computes the same", async () => {
   const { model, plan } = await folded();
   const before = await outputOf(model);
-  const normalized = withBatchNorms(model, plan, false);
+  const normalized = withBatchNorms(model, plan);
   expect(normalized.layers.length).toBe(2);
   expect([...normalized.model.graph.nodes].filter(({ op }) => op === "BatchNormalization").length).toBe(2);
   // Numbers of size one, rounded once more by each batch norm.
@@ -61,7 +61,7 @@ test("a folded model gets its batch norms back and computes the same", async () 
 
 test("what was trained with batch norms settles into the folded model, quantizers included", async () => {
   const { model, plan } = await folded();
-  const { model: normalized, layers } = withBatchNorms(model, plan, false);
+  const { model: normalized, layers } = withBatchNorms(model, plan);
   const withoutBiases: Plan = { ...plan, entries: plan.entries.filter((entry) => entry.kind !== "bias") };
   const trainable = trainableModel(normalized, withoutBiases);
   const values = trainable.model.graph.valuesByName();

@@ -21,9 +21,6 @@ export interface NormalizedLayer {
   readonly shift: string;
   readonly mean: string;
   readonly variance: string;
-  /** Values that the batch norm computes: what the running statistics become. */
-  readonly nextMean: string;
-  readonly nextVariance: string;
 }
 
 export interface Normalized {
@@ -35,10 +32,9 @@ const epsilon = 1e-5;
 
 /**
  * A copy of a folded model whose convolutions have their batch norms back, where the model remembers them, the weight is
- * quantized per output channel and there is a bias. `training`: normalize with the batch's statistics and keep running ones;
- * else the promised statistics stay and only gain and shift can be trained.
+ * quantized per output channel and there is a bias.
  */
-export function withBatchNorms(model: Model, plan: Plan, training: boolean): Normalized {
+export function withBatchNorms(model: Model, plan: Plan): Normalized {
   const copy = cloneModel(model);
   const { graph } = copy;
   const entries = entriesByValue(plan);
@@ -76,15 +72,8 @@ export function withBatchNorms(model: Model, plan: Plan, training: boolean): Nor
       graph,
       "BatchNormalization",
       [output, made.gain, made.shift, made.mean, made.variance],
-      {
-        epsilon: { type: "float", value: epsilon },
-        momentum: { type: "float", value: 0.9 },
-        training_mode: training ? 1 : 0,
-      },
-      {
-        outputs: training ? [name, `${weight.name}.next_mean`, `${weight.name}.next_variance`] : [name],
-        place: { after: node },
-      },
+      { epsilon: { type: "float", value: epsilon } },
+      { output: name, place: { after: node } },
     );
     if (output.type) norm.output.type = output.type;
     graph.replaceUses(output, norm.output, (use) => "node" in use && readers.has(use.node));
@@ -96,8 +85,6 @@ export function withBatchNorms(model: Model, plan: Plan, training: boolean): Nor
       shift: made.shift.name,
       mean: made.mean.name,
       variance: made.variance.name,
-      nextMean: norm.outputs[1]?.name ?? "",
-      nextVariance: norm.outputs[2]?.name ?? "",
     });
   }
   return { model: copy, layers };
