@@ -1,8 +1,8 @@
 /** Activation functions: y = f(x), so dx = dy · f′(x). At kinks the value is the one that PyTorch takes. */
 import type { Value } from "../../ir/index.ts";
+import type { Emitter } from "../emitter.ts";
 import type { Backward, GradientRow, InputGradients } from "../rule.ts";
 import { complement, slope } from "./elementwise.ts";
-import { pending } from "./pending.ts";
 
 /** Inside the bounds, both included, x passes; the bounds get what lies outside. */
 function clip(b: Backward): InputGradients {
@@ -50,23 +50,83 @@ function hardSwish(b: Backward): Value {
   return b.add(gate, b.mul(b.mul(x, b.within(x, 3)), 1 / 6));
 }
 
+/** The slope of α (eˣ − 1) below zero and of x above. */
+function eluSlope(b: Backward, alpha: number): Value {
+  const x = b.input(0);
+  const below = b.op("Exp", [b.op("Min", [x, b.scalar(0)])]);
+  if (alpha === 1) return below;
+  // Above zero the first part is α, and the step makes it one.
+  return b.add(b.mul(below, alpha), b.mul(b.step(x), 1 - alpha));
+}
+
+/** e^(min(x, 0) / α). */
+function celu(b: Backward): Value {
+  const scaled = b.mul(b.op("Min", [b.input(0), b.scalar(0)]), 1 / b.node.float("alpha", 1));
+  return b.op("Exp", [scaled]);
+}
+
+function selu(b: Backward): Value {
+  const alpha = b.node.float("alpha", 1.6732632423543772);
+  return b.mul(eluSlope(b, alpha), b.node.float("gamma", 1.0507009873554805));
+}
+
+/**
+ * Gelu (Hendrycks and Gimpel, 2016): y = x · Φ(x), so Φ + x · φ with the normal density φ; or with the approximation
+ * Φ ≈ (1 + t) / 2, t = tanh(√(2/π) (x + 0.044715 x³)).
+ */
+export function geluSlope(b: Emitter, x: Value, approximation: "none" | "tanh"): Value {
+  const squared = b.square(x);
+  if (approximation === "none") {
+    const cumulative = b.mul(b.add(b.op("Erf", [b.mul(x, Math.SQRT1_2)]), b.scalar(1)), 0.5);
+    const density = b.mul(b.op("Exp", [b.mul(squared, -0.5)]), 1 / Math.sqrt(2 * Math.PI));
+    return b.add(cumulative, b.mul(x, density));
+  }
+  const root = Math.sqrt(2 / Math.PI);
+  const polynomial = (constant: number, quadratic: number) => b.add(b.mul(squared, quadratic), b.scalar(constant));
+  const t = b.op("Tanh", [b.mul(x, polynomial(root, root * 0.044715))]);
+  const inner = b.mul(x, polynomial(root, root * 3 * 0.044715));
+  const half = b.mul(b.add(t, b.scalar(1)), 0.5);
+  return b.add(half, b.mul(b.mul(inner, complement(b, b.square(t))), 0.5));
+}
+
+/** y = x · t with t = tanh(softplus(x)): t + x · σ(x) · (1 − t²) (Misra, 2019). */
+function mish(b: Backward): Value {
+  const x = b.input(0);
+  const t = b.op("Tanh", [b.op("Softplus", [x])]);
+  return b.add(t, b.mul(b.mul(x, b.op("Sigmoid", [x])), complement(b, b.square(t))));
+}
+
+/** y = x · σ(α x): s + α y (1 − s). */
+function swish(b: Backward): Value {
+  const alpha = b.node.float("alpha", 1);
+  const x = b.input(0);
+  const s = b.op("Sigmoid", [alpha === 1 ? x : b.mul(x, alpha)]);
+  const rest = b.mul(b.y, complement(b, s));
+  return b.add(s, alpha === 1 ? rest : b.mul(rest, alpha));
+}
+
+/** One outside [−λ, λ]. */
+function shrink(b: Backward): Value {
+  return b.step(b.sub(b.op("Abs", [b.input(0)]), b.scalar(b.node.float("lambd", 0.5))));
+}
+
 export const activations = {
-  Celu: pending,
+  Celu: slope(celu),
   Clip: clip,
-  Elu: pending,
-  Gelu: pending,
+  Elu: slope((b) => eluSlope(b, b.node.float("alpha", 1))),
+  Gelu: slope((b) => geluSlope(b, b.input(0), b.node.string("approximate", "none") === "tanh" ? "tanh" : "none")),
   HardSigmoid: slope(hardSigmoid),
   HardSwish: slope(hardSwish),
   LeakyRelu: leakyRelu,
-  Mish: pending,
+  Mish: slope(mish),
   PRelu: pRelu,
   Relu: slope((b) => b.step(b.y)),
-  Selu: pending,
-  Shrink: pending,
+  Selu: slope(selu),
+  Shrink: slope(shrink),
   Sigmoid: slope((b) => b.mul(b.y, complement(b, b.y))),
-  Softplus: pending,
-  Softsign: pending,
-  Swish: pending,
+  Softplus: slope((b) => b.op("Sigmoid", [b.input(0)])),
+  Softsign: slope((b) => b.square(complement(b, b.op("Abs", [b.y])))),
+  Swish: slope(swish),
   Tanh: slope((b) => complement(b, b.square(b.y))),
-  ThresholdedRelu: pending,
+  ThresholdedRelu: slope((b) => b.step(b.sub(b.input(0), b.scalar(b.node.float("alpha", 1))))),
 } satisfies Record<string, GradientRow>;

@@ -6,6 +6,9 @@ import { away, type GradientCase, gradientSuite } from "../gradient-suite.ts";
 
 const positive = (random: Random) => random.uniform(0.5, 1.5);
 
+/** Where the inverses of sine and tanh are smooth. */
+const inside = (random: Random) => random.uniform(-0.8, 0.8);
+
 const one = (call: string, feed?: (random: Random) => number): GradientCase => ({
   text: `f (float[2,3,4] x) => (float y) { y = ${call} }`,
   ...(feed ? { feeds: { x: feed } } : {}),
@@ -18,6 +21,19 @@ describe("one operand", () => {
     Log: one("Log(x)", positive),
     Neg: one("Neg(x)"),
     Sqrt: one("Sqrt(x)", positive),
+    Reciprocal: one("Reciprocal(x)", positive),
+    Erf: one("Erf(x)"),
+    Sin: one("Sin(x)"),
+    Cos: one("Cos(x)"),
+    Tan: one("Tan(x)", inside),
+    Asin: one("Asin(x)", inside),
+    Acos: one("Acos(x)", inside),
+    Atan: one("Atan(x)"),
+    Sinh: one("Sinh(x)"),
+    Cosh: one("Cosh(x)"),
+    Asinh: one("Asinh(x)"),
+    Acosh: one("Acosh(x)", (random) => random.uniform(1.5, 3)),
+    Atanh: one("Atanh(x)", inside),
     "Cast to double and back": {
       text: "f (float[2,3] x) => (float y) { d = Cast <to = 11> (x) e = Mul(d, d) y = Cast <to = 1> (e) }",
     },
@@ -50,6 +66,11 @@ describe("two operands", () => {
     ...every("Mul"),
     ...every("Div", positive),
     "Mul of a value with itself": { text: "f (float[2,3] x) => (float y) { y = Mul(x, x) }" },
+    Mod: {
+      text: "f (float[2,3] x, float[3] d) => (float y) { y = Mod <fmod = 1> (x, d) }",
+      // Quotients of 2.5, -1.6 and the like: away from whole ones.
+      feeds: { x: Tensor.float32([2, 3], [2.5, -0.8, 3.1, 0.3, 1.7, -2]), d: Tensor.float32([3], [1, 0.5, -0.7]) },
+    },
     "Pow of tensors": {
       text: "f (float[2,3] x, float[3] p) => (float y) { y = Pow(x, p) }",
       feeds: { x: positive },

@@ -2,7 +2,6 @@
 import type { Value } from "../../ir/index.ts";
 import type { Backward, GradientRow, GradientRule, InputGradients } from "../rule.ts";
 import { broadcast, slope } from "./elementwise.ts";
-import { pending } from "./pending.ts";
 
 function division(b: Backward, index: number): Value {
   const quotient = b.div(b.dy, b.input(1));
@@ -50,45 +49,67 @@ function cast(b: Backward): InputGradients {
   return [b.isFloat(b.input(0)) ? b.op("CastLike", [b.dy, b.input(0)]) : null];
 }
 
+/** y = x − d · trunc(x / d) for floats (`fmod`): the quotient is flat, so dx = dy and dd = −dy · trunc(x / d). */
+function modulo(b: Backward, index: number): Value {
+  if (index === 0) return b.dy;
+  return b.mul(b.dy, b.op("Round", [b.div(b.sub(b.y, b.input(0)), b.input(1))]));
+}
+
+/** y = f(x) with dx = dy / g(x). */
+const inverse =
+  (divisor: (b: Backward) => Value): GradientRule =>
+  (b) => [b.div(b.dy, divisor(b))];
+
+/** c + s · x². */
+const quadratic = (b: Backward, c: number, s: 1 | -1) => {
+  const squared = b.square(b.input(0));
+  return s === 1 ? b.add(squared, b.scalar(c)) : b.sub(b.scalar(c), squared);
+};
+const root = (b: Backward, c: number, s: 1 | -1) => b.op("Sqrt", [quadratic(b, c, s)]);
+const of = (b: Backward, op: string) => b.op(op, [b.input(0)]);
+
+const steps = { flat: "steps are piecewise constant" } as const;
+const bits = { flat: "integers have no gradient" } as const;
+
 export const arithmetic = {
   Abs: slope((b) => b.sign(b.input(0))),
-  Acos: pending,
-  Acosh: pending,
+  Acos: inverse((b) => b.neg(root(b, 1, -1))),
+  Acosh: inverse((b) => root(b, -1, 1)),
   Add: broadcast((b) => b.dy),
-  Asin: pending,
-  Asinh: pending,
-  Atan: pending,
-  Atanh: pending,
-  BitCast: pending,
-  BitShift: pending,
-  BitwiseAnd: pending,
-  BitwiseNot: pending,
-  BitwiseOr: pending,
-  BitwiseXor: pending,
+  Asin: inverse((b) => root(b, 1, -1)),
+  Asinh: inverse((b) => root(b, 1, 1)),
+  Atan: inverse((b) => quadratic(b, 1, 1)),
+  Atanh: inverse((b) => quadratic(b, 1, -1)),
+  BitCast: { none: "it reads the bits of a number, not its value" },
+  BitShift: bits,
+  BitwiseAnd: bits,
+  BitwiseNot: bits,
+  BitwiseOr: bits,
+  BitwiseXor: bits,
   Cast: cast,
   CastLike: cast,
-  Ceil: pending,
-  Cos: pending,
-  Cosh: pending,
+  Ceil: steps,
+  Cos: slope((b) => b.neg(of(b, "Sin"))),
+  Cosh: slope((b) => of(b, "Sinh")),
   Div: broadcast(division),
-  Erf: pending,
+  Erf: slope((b) => b.mul(b.op("Exp", [b.neg(b.square(b.input(0)))]), 2 / Math.sqrt(Math.PI))),
   Exp: slope((b) => b.y),
-  Floor: pending,
-  Log: (b) => [b.div(b.dy, b.input(0))],
+  Floor: steps,
+  Log: inverse((b) => b.input(0)),
   Max: extreme(1),
   Mean: broadcast((b) => b.mul(b.dy, 1 / b.node.inputs.length)),
   Min: extreme(-1),
-  Mod: pending,
+  Mod: broadcast(modulo),
   Mul: broadcast((b, index) => b.mul(b.dy, b.input(1 - index))),
   Neg: (b) => [b.neg(b.dy)],
   Pow: broadcast(power),
-  Reciprocal: pending,
-  Round: pending,
-  Sign: pending,
-  Sin: pending,
-  Sinh: pending,
+  Reciprocal: slope((b) => b.neg(b.square(b.y))),
+  Round: steps,
+  Sign: steps,
+  Sin: slope((b) => of(b, "Cos")),
+  Sinh: slope((b) => of(b, "Cosh")),
   Sqrt: (b) => [b.mul(b.div(b.dy, b.y), 0.5)],
   Sub: broadcast((b, index) => (index === 0 ? b.dy : b.neg(b.dy))),
   Sum: broadcast((b) => b.dy),
-  Tan: pending,
+  Tan: slope((b) => b.add(b.square(b.y), b.scalar(1))),
 } satisfies Record<string, GradientRow>;

@@ -1,5 +1,6 @@
 /** What most element-wise rules share: one derivative, and the sum over what broadcasting repeated. */
 import type { Value } from "../../ir/index.ts";
+import type { Emitter } from "../emitter.ts";
 import type { Backward, GradientRule } from "../rule.ts";
 
 /** y = f(x): dx = dy · f′, where f′ is written from x or from y, whichever is shorter. */
@@ -16,6 +17,6 @@ export const broadcast =
     );
 
 /** 1 − a. */
-export function complement(b: Backward, a: Value): Value {
+export function complement(b: Emitter, a: Value): Value {
   return b.sub(b.scalar(1), a);
 }

@@ -5,6 +5,7 @@ import type { Backward, GradientRow, InputGradients } from "../rule.ts";
 import { windowOf } from "../window.ts";
 import { convInputGradient } from "./conv-input.ts";
 import { convWeightGradient } from "./conv-weight.ts";
+import { einsum } from "./einsum.ts";
 import { pending } from "./pending.ts";
 
 /** Sum over samples and places: the gradient of a bias [O]. */
@@ -115,7 +116,7 @@ export const linear = {
   ConvInteger: integers,
   ConvTranspose: convTranspose,
   DeformConv: pending,
-  Einsum: pending,
+  Einsum: einsum,
   Gemm: gemm,
   MatMul: matMul,
   MatMulInteger: integers,

@@ -2,7 +2,6 @@
 
 import type { Value } from "../../ir/index.ts";
 import type { Backward, GradientRow, InputGradients } from "../rule.ts";
-import { pending } from "./pending.ts";
 
 /** A mask of floats and one difference: bool masks in Where cost many times as much. */
 function where(b: Backward): InputGradients {
@@ -11,17 +10,19 @@ function where(b: Backward): InputGradients {
   return [null, b.wants(1) ? back(taken, 1) : null, b.wants(2) ? back(b.sub(b.dy, taken), 2) : null];
 }
 
+const truth = { flat: "truth values have no gradient" } as const;
+
 export const logic = {
-  And: pending,
-  Equal: pending,
-  Greater: pending,
-  GreaterOrEqual: pending,
-  IsInf: pending,
-  IsNaN: pending,
-  Less: pending,
-  LessOrEqual: pending,
-  Not: pending,
-  Or: pending,
+  And: truth,
+  Equal: truth,
+  Greater: truth,
+  GreaterOrEqual: truth,
+  IsInf: truth,
+  IsNaN: truth,
+  Less: truth,
+  LessOrEqual: truth,
+  Not: truth,
+  Or: truth,
   Where: where,
-  Xor: pending,
+  Xor: truth,
 } satisfies Record<string, GradientRow>;

@@ -21,6 +21,20 @@ export function addAtNumbers(b: Backward, numbers: Value, gradient: Value, shape
   return b.reshape(sums, shape);
 }
 
+/** Adds the slices of `gradient` along an axis to zeros of `shape`, each at its index; `indices` holds `count` of int64 or int32. */
+export function addAlongAxis(
+  b: Backward,
+  indices: Value,
+  count: number,
+  gradient: Value,
+  shape: Shape,
+  axis: number,
+): Value {
+  const along = shape.map((_, i) => (i === axis ? count : 1));
+  const spread = b.expand(b.reshape(indices, along), shape.toSpliced(axis, 1, count));
+  return b.op("ScatterElements", [b.filled(shape, 0), spread, gradient], { axis, reduction: "add" });
+}
+
 /** The gradient of the first input of a node whose first output holds elements of it and nothing else. */
 export function movedBack(b: Backward): Value {
   const shape = b.shapeOf(0);

@@ -82,3 +82,65 @@ describe("Gather", () => {
     "one element": { text: "f (float[2,4,3] x) => (float y) <int64 i = {-2}> { y = Gather <axis = 1> (x, i) }" },
   });
 });
+
+describe("elements taken by index", () => {
+  gradientSuite({
+    GatherElements: {
+      text: "f (float[3,4] x, int64[3,2] i) => (float y) { y = GatherElements <axis = 1> (x, i) }",
+      feeds: { i: Tensor.int64([3, 2], [0, 0, 3, 1, -1, 2]) },
+    },
+    GatherND: {
+      text: "f (float[3,4,2] x, int64[4,2] i) => (float y) { y = GatherND(x, i) }",
+      feeds: { i: Tensor.int64([4, 2], [0, 1, 2, -1, 0, 1, 1, 1]) },
+    },
+    "GatherND with samples": {
+      text: "f (float[2,3,2] x, int64[2,2,1] i) => (float y) { y = GatherND <batch_dims = 1> (x, i) }",
+      feeds: { i: Tensor.int64([2, 2, 1], [0, 2, 1, 1]) },
+    },
+    Compress: {
+      text: "f (float[3,2] x, bool[3] c) => (float y) { y = Compress <axis = 0> (x, c) }",
+      feeds: { c: Tensor.of("bool", [3], Uint8Array.from([1, 0, 1])) },
+    },
+    "Compress of a list": {
+      text: "f (float[3,2] x, bool[5] c) => (float y) { y = Compress(x, c) }",
+      feeds: { c: Tensor.of("bool", [5], Uint8Array.from([1, 0, 1, 1, 0])) },
+    },
+    TopK: {
+      text: `f (float[2,5] x) => (float y) <${ints("k", 3)}> { y, i = TopK(x, k) }`,
+      feeds: { x: (_, i) => ((i * 7) % 10) / 5 },
+    },
+    "TopK, smallest, first axis": {
+      text: `f (float[4,3] x) => (float y) <${ints("k", 2)}> { y, i = TopK <axis = 0, largest = 0> (x, k) }`,
+      feeds: { x: (_, i) => ((i * 7) % 12) / 5 },
+    },
+    ReverseSequence: {
+      text: "f (float[4,3,2] x, int64[3] n) => (float y) { y = ReverseSequence(x, n) }",
+      feeds: { n: Tensor.int64([3], [4, 2, 1]) },
+    },
+    "ReverseSequence, samples first": {
+      text: `f (float[2,4] x, int64[2] n) => (float y) { y = ReverseSequence <batch_axis = 0, time_axis = 1> (x, n) }`,
+      feeds: { n: Tensor.int64([2], [3, 2]) },
+    },
+  });
+});
+
+describe("elements in another order, or several times", () => {
+  gradientSuite({
+    "DepthToSpace, depth first": { text: "f (float[2,8,2,3] x) => (float y) { y = DepthToSpace <blocksize = 2> (x) }" },
+    "DepthToSpace, columns first": {
+      text: `f (float[1,8,2,3] x) => (float y) { y = DepthToSpace <blocksize = 2, mode = "CRD"> (x) }`,
+    },
+    SpaceToDepth: { text: "f (float[1,2,4,6] x) => (float y) { y = SpaceToDepth <blocksize = 2> (x) }" },
+    Tile: { text: `f (float[2,1,3] x) => (float y) <${ints("r", 2, 3, 1)}> { y = Tile(x, r) }` },
+    Trilu: { text: "f (float[2,3,4] x) => (float y) { y = Trilu(x) }" },
+    "Trilu, lower, with a shift": {
+      text: "f (float[3,4] x) => (float y) <int64 k = {1}> { y = Trilu <upper = 0> (x, k) }",
+    },
+    "CenterCropPad that cuts one axis and pads the other": {
+      text: `f (float[5,4] x) => (float y) <${ints("s", 2, 7)}> { y = CenterCropPad(x, s) }`,
+    },
+    "CenterCropPad along one axis": {
+      text: `f (float[2,4,3] x) => (float y) <${ints("s", 7)}> { y = CenterCropPad <axes = [-2]> (x, s) }`,
+    },
+  });
+});

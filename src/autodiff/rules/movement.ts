@@ -1,7 +1,7 @@
 /** Operators that move elements: their gradients move them back, and add where one was read several times. */
 import type { Backward, GradientRow, InputGradients } from "../rule.ts";
-import { movedBack } from "./movement-index.ts";
-import { pending } from "./pending.ts";
+import { sequenceElements } from "./containers.ts";
+import { addAlongAxis, movedBack } from "./movement-index.ts";
 import { slice } from "./slice.ts";
 
 /** The same elements in the same order, so only the shape goes back. */
@@ -58,33 +58,84 @@ function gather(b: Backward): InputGradients {
     const pads = [before, shape[axis]! - before - 1].flatMap((p) => shape.map((_, i) => (i === axis ? p : 0)));
     return [b.op("Pad", [dy, b.ints(pads)])];
   }
-  const along = shape.map((_, i) => (i === axis ? count : 1));
-  const indices = b.expand(b.reshape(b.input(1), along), flat);
-  return [b.op("ScatterElements", [b.filled(shape, 0), indices, dy], { axis, reduction: "add" })];
+  return [addAlongAxis(b, b.input(1), count, dy, shape, axis)];
+}
+
+/** Elements that were taken along an axis are added back at their places. */
+function gatherElements(b: Backward): InputGradients {
+  const axis = b.node.int("axis", 0);
+  return [b.op("ScatterElements", [b.filled(b.shapeOf(0), 0), b.input(1), b.dy], { axis, reduction: "add" })];
+}
+
+/** Cut or padded around the middle, and back in the same way. */
+function centerCropPad(b: Backward): InputGradients {
+  const shape = b.shapeOf(0);
+  const axes = b.node.ints("axes") ?? shape.map((_, axis) => axis);
+  const lengths = axes.map((axis) => shape.at(axis)!);
+  return [b.op("CenterCropPad", [b.dy, b.ints(lengths)], { axes: [...axes] })];
+}
+
+/** DCR is the inverse of SpaceToDepth; CRD has the channels outside. */
+function depthToSpace(b: Backward): InputGradients {
+  const { node } = b;
+  const size = node.int("blocksize", 1);
+  if (node.string("mode", "DCR") === "DCR") return [b.op("SpaceToDepth", [b.dy], { blocksize: size })];
+  const [n, c, h, w] = b.shapeOf(0) as [number, number, number, number];
+  const blocks = b.reshape(b.dy, [n, c / size ** 2, h, size, w, size]);
+  return [b.reshape(b.transpose(blocks, [0, 1, 3, 5, 2, 4]), [n, c, h, w])];
+}
+
+/** Copies are summed: [n · r] as [r, n] for each axis. */
+function tile(b: Backward): InputGradients {
+  const [from, to] = [b.outShape, b.shapeOf(0)];
+  const repeats = to.map((length, axis) => (length === 0 ? 1 : from[axis]! / length));
+  const split = to.flatMap((length, axis) => [repeats[axis]!, length]);
+  const axes = to.map((_, axis) => 2 * axis);
+  return [b.sum(b.reshape(b.dy, split), axes)];
+}
+
+/** The values go back to the places that the operator tells itself. */
+function topK(b: Backward): InputGradients {
+  const dy = b.gradient(0);
+  if (!dy) return [];
+  const axis = b.node.int("axis", -1);
+  return [b.op("ScatterElements", [b.filled(b.shapeOf(0), 0), b.node.outputs[1]!, dy], { axis })];
+}
+
+/** The same reversal undoes it. */
+function reverseSequence(b: Backward): InputGradients {
+  const { node } = b;
+  const attributes = { batch_axis: node.int("batch_axis", 1), time_axis: node.int("time_axis", 0) };
+  return [b.op("ReverseSequence", [b.dy, b.input(1)], attributes)];
+}
+
+/** What was kept passes. */
+function trilu(b: Backward): InputGradients {
+  return [b.op("Trilu", [b.dy, b.node.input(1)], { upper: b.node.int("upper", 1) })];
 }
 
 export const movement = {
-  CenterCropPad: pending,
-  Compress: pending,
-  DepthToSpace: pending,
+  CenterCropPad: centerCropPad,
+  Compress: (b) => [movedBack(b)],
+  DepthToSpace: depthToSpace,
   Expand: (b) => [b.unbroadcast(b.dy, b.outShape, b.shapeOf(0))],
   Flatten: reshaped,
   Gather: gather,
-  GatherElements: pending,
-  GatherND: pending,
+  GatherElements: gatherElements,
+  GatherND: (b) => [movedBack(b)],
   Identity: (b) => [b.dy],
   Pad: pad,
   Reshape: reshaped,
-  ReverseSequence: pending,
+  ReverseSequence: reverseSequence,
   Slice: slice,
-  SpaceToDepth: pending,
+  SpaceToDepth: (b) => [b.op("DepthToSpace", [b.dy], { blocksize: b.node.int("blocksize", 1) })],
   Split: split,
-  SplitToSequence: pending,
+  SplitToSequence: sequenceElements,
   Squeeze: reshaped,
-  Tile: pending,
-  TopK: pending,
+  Tile: tile,
+  TopK: topK,
   Transpose: transpose,
-  Trilu: pending,
-  Unique: pending,
+  Trilu: trilu,
+  Unique: { none: "how many elements it gives depends on their values, and a gradient has fixed lengths" },
   Unsqueeze: reshaped,
 } satisfies Record<string, GradientRow>;
