@@ -9,23 +9,24 @@ import { einsum } from "./einsum.ts";
 import { pending } from "./pending.ts";
 
 /** Sum over samples and places: the gradient of a bias [O]. */
-function biasGradient(b: Backward): Value | null {
+function biasGradient(b: Backward, dy: Value): Value | null {
   return b.wants(2)
     ? b.sum(
-        b.dy,
+        dy,
         b.outShape.map((_, axis) => axis).filter((axis) => axis !== 1),
       )
     : null;
 }
 
-function conv(b: Backward): InputGradients {
+/** Gradients to x, w and bias of y = Conv(x, w) + bias from the gradient of y, which is `dy` where something is fused behind. */
+export function convGradients(b: Backward, dy: Value): InputGradients {
   const [x, y, w] = [b.shapeOf(0), b.outShape, b.shapeOf(1)];
   const groups = b.node.int("group", 1);
   const window = windowOf(b.node, x.slice(2), y.slice(2), w.slice(2));
   return [
-    b.wants(0) ? convInputGradient(b, b.dy, b.input(1), w, groups, window) : null,
-    b.wants(1) ? convWeightGradient(b, b.input(0), x, b.dy, y, groups, window) : null,
-    biasGradient(b),
+    b.wants(0) ? convInputGradient(b, dy, b.input(1), w, groups, window) : null,
+    b.wants(1) ? convWeightGradient(b, b.input(0), x, dy, y, groups, window) : null,
+    biasGradient(b, dy),
   ];
 }
 
@@ -45,7 +46,7 @@ function convTranspose(b: Backward): InputGradients {
   return [
     b.wants(0) ? b.op("Conv", [b.dy, b.input(1)], attributes) : null,
     b.wants(1) ? convWeightGradient(b, b.dy, y, b.input(0), x, group, window) : null,
-    biasGradient(b),
+    biasGradient(b, b.dy),
   ];
 }
 
@@ -66,8 +67,9 @@ function transposedWindow(b: Backward, x: Shape, y: Shape, w: Shape): ReturnType
   return { ...window, begin, end: reach.map((r, i) => r - y[i + 2]! - begin[i]!) };
 }
 
-function gemm(b: Backward): InputGradients {
-  const { node, dy } = b;
+/** Gradients of y = α · A · B + β · C from that of y. */
+export function gemmGradients(b: Backward, dy: Value): InputGradients {
+  const { node } = b;
   const [transA, transB] = [node.int("transA", 0), node.int("transB", 0)];
   const alpha = { type: "float", value: node.float("alpha", 1) } as const;
   const product = (first: Value, second: Value, a: number, c: number) =>
@@ -112,12 +114,12 @@ function matMul(b: Backward): InputGradients {
 const integers = { flat: "integers have no gradient" } as const;
 
 export const linear = {
-  Conv: conv,
+  Conv: (b) => convGradients(b, b.dy),
   ConvInteger: integers,
   ConvTranspose: convTranspose,
   DeformConv: pending,
   Einsum: einsum,
-  Gemm: gemm,
+  Gemm: (b) => gemmGradients(b, b.dy),
   MatMul: matMul,
   MatMulInteger: integers,
   QLinearConv: integers,
