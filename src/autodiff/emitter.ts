@@ -190,6 +190,12 @@ export class Emitter {
     return this.op("Clip", [this.mul(a, 1e38), this.scalar(-1), this.scalar(1)]);
   }
 
+  /** 1 where a > b, a half where both are equal, 0 elsewhere. */
+  ahead(a: Value, b: Value): Value {
+    const steep = { alpha: { type: "float", value: 1e38 }, beta: { type: "float", value: 0.5 } } as const;
+    return this.op("HardSigmoid", [this.sub(a, b)], steep);
+  }
+
   /** 1 where both are equal, 0 elsewhere. */
   same(a: Value, b: Value): Value {
     const steep = { alpha: { type: "float", value: -1e38 }, beta: { type: "float", value: 1 } } as const;

@@ -43,6 +43,19 @@ gradientSuite({
     text: "f (float[2,3,4] x, float low, float high) => (float y) { y = Clip(x, low, high) }",
     feeds: { x: away(-0.5, 0.8), low: () => 0.8, high: () => -0.5 },
   },
+  "Clip at fixed ends": {
+    text: "f (float[2,3,4] x) => (float y) <float low = {-0.5}, float high = {0.8}> { y = Clip(x, low, high) }",
+    feeds: { x: away(-0.5, 0.8) },
+  },
+  "Clip at a fixed end far away": {
+    text: "f (float[2,3,4] x) => (float y) <float low = {0}, float high = {3e38}> { y = Clip(x, low, high) }",
+    feeds: { x: away(0) },
+  },
+  "Clip at computed ends": {
+    text: "f (float[2,3,4] x, float low, float high) => (float y) { y = Clip(x, low, high) }",
+    wrt: ["x"],
+    feeds: { x: away(-0.5, 0.8), low: () => -0.5, high: () => 0.8 },
+  },
   "Clip without ends": one("Clip(x)"),
   Elu: one("Elu <alpha = 1.5> (x)", 0),
   "Elu with the usual slope": one("Elu(x)", 0),

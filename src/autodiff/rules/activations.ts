@@ -4,18 +4,34 @@ import type { Emitter } from "../emitter.ts";
 import type { Backward, GradientRow, InputGradients } from "../rule.ts";
 import { complement, slope } from "./elementwise.ts";
 
-/** Inside the bounds, both included, x passes; the bounds get what lies outside. */
+/** Fixed bounds let x pass between them, themselves excluded. Bounds that want a gradient share it with what equals them. */
 function clip(b: Backward): InputGradients {
   const [x, low, high] = [b.input(0), b.node.input(1), b.node.input(2)];
-  const inside = b.mul(b.dy, b.same(x, b.y));
-  const outside = b.sub(b.dy, inside);
-  const below = () => b.mul(outside, b.step(b.sub(low!, x)));
-  const above = () => b.mul(outside, b.step(b.sub(x, high!)));
-  // Where the bounds have crossed, the upper one wins.
-  const toLow = () => (high ? b.mul(below(), complement(b, b.step(b.sub(low!, high)))) : below());
-  const toHigh = () => (low ? b.sub(outside, toLow()) : above());
+  if (!b.wants(1) && !b.wants(2)) return [between(b, low, high)];
+  // y = min(max(x, low), high), one after the other.
   const scalar = (value: Value, index: number) => b.reshape(b.sum(value), b.shapeOf(index));
-  return [inside, b.wants(1) ? scalar(toLow(), 1) : null, b.wants(2) ? scalar(toHigh(), 2) : null];
+  const raised = low ? b.op("Max", [x, low]) : x;
+  const toRaised = high ? b.mul(b.dy, b.ahead(high, raised)) : b.dy;
+  const toX = low ? b.mul(toRaised, b.ahead(x, low)) : toRaised;
+  return [
+    toX,
+    b.wants(1) ? scalar(b.sub(toRaised, toX), 1) : null,
+    b.wants(2) ? scalar(b.sub(b.dy, toRaised), 2) : null,
+  ];
+}
+
+/** What flows back where low < y < high. */
+function between(b: Backward, low: Value | null, high: Value | null): Value {
+  const { dy, y } = b;
+  const [from, to] = [low, high].map((value) => value && b.constantOf(value)?.floats()[0]);
+  // One mask for both where the middle is of a size that float32 subtracts well.
+  if (from != null && to != null && to - from > 0 && Math.max(Math.abs(from), Math.abs(to)) < 256) {
+    const middle = Math.fround((from + to) / 2);
+    const half = Math.min(Math.fround(to - middle), Math.fround(middle - from));
+    return b.mul(dy, b.within(b.sub(y, b.scalar(middle)), half));
+  }
+  const above = low ? b.mul(dy, b.step(from === 0 ? y : b.sub(y, low))) : dy;
+  return high ? b.mul(above, b.step(b.sub(high, y))) : above;
 }
 
 function leakyRelu(b: Backward): InputGradients {

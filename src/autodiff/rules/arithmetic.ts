@@ -35,8 +35,8 @@ const extreme =
     if (inputs.length === 1) return [dy];
     const back = (value: Value, index: number) => b.unbroadcast(value, b.outShape, b.shapeOf(index));
     if (inputs.length === 2) {
-      const ahead = { alpha: { type: "float", value: sign * 1e38 }, beta: { type: "float", value: 0.5 } } as const;
-      const first = b.mul(dy, b.op("HardSigmoid", [b.sub(b.input(0), b.input(1))], ahead));
+      const [x, other] = [b.input(0), b.input(1)];
+      const first = b.mul(dy, sign > 0 ? b.ahead(x, other) : b.ahead(other, x));
       return [b.wants(0) ? back(first, 0) : null, b.wants(1) ? back(b.sub(dy, first), 1) : null];
     }
     const masks = inputs.map((_, index) => b.same(b.input(index), b.y));

@@ -2,7 +2,8 @@
  * QuantizeLinear and DequantizeLinear as a pair, x̂ = s · (clip(round(x / s) + z) − z): the straight-through estimator for x
  * (Bengio et al., 2013) and the gradients to scale and zero point of learned step sizes (Esser et al., 2020, equation 3;
  * Jain et al., 2020). Inside the range dx = g; outside dx = 0. ds = Σ g · (x̂ − x) / s inside and Σ g · x̂ / s outside;
- * dz = −s · Σ g outside.
+ * dz = −s · Σ g outside. AIMET's offset is −z, so its gradient has the other sign. A value of exactly half a step outside is
+ * outside for us at both ends; PyTorch and AIMET round it to even first, so that at one end it may be inside.
  */
 import type { Node, Value } from "../../ir/index.ts";
 import { dtypes, type Shape } from "../../tensor/index.ts";
@@ -12,15 +13,28 @@ function dequantize(b: Backward): InputGradients {
   const { node } = b;
   const quantize = node.input(0)!.producer;
   if (quantize?.op === "QuantizeLinear" && quantize.domain === "") {
-    if (quantize.input(1) !== node.input(1) || quantize.input(2) !== node.input(2)) {
-      throw b.refusal("its QuantizeLinear has another scale or zero point, so the two are no pair");
-    }
+    const own = [1, 2].every((index) => quantize.input(index) === node.input(index) || isSame(b, quantize, index));
+    if (!own) throw b.refusal("its QuantizeLinear has another scale or zero point, so the two are no pair");
     return pair(b, quantize);
   }
+  if (b.wants(0))
+    throw b.refusal("its integers are computed, but not by a QuantizeLinear that it would be a pair with");
   // Stored integers: y = s · (q − z).
-  if (!b.wants(1)) return [];
   const slices = slicesOf(b, b.outShape);
-  return [null, b.div(slices.sum(b.mul(b.dy, b.y)), b.input(1))];
+  return [
+    null,
+    b.wants(1) ? b.div(slices.sum(b.mul(b.dy, b.y)), b.input(1)) : null,
+    b.wants(2) ? b.neg(b.mul(slices.sum(b.dy), b.input(1))) : null,
+  ];
+}
+
+/** Whether two constants that nobody trains have the same content. */
+function isSame(b: Backward, quantize: Node, index: number): boolean {
+  const [value, other] = [b.node.input(index), quantize.input(index)];
+  if (!value || !other || b.wantsValue(value) || b.wantsValue(other)) return false;
+  const [tensor, second] = [b.constantOf(value), b.constantOf(other)];
+  if (!tensor || !second || tensor.dtype !== second.dtype) return false;
+  return tensor.shape.join() === second.shape.join() && tensor.numbers().join() === second.numbers().join();
 }
 
 function pair(b: Backward, quantize: Node): InputGradients {
