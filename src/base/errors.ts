@@ -44,6 +44,7 @@ export type ErrorCode =
   | "data/unreadable"
   | "data/labels"
   | "data/not-finite"
+  | "data/too-large"
   // quantization
   | "quant/bits-out-of-range"
   | "quant/unknown-grid"

@@ -7,7 +7,7 @@ export { conform, fixedBatch } from "./conform.ts";
 export type { Batch, Dataset, IndexedDataset, InputPort, Origin } from "./dataset.ts";
 export { type DecodePicture, pictureDecoder } from "./decode.ts";
 export { prepare, preparedSize } from "./geometry.ts";
-export { indexedDataset } from "./indexed.ts";
+export { indexedDataset, isIndexed } from "./indexed.ts";
 export { type JpegDecoder, jpegDecoder } from "./jpeg.ts";
 export {
   alignLabels,

@@ -1,6 +1,7 @@
 /** Runs a training graph step by step, and holds what it has learnt. */
 import { seedPrefix } from "../autodiff/index.ts";
 import { AvocetError, packRecord, unpackRecord } from "../base/index.ts";
+import { cloneModel, type Model } from "../ir/index.ts";
 import type { Runtime, Session } from "../runtime/index.ts";
 import { type Feeds, Tensor } from "../tensor/index.ts";
 import { flatTensor } from "./flat.ts";
@@ -53,6 +54,16 @@ export class Trainer implements AsyncDisposable {
     return new Trainer(spec, graph, session, forward);
   }
 
+  /** Samples of one step: the first axis of the example's first input. */
+  get batch(): number {
+    return this.#spec.example[this.#spec.model.graph.inputs[0]!.name]!.shape[0]!;
+  }
+
+  /** Steps from one update to the next. */
+  get accumulate(): number {
+    return this.#spec.accumulate ?? 1;
+  }
+
   /** How many steps were made. */
   get steps(): number {
     return this.#steps;
@@ -60,7 +71,7 @@ export class Trainer implements AsyncDisposable {
 
   /** How many updates were made: all steps, or one of `accumulate`. */
   get updates(): number {
-    return Math.floor(this.#steps / (this.#spec.accumulate ?? 1));
+    return Math.floor(this.#steps / this.accumulate);
   }
 
   /**
@@ -68,8 +79,8 @@ export class Trainer implements AsyncDisposable {
    * the example. Throws `data/not-finite` when the loss is no number, before anything is changed.
    */
   async step(feeds: Feeds): Promise<StepResult> {
-    const { rate, accumulate = 1 } = this.#spec;
-    const { updates } = this;
+    const { rate } = this.#spec;
+    const { updates, accumulate } = this;
     const judged = await this.#judge(feeds);
     const results = await this.#session.run(
       {
@@ -99,6 +110,17 @@ export class Trainer implements AsyncDisposable {
   /** The running statistics, by name, as they are now. */
   statistics(): Map<string, Tensor> {
     return this.graph.statistics.unpack(this.#buffers.get("statistics")?.floats() ?? new Float32Array());
+  }
+
+  /** A copy of a model with the constants that this training has learnt or renewed, as they are now. */
+  applyTo(model: Model): Model {
+    const copy = cloneModel(model);
+    const values = copy.graph.valuesByName();
+    for (const [name, tensor] of [...this.parameters(), ...this.statistics()]) {
+      const value = values.get(name);
+      if (value?.initializer) value.initializer = tensor;
+    }
+    return copy;
   }
 
   /** All that the following steps depend on, bit for bit. */
