@@ -1,39 +1,105 @@
-/** One row of bench/ptq.mjs: `node ptq-job.mjs TASK RECIPE THREADS` prints { score, seconds, peakMB } as JSON. */
-import { readFileSync } from "node:fs";
-import { evaluate, meanIoU, topK } from "../dist/analysis/index.js";
-import { alignLabels } from "../dist/data/index.js";
+/**
+ * One row of bench/ptq.mjs: `node ptq-job.mjs TASK SPEC THREADS` prints what it measured as JSON. SPEC is
+ * { recipe, samples?, steps? } with the recipe beside the defaults; or { dataFree: { steps, … } } for a row without data.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compareValues, evaluate, latencies, meanIoU, topK } from "../dist/analysis/index.js";
+import { alignLabels, parsePreprocess } from "../dist/data/index.js";
 import { openData, openLabels } from "../dist/data/node/index.js";
 import { readModelFile } from "../dist/formats/index-node.js";
-import { parseRecipe, quantizeModel } from "../dist/recipe/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
-import { tasks } from "./accuracy-tasks.mjs";
+import { cloneModel } from "../dist/ir/index.js";
+import { normalise } from "../dist/passes/index.js";
+import { counterparts, kernelReport } from "../dist/quant/index.js";
+import { dataFreeQuantization, parseRecipe, quantizeModel } from "../dist/recipe/index.js";
+import { firstSample, openRuntime } from "../dist/runtime/index.js";
+import { quantizeWithoutData } from "./ptq-data-free.mjs";
+import { tasks } from "./ptq-tasks.mjs";
 
-const [name, recipe, threads] = process.argv.slice(2);
+const [name, text, threads] = process.argv.slice(2);
+const spec = JSON.parse(text);
 const task = tasks().find((one) => one.name === name);
 if (!task) throw new Error(`no task ${name}: ${tasks().map((one) => one.name)}`);
 const model = readModelFile(task.model);
 const inputs = model.graph.inputs.map(({ name, type }) => ({ name, dtype: type.dtype, shape: type.shape }));
-const preprocess = JSON.parse(readFileSync(task.preprocess, "utf8"));
+const preprocess = parsePreprocess(JSON.parse(readFileSync(task.preprocess, "utf8")));
+const session = { threads: Number(threads) };
 const runtime = await openRuntime();
-const open = (spec) => openData(spec, { inputs, preprocess, cacheBytes: 2e9 });
-const data = await open(task.data);
-// The data is decoded once before the clock starts: what is measured is quantization.
+const open = (where) => openData(where, { inputs, preprocess, cacheBytes: 2e9 });
+const data = await open(spec.data ?? task.data);
+
+// The data is decoded before the clock starts: what is measured is quantization. A pass over it is the unit of time.
 for await (const batch of data.batches(50)) void batch;
+const pass = await forwardPass(model);
+const before = process.resourceUsage().maxRSS;
 const start = performance.now();
-const result = await quantizeModel(model, data, parseRecipe(JSON.parse(recipe)), runtime, { threads: Number(threads) });
+const result = spec.dataFree
+  ? await withoutData(spec.dataFree)
+  : await quantizeModel(model, data, parseRecipe(spec.recipe), runtime, session);
 const seconds = (performance.now() - start) / 1000;
-const peakMB = Math.round(process.resourceUsage().maxRSS / 1024);
+const peak = process.resourceUsage().maxRSS;
+
 const judged = await open(task.judged);
 const labels = alignLabels(await openLabels(task.labels), judged);
 const metric = labels.kind === "masks" ? meanIoU(labels, { ignore: 11 }) : topK(labels, 1);
-const session = await runtime.open(result.shipped);
-const { value } = await evaluate(session, judged, metric);
-await session[Symbol.asyncDispose]();
+const stock = await runtime.open(result.shipped, session);
+const { value } = await evaluate(stock, judged, metric);
+await stock[Symbol.asyncDispose]();
+const float = cloneModel(model);
+await normalise(float, { runtime });
+const outputs = counterparts([model.graph.outputs[0].name], result.shipped);
+const [{ sqnr }] = await compareValues(float, result.shipped, outputs, runtime, judged, session);
+const moments = result.steps.reduce((sum, step) => sum + (step.parts?.moments ?? 0), 0);
 console.log(
   JSON.stringify({
     score: value,
+    sqnr,
     seconds,
-    peakMB,
+    ...(moments > 0 ? { momentSeconds: moments } : {}),
+    passSeconds: pass,
+    peakMB: Math.round(peak / 1024),
+    baseMB: Math.round(before / 1024),
+    ...(await speed()),
     notes: result.steps.filter((s) => /kept|undone/.test(s.notes[0] ?? "")).map((s) => `${s.step} ${s.notes[0]}`),
   }),
 );
+
+/** Step by step, or all of it as the library does it. */
+async function withoutData({ steps, granularity }) {
+  if (steps) return await quantizeWithoutData(model, runtime, { preprocess, granularity, steps });
+  return await dataFreeQuantization(model, { runtime, preprocess, granularity });
+}
+
+/** Seconds of one pass of the float model over the calibration data, in batches as calibration makes them. */
+async function forwardPass(float) {
+  const opened = await runtime.open(float, session);
+  let seconds = 0;
+  for (const counted of [false, true]) {
+    for await (const { feeds } of data.batches(task.batch)) {
+      const from = performance.now();
+      await opened.run(feeds);
+      if (counted) seconds += (performance.now() - from) / 1000;
+    }
+  }
+  await opened[Symbol.asyncDispose]();
+  return seconds;
+}
+
+/** Milliseconds of one sample in the stock session, the float model beside it; integer kernels of all products. */
+async function speed() {
+  const folder = mkdtempSync(join(tmpdir(), "avocet-ptq-"));
+  try {
+    const optimizedModelPath = join(folder, "optimized.onnx");
+    const float = await runtime.open(model, session);
+    const shipped = await runtime.open(result.shipped, { ...session, optimizedModelPath });
+    const feeds = await firstSample(data);
+    const [floatMs, ms] = await latencies([float, shipped], feeds, { runs: 60 });
+    const found = kernelReport(result.shipped, readModelFile(optimizedModelPath), result.plan);
+    await float[Symbol.asyncDispose]();
+    await shipped[Symbol.asyncDispose]();
+    return { floatMs, ms, integerKernels: found.filter((one) => one.integer).length, products: found.length };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,11 +1,11 @@
 /**
  * What each step of post-training quantization gives on real networks, and what it costs. Run `npm run build` first, then
  *
- *   node bench/ptq.mjs [--only PATTERN] [--threads N]
+ *   node bench/ptq.mjs [--only PATTERN] [--seeds N] [--threads N] [--again] [--list]
  *
  * Every row is a process of its own, so that its peak memory is its own. With PEERS_PYTHON (a Python that has aimet-onnx) and
- * PEERS (the folder of aimet.py) set, AIMET's rows are run between ours. Rows go to bench/results/ptq.json as they end and are
- * not run again; the table is bench/results/ptq.md.
+ * PEERS (the folder of aimet.py) set, AIMET's rows are run in between. Rows go to bench/results/ptq.json as they end and are not
+ * run again (unless --again); docs/methods/results.md gets the tables and docs/methods/results.svg the plot.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,120 +13,85 @@ import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { plot } from "./ptq-plot.mjs";
+import { aimet, rowsOf } from "./ptq-rows.mjs";
+import { tables } from "./ptq-table.mjs";
+import { tasks } from "./ptq-tasks.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
+const docs = join(here, "..", "docs", "methods");
 const { values: flags } = parseArgs({
-  options: { only: { type: "string" }, threads: { type: "string", default: "2" } },
+  options: {
+    only: { type: "string" },
+    seeds: { type: "string", default: "1" },
+    threads: { type: "string", default: "2" },
+    again: { type: "boolean" },
+    list: { type: "boolean" },
+  },
 });
-const results = join(here, "results");
-const file = join(results, "ptq.json");
-const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { rows: {} };
+const big = { maxBuffer: 1e8, stdio: ["ignore", "pipe", "inherit"] };
+const file = join(here, "results", "ptq.json");
+const read = () => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { rows: {} });
+const ours = rowsOf(tasks());
+const { PEERS_PYTHON: python, PEERS: peers } = process.env;
+const theirs = python && peers ? aimet : {};
 
-const dead = { method: "dead-channels" };
-const cle = { method: "cle" };
-const bias = { method: "bias-correction" };
-const descent = { method: "adaround", iterations: 0 };
-const adaround = { method: "adaround", iterations: 1000 };
-const perTensor = { granularity: "tensor" };
+for (const name of inOrder()) {
+  if (flags.only && !new RegExp(flags.only).test(name)) continue;
+  for (let seed = 0; seed < Number(flags.seeds); seed++) {
+    const isDone = (read().rows[name] ?? []).some((row) => row.seed === seed);
+    if (isDone && !flags.again) continue;
+    if (flags.list) console.log(name);
+    else keep(name, seed, ours[name] ? own(ours[name], seed) : peer(theirs[name]));
+  }
+}
+if (!flags.list) write();
 
-/** Name → [task, recipe beside the default target and calibration]. */
-const ours = {
-  ...ladder("MobileNetV1-0.25", "W8A8 per tensor", perTensor),
-  ...ladder("MobileNetV1-0.25", "W8A8 per channel", {}),
-  ...recovery("MobileNetV1-0.25", "W4A8 per channel", { weights: "int4" }),
-  ...recovery("ResNet-20", "W4A8 per channel", { weights: "int4" }),
-  ...recovery("ResNet-20", "W4A8 per tensor", { weights: "int4", ...perTensor }),
-  ...recovery("ESPNet", "W4A8 per channel", { weights: "int4" }),
-  ...recovery("ESPNet", "W8A8 per channel", {}),
-  ...presets("MobileNetV1-0.25"),
-  ...presets("ResNet-20"),
-  ...presets("ESPNet"),
-};
-
-/** AIMET's jobs: see aimet.py beside the peers' results. */
-const aimet = {
-  "ResNet-20 | W4A8 per channel | AIMET SeqMSE": ["resnet20", "seqmse:w4a8"],
-  "ResNet-20 | W4A8 per channel | AIMET AdaRound 1,000": ["resnet20", "adaround:w4a8::1000"],
-  "ResNet-20 | W4A8 per tensor | AIMET AdaRound 1,000": ["resnet20", "adaround:w4a8:tensor:1000"],
-};
-
-function ladder(task, name, settings) {
-  const steps = {
-    nearest: [],
-    "+ dead channels": [dead],
-    "+ CLE": [dead, cle],
-    "+ bias correction": [dead, cle, bias],
-    "+ AdaRound 1,000": [dead, cle, adaround],
-  };
-  const other = { "dead channels, descent": [dead, descent], "dead channels, bias correction": [dead, bias] };
-  return rows(task, name, settings, { ...steps, ...other });
+/** AIMET's rows stand behind ours of the same setting, so that they are run in the same minutes. */
+function inOrder() {
+  const setting = (name) => name.split(" | ").slice(0, 2).join(" | ");
+  const settings = [...new Set([...Object.keys(ours), ...Object.keys(theirs)].map(setting))];
+  const all = [...Object.keys(ours), ...Object.keys(theirs)];
+  return settings.flatMap((one) => all.filter((name) => setting(name) === one));
 }
 
-function recovery(task, name, settings) {
-  return rows(task, name, settings, {
-    nearest: [],
-    "SeqMSE (AIMET's search)": [{ method: "seqmse", search: "aimet" }],
-    "SeqMSE (fine)": [{ method: "seqmse" }],
-    GPTQ: [{ method: "gptq" }],
-    "descent only": [descent],
-    "AdaRound 1,000": [adaround],
-    "dead channels, AdaRound 1,000": [dead, adaround],
-  });
+function own({ task, recipe, ...spec }, seed) {
+  const text = JSON.stringify({ ...spec, ...(recipe ? { recipe: { ...recipe, seed } } : {}) });
+  return lastLine(execFileSync(process.execPath, [join(here, "ptq-job.mjs"), task, text, flags.threads], big));
 }
 
-function presets(task) {
-  const made = Object.fromEntries(["fast", "standard", "best"].map((preset) => [preset, { preset }]));
-  return Object.fromEntries(
-    Object.entries(made).map(([name, recipe]) => [`${task} | preset | ${name}`, [task, recipe]]),
+function peer([task, job, samples]) {
+  const env = { ...process.env, THREADS: flags.threads, SAMPLES: `${samples}`, PYTHONDONTWRITEBYTECODE: "1" };
+  const script = join(here, "peers", "aimet_row.py");
+  const found = lastLine(
+    execFileSync(python, [script, peers, task, job], { ...big, stdio: ["ignore", "pipe", "ignore"], env }),
   );
+  const seconds = found.prepare_s + found.method_s + found.calibrate_s;
+  return { score: found.score / 100, sqnr: found.sqnr, seconds, peakMB: found.peak_rss_mb };
 }
 
-function rows(task, name, settings, all) {
-  return Object.fromEntries(
-    Object.entries(all).map(([step, methods]) => [`${task} | ${name} | ${step}`, [task, { ...settings, methods }]]),
-  );
+function lastLine(text) {
+  return JSON.parse(String(text).trim().split("\n").at(-1));
 }
 
-function keep(name, row) {
-  recorded.rows[name] = row;
-  recorded.machine = `${cpus()[0].model}, ${flags.threads} threads, Node ${process.versions.node}`;
-  mkdirSync(results, { recursive: true });
+/** The file is read anew: another process may have written rows of its own. */
+function keep(name, seed, row) {
+  const recorded = read();
+  const others = (recorded.rows[name] ?? []).filter((one) => one.seed !== seed);
+  recorded.rows[name] = [...others, { seed, ...row }].sort((a, b) => a.seed - b.seed);
+  recorded.machine = `${cpus()[0].model.trim()}, ${flags.threads} threads, Node ${process.versions.node}`;
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(recorded, null, 1)}\n`);
   console.log(name, JSON.stringify(row));
 }
 
-const wanted = (name) => !recorded.rows[name] && (!flags.only || new RegExp(flags.only).test(name));
-
-for (const [name, [task, recipe]] of Object.entries(ours)) {
-  if (!wanted(name)) continue;
-  const text = execFileSync(
-    process.execPath,
-    [join(here, "ptq-job.mjs"), task, JSON.stringify(recipe), flags.threads],
-    { maxBuffer: 1e8 },
-  );
-  keep(name, JSON.parse(String(text).trim().split("\n").at(-1)));
+/** The page keeps its words; the tables between the two marks are replaced. */
+function write() {
+  const recorded = read();
+  const page = join(docs, "results.md");
+  const [begin, end] = ["<!-- tables of bench/ptq.mjs -->", "<!-- end of tables -->"];
+  const text = existsSync(page) ? readFileSync(page, "utf8") : `# Measured\n\n${begin}\n${end}\n`;
+  const [before, rest] = [text.slice(0, text.indexOf(begin)), text.slice(text.indexOf(end))];
+  writeFileSync(page, `${before}${begin}\n\n${tables(recorded)}\n${rest}`);
+  writeFileSync(join(docs, "results.svg"), plot(recorded.rows));
 }
-const { PEERS_PYTHON: python, PEERS: peers } = process.env;
-for (const [name, [task, job]] of Object.entries(python && peers ? aimet : {})) {
-  if (!wanted(name)) continue;
-  const env = { ...process.env, THREADS: flags.threads };
-  const text = execFileSync(python, [join(peers, "aimet.py"), task, job], { cwd: peers, env, maxBuffer: 1e8 });
-  const row = JSON.parse(String(text).trim().split("\n").at(-1));
-  keep(name, { score: row.score / 100, seconds: row.method_s + row.calibrate_s, peakMB: row.peak_rss_mb });
-}
-
-const lines = [
-  "# Post-training quantization, step by step",
-  "",
-  `Made by \`node bench/ptq.mjs\` on ${recorded.machine}. Target \`ort-cpu\`, ranges by \`sqnr\`; the score is that of the stock`,
-  "session. Seconds are the whole run from the opened data to the lowered model; peak is the process's.",
-  "",
-  "| network | setting | steps | score | seconds | peak MB |",
-  "| --- | --- | --- | --- | --- | --- |",
-  ...Object.entries(recorded.rows).map(([name, row]) => {
-    const [task, setting, step] = name.split(" | ");
-    return `| ${task} | ${setting} | ${step} | ${(100 * row.score).toFixed(2)} | ${row.seconds.toFixed(1)} | ${row.peakMB} |`;
-  }),
-  "",
-];
-writeFileSync(join(results, "ptq.md"), lines.join("\n"));

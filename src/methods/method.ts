@@ -38,6 +38,8 @@ export interface MethodReport {
   readonly step: string;
   readonly edits: number;
   readonly seconds: number;
+  /** Seconds of parts that are worth knowing apart, by name ("moments"); `seconds` contains them. */
+  readonly parts?: Readonly<Record<string, number>>;
   /** Sentences: what was changed, what was skipped or refused, and why. */
   readonly notes: readonly string[];
 }

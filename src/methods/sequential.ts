@@ -72,9 +72,12 @@ export async function solveLayers(
     threads,
     rowsPerColumn: options.rowsPerColumn,
   });
+  let gathering = 0;
   const decide = async (branch: Branches, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
     const { layer } = branch;
+    const before = performance.now();
     const moments = await inputs.momentsOf(layer, names);
+    gathering += performance.now() - before;
     const weight = matrixOf(layer, layer.weight.initializer!);
     const solved = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
     const safe = entry.pairSafe ? limitPairs(layer.weight, solved.weight, solved.encoding) : solved.weight;
@@ -111,7 +114,13 @@ export async function solveLayers(
   return {
     model: result,
     plan: withEntries(plan, frozen),
-    report: { step: options.step, edits: frozen.size, seconds: (performance.now() - start) / 1000, notes },
+    report: {
+      step: options.step,
+      edits: frozen.size,
+      seconds: (performance.now() - start) / 1000,
+      parts: { moments: gathering / 1000 },
+      notes,
+    },
   };
 }
 

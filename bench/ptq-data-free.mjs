@@ -1,0 +1,45 @@
+/** The steps of quantization without data, one by one: what `dataFreeQuantization` composes, for bench/ptq.mjs. */
+
+import { cloneModel } from "../dist/ir/index.js";
+import {
+  correctBiases,
+  dataFreeRanges,
+  equalizeLayers,
+  inputExpectation,
+  pictureInput,
+  removeDeadChannels,
+} from "../dist/methods/index.js";
+import { normalise } from "../dist/passes/index.js";
+import { builtinTarget, lower, place } from "../dist/quant/index.js";
+import { traceShapes } from "../dist/runtime/index.js";
+import { sizeOf, Tensor } from "../dist/tensor/index.js";
+
+/** `steps`: any of dead, cle, bias, in this order. */
+export async function quantizeWithoutData(model, runtime, { preprocess, granularity, steps }) {
+  const target = builtinTarget("ort-cpu");
+  const reports = [];
+  let float = cloneModel(model);
+  await normalise(float, { runtime });
+  const name = float.graph.inputs[0].name;
+  const inputs = new Map([[name, inputExpectation(pictureInput(preprocess))]]);
+  const context = { runtime, target, granularity };
+  for (const step of steps) {
+    if (step === "bias") continue;
+    const done =
+      step === "dead" ? await removeDeadChannels(float, context) : await equalizeLayers(float, context, { inputs });
+    float = done.model;
+    reports.push(done.report);
+  }
+  const shape = float.graph.inputs[0].type.shape.map((d) => (typeof d === "number" ? d : 1));
+  const shapes = await traceShapes(float, runtime, { [name]: Tensor.float32(shape, new Float32Array(sizeOf(shape))) });
+  const ranged = dataFreeRanges(float, place(float, target, { shapes, granularity }), { shapes, inputs });
+  let { plan } = ranged;
+  reports.push(ranged.report);
+  if (steps.includes("bias")) {
+    const corrected = await correctBiases(float, plan, context, { kind: "analytic", inputs });
+    float = corrected.model;
+    plan = corrected.plan;
+    reports.push(corrected.report);
+  }
+  return { plan, shipped: lower(float, plan), steps: reports };
+}

@@ -1,0 +1,58 @@
+/** Tables of bench/ptq.mjs as Markdown: one for each network and setting, a line a method, the mean of its seeds. */
+
+const line = (cells) => `| ${cells.join(" | ")} |`;
+
+/** @param {{ rows: Record<string, readonly object[]>, machine?: string }} recorded */
+export function tables({ rows, machine }) {
+  const groups = group(rows);
+  return [
+    `Machine: ${machine}.`,
+    "",
+    ...[...groups].flatMap(([title, named]) => [`### ${title}`, "", ...table(named), ""]),
+  ].join("\n");
+}
+
+function group(rows) {
+  const found = new Map();
+  for (const [key, seeds] of Object.entries(rows)) {
+    const [network, setting, method] = key.split(" | ");
+    const title = setting === "preset" ? `${network}, presets` : `${network}, ${setting}`;
+    found.set(title, [...(found.get(title) ?? []), { method, seeds }]);
+  }
+  return found;
+}
+
+function table(named) {
+  const isTimed = named.some(({ seeds }) => seeds[0].ms !== undefined);
+  const head = ["method", "score", "output SQNR dB", "seconds", "of it moments", "passes", "peak MB"];
+  const more = isTimed ? ["ms float → quantized", "integer kernels"] : [];
+  return [
+    line([...head, ...more]),
+    line([...head, ...more].map((_, i) => (i === 0 ? "---" : "--:"))),
+    ...named.map(({ method, seeds }) => line([method, ...cells(seeds), ...(isTimed ? speed(seeds[0]) : [])])),
+  ];
+}
+
+function cells(seeds) {
+  const mean = (of) => seeds.reduce((sum, row) => sum + of(row), 0) / seeds.length;
+  const [first] = seeds;
+  return [
+    scores(seeds),
+    first.sqnr === undefined ? "" : mean((row) => row.sqnr).toFixed(1),
+    mean((row) => row.seconds).toFixed(1),
+    first.momentSeconds === undefined ? "" : mean((row) => row.momentSeconds).toFixed(1),
+    first.passSeconds === undefined ? "" : mean((row) => row.seconds / row.passSeconds).toFixed(0),
+    Math.max(...seeds.map((row) => row.peakMB)).toFixed(0),
+  ];
+}
+
+/** The mean; with several seeds the lowest and the highest behind it. */
+function scores(seeds) {
+  const all = seeds.map(({ score }) => 100 * score);
+  const mean = (all.reduce((a, b) => a + b, 0) / all.length).toFixed(2);
+  return all.length === 1 ? mean : `${mean} (${Math.min(...all).toFixed(2)} … ${Math.max(...all).toFixed(2)})`;
+}
+
+function speed({ floatMs, ms, integerKernels, products }) {
+  return ms === undefined ? ["", ""] : [`${floatMs.toFixed(2)} → ${ms.toFixed(2)}`, `${integerKernels} of ${products}`];
+}
