@@ -2,7 +2,6 @@
  * Finds the scale of every slice of a weight on the moments: nearest rounding under each candidate, judged by the
  * reconstruction error. A candidate costs one small product, so that dozens are tried.
  */
-import { roundHalfEven } from "../base/index.ts";
 import {
   type Encoding,
   encodeWeight,
@@ -11,9 +10,10 @@ import {
   type LinearLayer,
   leastPairSafeScales,
   type PlanEntry,
+  steps,
 } from "../quant/index.ts";
-import { nearest, type RoundingProblem, withEncoding } from "./rounding-problem.ts";
-import type { RowErrors } from "./row-errors.ts";
+import { type RoundingProblem, withEncoding } from "./rounding-problem.ts";
+import type { RowErrors, RowGrid } from "./row-errors.ts";
 
 /** The encoding that just spans every slice of a layer's weight. */
 export function spanningEncoding(layer: LinearLayer, entry: PlanEntry): Encoding {
@@ -49,8 +49,7 @@ export async function withBestScales(
   const scale = [...given.scale];
   const offset = [...given.offset];
   const consider = async (encoding: Encoding) => {
-    const candidate = withEncoding(problem, layer, encoding);
-    const rows = await errors.of(candidate, nearest(candidate, roundHalfEven));
+    const rows = await errors.ofNearest(problem, rowGrid(problem, layer, encoding));
     const sums = new Float64Array(owner.count);
     rows.forEach((error, row) => {
       sums[owner.of[row]!]! += error;
@@ -71,6 +70,18 @@ export async function withBestScales(
   }
   const encoding = { ...given, scale, offset };
   return { problem: withEncoding(problem, layer, encoding), encoding };
+}
+
+/** The grid of every row; of every element where blocks share scales. */
+export function rowGrid(problem: RoundingProblem, layer: LinearLayer, encoding: Encoding): RowGrid {
+  const top = steps(encoding.grid);
+  if (encoding.granularity.kind === "block") {
+    const { scale, low, high } = withEncoding(problem, layer, encoding);
+    return { scale: Float32Array.from(scale), low: Float32Array.from(low), high: Float32Array.from(high) };
+  }
+  const { of } = rowGroups(layer, encoding);
+  const low = Float32Array.from(of, (slice) => encoding.offset[slice]!);
+  return { scale: Float32Array.from(of, (slice) => encoding.scale[slice]!), low, high: low.map((o) => o + top) };
 }
 
 /** Which rows are judged together, and which of these groups each slice belongs to. */

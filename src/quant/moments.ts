@@ -12,7 +12,7 @@ import { addNode, Graph, Model, tensorType } from "../ir/index.ts";
 import type { Pair, Runtime, Session } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import type { LinearLayer } from "./linear-layer.ts";
-import { samplePatches } from "./patches.ts";
+import { PatchRows, samplePatches } from "./patches.ts";
 
 export interface Moments {
   readonly groups: number;
@@ -38,9 +38,14 @@ export interface MomentOptions extends Work {
 /** Rows that even the smallest layer gets: a depthwise kernel has nine columns, and needs more than 450 rows. */
 const fewestRows = 4096;
 
+/** Rows of one product: long ones lose digits in float32 and block the thread, short ones waste time on their results. */
+const capacityOf = ({ groups, columns }: LinearLayer) => Math.max(256, Math.floor(2 ** 21 / (groups * columns)));
+
 /** Gathers the moments of layers, one after the other, in one session. */
 export class MomentGatherer implements AsyncDisposable {
   readonly #session: Session;
+  /** Patches of both branches for both halves of the data, used again by every layer. */
+  #buffers: Float32Array[] = [];
 
   private constructor(session: Session) {
     this.#session = session;
@@ -62,48 +67,45 @@ export class MomentGatherer implements AsyncDisposable {
     const wanted = Math.max(fewestRows, (options.rowsPerColumn ?? 50) * columns);
     const perSample = Math.ceil(wanted / samples);
     const halves = [new Sums(groups, columns), new Sums(groups, columns)] as const;
+    const patches = this.#patchRows(layer);
     let batch = 0;
-    for await (const { float, quantized } of pairs) {
+    for await (const pair of pairs) {
       throwIfAborted(options);
-      const patches = samplePatches(layer, float, quantized, perSample, random);
-      await this.#add(halves[batch++ % 2]!, patches);
+      const half = batch++ % 2;
+      for (const full of samplePatches(layer, pair, perSample, random, patches[half]!)) {
+        await this.#add(halves[half]!, full);
+      }
     }
+    for (const [half, rest] of patches.entries()) await this.#add(halves[half]!, rest);
     if (batch === 0)
       throw new AvocetError("data/none", "expected at least one sample, got none", { at: `${layer.node}` });
     const error = batch < 2 ? Number.NaN : halfDifference(halves[0], halves[1]);
     return halves[0].plus(halves[1]).centred(error);
   }
 
-  async #add(
-    sums: Sums,
-    { float, quantized, rows }: { float: Float32Array; quantized: Float32Array; rows: number },
-  ): Promise<void> {
-    const { groups, columns } = sums;
-    // Long products lose digits in float32, and block the thread: a piece has at most this many rows.
-    const most = Math.max(256, Math.floor(2 ** 22 / (groups * columns)));
-    for (let from = 0; from < rows; from += most) {
-      const count = Math.min(most, rows - from);
-      const piece = (all: Float32Array) => rowsOf(all, groups, rows, columns, from, count);
-      const a = piece(quantized);
-      const results = await this.#session.run(float === quantized ? { a, b: a } : { a, b: piece(float) });
-      sums.add(results.h!.floats(), results.r!.floats(), results.mean!.floats(), results.float_mean!.floats(), count);
-    }
+  #patchRows(layer: LinearLayer): readonly [PatchRows, PatchRows] {
+    const capacity = capacityOf(layer);
+    const size = layer.groups * layer.columns * capacity;
+    if ((this.#buffers[0]?.length ?? 0) < size) this.#buffers = [0, 1, 2, 3].map(() => new Float32Array(size));
+    const [a, b, c, d] = this.#buffers as [Float32Array, Float32Array, Float32Array, Float32Array];
+    return [new PatchRows(layer, capacity, [a, b]), new PatchRows(layer, capacity, [c, d])];
+  }
+
+  /** Adds the products of all rows, and empties them. */
+  async #add(sums: Sums, patches: PatchRows): Promise<void> {
+    const { rows, float, quantized } = patches;
+    if (rows === 0) return;
+    const { h, r, mean, float_mean } = await this.#session.run({
+      a: patches.tensor(quantized),
+      b: patches.tensor(float),
+    });
+    sums.add(h!.floats(), r!.floats(), mean!.floats(), float_mean!.floats(), rows);
+    patches.rows = 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
   }
-}
-
-/** Some rows of every group of [groups, rows, columns]. */
-function rowsOf(all: Float32Array, groups: number, rows: number, columns: number, from: number, count: number): Tensor {
-  if (count === rows) return Tensor.float32([groups, rows, columns], all);
-  const part = new Float32Array(groups * count * columns);
-  for (let g = 0; g < groups; g++) {
-    const start = (g * rows + from) * columns;
-    part.set(all.subarray(start, start + count * columns), g * count * columns);
-  }
-  return Tensor.float32([groups, count, columns], part);
 }
 
 /** a = x̂, b = x, both [groups, rows, columns] → aᵀa, aᵀ(a − b), and the sums of a and b over the rows. */

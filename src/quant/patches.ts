@@ -1,6 +1,6 @@
 /** Input patches of a linear layer: for an output position, the inputs that it sees, in the order of the weight's columns. */
 import { AvocetError, type Random } from "../base/index.ts";
-import { sizeOf, type Tensor } from "../tensor/index.ts";
+import { sizeOf, Tensor } from "../tensor/index.ts";
 import type { LinearLayer } from "./linear-layer.ts";
 
 /** Where the patches of one input shape lie. */
@@ -140,31 +140,60 @@ function windowOf(
   }
 }
 
+/** Patches of a layer's input in both branches, [groups, capacity, columns] each, of which `rows` are filled. */
+export class PatchRows {
+  readonly groups: number;
+  readonly columns: number;
+  readonly capacity: number;
+  readonly float: Float32Array;
+  readonly quantized: Float32Array;
+  rows = 0;
+
+  /** The two buffers hold groups · capacity · columns numbers at least. */
+  constructor(layer: LinearLayer, capacity: number, buffers: readonly [Float32Array, Float32Array]) {
+    this.groups = layer.groups;
+    this.columns = layer.columns;
+    this.capacity = capacity;
+    [this.float, this.quantized] = buffers;
+  }
+
+  /** The filled rows of one branch, [groups, rows, columns]: a view where all are filled or there is one group. */
+  tensor(of: Float32Array): Tensor {
+    const { groups, rows, columns, capacity } = this;
+    const shape = [groups, rows, columns];
+    if (groups === 1 || rows === capacity) return Tensor.float32(shape, of.subarray(0, groups * rows * columns));
+    const packed = new Float32Array(groups * rows * columns);
+    for (let g = 0; g < groups; g++) {
+      const start = g * capacity * columns;
+      packed.set(of.subarray(start, start + rows * columns), g * rows * columns);
+    }
+    return Tensor.float32(shape, packed);
+  }
+}
+
 /**
- * Patches of two tensors of one shape (a layer's input in both branches) at the same randomly chosen positions, as
- * [groups, rows, columns] each. `perSample` positions of every sample, all of them in order when there are no more.
+ * Appends patches of two tensors of one shape (a layer's input in both branches) at the same randomly chosen positions:
+ * `perSample` of every sample, all of them in order when there are no more. Yields whenever the buffer is full; the caller
+ * empties it (`rows = 0`).
  */
-export function samplePatches(
+export function* samplePatches(
   layer: LinearLayer,
-  float: Tensor,
-  quantized: Tensor,
+  { float, quantized }: { readonly float: Tensor; readonly quantized: Tensor },
   perSample: number,
   random: Random,
-): { float: Float32Array; quantized: Float32Array; rows: number } {
+  into: PatchRows,
+): Iterable<PatchRows> {
   const geometry = patchGeometry(layer, quantized.shape);
   const count = Math.min(perSample, geometry.positions);
-  const rows = count * geometry.samples;
-  const { groups, columns } = layer;
-  const stride = rows * columns;
-  const [a, b] = [new Float32Array(groups * stride), new Float32Array(groups * stride)];
+  const stride = into.capacity * into.columns;
   const [x, y] = [float.floats(), quantized.floats()];
   for (let sample = 0; sample < geometry.samples; sample++) {
     for (let i = 0; i < count; i++) {
+      if (into.rows === into.capacity) yield into;
       const position = count === geometry.positions ? i : random.integer(geometry.positions);
-      const at = (sample * count + i) * columns;
-      geometry.copy(x, sample, position, a, at, stride);
-      if (y !== x) geometry.copy(y, sample, position, b, at, stride);
+      const at = into.rows++ * into.columns;
+      geometry.copy(x, sample, position, into.float, at, stride);
+      geometry.copy(y, sample, position, into.quantized, at, stride);
     }
   }
-  return { float: a, quantized: y === x ? a : b, rows };
 }

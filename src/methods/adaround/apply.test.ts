@@ -80,9 +80,12 @@ test("row errors in the runtime equal those in float64", async () => {
   const problem = randomProblem(5);
   await using errors = await RowErrors.open(runtime, 1);
   const integers = nearest(problem, roundHalfEven);
+  const [scale, low, high] = [problem.scale, problem.low, problem.high].map((all) => Float32Array.from(all));
   const found = await errors.of(problem, integers);
+  const rounded = await errors.ofNearest(problem, { scale: scale!, low: low!, high: high! });
   objective(problem, integers).forEach((expected, row) => {
     expect(found[row]).toBeCloseTo(expected, 5 /* float32 products of 8 numbers */);
+    expect(rounded[row]).toBeCloseTo(expected, 5);
   });
 });
 

@@ -6,7 +6,7 @@ import type { Runtime, Session } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { descend } from "../coordinate-descent.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
-import { dequantized, nearest, objective, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
+import { dequantized, nearest, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
 import { RowErrors } from "../row-errors.ts";
 import { spanningEncoding, withBestScales } from "../scale-search.ts";
 import { solveLayers } from "../sequential.ts";
@@ -67,13 +67,14 @@ export async function applyAdaRound(
               errors,
             );
       const start = nearest(problem, roundHalfEven);
-      const integers = await best(problem, start, options, () => rounding.solve(problem, context));
-      const [before, after] = [start, integers].map((found) => total(objective(problem, found)));
-      const share = before! > 0 && after! > 0 ? `, ${(100 * (1 - after! / before!)).toFixed(1)} % of it gone` : "";
+      const before = total(await errors.of(problem, start));
+      const integers = await best(problem, start, options, errors, () => rounding.solve(problem, context));
+      const after = total(await errors.of(problem, integers));
+      const share = before > 0 && after > 0 ? `, ${(100 * (1 - after / before)).toFixed(1)} % of it gone` : "";
       return {
         weight: dequantized(problem, layer, integers),
         encoding,
-        note: `rounded up or down against an error of ${before!.toExponential(2)}${share}`,
+        note: `rounded up or down against an error of ${before.toExponential(2)}${share}`,
       };
     },
   );
@@ -87,17 +88,20 @@ async function best(
   problem: RoundingProblem,
   start: Float64Array,
   options: AdaRoundOptions,
+  errors: RowErrors,
   anneal: () => Promise<Float64Array>,
 ): Promise<Float64Array> {
-  const found: Float64Array[] = [start.slice()];
-  if (options.iterations !== 0) found.push(await anneal());
-  if (options.descent !== false) for (const integers of found) descend(problem, integers);
-  const errors = found.map((integers) => objective(problem, integers));
+  const finished = (integers: Float64Array) => {
+    if (options.descent !== false) descend(problem, integers);
+    return integers;
+  };
+  const chosen = finished(start.slice());
+  if (options.iterations === 0) return chosen;
+  const annealed = finished(await anneal());
+  const [usual, other] = [await errors.of(problem, chosen), await errors.of(problem, annealed)];
   const { columns } = problem;
-  const chosen = found[0]!;
-  errors[0]!.forEach((error, row) => {
-    if (errors[1] && errors[1][row]! < error)
-      chosen.set(found[1]!.subarray(row * columns, (row + 1) * columns), row * columns);
+  usual.forEach((error, row) => {
+    if (other[row]! < error) chosen.set(annealed.subarray(row * columns, (row + 1) * columns), row * columns);
   });
   return chosen;
 }
@@ -174,6 +178,6 @@ function stepError({ scale, h, columns, outputs }: RoundingProblem): number {
   return Math.max(sum / scale.length, Number.MIN_VALUE);
 }
 
-function total(values: Float64Array): number {
+function total(values: Float32Array): number {
   return values.reduce((sum, value) => sum + value, 0);
 }

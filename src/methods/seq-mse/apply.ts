@@ -16,7 +16,7 @@ import type { LayerSolution } from "../layer-record.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, nearest, type RoundingProblem, roundingProblem, withEncoding } from "../rounding-problem.ts";
 import { RowErrors } from "../row-errors.ts";
-import { rowGroups, spanningEncoding, withBestScales } from "../scale-search.ts";
+import { rowGrid, rowGroups, spanningEncoding, withBestScales } from "../scale-search.ts";
 import { type LayerTask, solveLayers } from "../sequential.ts";
 import { fractions, leastError, sumRows } from "./math.ts";
 
@@ -69,8 +69,7 @@ async function asAimet(task: LayerTask, candidates: number, errors: RowErrors): 
   const encodings = fractions(candidates).map((f) => shrunken(spanning, entry, f));
   const losses: Float64Array[] = [];
   for (const encoding of encodings) {
-    const problem = withEncoding(placed, layer, encoding);
-    losses.push(sumRows(await errors.of(problem, nearest(problem, roundHalfEven)), rows.of, rows.count));
+    losses.push(sumRows(await errors.ofNearest(placed, rowGrid(placed, layer, encoding)), rows.of, rows.count));
   }
   const best = leastError(losses);
   const pick = (part: (e: Encoding) => readonly number[]) =>
