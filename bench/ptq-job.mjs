@@ -33,11 +33,13 @@ const data = await open(spec.data ?? task.data);
 for await (const batch of data.batches(50)) void batch;
 const pass = await forwardPass(model);
 const before = process.resourceUsage().maxRSS;
+const cpu = process.cpuUsage();
 const start = performance.now();
 const result = spec.dataFree
   ? await withoutData(spec.dataFree)
   : await quantizeModel(model, data, parseRecipe(spec.recipe), runtime, session);
 const seconds = (performance.now() - start) / 1000;
+const { user, system } = process.cpuUsage(cpu);
 const peak = process.resourceUsage().maxRSS;
 
 const judged = await open(task.judged);
@@ -56,6 +58,7 @@ console.log(
     score: value,
     sqnr,
     seconds,
+    cpuSeconds: (user + system) / 1e6,
     ...(moments > 0 ? { momentSeconds: moments } : {}),
     passSeconds: pass,
     peakMB: Math.round(peak / 1024),

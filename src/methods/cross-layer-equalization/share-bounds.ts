@@ -34,7 +34,9 @@ export function keepUnderBounds({ clips, groups }: Trace, seen: Observed, scale:
     const shared = groups.root(ids[first]!);
     if (ids.some((id, i) => isNear(clip, i, seen) && groups.root(id) !== shared)) continue;
     const { max } = clipBounds(clip.node)!;
-    const maxima = seen.channels.get(clip.node.input(0)!.name)!.max;
+    const maxima = seen.channels.get(clip.node.input(0)!.name)?.max;
+    // Without data every channel counts as reaching the bound, and shares its scale already.
+    if (!maxima) continue;
     ids.forEach((id, i) => {
       const root = groups.root(id);
       if (root === shared || root === 0 || isNear(clip, i, seen)) return;
