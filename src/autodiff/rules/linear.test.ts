@@ -24,6 +24,8 @@ describe("Conv", () => {
     "depthwise, stride 2, two filters a channel": {
       text: conv("2,3,6,6", "6,1,3,3", "group = 3, strides = [2,2], pads = [0,0,1,1]"),
     },
+    "many channels and places": { text: conv("2,8,9,10", "3,8,3,2", "pads = [1,0,2,1]") },
+    "many channels and places, dilation": { text: conv("1,8,12,11", "2,8,3,3", "dilations = [2,1], pads = [2,1,1,1]") },
     "1-D": { text: conv("2,3,9", "4,3,4", "strides = [2], pads = [1,2]", "4") },
     "3-D, grouped": { text: conv("1,2,4,4,3", "4,1,2,3,2", "group = 2, pads = [0,1,1,1,1,0]") },
     "auto_pad SAME_UPPER": { text: conv("1,2,6,5", "3,2,4,3", `auto_pad = "SAME_UPPER", strides = [2,2]`) },
