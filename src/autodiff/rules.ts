@@ -25,7 +25,7 @@ import { sources } from "./rules/sources.ts";
 import { strings } from "./rules/strings.ts";
 
 // The annotation makes the table total: an operator without a row does not compile.
-const rows: Readonly<Record<OpType, GradientRow>> = {
+export const gradientRows: Readonly<Record<OpType, GradientRow>> = {
   ...linear,
   ...activations,
   ...arithmetic,
@@ -53,5 +53,5 @@ const unknown: GradientRow = { none: "Avocet does not know this operator" };
 
 /** The row of a node's operator. */
 export function gradientRow(node: Node): GradientRow {
-  return isOpType(node.opName) ? rows[node.opName] : unknown;
+  return isOpType(node.opName) ? gradientRows[node.opName] : unknown;
 }

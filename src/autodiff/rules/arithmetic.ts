@@ -1,7 +1,20 @@
 /** Element-wise arithmetic: what flows back to an operand that was broadcast is summed over the places it was read at. */
 import type { Value } from "../../ir/index.ts";
+import { dtypes } from "../../tensor/index.ts";
 import type { Backward, GradientRow, GradientRule, InputGradients } from "../rule.ts";
 import { broadcast, slope } from "./elementwise.ts";
+
+/** Sums of operands, each with a weight. */
+const weighed =
+  (weight: (b: Backward, index: number) => number): GradientRule =>
+  (b) =>
+    b.node.inputs.map((_, index) => {
+      if (!b.wants(index)) return null;
+      const summed = b.unbroadcast(b.dy, b.outShape, b.shapeOf(index));
+      const factor = weight(b, index);
+      if (factor === 1) return summed;
+      return factor === -1 ? b.neg(summed) : b.mul(summed, factor);
+    });
 
 function division(b: Backward, index: number): Value {
   const quotient = b.div(b.dy, b.input(1));
@@ -14,7 +27,7 @@ function power(b: Backward, index: number): Value {
   const x = b.input(0);
   const zero = b.scalar(0);
   if (index === 1) return b.mul(dy, b.op("Where", [b.op("Equal", [x, zero]), zero, b.mul(b.y, b.op("Log", [x]))]));
-  const constant = b.input(1).initializer;
+  const constant = b.constantOf(b.input(1));
   if (constant?.size === 1) {
     const p = constant.numbers()[0]!;
     if (p === 0) return b.mul(dy, 0);
@@ -46,7 +59,8 @@ const extreme =
 
 /** Between floats a gradient passes; integers have none. */
 function cast(b: Backward): InputGradients {
-  return [b.isFloat(b.input(0)) ? b.op("CastLike", [b.dy, b.input(0)]) : null];
+  const x = b.input(0);
+  return [b.isFloat(x) ? b.op("Cast", [b.dy], { to: dtypes[b.dtypeOf(x)!].onnx }) : null];
 }
 
 /** y = x − d · trunc(x / d) for floats (`fmod`): the quotient is flat, so dx = dy and dd = −dy · trunc(x / d). */
@@ -75,7 +89,7 @@ export const arithmetic = {
   Abs: slope((b) => b.sign(b.input(0))),
   Acos: inverse((b) => b.neg(root(b, 1, -1))),
   Acosh: inverse((b) => root(b, -1, 1)),
-  Add: broadcast((b) => b.dy),
+  Add: weighed(() => 1),
   Asin: inverse((b) => root(b, 1, -1)),
   Asinh: inverse((b) => root(b, 1, 1)),
   Atan: inverse((b) => quadratic(b, 1, 1)),
@@ -97,7 +111,7 @@ export const arithmetic = {
   Floor: steps,
   Log: inverse((b) => b.input(0)),
   Max: extreme(1),
-  Mean: broadcast((b) => b.mul(b.dy, 1 / b.node.inputs.length)),
+  Mean: weighed((b) => 1 / b.node.inputs.length),
   Min: extreme(-1),
   Mod: broadcast(modulo),
   Mul: broadcast((b, index) => b.mul(b.dy, b.input(1 - index))),
@@ -109,7 +123,7 @@ export const arithmetic = {
   Sin: slope((b) => of(b, "Cos")),
   Sinh: slope((b) => of(b, "Cosh")),
   Sqrt: (b) => [b.mul(b.div(b.dy, b.y), 0.5)],
-  Sub: broadcast((b, index) => (index === 0 ? b.dy : b.neg(b.dy))),
-  Sum: broadcast((b) => b.dy),
+  Sub: weighed((_, index) => (index === 0 ? 1 : -1)),
+  Sum: weighed(() => 1),
   Tan: slope((b) => b.add(b.square(b.y), b.scalar(1))),
 } satisfies Record<string, GradientRow>;

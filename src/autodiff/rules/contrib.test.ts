@@ -28,6 +28,7 @@ describe("products", () => {
     FusedMatMul: call("FusedMatMul", "float[2,3,4] a, float[2,4,5] b", "alpha = 0.5"),
     "FusedMatMul, first turned": call("FusedMatMul", "float[2,4,3] a, float[4,5] b", "transA = 1"),
     "FusedMatMul, both turned": call("FusedMatMul", "float[2,4,3] a, float[1,5,4] b", "transA = 1, transB = 1"),
+    TransposeMatMul: call("TransposeMatMul", "float[2,4,3] a, float[2,4,5] b", "transA = 1, alpha = 0.5"),
     FusedConv: call("FusedConv", "float[1,2,4,4] x, float[3,2,3,3] w, float[3] b", `activation = "Sigmoid"`),
     "FusedConv with a sum": call(
       "FusedConv",

@@ -31,6 +31,13 @@ describe("Slice", () => {
     "one axis": slice("2,5,3", [1], [4], [-2]),
     "steps that leave a rest": slice("7,6", [1, 0], [7, 6], [0, 1], [3, 2]),
     backwards: slice("6,5", [-1, 3], [-100, 0], [0, 1], [-1, -2]),
+    "bounds that Constant nodes give": {
+      text: `f (float[6,4] x) => (float y) {
+         s = Constant <value_ints = [2]> ()  e = Constant <value_ints = [5]> ()
+         z = Slice(x, s, e)  i = Constant <value_int = 1> ()  g = Gather(z, i)
+         p = Constant <value_float = 2.0> ()  h = Pow(g, p)
+         q = Constant <value_floats = [3.0]> ()  y = Pow(h, q) }`,
+    },
     "computed bounds": {
       text: `f (float[6,4] x, int64[1] s) => (float y) <${ints("e", 6)}, ${ints("a", 0)}> { y = Slice(x, s, e, a) }`,
       feeds: { s: Tensor.int64([1], [2]) },
