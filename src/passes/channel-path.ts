@@ -13,6 +13,8 @@ export interface ChannelPath {
   readonly values: readonly Value[];
   /** A maximum on the way: it lets only positive factors pass. */
   readonly maximum: Node | undefined;
+  /** What adds zeros on the way: it lets only factors pass, no shift. */
+  readonly padding: Node | undefined;
   /** Whether every element at the end is an element of the start, and the other way round. */
   readonly bijective: boolean;
   /** Layer channel → index along axis 1 at the end of the path, or why there is no such map. */
@@ -24,18 +26,20 @@ export function channelsBefore(end: Value): ChannelPath {
   const values = [end];
   let start = end;
   let maximum: Node | undefined;
+  let padding: Node | undefined;
   let bijective = true;
   while (start.producer && values.length < 8) {
     const node = start.producer;
     const commutes = commutesWithAffine(node);
     if (!commutes && !isOp(node, ...moves)) break;
     if (commutes === "positive") maximum = node;
+    if (commutes === "unshifted") padding = node;
     if (commutes) bijective = false;
     start = node.input(0)!;
     values.push(start);
   }
   const map = (layer: Layer, channels: number) => mapChannels(layer, values.toReversed(), channels);
-  return { start, values, maximum, bijective, map };
+  return { start, values, maximum, padding, bijective, map };
 }
 
 const moves = ["Transpose", "Squeeze", "Unsqueeze", "Flatten", "Reshape"];

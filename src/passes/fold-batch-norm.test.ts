@@ -170,6 +170,20 @@ const fires: Record<string, [text: string, left: string[]]> = {
        y = Conv(r, w) }`,
     ["Pad", "Conv"],
   ],
+  "through zeros that take part, without a shift": [
+    `f (float[N,3,4,4] x) => (float[N,4,6,6] y) <float[4,3,1,1] w, float[4] g, float[4] be = {0, 0, 0, 0}, float[4] m = {0, 0, 0, 0}, float[4] v, int64[8] p = {0,0,1,1,0,0,1,1}> {
+       c = Conv(x, w)
+       q = Pad(c, p)
+       a = AveragePool <kernel_shape = [3,3], pads = [1,1,1,1], count_include_pad = 1> (q)
+       y = BatchNormalization(a, g, be, m, v) }`,
+    ["Conv", "Pad", "AveragePool"],
+  ],
+  "forward into a transposed convolution of points": [
+    `f (float[N,4,3,3] x) => (float[N,6,3,3] y) <float[4,6,1,1] w, float[6] b, ${bn(4)}> {
+       n = BatchNormalization(x, g, be, m, v)
+       y = ConvTranspose(n, w, b) }`,
+    ["ConvTranspose"],
+  ],
   "a shared weight is copied": [
     `f (float[N,3,6,6] x) => (float[N,4,4,4] y, float[N,4,4,4] z) <float[4,3,3,3] w, ${bn(4)}> {
        c = Conv(x, w)
@@ -230,6 +244,13 @@ const refuses: Record<string, [text: string, reason: RegExp]> = {
        p = MaxPool <kernel_shape = [2,2], strides = [2,2]> (c)
        y = BatchNormalization(p, g, be, m, v) }`,
     /would take minima/,
+  ],
+  "zeros that would be shifted": [
+    `f (float[N,3,4,4] x) => (float[N,4,6,6] y) <float[4,3,1,1] w, ${bn(4)}, int64[8] p = {0,0,1,1,0,0,1,1}> {
+       c = Conv(x, w)
+       q = Pad(c, p)
+       y = BatchNormalization(q, g, be, m, v) }`,
+    /Pad → q adds zeros/,
   ],
   "channels on another axis": [
     `f (float[N,4,5] x) => (float[N,4,4] y) <float[5,4] w, ${bn(4)}> {

@@ -1,18 +1,22 @@
 /**
- * Folds Mul, Div, Add and Sub by a constant per channel into the linear layer before: what exporters make of batch
- * norms and scaled layers when they take them apart, and biases that stand beside their convolution.
+ * Folds Mul, Div, Add and Sub by a constant per channel into the linear layer before, or else into all layers after: what
+ * exporters make of batch norms and scaled layers when they take them apart, biases that stand beside their convolution,
+ * and inputs that the model normalises itself.
  *
  *   Conv → Mul(a) → Add(c)   =   Conv with a·W, a·b + c          (see layer.ts)
+ *   Mul(a) → Add(c) → Conv   =   Conv with W·a, b + Σ W·c        where no zero padding hides c (see channel-readers.ts)
  *
  * The bias of a MatMul stays an Add.
  */
-import type { Node } from "../ir/index.ts";
+import type { Node, Value } from "../ir/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { type ChannelAffine, moveBatchNormStatistics } from "./batch-norm.ts";
+import { type ChannelReader, canTake, channelReaders, intoReaders } from "./channel-readers.ts";
 import { type Layer, layerOf, scaleOutput } from "./layer.ts";
+import { type Lengths, LengthTable } from "./lengths.ts";
 import type { Pass } from "./pass.ts";
 import { rankOf } from "./rank.ts";
-import { isRefused, passOf, type Refused, refuse, rule } from "./rule.ts";
+import { isRefused, passOf, type Refused, type Rule, refuse, rule } from "./rule.ts";
 import { isOp, onlyReader } from "./walk.ts";
 import { elementsOf, floatConstant } from "./weights.ts";
 
@@ -27,10 +31,9 @@ interface Found {
 export const foldChannelAffine = rule<Found>({
   name: "fold-channel-affine",
   match: (node) => {
-    if (!isOp(node, "Mul", "Div", "Add", "Sub")) return undefined;
-    const side = floatConstant(node.input(1)) ? 0 : 1;
-    const constant = floatConstant(node.input(1 - side));
-    if (!constant || (node.op === "Div" && side === 1)) return undefined;
+    const operands = operandsOf(node);
+    if (!operands) return undefined;
+    const { side, constant } = operands;
     const layer = layerOf(node.input(side));
     if (
       !layer ||
@@ -49,8 +52,7 @@ export const foldChannelAffine = rule<Found>({
       );
     }
     if (!isPerChannel(layer, constant)) return refuse("its constant is not one number per channel");
-    if (node.op === "Div" && Array.from(elementsOf(constant)).includes(0)) return refuse("it divides by zero");
-    return true;
+    return dividesByZero(node, constant) ?? true;
   },
   rewrite: ({ node, side, layer, constant }, graph) => {
     const found = layer as Layer;
@@ -61,6 +63,59 @@ export const foldChannelAffine = rule<Found>({
     graph.remove(node);
   },
 });
+
+interface FoundForward {
+  readonly node: Node;
+  readonly input: Value;
+  /** Undefined where the constant is no number per channel of axis 1. */
+  readonly affine: ChannelAffine | undefined;
+  readonly constant: Tensor;
+  readonly readers: readonly (ChannelReader | Refused)[];
+}
+
+/** Into every layer after; only where all readers are such layers, and the channels are on axis 1. */
+export function foldChannelAffineForward(table: LengthTable): Rule {
+  return rule<FoundForward>({
+    name: "fold-channel-affine-forward",
+    match: (node) => {
+      const operands = operandsOf(node);
+      if (!operands) return undefined;
+      const { side, constant } = operands;
+      const input = node.input(side)!;
+      const channels = channelsOfAxis1(table.of(input), constant);
+      const readers = channelReaders({ node, input, channels: channels ?? 1 });
+      const affine = channels === undefined ? undefined : affineOf(node, side, constant, channels);
+      return readers && { node, input, constant, affine, readers };
+    },
+    check: ({ node, input, constant, affine, readers }) => {
+      if (!affine) return refuse(`its constant is not known to be one number per channel of ${input.name}`);
+      return dividesByZero(node, constant) ?? canTake(readers, affine);
+    },
+    rewrite: ({ node, input, affine, readers }, graph) => {
+      intoReaders({ node, input }, readers as ChannelReader[], affine!, graph);
+    },
+  });
+}
+
+/** Which input is the constant; undefined for other operators and for a constant that is divided. */
+function operandsOf(node: Node): { side: 0 | 1; constant: Tensor } | undefined {
+  if (!isOp(node, "Mul", "Div", "Add", "Sub")) return undefined;
+  const side = floatConstant(node.input(1)) ? 0 : 1;
+  const constant = floatConstant(node.input(1 - side));
+  return !constant || !node.input(side) || (node.op === "Div" && side === 1) ? undefined : { side, constant };
+}
+
+function dividesByZero(node: Node, constant: Tensor): Refused | undefined {
+  return node.op === "Div" && Array.from(elementsOf(constant)).includes(0) ? refuse("it divides by zero") : undefined;
+}
+
+/** The length of axis 1, where the constant is one number for each place on it, or for all, and widens nothing. */
+function channelsOfAxis1(known: Lengths | undefined, { shape, size }: Tensor): number | undefined {
+  const channels = known?.[1];
+  if (!known || typeof channels !== "number" || known.length < shape.length) return undefined;
+  const isPerChannel = size === channels && shape[1 - (known.length - shape.length)] === channels;
+  return size === 1 || isPerChannel ? channels : undefined;
+}
 
 /** Whether the constant broadcasts along the channel axis of the layer's result only, and does not widen it. */
 function isPerChannel(layer: Layer, { shape, size }: Tensor): boolean {
@@ -88,4 +143,12 @@ function affineOf(node: Node, side: 0 | 1, constant: Tensor, channels: number): 
   }
 }
 
-export const foldChannelAffines: Pass = passOf("fold-channel-affine", [foldChannelAffine]);
+/** Backward where possible, else forward. */
+export const foldChannelAffines: Pass = {
+  name: "fold-channel-affine",
+  run: (model, note) =>
+    passOf("fold-channel-affine", [foldChannelAffine, foldChannelAffineForward(new LengthTable(model))]).run(
+      model,
+      note,
+    ),
+};

@@ -1,6 +1,7 @@
 /** Constant channels leave the weights that read them, exactly, and only where that is exact. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { blocks, graphOf } from "../../../test/block-graphs.ts";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
 import { readModelFile } from "../../formats/index-node.ts";
@@ -136,6 +137,32 @@ test("through a residual addition, a concatenation, pooling and a flattened matr
   const isZero = Array.from({ length: 8 }, (_, c) => row.subarray(4 * c, 4 * c + 4).every((w) => w === 0));
   expect(isZero).toEqual([false, true, false, false, false, true, true, false]);
   await expectSameOutputs(before, model, { atol: 1e-6 /* the tiny weights went */ });
+});
+
+test("over generated graphs with dead channels anywhere, the function stays", async () => {
+  const channel = fc.uniqueArray(fc.nat(7), { maxLength: 4 });
+  const block = fc.record({
+    name: fc.constantFrom(...Object.keys(blocks)),
+    // What a channel then always is: cut off by a Relu behind it, or not.
+    dead: channel,
+    constant: fc.constantFrom(-0.5, 0.75),
+  });
+  let released = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(block, { minLength: 1, maxLength: 6 }), fc.nat(1000), async (chosen, seed) => {
+      const killed = chosen.flatMap((one) => [one, { ...one, name: "relu", dead: [] }]);
+      const before = graphOf(["conv", ...killed.map(({ name }) => name), "conv"], seed);
+      for (const [i, { name, dead, constant }] of killed.entries()) {
+        if (name === "conv" || name === "depthwise") kill(before, `w${i + 1}`, `b${i + 1}`, dead, constant);
+      }
+      const { model, report } = await removeDeadChannels(before, { runtime });
+      // Float32 sums of up to 512 products, a dozen layers deep, in another order.
+      await expectSameOutputs(before, model, { atol: 1e-6, ofRange: 5e-5, seed });
+      released += report.edits;
+    }),
+    { numRuns: 50, seed: 5 },
+  );
+  expect(released).toBeGreaterThan(20);
 });
 
 test("without dead channels nothing changes", async () => {
