@@ -4,6 +4,7 @@ export { type BatchNormTraining, trainBatchNorms } from "./batch-norm-training.t
 export type { Buffer } from "./buffers.ts";
 export { FlatLayout } from "./flat.ts";
 export {
+  type ClosedForm,
   chosenOutput,
   type FunctionLoss,
   type GraphLoss,
@@ -13,7 +14,9 @@ export {
   type Values,
 } from "./loss.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
+export { type CtcOptions, ctc } from "./losses/ctc.ts";
 export { type DistillationOptions, distillation } from "./losses/distillation.ts";
+export { functionLoss, modelLoss } from "./losses/given.ts";
 export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropy,

@@ -1,5 +1,5 @@
 /** What a loss is: a small model from outputs and targets to one number, or a function of them that gives its own gradient. */
-import { Emitter } from "../autodiff/index.ts";
+import { Emitter, seedPrefix } from "../autodiff/index.ts";
 import { AvocetError } from "../base/index.ts";
 import { Graph, Model, type TensorType, type Value } from "../ir/index.ts";
 import type { Feeds } from "../tensor/index.ts";
@@ -36,10 +36,16 @@ export type Values = Readonly<Record<string, Value>>;
 /** The opset that losses are written in. */
 export const lossOpset = 21;
 
-/** Writes a loss in nodes. `build` gets the outputs and targets by name and returns the scalar. */
+/** A loss that knows its gradients, by output name. */
+export interface ClosedForm {
+  readonly loss: Value;
+  readonly gradients: Values;
+}
+
+/** Writes a loss in nodes. `build` gets the outputs and targets by name and returns the scalar, or its gradients with it. */
 export function graphLoss(
   targets: readonly string[],
-  build: (e: Emitter, outputs: Values, targets: Values) => Value,
+  build: (e: Emitter, outputs: Values, targets: Values) => Value | ClosedForm,
 ): GraphLoss {
   return {
     kind: "graph",
@@ -50,7 +56,12 @@ export function graphLoss(
         Object.fromEntries(Object.entries(types).map(([name, type]) => [name, graph.addInput(name, type)]));
       const e = new Emitter(graph, new Map(Object.entries({ ...outputTypes, ...targetTypes })));
       const [outputs, wanted] = [inputs(outputTypes), inputs(targetTypes)];
-      graph.addOutput(e.op("Identity", [build(e, outputs, wanted)], {}, { output: "loss" }));
+      const built = build(e, outputs, wanted);
+      const { loss, gradients } = "gradients" in built ? built : { loss: built, gradients: {} };
+      graph.addOutput(e.op("Identity", [loss], {}, { output: "loss" }));
+      for (const [name, gradient] of Object.entries(gradients)) {
+        graph.addOutput(e.op("Identity", [gradient], {}, { output: `${seedPrefix}${name}` }));
+      }
       for (const input of [...graph.inputs]) if (input.useCount === 0) graph.removeInput(input);
       return new Model(graph, [["", lossOpset]]);
     },

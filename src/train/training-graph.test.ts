@@ -1,0 +1,232 @@
+/** The graph of a step: its gradient is that of gradientModel, whatever form the loss has. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { gradientModel, seedPrefix } from "../autodiff/index.ts";
+import { type Model, parseModel } from "../ir/index.ts";
+import { openRuntime, type Runtime, traceShapes } from "../runtime/index.ts";
+import { type Feeds, Tensor } from "../tensor/index.ts";
+import { trainBatchNorms } from "./batch-norm-training.ts";
+import type { Loss } from "./loss.ts";
+import { crossEntropy } from "./losses/cross-entropy.ts";
+import { functionLoss, modelLoss } from "./losses/given.ts";
+import { meanSquaredError } from "./losses/regression.ts";
+import type { TrainingSpec } from "./spec.ts";
+import { Trainer } from "./trainer.ts";
+import { trainingGraph } from "./training-graph.ts";
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await openRuntime();
+});
+
+const header = '<ir_version: 10, opset_import: ["" : 21]>';
+const perceptron = parseModel(
+  `${header} g (float[4,3] x) => (float[4,2] y) <float[3,5] w1, float[5] b1, float[5,2] w2>
+  { h = MatMul(x, w1)
+    a = Add(h, b1)
+    r = Tanh(a)
+    y = MatMul(r, w2) }`,
+  { seed: 2 },
+);
+const names = ["w1", "b1", "w2"];
+const x = Tensor.float32([4, 3], [0.3, -1, 0.7, 1.5, 0.2, -0.4, -0.9, 0.1, 0.8, 0.6, -0.3, 1.1]);
+const target = Tensor.float32([4, 2], [1, 0, 0.5, -1, 2, 0.3, -0.7, 0.2]);
+
+/** Plain descent at rate one: what the parameters lose is the gradient. */
+async function gradientOf(loss: Loss, feeds: Feeds, model: Model = perceptron): Promise<Map<string, number[]>> {
+  await using trainer = await Trainer.open(
+    { model, example: feeds, groups: [{ names }], loss, optimizer: { kind: "sgd" }, rate: 1 },
+    runtime,
+  );
+  const before = trainer.parameters();
+  await trainer.step(feeds);
+  const after = trainer.parameters();
+  const lost = (name: string) =>
+    before
+      .get(name)!
+      .floats()
+      .map((value, i) => value - after.get(name)!.floats()[i]!);
+  return new Map(names.map((name) => [name, [...lost(name)]]));
+}
+
+/** Parameters of size one, of which a gradient is what is lost: 1e-7 is their rounding. */
+function expectSame(found: ReadonlyMap<string, number[]>, expected: ReadonlyMap<string, number[]>): void {
+  for (const [name, values] of expected) {
+    for (const [i, value] of values.entries()) expect(Math.abs(found.get(name)![i]! - value)).toBeLessThan(5e-7);
+  }
+}
+
+describe("the gradient of a step", () => {
+  /** Of the mean squared error, from gradientModel and 2 · (y − t) / n by hand. */
+  async function expected(): Promise<Map<string, number[]>> {
+    const types = await traceShapes(perceptron, runtime, { x });
+    await using forward = await runtime.open(perceptron);
+    const { y } = await forward.run({ x });
+    const seed = y!.floats().map((value, i) => (2 * (value - target.floats()[i]!)) / 8);
+    await using session = await runtime.open(gradientModel(perceptron, names, { types }));
+    const values = perceptron.graph.valuesByName();
+    const given = Object.fromEntries(names.map((name) => [name, values.get(name)!.initializer!]));
+    const results = await session.run({ x, ...given, [`${seedPrefix}y`]: Tensor.float32([4, 2], seed) });
+    return new Map(names.map((name) => [name, [...results[`gradient_${name}`]!.floats()]]));
+  }
+
+  test("is that of gradientModel", async () => {
+    expectSame(await gradientOf(meanSquaredError(), { x, target }), await expected());
+  });
+
+  test("is the same for a loss given as a model", async () => {
+    const text = `${header} l (float[4,2] target, float[4,2] y) => (float loss) <int64[2] axes = {0, 1}>
+      { d = Sub(y, target)
+        s = Mul(d, d)
+        loss = ReduceMean <keepdims = 0> (s, axes) }`;
+    expectSame(await gradientOf(modelLoss(parseModel(text), ["target"]), { x, target }), await expected());
+  });
+
+  test("is the same for a loss given as a model of an older opset", async () => {
+    const text = `<ir_version: 8, opset_import: ["" : 13]> l (float[4,2] y, float[4,2] target) => (float loss)
+      { d = Sub(y, target)
+        s = Mul(d, d)
+        loss = ReduceMean <axes = [0, 1], keepdims = 0> (s) }`;
+    expectSame(await gradientOf(modelLoss(parseModel(text), ["target"]), { x, target }), await expected());
+  });
+
+  test("is the same for a loss given as a function", async () => {
+    const loss = functionLoss(
+      ({ y }, { target: wanted }) => {
+        const difference = y!.floats().map((value, i) => value - wanted!.floats()[i]!);
+        const value = difference.reduce((sum, d) => sum + d * d, 0) / difference.length;
+        return {
+          value,
+          gradients: {
+            y: Tensor.float32(
+              y!.shape,
+              difference.map((d) => (2 * d) / difference.length),
+            ),
+          },
+        };
+      },
+      { targets: ["target"] },
+    );
+    expectSame(await gradientOf(loss, { x, target }), await expected());
+  });
+});
+
+describe("trainingGraph", () => {
+  const spec: TrainingSpec = {
+    model: perceptron,
+    example: { x, target },
+    groups: [{ names: ["w1"] }, { names: ["b1"] }],
+    loss: meanSquaredError(),
+    optimizer: { kind: "adam" },
+  };
+
+  test("keeps its state in few buffers, and leaves the model as it was", async () => {
+    const before = [...perceptron.graph.values()].map((value) => value.name);
+    const { model, buffers } = await trainingGraph(spec, runtime);
+    expect([...buffers.keys()]).toEqual(["parameters", "first_moment", "second_moment"]);
+    expect(model.graph.inputs.map((value) => value.name)).toEqual([
+      "x",
+      "train.parameters",
+      "target",
+      "train.learning_rate",
+      "train.step",
+      "train.first_moment",
+      "train.second_moment",
+    ]);
+    expect([...perceptron.graph.values()].map((value) => value.name)).toEqual(before);
+  });
+
+  test("what is not in a group stays a constant; what the loss does not depend on stays as it is", async () => {
+    const model = parseModel(
+      `${header} g (float[1,2] x) => (float[1,2] y) <float[2,2] w, float[2] other>
+      { y = MatMul(x, w)
+        z = Add(y, other) }`,
+      { seed: 1 },
+    );
+    const feeds = { x: Tensor.float32([1, 2], [1, 2]), target: Tensor.float32([1, 2], [0, 0]) };
+    const groups = [{ names: ["w", "other"] }];
+    await using trainer = await Trainer.open({ ...spec, model, example: feeds, groups, rate: 0.1 }, runtime);
+    const before = trainer.parameters();
+    await trainer.step(feeds);
+    expect(trainer.parameters().get("other")!.floats()).toEqual(before.get("other")!.floats());
+    expect(trainer.parameters().get("w")!.floats()).not.toEqual(before.get("w")!.floats());
+  });
+
+  test("gives values that are asked for", async () => {
+    await using trainer = await Trainer.open({ ...spec, outputs: ["r", "y"], rate: 0.1 }, runtime);
+    const { outputs } = await trainer.step(spec.example);
+    await using session = await runtime.open(perceptron);
+    expect(outputs.y!.floats()).toEqual((await session.run({ x })).y!.floats());
+    expect(outputs.r!.shape).toEqual([4, 5]);
+  });
+
+  test.each([
+    ["a computed value", { groups: [{ names: ["h"] }] }, "graph/not-found"],
+    ["an unknown value", { groups: [{ names: ["w9"] }] }, "graph/not-found"],
+    ["an input without a first value", { groups: [{ names: ["x"] }], example: { target } }, "graph/not-found"],
+    ["an example without its target", { example: { x } }, "data/wrong-inputs"],
+    ["an output that is not there", { loss: meanSquaredError({ output: "z" }) }, "graph/not-found"],
+    ["a value to fetch that is not there", { outputs: ["z"] }, "graph/not-found"],
+    [
+      "an old opset",
+      { model: parseModel('<ir_version: 8, opset_import: ["" : 17]> g (float[1] x) => (float[1] y) { y = Neg(x) }') },
+      "pass/unsupported",
+    ],
+  ] as const)("refuses %s", async (_, change, code) => {
+    await expect(trainingGraph({ ...spec, ...change }, runtime)).rejects.toMatchObject({ code });
+  });
+});
+
+describe("batch norms in training form", () => {
+  const text = (attributes: string, outputs: string) => `${header}
+    g (float[2,2,2] x) => (float[2,2,2] y) <float[2] gamma = {2, 0.5}, float[2] beta = {1, -1}, float[2] mean = {10, 20}, float[2] var = {3, 4}>
+    { ${outputs} = BatchNormalization <epsilon = 0.001${attributes}> (x, gamma, beta, mean, var) }`;
+  const values = [1, 2, 3, 4, 5, 6, 7, 9];
+
+  test("normalise by the batch, and the running statistics follow it", async () => {
+    const model = parseModel(text("", "y"));
+    const { affine, states } = trainBatchNorms(model, 0.8);
+    expect(affine).toEqual(["gamma", "beta"]);
+    expect(states.map(({ name }) => name)).toEqual(["mean", "var"]);
+    await using trainer = await Trainer.open(
+      {
+        model,
+        states,
+        example: { x: Tensor.float32([2, 2, 2], values), labels: Tensor.int64([2, 2], [0, 1, 1, 0]) },
+        groups: [{ names: affine }],
+        loss: crossEntropy(),
+        optimizer: { kind: "sgd" },
+        rate: 0.1,
+        outputs: ["y"],
+      },
+      runtime,
+    );
+    const { outputs } = await trainer.step({
+      x: Tensor.float32([2, 2, 2], values),
+      labels: Tensor.int64([2, 2], [0, 1, 1, 0]),
+    });
+    // Channel 0 holds 1 2 5 6 (mean 3.5, variance 4.25), channel 1 holds 3 4 7 9 (mean 5.75, variance 5.6875).
+    expect(outputs.y!.floats()[0]).toBeCloseTo((2 * (1 - 3.5)) / Math.sqrt(4.251) + 1, 5);
+    expect(outputs.y!.floats()[7]).toBeCloseTo((0.5 * (9 - 5.75)) / Math.sqrt(5.6885) - 1, 5);
+    const now = trainer.statistics();
+    expect(now.get("mean")!.floats()[0]).toBeCloseTo(0.8 * 10 + 0.2 * 3.5, 5);
+    expect(now.get("mean")!.floats()[1]).toBeCloseTo(0.8 * 20 + 0.2 * 5.75, 5);
+    expect(now.get("var")!.floats()[0]).toBeCloseTo(0.8 * 3 + 0.2 * 4.25, 5);
+    expect(now.get("var")!.floats()[1]).toBeCloseTo(0.8 * 4 + 0.2 * 5.6875, 5);
+    const trained = trainer.applyTo(parseModel(text("", "y"))).graph.valuesByName();
+    expect(trained.get("mean")!.initializer!.floats()).toEqual(now.get("mean")!.floats());
+    expect(trained.get("gamma")!.initializer!.floats()).toEqual(trainer.parameters().get("gamma")!.floats());
+  });
+
+  test("those that train already, or share their constants, are left alone", () => {
+    const already = parseModel(text(", training_mode = 1", "y, next_mean, next_var"));
+    expect(trainBatchNorms(already)).toEqual({ affine: [], states: [] });
+    const shared = parseModel(
+      `${header}
+      g (float[2,2,2] x) => (float[2,2,2] y, float[2,2,2] z) <float[2] gamma, float[2] beta, float[2] mean, float[2] var>
+      { y = BatchNormalization(x, gamma, beta, mean, var)
+        z = BatchNormalization(y, gamma, beta, mean, var) }`,
+      { seed: 1 },
+    );
+    expect(trainBatchNorms(shared).affine).toEqual([]);
+  });
+});
