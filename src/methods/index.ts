@@ -13,5 +13,7 @@ export { applyGptq, type GptqOptions } from "./gptq/apply.ts";
 export { settle, type Trained } from "./learned-quantizers/settle.ts";
 export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./learned-quantizers/trainable.ts";
 export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
+export { type QatContext, trainQuantized } from "./qat/apply.ts";
+export type { QatOptions } from "./qat/options.ts";
 export { applySeqMse, type SeqMseOptions } from "./seq-mse/apply.ts";
 export { shapesFor } from "./shapes.ts";

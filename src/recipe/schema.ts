@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
 import { preprocessSchema } from "../data/index.ts";
 import { methodSchema } from "./method-options.ts";
+import { trainingSchema } from "./training-options.ts";
 
 const granularity = z
   .string()
@@ -55,6 +56,7 @@ export const recipeSchema = z.strictObject({
       "A named list of methods: fast (folding and calibration), standard, best or data-free. `methods` replaces it.",
     ),
   methods: z.array(methodSchema).optional().describe("What is done beside folding and calibration, in this order."),
+  training: trainingSchema.optional(),
   preprocess: preprocessSchema.optional(),
   inputs: z
     .record(z.string(), inputSchema)
