@@ -15,3 +15,4 @@ export {
   type RecipeInput,
   recipeJsonSchema,
 } from "./schema.ts";
+export { type TrainedModel, type TrainOptions, trainModel } from "./train.ts";

@@ -81,7 +81,8 @@ async function withFreeBatch(model: Model, data: Dataset, runtime: Runtime): Pro
 
 function qatOptions({ optimizer, weightDecay, ...rest }: Training): QatOptions {
   const decay = weightDecay === undefined ? {} : { weightDecay };
-  const chosen: Optimizer = optimizer === "sgd" ? { kind: "sgd", momentum: 0.9, ...decay } : { kind: optimizer ?? "adam", ...decay };
+  const chosen: Optimizer =
+    optimizer === "sgd" ? { kind: "sgd", momentum: 0.9, ...decay } : { kind: optimizer ?? "adam", ...decay };
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   return { ...(given as Omit<QatOptions, "optimizer">), optimizer: chosen };
 }

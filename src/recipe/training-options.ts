@@ -24,7 +24,9 @@ export const trainingSchema = z
       .min(0)
       .max(1)
       .optional()
-      .describe("Share of the loss that looks at labels; the rest looks at the float model. Default 0.5, without labels 0."),
+      .describe(
+        "Share of the loss that looks at labels; the rest looks at the float model. Default 0.5, without labels 0.",
+      ),
     compare: z
       .enum(["classes", "numbers"])
       .optional()

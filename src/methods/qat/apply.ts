@@ -12,7 +12,6 @@ import {
   type Augment,
   augmentAll,
   crop,
-  fit,
   flip,
   labelled,
   type ParameterGroup,
@@ -20,6 +19,7 @@ import {
   shuffled,
   stepsPerEpoch,
   Trainer,
+  train,
   trainBatchNorms,
 } from "../../train/index.ts";
 import { settle } from "../learned-quantizers/settle.ts";
@@ -83,7 +83,7 @@ export async function trainQuantized(
     runtime,
   );
   const now = () => settled(model, plan, form, trainer);
-  const { losses } = await fit(trainer, {
+  const { losses } = await train(trainer, {
     data: targeted,
     epochs,
     seed,
@@ -120,10 +120,14 @@ function trainingForm(model: Model, plan: Plan, { batchNorms = "none" }: QatOpti
   if (batchNorms === "none") return { trainable: trainableModel(model, plan), layers: [], states: [] };
   const { model: normalized, layers } = withBatchNorms(model, plan);
   if (layers.length === 0) {
-    throw new AvocetError("pass/unsupported", "expected layers with a folded batch norm and one weight scale a channel", {
-      at: model.source ?? model.graph.name,
-      hint: 'train with batchNorms "none", or quantize weights per channel',
-    });
+    throw new AvocetError(
+      "pass/unsupported",
+      "expected layers with a folded batch norm and one weight scale a channel",
+      {
+        at: model.source ?? model.graph.name,
+        hint: 'train with batchNorms "none", or quantize weights per channel',
+      },
+    );
   }
   // A batch norm takes the place of the bias, so there is no bias to quantize.
   const biases = new Set(layers.map(({ bias }) => bias));
@@ -166,7 +170,8 @@ function settled(model: Model, plan: Plan, { trainable, layers }: TrainingForm, 
 
 function shareOfLabels({ labels }: QatContext, options: QatOptions): number {
   const share = options.labels ?? (labels ? 0.5 : 0);
-  if (!(share >= 0 && share <= 1)) throw new AvocetError("usage/bad-value", `expected a share from 0 to 1, got ${share}`);
+  if (!(share >= 0 && share <= 1))
+    throw new AvocetError("usage/bad-value", `expected a share from 0 to 1, got ${share}`);
   if (share > 0 && !labels) {
     throw new AvocetError("data/labels", "expected labels for a loss that looks at them, got none", {
       hint: "give labels, or labels=0 to learn from the float model alone",
