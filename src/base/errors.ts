@@ -13,7 +13,6 @@ export type ErrorCode =
   | "import/truncated"
   | "import/malformed"
   | "import/unknown-format"
-  | "import/unsupported-op"
   | "import/unsupported-opset"
   | "import/unsupported-type"
   | "import/path-escape"

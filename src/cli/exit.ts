@@ -17,7 +17,6 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "import/unknown-format",
-  "import/unsupported-op",
   "import/unsupported-opset",
   "import/unsupported-type",
   "quant/already-quantized",

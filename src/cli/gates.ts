@@ -1,5 +1,6 @@
 /** Quality gates: the result is written all the same, the exit code says that a promise was not kept. */
-import type { ExitCode } from "./exit.ts";
+import { AvocetError } from "../base/index.ts";
+import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
 
 export interface Gate {
@@ -33,7 +34,9 @@ export function agreementGate(limit: number, agreement: number | null): Gate {
 
 /** Tells of the gates that were missed; 3 if there is one. */
 export function judgeGates(gates: readonly Gate[], io: Io): ExitCode {
-  const missed = gates.filter((gate) => !gate.passed);
-  for (const gate of missed) io.err(`gate ${gate.option} missed: ${gate.text}\n`);
-  return missed.length > 0 ? 3 : 0;
+  const missed = gates
+    .filter((gate) => !gate.passed)
+    .map(({ option, text }) => new AvocetError("gate/missed", text, { at: option }));
+  for (const error of missed) io.err(`error ${error.code}: ${error.describe()}\n`);
+  return missed[0] ? exitCodeOf(missed[0]) : 0;
 }

@@ -159,8 +159,8 @@ describe("gates", () => {
     expect(run.code).toBe(3);
     expect(existsSync(shop.at("gated", "model.onnx"))).toBe(true);
     expect(run.json.output).toBe(shop.at("gated"));
-    expect(run.err).toMatch(/gate --max-drop missed: the score fell by 0\.\d+, at most 0 was asked for/);
-    expect(run.err).toMatch(/gate --min-agreement missed/);
+    expect(run.err).toMatch(/error gate\/missed: the score fell by 0\.\d+, at most 0 was asked for \(at --max-drop\)/);
+    expect(run.err).toMatch(/error gate\/missed: agreement 0\.\d+, .* \(at --min-agreement\)/);
   });
 
   test("kept: exit 0", async () => {

@@ -17,3 +17,4 @@ export { type QatContext, trainQuantized } from "./qat/apply.ts";
 export type { QatOptions } from "./qat/options.ts";
 export { applySeqMse, type SeqMseOptions } from "./seq-mse/apply.ts";
 export { shapesFor } from "./shapes.ts";
+export { rewriteStandaloneBatchNorms, type StandaloneBatchNormOptions } from "./standalone-batch-norms.ts";

@@ -23,6 +23,12 @@ export const methodSchema = z.discriminatedUnion(
       .describe("Channels that can only be constant are folded into what reads them, where that is exact."),
     z
       .strictObject({
+        method: z.literal("standalone-batch-norms"),
+        as: z.enum(["conv", "affine"]).optional().describe("Depthwise convolutions (the default), or Mul and Add."),
+      })
+      .describe("Batch norms that no layer takes in become operators that can be quantized."),
+    z
+      .strictObject({
         method: z.literal("cle"),
         objective: z
           .enum(["ranges", "noise"])

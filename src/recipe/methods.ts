@@ -13,6 +13,7 @@ import {
   type PreparationContext,
   type Prepared,
   removeDeadChannels,
+  rewriteStandaloneBatchNorms,
 } from "../methods/index.ts";
 import type { Plan } from "../quant/index.ts";
 import type { MethodStep } from "./method-options.ts";
@@ -45,6 +46,8 @@ export function readStep(step: MethodStep): Step {
   switch (step.method) {
     case "dead-channels":
       return prepare(name, removeDeadChannels);
+    case "standalone-batch-norms":
+      return prepare(name, (model, context) => rewriteStandaloneBatchNorms(model, context, given(step)));
     case "cle":
       return prepare(name, (model, context) => equalizeLayers(model, context, given(step)));
     case "high-bias":
