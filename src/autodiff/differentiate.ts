@@ -6,6 +6,7 @@ import { AvocetError } from "../base/index.ts";
 import {
   cloneModel,
   cutAt,
+  type Graph,
   type Model,
   type Node,
   removeDead,
@@ -16,7 +17,7 @@ import {
 import { readsOf } from "../runtime/index.ts";
 import { sizeOf, Tensor } from "../tensor/index.ts";
 import type { ConstantPool } from "./emitter.ts";
-import { Backward, type GradientRow } from "./rule.ts";
+import { Backward, type GradientRow, type Seed } from "./rule.ts";
 import { gradientRow } from "./rules.ts";
 import { isStraightThrough } from "./straight-through.ts";
 
@@ -25,12 +26,6 @@ export interface DifferentiateOptions {
   readonly types: ReadonlyMap<string, TensorType>;
   /** Rules by operator name ("Conv", "my.domain.Op") that come before the built-in ones. */
   readonly rules?: ReadonlyMap<string, GradientRow>;
-}
-
-/** A value and the gradient that arrives there from outside: for a loss, a one. */
-export interface Seed {
-  readonly value: Value;
-  readonly gradient: Value;
 }
 
 /**
@@ -50,9 +45,19 @@ export function differentiate(
       hint: "upgrade the model first: avocet upgrade",
     });
   }
-  const walk = new ReverseWalk(wrt, options);
+  return differentiateGraph(model.graph, seeds, wrt, options);
+}
+
+/** The same for any graph: the main one, or a body, where `wrt` may name what the body captures from outside. */
+function differentiateGraph(
+  graph: Graph,
+  seeds: readonly Seed[],
+  wrt: readonly Value[],
+  options: DifferentiateOptions,
+): Map<Value, Value> {
+  const walk = new ReverseWalk(graph, wrt, options);
   for (const { value, gradient } of seeds) walk.give(value, gradient);
-  walk.run([...model.graph.nodes]);
+  walk.run([...graph.nodes]);
   return new Map(
     wrt.flatMap((value) => {
       const gradient = walk.gradientOf(value);
@@ -62,13 +67,15 @@ export function differentiate(
 }
 
 class ReverseWalk {
+  readonly #graph: Graph;
   readonly #options: DifferentiateOptions;
   readonly #wrt: readonly Value[];
   readonly #parts = new Map<Value, Value[]>();
   readonly #sums = new Map<Value, Value>();
   readonly #pool: ConstantPool = new Map();
 
-  constructor(wrt: readonly Value[], options: DifferentiateOptions) {
+  constructor(graph: Graph, wrt: readonly Value[], options: DifferentiateOptions) {
+    this.#graph = graph;
     this.#wrt = wrt;
     this.#options = options;
   }
@@ -83,11 +90,10 @@ class ReverseWalk {
     if (found) return found;
     const parts = this.#parts.get(value);
     if (!parts) return null;
-    const graph = value.graph!;
     const sum =
       parts.length === 1
         ? parts[0]!
-        : graph.insert({ op: "Sum", inputs: parts, outputs: [`${value.name}_gradient`] }).output;
+        : this.#graph.insert({ op: "Sum", inputs: parts, outputs: [`${value.name}_gradient`] }).output;
     this.#sums.set(value, sum);
     return sum;
   }
@@ -110,7 +116,13 @@ class ReverseWalk {
     const give = (value: Value, gradient: Value) => {
       if (active.has(value)) this.give(value, gradient);
     };
-    const b = new Backward(node, gradients, (value) => active.has(value), give, this.#options.types, this.#pool);
+    const b = new Backward(node, gradients, {
+      wanted: (value) => active.has(value),
+      give,
+      types: this.#options.types,
+      pool: this.#pool,
+      body: (graph, seeds, wrt, types) => differentiateGraph(graph, seeds, wrt, { ...this.#options, types }),
+    });
     if (typeof row !== "function") throw b.refusal(row.none);
     row(b).forEach((gradient, index) => {
       const value = node.input(index);

@@ -8,8 +8,9 @@
 import { expect, test } from "vitest";
 import { Random } from "../base/index.ts";
 import { type Model, parseModel } from "../ir/index.ts";
-import { openRuntime, type Session, traceShapes } from "../runtime/index.ts";
+import { openRuntime, type Session } from "../runtime/index.ts";
 import { type Feeds, Tensor } from "../tensor/index.ts";
+import { traceTypes } from "./body-types.ts";
 import { type DifferentiateOptions, gradientModel, seedPrefix } from "./differentiate.ts";
 
 export interface GradientCase {
@@ -51,7 +52,7 @@ export async function expectGradients(one: GradientCase): Promise<void> {
   const model = parseModel(`${opsets}\n${one.text}`, { seed });
   const feeds = feedsOf(model, one, random);
   const runtime = await openRuntime();
-  const types = await traceShapes(model, runtime, feeds);
+  const types = await traceTypes(model, runtime, feeds);
   const isFloat = (name: string) => types.get(name)?.dtype === "float32";
   const wrt = one.wrt ?? Object.keys(feeds).filter(isFloat);
   const outputs = one.outputs ?? model.graph.outputs.map((value) => value.name).filter(isFloat);

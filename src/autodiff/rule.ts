@@ -1,6 +1,6 @@
 /** What a gradient rule is: it gets a node and the gradients of its outputs, and gives the gradients of its inputs. */
 import { AvocetError, invariant } from "../base/index.ts";
-import type { Node, TensorType, Value } from "../ir/index.ts";
+import type { Graph, Node, TensorType, Value } from "../ir/index.ts";
 import { type DType, dtypes, type Shape, Tensor } from "../tensor/index.ts";
 import { type ConstantPool, Emitter } from "./emitter.ts";
 
@@ -15,26 +15,43 @@ export type GradientRule = (b: Backward) => InputGradients;
  */
 export type GradientRow = GradientRule | { readonly flat: string } | { readonly none: string };
 
+/** A value and the gradient that arrives there from outside: for a loss, a one. */
+export interface Seed {
+  readonly value: Value;
+  readonly gradient: Value;
+}
+
+/** What a rule may ask of the walk that visits its node. */
+export interface Walk {
+  readonly wanted: (value: Value) => boolean;
+  readonly give: (value: Value, gradient: Value) => void;
+  readonly types: ReadonlyMap<string, TensorType>;
+  readonly pool: ConstantPool;
+  /** Appends the backward pass of a body to it: gradients of `wrt`, some of which the body may capture from outside. */
+  readonly body: (
+    graph: Graph,
+    seeds: readonly Seed[],
+    wrt: readonly Value[],
+    types: ReadonlyMap<string, TensorType>,
+  ) => Map<Value, Value>;
+}
+
 /** The place of a rule: the node, what flows back to it, and the means to write nodes. */
 export class Backward extends Emitter {
   readonly node: Node;
   readonly #gradients: readonly (Value | null)[];
-  readonly #wanted: (value: Value) => boolean;
-  readonly #give: (value: Value, gradient: Value) => void;
+  readonly #walk: Walk;
 
-  constructor(
-    node: Node,
-    gradients: readonly (Value | null)[],
-    wanted: (value: Value) => boolean,
-    give: (value: Value, gradient: Value) => void,
-    types: ReadonlyMap<string, TensorType>,
-    pool: ConstantPool,
-  ) {
-    super(node.graph!, types, pool);
+  constructor(node: Node, gradients: readonly (Value | null)[], walk: Walk) {
+    super(node.graph!, walk.types, walk.pool);
     this.node = node;
     this.#gradients = gradients;
-    this.#wanted = wanted;
-    this.#give = give;
+    this.#walk = walk;
+  }
+
+  /** Appends the backward pass of a body to it (see `Walk`). */
+  get differentiateBody(): Walk["body"] {
+    return this.#walk.body;
   }
 
   /** The gradient of the first output. Only for rules of operators whose other outputs carry none. */
@@ -70,17 +87,17 @@ export class Backward extends Emitter {
   /** Whether anybody asks for the gradient of this input. */
   wants(index: number): boolean {
     const value = this.node.input(index);
-    return value !== null && this.#wanted(value);
+    return value !== null && this.#walk.wanted(value);
   }
 
   /** Whether anybody asks for the gradient of a value (one that a body captures, for example). */
   wantsValue(value: Value): boolean {
-    return this.#wanted(value);
+    return this.#walk.wanted(value);
   }
 
   /** Adds to the gradient of a value that is no input of the node: one that a body captures, or the input of a pair. */
   give(value: Value, gradient: Value): void {
-    this.#give(value, gradient);
+    this.#walk.give(value, gradient);
   }
 
   /** Shape of an input. */
