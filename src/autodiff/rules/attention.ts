@@ -1,7 +1,7 @@
 /** The standard attention operators. */
 import type { Value } from "../../ir/index.ts";
 import type { Backward, GradientRow, InputGradients } from "../rule.ts";
-import { attentionGradients, causalBias, intoHeads, outOfHeads, shut } from "./attention-core.ts";
+import { attentionGradients, causalBias, intoHeads, outOfHeads, shut } from "./dot-products.ts";
 
 /** Attention of opset 23 and 24: 3-D or 4-D inputs, masks, a past, groups of queries. */
 function dotProducts(b: Backward): InputGradients {

@@ -2,7 +2,7 @@
 import type { Value } from "../../ir/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import type { Backward, InputGradients } from "../rule.ts";
-import { attentionGradients, causalBias, intoHeads, outOfHeads } from "./attention-core.ts";
+import { attentionGradients, causalBias, intoHeads, outOfHeads } from "./dot-products.ts";
 
 /** Adds up what is added to the scores. */
 function sumOf(b: Backward, parts: readonly (Value | null)[]): Value | null {

@@ -5,8 +5,8 @@ import type { Backward, GradientRow, InputGradients } from "../rule.ts";
 import { windowOf } from "../window.ts";
 import { convInputGradient } from "./conv-input.ts";
 import { convWeightGradient } from "./conv-weight.ts";
+import { deformConv } from "./deform-conv.ts";
 import { einsum } from "./einsum.ts";
-import { pending } from "./pending.ts";
 
 /** Sum over samples and places: the gradient of a bias [O]. */
 function biasGradient(b: Backward, dy: Value): Value | null {
@@ -117,7 +117,7 @@ export const linear = {
   Conv: (b) => convGradients(b, b.dy),
   ConvInteger: integers,
   ConvTranspose: convTranspose,
-  DeformConv: pending,
+  DeformConv: deformConv,
   Einsum: einsum,
   Gemm: (b) => gemmGradients(b, b.dy),
   MatMul: matMul,
