@@ -28,6 +28,8 @@ graph that is being built.
   elements that are equally large. More than two equal operands of Max share evenly, too; a chain of \`torch.maximum\` does not.
 - QuantizeLinear and DequantizeLinear are differentiated as a pair: straight through inside the range, with gradients to
   scale and zero point.
+- If, Loop and Scan need the types inside their bodies: \`traceTypes\` of \`avocet/autodiff\` finds them, too. A Loop or Scan keeps
+  what it carries, for every step.
 - Every rule is tested against central differences, and most against PyTorch.
 
 ## Rules of your own
