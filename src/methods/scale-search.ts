@@ -25,12 +25,17 @@ export interface ScaleSearchOptions {
   readonly factors?: readonly number[];
 }
 
+/** One side of a window is moved by so many steps; the other one stays, or goes with it. */
+const windows: readonly (readonly [factor: number, shift: number])[] = [1, 0.95, 1.05].flatMap((factor) =>
+  [-2, -1, 1, 2].map((shift) => [factor, shift] as const),
+);
+
 const usual = Array.from({ length: 41 }, (_, i) => 0.25 + 0.02 * i);
 
 /**
  * The encoding with the best factor for every slice, and the problem on it. `spanning` is the encoding that spans all
- * weights (min-max); `given`, the one of the plan, is a candidate too. Offsets stay, so that a symmetric grid stays
- * symmetric. Rows of one slice are judged together (per tensor: all); blocks within one row share the row's factor.
+ * weights (min-max); `given`, the one of the plan, is a candidate too. Where the grid need not be symmetric, windows that
+ * lie a few steps higher or lower are tried around the best; a symmetric grid stays symmetric. Rows of one slice are judged together (per tensor: all); blocks within one row share the row's factor.
  */
 export async function withBestScales(
   problem: RoundingProblem,
@@ -67,6 +72,13 @@ export async function withBestScales(
   await consider(allowed(given));
   for (const factor of options.factors ?? usual) {
     await consider(allowed({ ...spanning, scale: spanning.scale.map((s) => Math.fround(s * factor)) }));
+  }
+  if (!candidates.entry.symmetric) {
+    const top = steps(given.grid);
+    for (const [factor, shift] of windows) {
+      const moved = offset.map((o) => Math.min(0, Math.max(-top, o + shift)));
+      await consider(allowed({ ...given, scale: scale.map((s) => Math.fround(s * factor)), offset: moved }));
+    }
   }
   const encoding = { ...given, scale, offset };
   return { problem: withEncoding(problem, layer, encoding), encoding };

@@ -79,7 +79,8 @@ export async function solveLayers(
     const moments = await inputs.momentsOf(layer, names);
     gathering += performance.now() - before;
     const weight = matrixOf(layer, layer.weight.initializer!);
-    const solved = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
+    const found = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
+    const solved = { ...found, note: `${found.note}; ${sampled(moments)}` };
     const safe = entry.pairSafe ? limitPairs(layer.weight, solved.weight, solved.encoding) : solved.weight;
     const best = options.bias === false ? undefined : bestBias(branch, weight, matrixOf(layer, safe), moments);
     if (typeof best === "string") return { ...solved, weight: safe, note: `${solved.note}; its bias stays: ${best}` };
@@ -122,6 +123,12 @@ export async function solveLayers(
       notes,
     },
   };
+}
+
+/** How much of the layer's input the moments rest on: one batch alone does not tell how far others are from it. */
+function sampled({ rows, samplingError }: Moments): string {
+  const error = Number.isNaN(samplingError) ? "" : `, sampling error ${(100 * samplingError).toFixed(1)} %`;
+  return `moments of ${rows} patches${error}`;
 }
 
 /** b̂ = b + W m − Ŵ m̂, or the reason why the bias cannot take it. */
