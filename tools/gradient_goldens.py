@@ -267,9 +267,8 @@ def quantizers():
     one("in blocks, the last one short", blocks, scales, [[0, 20], [-30, 0]], "<axis = 1, block_size = 3> ", short)
 
 
-def main():
-    for family in (activations, arithmetic, reductions, along_axis, movement, placement, losses, signals, einsum, quantizers):
-        family()
+def write():
+    """One file for each family that has cases."""
     folder = ROOT / "src" / "autodiff" / "golden"
     folder.mkdir(exist_ok=True)
     for family, cases in FAMILIES.items():
@@ -278,4 +277,11 @@ def main():
         (folder / f"{family}.json").write_text("{\n" + body + "\n}\n")
 
 
-main()
+def main():
+    for family in (activations, arithmetic, reductions, along_axis, movement, placement, losses, signals, einsum, quantizers):
+        family()
+    write()
+
+
+if __name__ == "__main__":
+    main()
