@@ -17,6 +17,35 @@ export function judging(command: Command): void {
     .option("--ignore-label <n>", "pixels with this label are not judged", whole);
 }
 
+/** What makes a quantized model: the recipe, the data, and where the result goes. */
+export function making(command: Command): Command {
+  command
+    .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
+    .option("--recipe <file>", "a recipe: JSON, or a module's default export (default: avocet.config.*); options win")
+    .option("--target <target>", "ort-cpu, aimet-default, … or an AIMET quantsim configuration file")
+    .option("--weights <grid>", "grid of the weights: int4 int8 int16 …")
+    .option("--activations <grid>", "grid of the activations: uint8 int8 uint16 …")
+    .option("--granularity <what>", "tensor, channel or block:SIZE")
+    .option("--calibration <scheme>", "sqnr (default), minmax, tf_enhanced, percentile:P, mse, entropy")
+    .option(
+      "--float <selector>",
+      "node name, /regular expression/ or operator type that stays float (repeatable)",
+      collect,
+    )
+    .option("--preset <name>", "named list of methods: fast, standard (default), best, or data-free (needs no --data)")
+    .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
+    .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
+    .option("--evaluate <data>", "also score float and result on this data")
+    .option("--evaluate-samples <n>", "judge on so many of them")
+    .option("--max-drop <fraction>", "gate: the score may fall by so much", fraction)
+    .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
+    .option("--seed <n>", "seed of everything random (default 0)", whole)
+    .option("--resume", "go on with an interrupted run of the same command")
+    .option("--force", "replace the output folder");
+  data(command);
+  return command;
+}
+
 /** How graphs are run and what is said meanwhile. */
 export function common(command: Command): Command {
   return command
@@ -53,4 +82,11 @@ export function positive(text: string): number {
   const value = whole(text);
   if (value > 0) return value;
   throw new AvocetError("usage/bad-value", `expected a whole number above zero, got "${text}"`);
+}
+
+/** A number above zero. */
+export function rate(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new AvocetError("usage/bad-value", `expected a number above zero, got "${text}"`);
 }

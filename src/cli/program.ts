@@ -1,10 +1,10 @@
 /** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { AvocetError, type ErrorCode } from "../base/index.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
-import { collect, common, data, fraction, judging, whole } from "./options.ts";
+import { common, data, fraction, judging, making, positive, rate } from "./options.ts";
 import { version } from "./version.ts";
 
 /** Runs one command; never throws. Failures are text on stderr, or `{ "error": … }` on stdout with --json. */
@@ -67,6 +67,7 @@ function build(io: Io, exit: Exit): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   inspect(program, io);
   quantize(program, io, exit);
+  train(program, io, exit);
   evaluate(program, io);
   compare(program, io);
   verify(program, io, exit);
@@ -90,33 +91,34 @@ function quantize(program: Command, io: Io, exit: Exit): void {
   const command = program
     .command("quantize")
     .description("post-training quantization: a float model in, a folder with the verified file and a report out")
-    .argument("<model>", "an ONNX file")
-    .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
-    .option("--recipe <file>", "a recipe: JSON, or a module's default export (default: avocet.config.*); options win")
-    .option("--target <target>", "ort-cpu, aimet-default, … or an AIMET quantsim configuration file")
-    .option("--weights <grid>", "grid of the weights: int4 int8 int16 …")
-    .option("--activations <grid>", "grid of the activations: uint8 int8 uint16 …")
-    .option("--granularity <what>", "tensor, channel or block:SIZE")
-    .option("--calibration <scheme>", "sqnr (default), minmax, tf_enhanced, percentile:P, mse, entropy")
-    .option(
-      "--float <selector>",
-      "node name, /regular expression/ or operator type that stays float (repeatable)",
-      collect,
-    )
-    .option("--preset <name>", "named list of methods: fast, standard (default), best, or data-free (needs no --data)")
-    .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
-    .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
-    .option("--evaluate <data>", "also score float and result on this data")
-    .option("--evaluate-samples <n>", "judge on so many of them")
-    .option("--max-drop <fraction>", "gate: the score may fall by so much", fraction)
-    .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
-    .option("--seed <n>", "seed of everything random (default 0)", whole)
-    .option("--resume", "go on with an interrupted run of the same command")
-    .option("--force", "replace the output folder");
-  data(command);
+    .argument("<model>", "an ONNX file");
+  making(command);
   judging(command);
   common(command).action(async (model, options) =>
     (await import("./commands/quantize.ts")).quantize(model, options, io, exit),
+  );
+}
+
+function train(program: Command, io: Io, exit: Exit): void {
+  const command = program
+    .command("train")
+    .description("quantization-aware training: as quantize, then weights and ranges learn from all the data")
+    .argument("<model>", "an ONNX file");
+  making(command)
+    .option("--epochs <n>", "times that every sample is seen (default 4)", positive)
+    .option("--learning-rate <rate>", "the largest rate (default 0.0002)", rate)
+    .addOption(new Option("--ranges <how>", "whether ranges learn (default learned)").choices(["learned", "fixed"]))
+    .addOption(
+      new Option("--batch-norms <how>", "train layers with the batch norms that were folded (default none)").choices([
+        "none",
+        "frozen",
+        "learned",
+      ]),
+    )
+    .option("--evaluate-labels <labels>", "labels of --evaluate, where they do not lie with the data");
+  judging(command);
+  common(command).action(async (model, options) =>
+    (await import("./commands/train.ts")).train(model, options, io, exit),
   );
 }
 

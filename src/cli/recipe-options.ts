@@ -19,6 +19,11 @@ export interface RecipeOptions extends DataOptions {
   readonly method?: readonly string[];
   readonly batch?: number;
   readonly seed?: number;
+  /** Of `train`. */
+  readonly epochs?: number;
+  readonly learningRate?: number;
+  readonly ranges?: string;
+  readonly batchNorms?: string;
 }
 
 /** Throws `import/not-found` without a model file, `recipe/invalid` with every fault at once, `usage/…`. */
@@ -46,10 +51,19 @@ export async function recipeOf(model: string, options: RecipeOptions): Promise<R
     samples: options.samples === undefined ? undefined : samplesOf(options.samples),
     preprocess: preprocessOf(options, given),
     data: data === undefined ? undefined : absoluteData(data),
+    training: trainingOf(options, given),
     model: { path: resolve(model), sha256: await sha256(model) },
   };
   const defined = Object.entries(chosen).filter(([, value]) => value !== undefined);
   return parseRecipe({ ...base, ...Object.fromEntries(defined) }, file ?? "the options");
+}
+
+/** The recipe's way to train with the options over it. */
+function trainingOf({ epochs, learningRate, ranges, batchNorms }: RecipeOptions, given: Recipe): object | undefined {
+  const chosen = Object.entries({ epochs, learningRate, ranges, batchNorms }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return chosen.length === 0 ? given.training : { ...given.training, ...Object.fromEntries(chosen) };
 }
 
 /** A built-in target by name, else a file. What is neither is told by the target's own error. */

@@ -18,12 +18,13 @@ export interface CheckpointOptions {
 /** A checkpoint that says, when it is disposed of before `remove`, that something is kept. */
 export type RunCheckpoint = CheckpointFolder & Disposable;
 
-/** Opens the checkpoint of the run that makes `output`. Throws `resume/other-run`. */
+/** Opens the checkpoint of the run that makes `output`. `more` is what else it depends on. Throws `resume/other-run`. */
 export async function openRunCheckpoint(
   { output, resume = false, threads }: CheckpointOptions,
   recipe: Recipe,
   runtime: Runtime,
   io: Io,
+  more: Readonly<Record<string, string>>,
 ): Promise<RunCheckpoint> {
   const { model, data, ...choices } = recipe;
   const identity = {
@@ -33,6 +34,7 @@ export async function openRunCheckpoint(
     // Other kernels and other numbers of threads may add in another order.
     runtime: `${runtime.name} ${runtime.version}, ${threads ?? "all"} threads`,
     version,
+    ...more,
   };
   const folder = openCheckpointFolder(output, { identity, resume });
   if (folder.found === "resumed") io.err(`going on with the interrupted run of ${output}\n`);

@@ -1,0 +1,32 @@
+/** `avocet train`: quantization-aware training from a float model, with labels or the float model as teacher. */
+import { AvocetError } from "../../base/index.ts";
+import { alignLabels } from "../../data/index.ts";
+import { dataFingerprint, openLabels } from "../../data/node/index.ts";
+import { trainModel } from "../../recipe/index.ts";
+import type { ExitCode } from "../exit.ts";
+import type { Io } from "../io.ts";
+import { quantizedRun, type RunOptions } from "../quantized-run.ts";
+
+export interface TrainCommandOptions extends RunOptions {
+  readonly evaluateLabels?: string;
+}
+
+export async function train(
+  path: string,
+  { labels: labelSpec, evaluateLabels, ...rest }: TrainCommandOptions,
+  io: Io,
+  exit: (code: ExitCode) => void,
+): Promise<void> {
+  // To the run labels are those that judge; those of the training data matter here alone.
+  const options: RunOptions = { ...rest, ...(evaluateLabels === undefined ? {} : { labels: evaluateLabels }) };
+  await quantizedRun(path, options, io, exit, async ({ model, data, recipe }) => {
+    if (!data) {
+      throw new AvocetError("data/none", "expected data to train on, got none", { hint: "--data DATA" });
+    }
+    const labels = labelSpec === undefined ? undefined : alignLabels(await openLabels(labelSpec), data);
+    return {
+      identity: { labels: labelSpec === undefined ? "none" : await dataFingerprint(labelSpec) },
+      make: (runtime, work) => trainModel(model, data, recipe, runtime, { ...work, labels }),
+    };
+  });
+}

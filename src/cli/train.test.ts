@@ -1,0 +1,85 @@
+/** `avocet train`: documents, options, labels, resuming. */
+import { existsSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
+
+let shop: Workshop;
+const input = () => [shop.at("tiny.onnx"), "--data", shop.at("x.npy")];
+const hard = ["--weights", "int4", "--epochs", "3", "--learning-rate", "0.002", "--batch-norms", "none"];
+const judged = () => ["--evaluate", shop.at("x.npy"), "--evaluate-labels", shop.at("y.npy")];
+const bytes = (name: string) =>
+  ["model.onnx", "plan.json", "model.encodings"].map((file) => readFileSync(shop.at(name, file)).toString("base64"));
+
+/** Trains into a new folder. */
+const train = (name: string, ...options: string[]) =>
+  avocetJson(["train", ...input(), "-o", shop.at(name), ...hard, ...options]);
+
+beforeAll(async () => {
+  shop = await workshop();
+});
+afterAll(() => shop[Symbol.dispose]());
+
+describe("train", () => {
+  test("writes what quantize writes, and tells how it was trained", async () => {
+    const { code, json, err } = await train("labelled", "--labels", shop.at("y.npy"), ...judged());
+    expect(code, err).toBe(0);
+    expect(json.files).toEqual([
+      "model.encodings",
+      "model.onnx",
+      "plan.json",
+      "recipe.json",
+      "report.html",
+      "report.json",
+    ]);
+    for (const file of json.files) expect(existsSync(shop.at("labelled", file))).toBe(true);
+    expect(json.score).toMatchObject({ metric: "top1", float: 1, samples: 40 });
+    expect(json.score.quantized).toBeGreaterThan(0.8);
+    expect(Object.keys(json.seconds)).toEqual(["read", "prepare", "calibrate", "methods", "write", "judge", "total"]);
+    expect(json.peakRssBytes).toBeGreaterThan(30e6);
+    const training = { epochs: 3, learningRate: 0.002, batchNorms: "none" };
+    expect(shop.json("labelled", "recipe.json").training).toEqual(training);
+    const { steps } = shop.json("labelled", "report.json");
+    const notes = JSON.stringify(steps);
+    expect(notes).toContain("3 epochs, taught by labels (0.5) and the float model");
+  });
+
+  test("without labels the float model teaches; its own recipe gives the same bytes", async () => {
+    const { code, err } = await train("taught");
+    expect(code, err).toBe(0);
+    expect(readFileSync(shop.at("taught", "report.json"), "utf8")).toContain("taught by the float model");
+    const again = ["train", ...input(), "-o", shop.at("again"), "--recipe", shop.at("taught", "recipe.json")];
+    expect((await avocetJson(again)).code).toBe(0);
+    expect(bytes("again")).toEqual(bytes("taught"));
+    // Training did something: quantization alone gives another model.
+    await avocetJson(["quantize", ...input(), "-o", shop.at("quantized"), "--weights", "int4"]);
+    expect(bytes("quantized")[0]).not.toBe(bytes("taught")[0]);
+  });
+
+  test("interrupted in the middle of training, it goes on with --resume and gives the same bytes", async () => {
+    const abort = new AbortController();
+    const args = ["train", ...input(), "-o", shop.at("stopped"), ...hard, "--threads", "1"];
+    const waiting = setInterval(() => {
+      // The first epoch's state is the third thing that is kept, after two calibrations.
+      const kept = shop.listing().filter((name) => name.startsWith(".stopped") && name.endsWith(".bin"));
+      if (kept.length >= 3) abort.abort();
+    }, 1);
+    const stopped = await avocet(args, abort.signal);
+    clearInterval(waiting);
+    expect(stopped.code).toBe(130);
+    expect(existsSync(shop.at("stopped"))).toBe(false);
+    const resumed = await avocet([...args, "--resume"]);
+    expect(resumed.code, resumed.err).toBe(0);
+    expect(resumed.err).toContain("going on with the interrupted run");
+    expect(bytes("stopped")).toEqual(bytes("taught"));
+  });
+
+  test.each([
+    ["labels of other samples", () => ["--labels", shop.write("short.txt", "1\n2\n")], "data/labels", 1],
+    ["a rate of zero", () => ["--learning-rate", "0"], "usage/bad-value", 2],
+    ["unknown ranges", () => ["--ranges", "moving"], "usage/bad-value", 2],
+  ] as const)("refuses %s", async (_, options, code, exit) => {
+    const refused = await avocetJson(["train", ...input(), "-o", shop.at("refused"), ...options()]);
+    expect([refused.json.error.code, refused.code]).toEqual([code, exit]);
+    expect(existsSync(shop.at("refused"))).toBe(false);
+  });
+});
