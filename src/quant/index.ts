@@ -19,6 +19,8 @@ export type { Observer, Scheme } from "./observers/observer.ts";
 export {
   leastPairSafeScales,
   limitPairs,
+  type PairLayout,
+  pairLayouts,
   type SaturationRisk,
   saturatingPairs,
   withPairSafeScales,

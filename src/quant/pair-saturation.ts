@@ -15,7 +15,7 @@ import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
 /** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */
 const largestPair = 128;
 
-/** For each output channel the places of its weights in the order in which a kernel adds their products. */
+/** For each output channel the places of its weights in the order in which a kernel adds their products, two by two. */
 type Order = (channel: number) => Int32Array;
 
 /**
@@ -30,7 +30,7 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
     const tensor = constantOf(value);
     if (!entry.pairSafe || !entry.encoding || entry.frozen || !value || !tensor) continue;
     let { encoding } = entry;
-    for (const one of layoutsOf(value)) encoding = pairSafe(tensor, encoding, one);
+    for (const one of pairLayouts(value)) encoding = pairSafe(tensor, encoding, one);
     if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });
   }
   return withEntries(plan, changed);
@@ -44,7 +44,7 @@ export function leastPairSafeScales(weight: Value, encoding: Encoding): readonly
   const tensor = constantOf(weight);
   // From a scale so small that every weight is clipped, the first step leads straight to where the pairs fit.
   let found: Encoding = { ...encoding, scale: encoding.scale.map((s) => s * 1e-3) };
-  for (const one of tensor ? layoutsOf(weight) : []) found = pairSafe(tensor!, found, one);
+  for (const one of tensor ? pairLayouts(weight) : []) found = pairSafe(tensor!, found, one);
   return found.scale;
 }
 
@@ -56,7 +56,7 @@ export function limitPairs(weight: Value, rounded: Tensor, encoding: Encoding): 
   if (encoding.granularity.kind === "block" || !encoding.symmetric) return rounded;
   const values = rounded.floats().slice();
   let edits = 0;
-  for (const { channels, orders } of layoutsOf(weight)) {
+  for (const { channels, orders } of pairLayouts(weight)) {
     for (let channel = 0; channel < channels; channel++) {
       const scale = encoding.scale[encoding.scale.length === 1 ? 0 : channel % encoding.scale.length]!;
       for (const order of orders) edits += limitRow(values, order(channel), scale);
@@ -78,13 +78,14 @@ function limitRow(values: Float32Array, places: Int32Array, scale: number): numb
   return edits;
 }
 
-interface Layout {
+export interface PairLayout {
+  /** Output channels. */
   readonly channels: number;
   readonly orders: readonly Order[];
 }
 
 /** How each product that reads the weight adds; a depthwise convolution does not add pairs. */
-function layoutsOf(weight: Value): Layout[] {
+export function pairLayouts(weight: Value): PairLayout[] {
   const shape = weight.initializer!.shape;
   return weight.consumers().flatMap((node) => {
     const role = rowOf(node)?.linear;
@@ -96,7 +97,7 @@ function layoutsOf(weight: Value): Layout[] {
  * Convolutions run channels last, so the input channels of one place are neighbours; where the layout is not changed, the
  * places of one channel are. Both orders are kept safe. Products add along the input axis.
  */
-function layout(node: Node, role: LinearRole, shape: readonly number[]): Layout {
+function layout(node: Node, role: LinearRole, shape: readonly number[]): PairLayout {
   const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
   const [channelAxis, inputAxis] = [positive(role.channelAxis(node)), positive(role.inputAxis(node))];
   if (node.op === "Conv") {
@@ -120,7 +121,7 @@ function layout(node: Node, role: LinearRole, shape: readonly number[]): Layout 
 }
 
 /** Enlarges each scale to the least that is safe; a scale per tensor follows its worst channel. */
-function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Layout): Encoding {
+function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: PairLayout): Encoding {
   if (encoding.granularity.kind === "block" || !encoding.symmetric) return encoding;
   const weights = tensor.floats();
   const scale = [...encoding.scale];

@@ -131,6 +131,13 @@ test("the gradient of the noise is that of its finite differences, and descent l
   const numbers = (n: number) => Float64Array.from({ length: n }, () => 0.1 + random.uniform() * 3);
   // A dense layer of 3 → 4, a depthwise one, a dense one of 4 → 2; groups 1–4 and 5–8 between them.
   const pairs = (outputs: number, inputs: number) => Array.from({ length: outputs * inputs }, (_, i) => i);
+  const couplesOf = (outputs: number, inputs: number) => ({
+    output: Int32Array.from({ length: outputs }, (_, o) => o),
+    first: Int32Array.from({ length: outputs }, (_, o) => o % inputs),
+    second: Int32Array.from({ length: outputs }, (_, o) => (o + 1) % inputs),
+    firstSize: numbers(outputs),
+    secondSize: numbers(outputs),
+  });
   const layer = (outputs: number[], inputs: number[], isDepthwise: boolean, perChannel: boolean): NoisyLayer => {
     const all = isDepthwise ? outputs.map((_, o) => o * inputs.length + o) : pairs(outputs.length, inputs.length);
     const largest = numbers(all.length);
@@ -146,6 +153,7 @@ test("the gradient of the noise is that of its finite differences, and descent l
       peak: numbers(inputs.length),
       power: 5,
       perChannel,
+      ...(isDepthwise ? {} : { couples: couplesOf(outputs.length, inputs.length) }),
     };
   };
   for (const perChannel of [false, true]) {

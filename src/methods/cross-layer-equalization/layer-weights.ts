@@ -1,8 +1,9 @@
 /** The weights of traced layers as equalization sees them: one entry for each pair of connected channels. */
 import { channelsOf, elementsOf } from "../../passes/index.ts";
+import { pairLayouts } from "../../quant/index.ts";
 import type { PreparationContext } from "../method.ts";
 import type { LayerStrengths } from "./math.ts";
-import type { NoisyLayer } from "./noise-scales.ts";
+import type { Couples, NoisyLayer } from "./noise-scales.ts";
 import type { Observed } from "./observe.ts";
 import type { Trace, TracedLayer } from "./trace-groups.ts";
 
@@ -60,8 +61,42 @@ export function noisyLayers({ layers, groups }: Trace, seen: Observed, context: 
       peak: x.peak,
       power: seen.power.get(node.output.name)!,
       perChannel: hasOwnGrids(node.op, context),
+      couples: context.target?.pairSafeWeights ? couplesOf(traced) : undefined,
     };
   });
+}
+
+/**
+ * Of the neighbours of one sign between an output channel and the same two input channels, those with the largest sum;
+ * which places of a kernel these are may change with the scales, which is neglected.
+ */
+function couplesOf({ layer }: TracedLayer): Couples {
+  const channels = channelsOf(layer);
+  const elements = elementsOf(layer.weight);
+  const found = new Map<number, { i: number; j: number; sum: number }>();
+  for (const { channels: count, orders } of pairLayouts(layer.node.input(1)!)) {
+    for (const order of orders) {
+      for (let channel = 0; channel < count; channel++) {
+        const places = order(channel);
+        for (let t = 0; t + 1 < places.length; t += 2) {
+          const [i, j] = [places[t]!, places[t + 1]!];
+          const [a, b] = [elements[i]!, elements[j]!];
+          if (a * b <= 0) continue;
+          const key = (channels.output(i) * layer.inputs + channels.input(i)) * layer.inputs + channels.input(j);
+          const sum = Math.abs(a + b);
+          if (sum > (found.get(key)?.sum ?? 0)) found.set(key, { i, j, sum });
+        }
+      }
+    }
+  }
+  const all = [...found.values()];
+  return {
+    output: Int32Array.from(all, ({ i }) => channels.output(i)),
+    first: Int32Array.from(all, ({ i }) => channels.input(i)),
+    second: Int32Array.from(all, ({ j }) => channels.input(j)),
+    firstSize: Float64Array.from(all, ({ i }) => Math.abs(elements[i]!)),
+    secondSize: Float64Array.from(all, ({ j }) => Math.abs(elements[j]!)),
+  };
 }
 
 /** Whether each output channel will have a scale of its own; blocks are finer still. */

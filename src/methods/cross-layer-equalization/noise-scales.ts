@@ -5,6 +5,7 @@
  *   weights      s_o² · (R/127)²/12 · K · Σ_i E[x_i²] / s_i²,     R = max |W_oi| · s_i / s_o   (of the grid that o shares)
  *   activations  s_c² · (A/255)²/12,                               A = max a_c / s_c
  *
+ * (where kernels add two products in 16 bits, R is also the sum of any two neighbours of one sign: pair-saturation.ts)
  * and noise in channel c matters by the energy of the weights that read it, relative to what those layers compute. All
  * terms are monomials of the scales, so that the sum is convex in their logarithms (a geometric program): plain descent
  * finds its minimum. Maxima are smoothed to p-norms. Equal ranges scale every channel, also those that do no harm, and blow
@@ -31,6 +32,17 @@ export interface NoisyLayer {
   readonly power: number;
   /** Whether each output channel has a grid of its own. */
   readonly perChannel: boolean;
+  /** Neighbours whose products must fit 16 bits together. Default: none. */
+  readonly couples?: Couples | undefined;
+}
+
+/** Weights of one sign that a kernel adds in 16 bits: magnitudes, and the channels of the layer that they belong to. */
+export interface Couples {
+  readonly output: Int32Array;
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly firstSize: Float64Array;
+  readonly secondSize: Float64Array;
 }
 
 export interface DescentOptions {
@@ -39,6 +51,8 @@ export interface DescentOptions {
 }
 
 const weightSteps = 127;
+/** The sum of two neighbours spans 128 steps (pair-saturation.ts). */
+const pairShare = weightSteps / 128;
 const activationSteps = 255;
 const sharpness = 24;
 
@@ -120,12 +134,23 @@ function addWeightNoise(
     const slot = grids ? o : 0;
     if (size > peak[slot]!) peak[slot] = size;
   }
+  const { couples } = layer;
+  const parts = couples && sumsOf(couples, multiplied, divided);
+  parts?.sums.forEach((size, i) => {
+    const slot = grids ? couples!.output[i]! : 0;
+    if (size > peak[slot]!) peak[slot] = size;
+  });
   const shares = new Float64Array(peak.length);
   for (let i = 0; i < sizes.length; i++) {
     const slot = grids ? grids[i]! : 0;
     sizes[i] = shareOf(sizes[i]!, peak[slot]!);
     shares[slot]! += sizes[i]!;
   }
+  parts?.sums.forEach((size, i) => {
+    const slot = grids ? couples!.output[i]! : 0;
+    parts.sums[i] = shareOf(size, peak[slot]!);
+    shares[slot]! += parts.sums[i]!;
+  });
   // Importance · s² · range² · spread of every output, and their sum over each grid.
   const noise = new Float64Array(peak.length);
   const perOutput = spread.map((sum, o) => {
@@ -147,7 +172,29 @@ function addWeightNoise(
     gradient[inputGroups[c]!]! += pull - 2 * perOutput[o]! * part;
     gradient[outputGroups[o]!]! -= pull;
   }
+  parts?.sums.forEach((share, i) => {
+    if (share === 0) return;
+    const o = couples!.output[i]!;
+    const slot = grids ? o : 0;
+    const pull = (2 * noise[slot]! * share) / shares[slot]!;
+    gradient[inputGroups[couples!.first[i]!]!]! += pull * parts.ofFirst[i]!;
+    gradient[inputGroups[couples!.second[i]!]!]! += pull * (1 - parts.ofFirst[i]!);
+    gradient[outputGroups[o]!]! -= pull;
+  });
   return noise.reduce((a, b) => a + b, 0);
+}
+
+/** The range that each couple asks for under these scales, and the part of it that its first weight has. */
+function sumsOf(couples: Couples, multiplied: Float64Array, divided: Float64Array) {
+  const { output, first, second, firstSize, secondSize } = couples;
+  const ofFirst = new Float64Array(output.length);
+  const sums = ofFirst.map((_, i) => {
+    const a = firstSize[i]! * multiplied[first[i]!]!;
+    const sum = a + secondSize[i]! * multiplied[second[i]!]!;
+    ofFirst[i] = sum > 0 ? a / sum : 0;
+    return sum * divided[output[i]!]! * pairShare;
+  });
+  return { sums, ofFirst };
 }
 
 /** (size / largest size)^p: the part that a number has in the smoothed maximum. Below 0.4 it is nothing. */
