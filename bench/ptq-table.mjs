@@ -24,7 +24,7 @@ function group(rows) {
 
 function table(named) {
   const isTimed = named.some(({ seeds }) => seeds[0].ms !== undefined);
-  const head = ["method", "score", "output SQNR dB", "seconds", "of it moments", "passes", "peak MB"];
+  const head = ["method", "score", "output SQNR dB", "seconds", "processor s", "moments s", "passes", "peak MB"];
   const more = isTimed ? ["ms float → quantized", "integer kernels"] : [];
   return [
     line([...head, ...more]),
@@ -40,8 +40,9 @@ function cells(seeds) {
     scores(seeds),
     first.sqnr === undefined ? "" : mean((row) => row.sqnr).toFixed(1),
     mean((row) => row.seconds).toFixed(1),
+    first.cpuSeconds === undefined ? "" : mean((row) => row.cpuSeconds).toFixed(1),
     first.momentSeconds === undefined ? "" : mean((row) => row.momentSeconds).toFixed(1),
-    first.passSeconds === undefined ? "" : mean((row) => row.seconds / row.passSeconds).toFixed(0),
+    first.passCpuSeconds === undefined ? "" : mean((row) => row.cpuSeconds / row.passCpuSeconds).toFixed(0),
     Math.max(...seeds.map((row) => row.peakMB)).toFixed(0),
   ];
 }

@@ -67,7 +67,7 @@ function peer([task, job, samples]) {
     execFileSync(python, [script, peers, task, job], { ...big, stdio: ["ignore", "pipe", "ignore"], env }),
   );
   const seconds = found.prepare_s + found.method_s + found.calibrate_s;
-  return { score: found.score / 100, sqnr: found.sqnr, seconds, peakMB: found.peak_rss_mb };
+  return { score: found.score / 100, sqnr: found.sqnr, seconds, cpuSeconds: found.cpu_s, peakMB: found.peak_rss_mb };
 }
 
 function lastLine(text) {

@@ -57,11 +57,21 @@ export async function quantizeModel(
     notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(options);
+  let float = normalised;
+  let done = 0;
+  // Ranges of a model that the next preparation changes are worth nothing, unless the step is judged.
+  for (const step of judge ? [] : steps) {
+    if (step.kind !== "prepare") break;
+    const prepared = await stages.prepare(step, float);
+    float = prepared.model;
+    reports.push(prepared.report);
+    done++;
+  }
   const prepare = clock();
-  let state = await stages.start(normalised);
+  let state = await stages.start(float);
   let score = judge ? await judge.score(state) : 0;
   const calibrated = clock();
-  for (const step of steps) {
+  for (const step of steps.slice(done)) {
     throwIfAborted(options);
     const { state: next, report } = await stages.apply(step, state);
     const reached = judge ? await judge.score(next) : 0;

@@ -2,7 +2,7 @@
 import { type Checkpoint, checkpointUnder, remembered, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model, TensorType } from "../ir/index.ts";
-import type { MethodReport } from "../methods/index.ts";
+import type { MethodReport, Prepared } from "../methods/index.ts";
 import {
   builtinTarget,
   calibrate,
@@ -61,6 +61,12 @@ export class Stages {
       keepFloat: recipe.float,
     });
     return this.#calibrated(model, model, placed, shapes, checkpoint);
+  }
+
+  /** The float model after a preparation; nothing is calibrated. */
+  async prepare(step: Extract<Step, { kind: "prepare" }>, model: Model): Promise<Prepared> {
+    this.#steps++;
+    return await step.run(model, this.#context());
   }
 
   /** The state after a step. Rounded weights change what flows, so that ranges are observed anew. */
