@@ -1,5 +1,12 @@
 /** @module The techniques: preparations of the float model, and methods that decide weights and encodings together. */
 export { type AdaRoundOptions, applyAdaRound } from "./adaround/apply.ts";
+export {
+  type ReestimatedBatchNorms,
+  type ReestimateOptions,
+  reestimateBatchNorms,
+  restoreConstants,
+} from "./batch-norm-re-estimation/apply.ts";
+export { type FoldedBatchNormOptions, reestimateFoldedBatchNorms } from "./batch-norm-re-estimation/folded.ts";
 export { type BiasCorrectionOptions, correctBiases } from "./bias-correction/apply.ts";
 export { type EqualizeOptions, equalizeLayers } from "./cross-layer-equalization/apply.ts";
 export { foldHighBiases } from "./cross-layer-equalization/high-bias.ts";
@@ -15,6 +22,8 @@ export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./le
 export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
 export { type QatContext, trainQuantized } from "./qat/apply.ts";
 export type { QatOptions } from "./qat/options.ts";
+export { applyReconstruction } from "./reconstruction/apply.ts";
+export type { ReconstructionOptions } from "./reconstruction/options.ts";
 export { applySeqMse, type SeqMseOptions } from "./seq-mse/apply.ts";
 export { shapesFor } from "./shapes.ts";
 export { rewriteStandaloneBatchNorms, type StandaloneBatchNormOptions } from "./standalone-batch-norms.ts";

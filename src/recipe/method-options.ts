@@ -91,6 +91,51 @@ export const methodSchema = z.discriminatedUnion(
       .describe("Columns are rounded one after the other, and the error of each is spread over the rest."),
     z
       .strictObject({
+        method: z.literal("reconstruction"),
+        granularity: z
+          .enum(["block", "layer"])
+          .optional()
+          .describe("What is reconstructed as one: blocks of the graph (the default), or single layers."),
+        iterations: whole.min(1).optional().describe("Steps of Adam a block. Default 1,000."),
+        learningRate: z.number().positive().optional().describe("Of the rounding variables. Default 0.01."),
+        batch: whole.min(1).optional().describe("Samples a step. Default 32, fewer where activations are large."),
+        start: z
+          .enum(["adaround", "nearest"])
+          .optional()
+          .describe("Where weights start that nobody has rounded yet. Default adaround."),
+        drop: z
+          .number()
+          .min(0)
+          .max(1)
+          .optional()
+          .describe("Share of elements that pass without their activation quantizer while training. Default 0.5."),
+        inputs: z
+          .enum(["quantized", "float", "mixed"])
+          .optional()
+          .describe("What a block is trained on. Default mixed where something is dropped, else quantized."),
+        weighting: z
+          .enum(["none", "fisher"])
+          .optional()
+          .describe("fisher: channels count as much as they move the model's outputs. Default none."),
+        ranges: yes.describe("Whether ranges of activations are learned. Default true."),
+        weightScales: yes.describe("Whether scales of weights are learned. Default false."),
+        biases: yes.describe("Whether biases are learned. Default true."),
+        lambda: z.number().nonnegative().optional().describe("Weight of the rounding term. Default 1."),
+        warmStart: z.number().min(0).max(1).optional().describe("Share of the iterations without it. Default 0.2."),
+        beta: z
+          .tuple([z.number().positive(), z.number().positive()])
+          .optional()
+          .describe("The exponent of the rounding term at its begin and its end. Default [20, 2]."),
+        most: whole.min(1).optional().describe("More linear layers than that are never one block. Default 8."),
+      })
+      .describe(
+        "Block by block, rounding, biases and ranges are learned so that each block gives what it gave in float.",
+      ),
+    z
+      .strictObject({ method: z.literal("batch-norm-re-estimation") })
+      .describe("Channels of layers that had a batch norm get back the mean and the variance that they have in float."),
+    z
+      .strictObject({
         method: z.literal("bias-correction"),
         kind: z
           .enum(["empirical", "analytic", "hybrid"])

@@ -4,6 +4,7 @@ import type { Model } from "../ir/index.ts";
 import {
   applyAdaRound,
   applyGptq,
+  applyReconstruction,
   applySeqMse,
   correctBiases,
   equalizeLayers,
@@ -12,6 +13,7 @@ import {
   type MethodResult,
   type PreparationContext,
   type Prepared,
+  reestimateFoldedBatchNorms,
   removeDeadChannels,
   rewriteStandaloneBatchNorms,
 } from "../methods/index.ts";
@@ -58,9 +60,17 @@ export function readStep(step: MethodStep): Step {
       return solve(name, (model, plan, context) => applySeqMse(model, plan, context, given(step)));
     case "gptq":
       return solve(name, (model, plan, context) => applyGptq(model, plan, context, given(step)));
+    case "batch-norm-re-estimation":
+      return solve(name, (model, plan, context, reference) =>
+        reestimateFoldedBatchNorms(model, plan, context, { reference }),
+      );
     case "bias-correction":
       return solve(name, (model, plan, context, reference) =>
         correctBiases(model, plan, context, { ...given(step), reference }),
+      );
+    case "reconstruction":
+      return solve(name, (model, plan, context, reference) =>
+        applyReconstruction(model, plan, context, { ...given(step), reference }),
       );
     default:
       return step satisfies never;

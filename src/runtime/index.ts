@@ -8,6 +8,7 @@ export { readersOf, readsOf, varyingValues } from "./dataflow.ts";
 export { batchable, type FreedBatch, withDynamicBatch } from "./dynamic-batch.ts";
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
 export { openRuntime } from "./open-runtime.ts";
+export { pacer } from "./pace.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
 export type { PortInfo, Runtime, RuntimeName, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";

@@ -81,7 +81,33 @@ export class Walk {
 
   /** The values, batch by batch, in the order of the data; the tensors must not be written to. */
   async *read(names: readonly string[], work: Work = {}): AsyncIterable<WalkedBatch> {
-    const slots = this.#find(names).map((value) => {
+    const slots = this.#slots(names);
+    let first = 0;
+    for (const [batch, size] of this.#sizes.entries()) {
+      throwIfAborted(work);
+      yield { first, size, values: await this.#values(names, slots, batch) };
+      first += size;
+    }
+  }
+
+  /** Samples of each batch, in the order of the data. */
+  get sizes(): readonly number[] {
+    return this.#sizes;
+  }
+
+  /** The values of one batch, for those who draw batches at random; the tensors must not be written to. */
+  async batch(names: readonly string[], batch: number): Promise<Feeds> {
+    return await this.#values(names, this.#slots(names), batch);
+  }
+
+  async #values(names: readonly string[], slots: readonly Slot[], batch: number): Promise<Feeds> {
+    const values: Record<string, Tensor> = {};
+    for (const [i, slot] of slots.entries()) values[names[i]!] = await this.#store.get(slot, batch);
+    return values;
+  }
+
+  #slots(names: readonly string[]): Slot[] {
+    return this.#find(names).map((value) => {
       const slot = this.#cut.get(value);
       if (slot) return slot;
       throw new AvocetError(
@@ -93,14 +119,6 @@ export class Walk {
         },
       );
     });
-    let first = 0;
-    for (const [batch, size] of this.#sizes.entries()) {
-      throwIfAborted(work);
-      const values: Record<string, Tensor> = {};
-      for (const [i, slot] of slots.entries()) values[names[i]!] = await this.#store.get(slot, batch);
-      yield { first, size, values };
-      first += size;
-    }
   }
 
   /**
