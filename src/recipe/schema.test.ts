@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { defineConfig, parseRecipe, recipeJsonSchema } from "./index.ts";
+import { defineConfig, parseRecipe, presets, recipeJsonSchema } from "./index.ts";
+import { methodSchema } from "./method-options.ts";
 
 test("an empty recipe is the default one", () => {
   expect(parseRecipe({})).toMatchObject({ target: "ort-cpu", calibration: "sqnr", samples: 500, float: [], seed: 0 });
@@ -59,6 +60,20 @@ test("what a recipe became is a recipe again", () => {
 test("the published JSON Schema is up to date", () => {
   const published = readFileSync(new URL("../../schema/recipe.schema.json", import.meta.url), "utf8");
   expect(published, "npm run schema").toBe(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`);
+});
+
+test("docs/recipes.md has every preset, every method and every option, and no other", () => {
+  const page = readFileSync(new URL("../../docs/recipes.md", import.meta.url), "utf8");
+  const section = (title: string) => page.split(`\n## ${title}\n`)[1]!.split("\n## ")[0]!;
+  const presetRows = [...section("Presets").matchAll(/^\| `([a-z-]+)` \|/gm)].map((match) => match[1]);
+  expect(presetRows).toEqual(Object.keys(presets));
+  const rows = [...section("Methods").matchAll(/^\| `([a-z-]+)` \| \w+ \| ([^|]*)\|/gm)];
+  const told = rows.map(([, name, options]) => [name, [...options!.matchAll(/`(\w+)`/g)].map((match) => match[1])]);
+  const known = methodSchema.options.map(({ shape }) => [
+    shape.method.value,
+    Object.keys(shape).filter((key) => key !== "method"),
+  ]);
+  expect(told).toEqual(known);
 });
 
 test("the JSON Schema names every key that is read", () => {
