@@ -167,7 +167,10 @@ export function gradientModel(
   };
   const variables = wrt.map((name) => {
     const value = find(name);
-    return value.initializer ? cutAt(graph, value) : value;
+    if (!value.initializer) return value;
+    // Old models list constants among the inputs, as defaults; now there is none.
+    if (value.isGraphInput) graph.unlistInput(value);
+    return cutAt(graph, value);
   });
   removeDead(graph);
   const outputs = (options.outputs ?? graph.outputs.map((value) => value.name)).map(find);
