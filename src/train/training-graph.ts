@@ -2,10 +2,10 @@
  * One training step as one ONNX model: forward, backward and update. What it learns and remembers lies in a few flat buffers
  * that go in and come out.
  */
-import { differentiate, Emitter } from "../autodiff/index.ts";
+import { differentiate, Emitter, traceTypes } from "../autodiff/index.ts";
 import { AvocetError } from "../base/index.ts";
 import { cloneModel, type Graph, type Model, type Value } from "../ir/index.ts";
-import { type Runtime, traceShapes } from "../runtime/index.ts";
+import type { Runtime } from "../runtime/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
 import { addLoss } from "./add-loss.ts";
 import { type Buffer, Buffers } from "./buffers.ts";
@@ -55,7 +55,7 @@ export async function trainingGraph(spec: TrainingSpec, runtime: Runtime): Promi
   const parameters = layoutOf(initial);
   const statistics = layoutOf(running);
   const targets = chosen(spec.example, wanted.targets);
-  const types = await traceShapes(model, runtime, firstFeeds(graph, spec.example, initial));
+  const types = await traceTypes(model, runtime, firstFeeds(graph, spec.example, initial));
 
   const e = new Emitter(graph, types);
   const buffers = new Buffers(graph);
