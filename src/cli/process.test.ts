@@ -49,14 +49,17 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
       const args = ["quantize", "tiny.onnx", "--data", "x.npy", "-o", name, "--json", ...more];
       const { code, err } = await runCommand(args, shop.folder);
       expect(code, err).toBe(0);
+      expect(err.includes(`recipe: ${config}`)).toBe(!more.includes("--recipe"));
       return shop.json(name, "recipe.json");
     };
     const found = await made("found");
     expect(found).toMatchObject({ weights: "int4", preset: "fast", data: shop.at("x.npy") });
     expect(found.$schema).toBeUndefined();
     expect(await made("over", "--weights", "int8")).toMatchObject({ weights: "int8", preset: "fast" });
-    shop.write("mine.json", "{}");
-    expect((await made("named", "--recipe", "mine.json")).weights).toBeUndefined();
+    shop.write("mine.json", '{ "methods": [{ "method": "dead-channels" }] }');
+    const named = await made("named", "--recipe", "mine.json");
+    expect([named.weights, named.methods]).toEqual([undefined, [{ method: "dead-channels" }]]);
+    expect((await made("preset", "--recipe", "mine.json", "--preset", "fast")).methods).toBeUndefined();
     rmSync(config);
   });
 

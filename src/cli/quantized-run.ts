@@ -76,7 +76,7 @@ export async function quantizedRun(
       hint: "a drop needs a score",
     });
   }
-  const recipe = await recipeOf(path, options);
+  const recipe = await recipeOf(path, options, options.quiet ? undefined : io.err);
   if (options.minAgreement !== undefined && !recipe.data && !options.evaluate) {
     throw new AvocetError("usage/missing", "expected data beside --min-agreement, got none", {
       hint: "agreement is measured on --evaluate or --data",

@@ -26,14 +26,24 @@ export interface RecipeOptions extends DataOptions {
   readonly batchNorms?: string;
 }
 
-/** Throws `import/not-found` without a model file, `recipe/invalid` with every fault at once, `usage/…`. */
-export async function recipeOf(model: string, options: RecipeOptions): Promise<Recipe> {
+/**
+ * The recipe of a run. A file that was found and not named is told. Throws `import/not-found` without a model file,
+ * `recipe/invalid` with every fault at once, `usage/…`.
+ */
+export async function recipeOf(
+  model: string,
+  options: RecipeOptions,
+  tell: (text: string) => void = () => {},
+): Promise<Recipe> {
   if (!isFile(model)) {
     throw new AvocetError("import/not-found", `expected a model file, there is no ${model}`, { at: model });
   }
   const file = options.recipe ?? findConfig(process.cwd());
+  if (file && !options.recipe) tell(`recipe: ${file}\n`);
   // Where its schema lies is told for editors, from where the file is.
-  const { $schema: _, ...base } = (file ? await readRecipeFile(file) : {}) as RecipeInput;
+  const { $schema: _, methods, ...rest } = (file ? await readRecipeFile(file) : {}) as RecipeInput;
+  // Methods replace a preset: one that is asked for here has to replace them in turn.
+  const base = methods === undefined || options.preset !== undefined ? rest : { ...rest, methods };
   const given = parseRecipe(base, file ?? "recipe");
   const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
   const data = options.data ?? given.data;

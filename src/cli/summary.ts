@@ -15,6 +15,12 @@ export function summary(report: RunReport, output: string): string {
     `\n${Object.entries(settings)
       .map(([key, value]) => `${key} ${value}`)
       .join(", ")}\n`,
+    ...undone(report).map((line) => `${line}\n`),
     `${join(output, "model.onnx")} ships; ${join(output, "report.html")} explains.\n`,
   ].join("");
+}
+
+/** The steps that the preset `best` took back, with its figures. */
+function undone({ steps }: RunReport): string[] {
+  return steps.flatMap(({ step, notes }) => (notes[0]?.startsWith("undone: ") ? [`${step} ${notes[0]}`] : []));
 }

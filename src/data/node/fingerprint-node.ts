@@ -1,6 +1,6 @@
 /** Whether data on disk is the same as before, told from names, sizes and times of its files without reading them. */
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { isPackIndex } from "../pack.ts";
 import { parseRaw } from "../raw.ts";
@@ -17,7 +17,7 @@ import { parseDataSpec } from "./spec-node.ts";
 export async function dataFingerprint(spec: string): Promise<string> {
   const hash = createHash("sha256").update(spec);
   for (const file of await filesBehind(parseDataSpec(spec).path)) {
-    const { size, mtimeMs } = await stat(file);
+    const { size, mtimeMs } = statSync(file);
     hash.update(`\n${file} ${size} ${mtimeMs}`);
   }
   return hash.digest("hex");

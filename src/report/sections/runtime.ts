@@ -55,16 +55,20 @@ export function stepSection(report: RunReport): Markup {
   const rows = report.steps.filter((s) => s.edits > 0 || s.notes.length > 0);
   return html`<h2>What was done</h2><p>${Object.entries(report.seconds).map(([key, s]) => html`${key} ${s.toFixed(2)} s &ensp;`)}</p>
   ${table(
-    ["Step", "Edits", "Skipped, and why"],
-    rows.map((s) => [
-      s.step,
-      String(s.edits),
-      s.notes.slice(0, 3).join("; ") + (s.notes.length > 3 ? ` … and ${s.notes.length - 3} more` : ""),
-    ]),
+    ["Step", "Edits", "What was done or skipped, and why"],
+    rows.map((s) => [s.step, String(s.edits), notesOf(s.notes)]),
   )}`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): Markup {
+const shownNotes = 3;
+
+function notesOf(notes: readonly string[]): Markup {
+  const [first, rest] = [notes.slice(0, shownNotes), notes.slice(shownNotes)];
+  const lines = (shown: readonly string[]) => shown.map((note) => html`<div>${note}</div>`);
+  return html`${lines(first)}${rest.length > 0 ? html`<details><summary>${plural(rest.length, "more note")}</summary>${lines(rest)}</details>` : null}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
   return html`<div class="card scroll"><table><thead><tr>${head.map((cell) => html`<th>${cell}</th>`)}</tr></thead>
     <tbody>${rows.slice(0, shownRows).map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table>
     ${rows.length > shownRows ? html`<p class="soft">… and ${rows.length - shownRows} more in report.json</p>` : null}</div>`;
