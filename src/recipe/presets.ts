@@ -22,7 +22,7 @@ export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
   },
   standard: {
     description: "dead channels zeroed, weights rounded by descent on moments, best biases: a few dozen forward passes",
-    steps: [{ method: "dead-channels" }, { method: "adaround", iterations: 0 }],
+    steps: [{ method: "dead-channels" }, { method: "adaround", iterations: 0, rowsPerColumn: 20 }],
     careful: false,
     dataFree: false,
   },
