@@ -1,12 +1,12 @@
 /** Operators of ONNX Runtime's own domain. Those that it makes of standard ones while it optimizes have their rules. */
 import type { Value } from "../../ir/index.ts";
 import type { Backward, GradientRow, InputGradients } from "../rule.ts";
-import { geluSlope } from "./activations.ts";
 import { rotaryEmbedding } from "./attention.ts";
 import { groupQueryAttention, multiHeadAttention, projectedAttention } from "./contrib-attention.ts";
 import { fusedConv, fusedGemm, fusedMatMul } from "./contrib-products.ts";
-import { complement, slope } from "./elementwise.ts";
+import { slope } from "./elementwise.ts";
 import { normalInput, standardized, unitRoot } from "./normal.ts";
+import { geluSlope, swishSlope } from "./slopes.ts";
 
 /** A bias over the last axis in front of a function: both have the gradient of the sum. */
 function afterBias(derivative: (b: Backward, x: Value) => Value): (b: Backward) => InputGradients {
@@ -16,13 +16,6 @@ function afterBias(derivative: (b: Backward, x: Value) => Value): (b: Backward) 
     const dx = b.mul(b.dy, derivative(b, x));
     return [dx, b.wants(1) ? b.unbroadcast(dx, b.outShape, b.shapeOf(1)) : null];
   };
-}
-
-/** y = x · σ(α x). */
-function quickGelu(b: Backward): Value {
-  const alpha = b.node.float("alpha", 1.702);
-  const s = b.op("Sigmoid", [b.mul(b.input(0), alpha)]);
-  return b.add(s, b.mul(b.mul(b.y, complement(b, s)), alpha));
 }
 
 /** Layer normalization of x + skip + bias; the sum may be the fourth output. */
@@ -140,7 +133,7 @@ export const contrib = {
   "com.microsoft.QLinearWhere": quantized,
   "com.microsoft.QMoE": packed,
   "com.microsoft.QuantizeLinear": quantized,
-  "com.microsoft.QuickGelu": slope(quickGelu),
+  "com.microsoft.QuickGelu": slope((b) => swishSlope(b, b.input(0), b.y, b.node.float("alpha", 1.702))),
   "com.microsoft.Range": { flat: "its bounds are counted in whole steps" },
   "com.microsoft.ReduceSumInteger": integers,
   "com.microsoft.RelativePositionBias": rare,

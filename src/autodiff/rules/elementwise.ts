@@ -1,6 +1,5 @@
 /** What most element-wise rules share: one derivative, and the sum over what broadcasting repeated. */
 import type { Value } from "../../ir/index.ts";
-import type { Emitter } from "../emitter.ts";
 import type { Backward, GradientRule } from "../rule.ts";
 
 /** y = f(x): dx = dy · f′, where f′ is written from x or from y, whichever is shorter. */
@@ -15,8 +14,3 @@ export const broadcast =
     b.node.inputs.map((_, index) =>
       b.wants(index) ? b.unbroadcast(partial(b, index), b.outShape, b.shapeOf(index)) : null,
     );
-
-/** 1 − a. */
-export function complement(b: Emitter, a: Value): Value {
-  return b.sub(b.scalar(1), a);
-}

@@ -1,6 +1,7 @@
 /** The functions inside recurrent and fused operators, by name, with their slopes. */
 import type { Node, Value } from "../../ir/index.ts";
 import type { Emitter } from "../emitter.ts";
+import { between, eluSlope, hardSigmoidSlope, leakySlope, sigmoidSlope, softsignSlope, tanhSlope } from "./slopes.ts";
 
 export interface GateFunction {
   readonly value: (e: Emitter, x: Value) => Value;
@@ -8,7 +9,6 @@ export interface GateFunction {
   readonly slope: (e: Emitter, x: Value, y: Value) => Value;
 }
 
-const complement = (e: Emitter, x: Value) => e.sub(e.scalar(1), x);
 const one = (op: string) => (e: Emitter, x: Value) => e.op(op, [x]);
 const affine = (e: Emitter, x: Value, a: number, b: number) => e.add(e.mul(x, a), e.scalar(b));
 const float = (value: number) => ({ type: "float", value }) as const;
@@ -19,13 +19,13 @@ const functions: Readonly<
 > = {
   sigmoid: {
     defaults: [],
-    of: () => ({ value: one("Sigmoid"), slope: (e, _, y) => e.mul(y, complement(e, y)) }),
+    of: () => ({ value: one("Sigmoid"), slope: (e, _, y) => sigmoidSlope(e, y) }),
   },
-  tanh: { defaults: [], of: () => ({ value: one("Tanh"), slope: (e, _, y) => complement(e, e.square(y)) }) },
+  tanh: { defaults: [], of: () => ({ value: one("Tanh"), slope: (e, _, y) => tanhSlope(e, y) }) },
   relu: { defaults: [], of: () => ({ value: one("Relu"), slope: (e, x) => e.step(x) }) },
   softsign: {
     defaults: [],
-    of: () => ({ value: one("Softsign"), slope: (e, _, y) => e.square(complement(e, e.op("Abs", [y]))) }),
+    of: () => ({ value: one("Softsign"), slope: (e, _, y) => softsignSlope(e, y) }),
   },
   softplus: { defaults: [], of: () => ({ value: one("Softplus"), slope: (e, x) => e.op("Sigmoid", [x]) }) },
   affine: {
@@ -39,7 +39,7 @@ const functions: Readonly<
     defaults: [0.01],
     of: (a) => ({
       value: (e, x) => e.op("LeakyRelu", [x], { alpha: float(a) }),
-      slope: (e, x) => affine(e, e.step(x), 1 - a, a),
+      slope: (e, x) => leakySlope(e, x, a),
     }),
   },
   thresholdedrelu: {
@@ -60,22 +60,21 @@ const functions: Readonly<
     defaults: [0.2, 0.5],
     of: (a, b) => ({
       value: (e, x) => e.op("HardSigmoid", [x], { alpha: float(a), beta: float(b) }),
-      slope: (e, _, y) => e.mul(e.within(e.sub(y, e.scalar(0.5)), 0.5), a),
+      slope: (e, _, y) => hardSigmoidSlope(e, y, a),
     }),
   },
   elu: {
     defaults: [1],
     of: (a) => ({
       value: (e, x) => e.op("Elu", [x], { alpha: float(a) }),
-      // Above zero 1; below it α · exp x = y + α.
-      slope: (e, x, y) => e.op("Where", [e.op("Greater", [x, e.scalar(0)]), e.scalar(1), e.add(y, e.scalar(a))]),
+      slope: (e, x) => eluSlope(e, x, a),
     }),
   },
   clip: {
     defaults: [0, 6],
     of: (a, b) => ({
       value: (e, x) => e.op("Clip", [x, e.scalar(a), e.scalar(b)]),
-      slope: (e, x) => e.within(e.sub(x, e.scalar((a + b) / 2)), (b - a) / 2),
+      slope: (e, _, y) => between(e, y, a, b),
     }),
   },
 };
