@@ -1,5 +1,12 @@
 /** @module Gradients of ONNX graphs as ONNX graphs: one rule per operator, and the walk that builds the backward graph. */
+export { batchStatistics, type Channels, channelsOf } from "./batch-statistics.ts";
 export { traceTypes } from "./body-types.ts";
+export {
+  type DeferredWeightGradient,
+  deferredWeightGradient,
+  deferringRules,
+  expandWeightGradient,
+} from "./deferred.ts";
 export { type DifferentiateOptions, differentiate, gradientModel, seedPrefix } from "./differentiate.ts";
 export { Emitter } from "./emitter.ts";
 export { Backward, type GradientRow, type GradientRule, type InputGradients, type Seed, type Walk } from "./rule.ts";

@@ -44,6 +44,11 @@ export interface TrainingSpec {
   readonly states?: readonly RunningState[];
   /** Values that a step gives beside the loss. */
   readonly outputs?: readonly string[];
+  /**
+   * "fast" (the default) uses the blocked layout of ONNX Runtime where it has one; "standard" keeps to operators that every
+   * runtime has, and is the reference. Both compute the same but for rounding.
+   */
+  readonly kernels?: "fast" | "standard";
   /** Gradient rules by operator name that come before the built-in ones. */
   readonly rules?: ReadonlyMap<string, GradientRow>;
 }

@@ -2,16 +2,18 @@
  * One training step as one ONNX model: forward, backward and update. What it learns and remembers lies in a few flat buffers
  * that go in and come out.
  */
-import { differentiate, Emitter, traceTypes } from "../autodiff/index.ts";
+import { deferringRules, differentiate, Emitter, traceTypes } from "../autodiff/index.ts";
 import { AvocetError } from "../base/index.ts";
-import { cloneModel, type Graph, type Model, type Value } from "../ir/index.ts";
+import { cloneModel, type Graph, type Model, type TensorType, type Value } from "../ir/index.ts";
 import type { Runtime } from "../runtime/index.ts";
-import type { Feeds, Tensor } from "../tensor/index.ts";
+import { arrayKind, type Feeds, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
 import { addLoss } from "./add-loss.ts";
+import { probeBlock } from "./blocked-layout/index.ts";
 import { type Buffer, Buffers } from "./buffers.ts";
-import { concatFlat, FlatLayout, initialTensors, substituteFlat } from "./flat.ts";
+import { concatFlat, FlatLayout, flatTensor, initialTensors, substituteFlat } from "./flat.ts";
 import { lossOpset } from "./loss.ts";
 import type { TrainingSpec } from "./spec.ts";
+import { speedUp } from "./speed-up.ts";
 import { addUpdate } from "./update.ts";
 
 export interface TrainingGraph {
@@ -68,7 +70,7 @@ export async function trainingGraph(spec: TrainingSpec, runtime: Runtime): Promi
   const { loss, seeds } = await addLoss({ model, types, targets, loss: wanted, runtime });
   const gradients = differentiate(model, seeds, [...learnt.values()], {
     types,
-    ...(spec.rules ? { rules: spec.rules } : {}),
+    rules: new Map([...deferringRules, ...(spec.rules ?? [])]),
   });
   const byName = new Map<string, Value>();
   for (const [name, value] of learnt) {
@@ -93,7 +95,17 @@ export async function trainingGraph(spec: TrainingSpec, runtime: Runtime): Promi
   for (const [name, { output }] of buffers.all) {
     graph.addOutput(e.op("Identity", [next.get(name)!], {}, { output }));
   }
+  const block = spec.kernels === "standard" ? 0 : await probeBlock(runtime);
+  await speedUp(model, types, stepFeeds(graph, spec.example, buffers), runtime, block);
   return { model, ...(forward ? { forward } : {}), parameters, statistics, buffers: buffers.all };
+}
+
+/** One step's inputs, to learn the shapes of all values: those of the example, the first buffers, zeros for the rest. */
+function stepFeeds(graph: Graph, example: Feeds, buffers: Buffers): Feeds {
+  const initial = new Map([...buffers.all.values()].map(({ input, initial }) => [input, flatTensor(initial)]));
+  return Object.fromEntries(
+    graph.inputs.map(({ name, type }) => [name, example[name] ?? initial.get(name) ?? zeros(type as TensorType)]),
+  );
 }
 
 function layoutOf(tensors: ReadonlyMap<string, Tensor>): FlatLayout {
@@ -126,4 +138,10 @@ function valueNamed(values: ReadonlyMap<string, Value>, name: string): Value {
   const value = values.get(name);
   if (value) return value;
   throw new AvocetError("graph/not-found", `expected a value of the graph, got ${name}`, { at: name });
+}
+
+function zeros({ dtype, shape }: TensorType): Tensor {
+  const lengths = (shape ?? []) as Shape;
+  const Kind = arrayKind(dtype);
+  return Tensor.of(dtype, lengths, new Kind(sizeOf(lengths)));
 }

@@ -18,14 +18,17 @@ function biasGradient(b: Backward, dy: Value): Value | null {
     : null;
 }
 
-/** Gradients to x, w and bias of y = Conv(x, w) + bias from the gradient of y, which is `dy` where something is fused behind. */
-export function convGradients(b: Backward, dy: Value): InputGradients {
+/**
+ * Gradients to x, w and bias of y = Conv(x, w) + bias from the gradient of y, which is `dy` where something is fused behind.
+ * `weightGradient` writes that of w.
+ */
+export function convGradients(b: Backward, dy: Value, weightGradient = convWeightGradient): InputGradients {
   const [x, y, w] = [b.shapeOf(0), b.outShape, b.shapeOf(1)];
   const groups = b.node.int("group", 1);
   const window = windowOf(b.node, x.slice(2), y.slice(2), w.slice(2));
   return [
     b.wants(0) ? convInputGradient(b, dy, b.input(1), w, groups, window) : null,
-    b.wants(1) ? convWeightGradient(b, b.input(0), x, dy, y, groups, window) : null,
+    b.wants(1) ? weightGradient(b, b.input(0), x, dy, y, groups, window) : null,
     biasGradient(b, dy),
   ];
 }

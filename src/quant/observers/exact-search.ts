@@ -1,7 +1,6 @@
 /** The range of least squared error for few numbers, counted one by one: what weights use. */
 import { kernel } from "../histogram-kernel.ts";
 import { type Affine, affineOfRange, type GridChoice, stepsOf } from "../range.ts";
-import { shortestScale } from "../short-scale.ts";
 import { notFinite, nothingSeen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
 import { SquaredErrorObserver } from "./squared-error.ts";
@@ -22,10 +21,7 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
     observer.see(values);
     return observer.propose(choice);
   }
-  const cost = (candidate: Affine, best: number) => squaredError(values, candidate, steps, best);
-  const found = searchRange(min, max, { ...choice, shortScale: false }, cost);
-  if (!choice.shortScale) return found;
-  return { ...found, scale: shortestScale(found.scale, (scale, best) => cost({ ...found, scale }, best)) };
+  return searchRange(min, max, choice, (candidate, best) => squaredError(values, candidate, steps, best));
 }
 
 /** Numbers between two looks at whether the sum is past the best one already. */

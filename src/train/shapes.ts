@@ -1,0 +1,24 @@
+/** Shapes of the values of a graph that is being rewritten: by value, since names come and go. */
+import type { Graph, TensorType, Value } from "../ir/index.ts";
+import type { Shape } from "../tensor/index.ts";
+
+export class Shapes {
+  readonly #shapes = new Map<Value, Shape>();
+
+  /** `types` by name, as the graph's values are called now. */
+  constructor(graph: Graph, types: ReadonlyMap<string, TensorType>) {
+    for (const value of graph.values()) {
+      const type = types.get(value.name);
+      if (type) this.#shapes.set(value, type.shape as Shape);
+    }
+  }
+
+  /** Undefined for what is no tensor, or has been made since. */
+  of(value: Value | null): Shape | undefined {
+    return value ? (value.initializer?.shape ?? this.#shapes.get(value)) : undefined;
+  }
+
+  set(value: Value, shape: Shape): void {
+    this.#shapes.set(value, shape);
+  }
+}
