@@ -29,7 +29,6 @@ const preprocess = (name: string) => ["--preprocess", join(root, "bench", "prepr
 
 interface Case {
   readonly needs: readonly string[];
-  readonly classes: number;
   readonly model: () => string;
   readonly calibrate: () => string[];
   readonly judge: () => string[];
@@ -38,7 +37,6 @@ interface Case {
 const cases: Record<string, Case> = {
   "bundled example": {
     needs: [],
-    classes: 12,
     model: () => join(root, "examples", "models", "pictures.onnx"),
     calibrate: () => ["--data", join(folder, "pictures.npy?first=60")],
     judge: () => ["--data", join(folder, "pictures.npy")],
@@ -49,7 +47,6 @@ const cases: Record<string, Case> = {
       "cifar10/test_jpegq75_x.u8",
       "cifar10/train_jpegq75_5000_x.u8",
     ],
-    classes: 10,
     model: () => fixture("cifar10/resnet20_cifar10jpeg_finetuned.onnx"),
     calibrate: () => [
       "--data",
@@ -60,25 +57,21 @@ const cases: Record<string, Case> = {
   },
   "MobileNetV1-0.25": {
     needs: ["mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx", "imagenet1k-sample/index.json"],
-    classes: 1000,
     model: () => fixture("mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx"),
     calibrate: () => ["--data", fixture("imagenet1k-sample/index.json?every=20"), ...preprocess("mobilenet-v1.json")],
-    judge: () => ["--data", fixture("imagenet1k-sample/index.json?except-every=5&samples=100")],
+    judge: () => ["--data", fixture("imagenet1k-sample/index.json?except-every=5&samples=200")],
   },
 };
 
 describe("real networks through the command line", () => {
-  for (const [name, { needs, classes, model, calibrate, judge }] of Object.entries(cases)) {
+  for (const [name, { needs, model, calibrate, judge }] of Object.entries(cases)) {
     const reason = missing(...needs);
     test.skipIf(reason)(`${name}${reason ? ` (${reason})` : ""}`, async () => {
       const out = join(folder, name);
       const made = await avocetJson(["quantize", model(), ...calibrate(), "-o", out, "--quiet"]);
       expect(made.code, made.out).toBe(0);
       const { json } = await avocetJson(["verify", out, ...judge(), "--quiet"]);
-      // Of a thousand classes on an 8-bit grid several may share the highest score: one step of rounding then decides.
-      const equalScores = classes < 1000 ? 0 : json.ties;
-      expect(equalScores).toBeLessThan(0.15);
-      expect(json.agreement.simulation + equalScores).toBeGreaterThanOrEqual(0.99);
+      expect(json.agreement.simulation).toBeGreaterThanOrEqual(0.99);
       const kernels = await kernelsOf(join(out, "model.onnx"));
       const report = JSON.parse(readFileSync(join(out, "report.json"), "utf8"));
       expect({ integer: report.kernels.integer, float: report.kernels.float.length }).toEqual(kernels);

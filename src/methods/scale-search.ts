@@ -10,6 +10,7 @@ import {
   type LinearLayer,
   leastPairSafeScales,
   type PlanEntry,
+  shortScale,
   steps,
 } from "../quant/index.ts";
 import { type RoundingProblem, withEncoding } from "./rounding-problem.ts";
@@ -46,7 +47,8 @@ export async function withBestScales(
 ): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
   const { spanning, given } = candidates;
   // Kernels that add two products in 16 bits set a floor under the scales of some targets.
-  const floor = candidates.entry.pairSafe ? leastPairSafeScales(layer.weight, spanning) : null;
+  const { pairSafe, shortScale: short } = candidates.entry;
+  const floor = pairSafe ? leastPairSafeScales(layer.weight, spanning, short) : null;
   const allowed = (encoding: Encoding): Encoding =>
     floor ? { ...encoding, scale: encoding.scale.map((s, i) => Math.max(s, floor[i]!)) } : encoding;
   const owner = rowGroups(layer, spanning);
@@ -71,7 +73,12 @@ export async function withBestScales(
   };
   await consider(allowed(given));
   for (const factor of options.factors ?? usual) {
-    await consider(allowed({ ...spanning, scale: spanning.scale.map((s) => Math.fround(s * factor)) }));
+    await consider(
+      allowed({
+        ...spanning,
+        scale: spanning.scale.map((s) => (short ? shortScale(s * factor) : Math.fround(s * factor))),
+      }),
+    );
   }
   if (!candidates.entry.symmetric) {
     const top = steps(given.grid);

@@ -9,6 +9,7 @@ import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
 import { quantizeDequantize } from "./fake-quantize.ts";
+import { withinClip } from "./fit-clip.ts";
 import type { IntGrid } from "./grid.ts";
 import { observe } from "./observe.ts";
 import { GrowingHistogram } from "./observers/growing-histogram.ts";
@@ -154,7 +155,9 @@ function encodeActivations(
     if (entry.kind !== "activation" || !isIntGrid(entry.grid) || hasFrozenEncoding(entry)) continue;
     if (entry.tiedTo === undefined) {
       const useful = usefulRange(groups.get(entry.value) ?? []);
-      changed.set(entry.value, { ...entry, encoding: activationEncoding(entry, observers, useful) });
+      const encoding = activationEncoding(entry, observers, useful);
+      const producer = values.get(entry.value)?.producer ?? null;
+      changed.set(entry.value, { ...entry, encoding: withinClip(encoding, producer, entry.shortScale === true) });
     }
   }
   const heads = entriesByValue(withEntries(plan, changed));

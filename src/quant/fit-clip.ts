@@ -8,6 +8,7 @@ import type { Encoding } from "./encoding.ts";
 import { clipBounds } from "./facts.ts";
 import { steps } from "./grid.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
+import { shortScaleBelow } from "./short-scale.ts";
 
 /** The plan with the scales behind Clip and Relu shortened by at most half a step; tied entries follow. */
 export function fitClipBounds(plan: Plan, model: Model): Plan {
@@ -29,6 +30,19 @@ export function fitClipBounds(plan: Plan, model: Model): Plan {
       changed.set(entry.value, { ...entry, encoding });
   }
   return changed.size > 0 ? withEntries(plan, changed) : plan;
+}
+
+/**
+ * A short scale (short-scale.ts) that was rounded up past the bounds of the Clip in front of it, rounded down instead: what
+ * that clips is less than what the Clip would cost in float.
+ */
+export function withinClip(encoding: Encoding, node: Node | null, short: boolean): Encoding {
+  const bounds = node?.op === "Clip" ? clipBounds(node) : undefined;
+  if (!bounds || !short || encoding.scale.length !== 1) return encoding;
+  const [scale, offset] = [encoding.scale[0]!, encoding.offset[0]!];
+  const up = steps(encoding.grid) + offset;
+  const most = Math.min(up > 0 ? bounds.max / up : scale, offset < 0 ? bounds.min / offset : scale);
+  return scale > most && most > 0 ? { ...encoding, scale: [shortScaleBelow(most)] } : encoding;
 }
 
 function inside(encoding: Encoding, node: Node): Encoding {

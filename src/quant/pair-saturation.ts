@@ -11,6 +11,7 @@ import { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { constantOf, isDepthwise } from "./facts.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
+import { shortScale } from "./short-scale.ts";
 
 /** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */
 const largestPair = 128;
@@ -30,7 +31,7 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
     const tensor = constantOf(value);
     if (!entry.pairSafe || !entry.encoding || entry.frozen || !value || !tensor) continue;
     let { encoding } = entry;
-    for (const one of pairLayouts(value)) encoding = pairSafe(tensor, encoding, one);
+    for (const one of pairLayouts(value)) encoding = pairSafe(tensor, encoding, one, entry.shortScale);
     if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });
   }
   return withEntries(plan, changed);
@@ -38,13 +39,13 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
 
 /**
  * The least scale of every slice under which no pair saturates, for methods that search scales of an entry marked `pairSafe`:
- * they take the larger one. `encoding` says grid and granularity.
+ * they take the larger one. `encoding` says grid and granularity, `short` that scales have few significant bits.
  */
-export function leastPairSafeScales(weight: Value, encoding: Encoding): readonly number[] {
+export function leastPairSafeScales(weight: Value, encoding: Encoding, short?: boolean): readonly number[] {
   const tensor = constantOf(weight);
   // From a scale so small that every weight is clipped, the first step leads straight to where the pairs fit.
   let found: Encoding = { ...encoding, scale: encoding.scale.map((s) => s * 1e-3) };
-  for (const one of tensor ? pairLayouts(weight) : []) found = pairSafe(tensor!, found, one);
+  for (const one of tensor ? pairLayouts(weight) : []) found = pairSafe(tensor!, found, one, short);
   return found.scale;
 }
 
@@ -121,7 +122,7 @@ function layout(node: Node, role: LinearRole, shape: readonly number[]): PairLay
 }
 
 /** Enlarges each scale to the least that is safe; a scale per tensor follows its worst channel. */
-function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: PairLayout): Encoding {
+function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: PairLayout, short?: boolean): Encoding {
   if (encoding.granularity.kind === "block" || !encoding.symmetric) return encoding;
   const weights = tensor.floats();
   const scale = [...encoding.scale];
@@ -129,8 +130,10 @@ function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Pair
     const slice = scale.length === 1 ? 0 : channel % scale.length;
     for (const order of orders) {
       const places = order(channel);
-      while (largestSum(weights, places, scale[slice]!) > largestPair)
-        scale[slice] = nextScale(weights, places, scale[slice]!);
+      while (largestSum(weights, places, scale[slice]!) > largestPair) {
+        const next = nextScale(weights, places, scale[slice]!);
+        scale[slice] = short ? shortScale(next) : next;
+      }
     }
   }
   return scale.some((s, i) => s !== encoding.scale[i]) ? { ...encoding, scale } : encoding;

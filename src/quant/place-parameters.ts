@@ -7,6 +7,7 @@ import { type Grid, gridName } from "./grid.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
 import type { Unit } from "./supergroups.ts";
+import type { Target } from "./target.ts";
 
 /** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
 export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
@@ -97,8 +98,14 @@ function placeOne(
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
+    ...shortScale(grid, target),
     reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}`,
   };
+}
+
+/** The part of an entry that says whether its scales must be short: wider grids run in float, where it gains nothing. */
+export function shortScale(grid: Grid, { shortScales }: Target): { readonly shortScale?: true } {
+  return shortScales && grid.kind === "int" && grid.bits <= 8 ? { shortScale: true } : {};
 }
 
 /** In a product of two inputs the weight may be either; the other one must be quantized for the integer kernel. */

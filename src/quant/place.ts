@@ -7,7 +7,7 @@ import { type Grid, gridName, saturates } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, originOf, type Placement } from "./place-by-rule.ts";
-import { placeParameters, type WeightGranularity } from "./place-parameters.ts";
+import { placeParameters, shortScale, type WeightGranularity } from "./place-parameters.ts";
 import type { LeftFloat, Plan, PlanEntry } from "./plan.ts";
 import { unitsOf } from "./supergroups.ts";
 import type { Target } from "./target.ts";
@@ -105,13 +105,14 @@ function* inReadingOrder(model: Model): Iterable<Value> {
 }
 
 /** A constant beside activations has one scale, and needs no data to calibrate it. */
-function constantEntry(value: Value, grid: Grid, decision: Decision, { symmetric }: Target): PlanEntry {
+function constantEntry(value: Value, grid: Grid, decision: Decision, target: Target): PlanEntry {
   return {
     value: value.name,
     kind: "weight",
     grid,
     granularity: { kind: "tensor" },
-    symmetric: decision.symmetric ?? symmetric,
+    symmetric: decision.symmetric ?? target.symmetric,
+    ...shortScale(grid, target),
     reason: decision.reason,
   };
 }
@@ -138,6 +139,7 @@ function activationEntry(
     symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric.has(head),
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
+    ...shortScale(grid, target),
     ...(range ? { range } : {}),
     ...(tiedTo ? { tiedTo: tiedTo.name } : {}),
     reason:

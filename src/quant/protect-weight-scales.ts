@@ -8,6 +8,7 @@ import { rowOf } from "../ops/index.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
 import { constantOf, movesData } from "./facts.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
+import { shortScale } from "./short-scale.ts";
 
 /** A bias stays below this, a little less than 2³¹, so that float32 rounding cannot push it over. */
 const largestBias = 2 ** 31 - 2 ** 15;
@@ -30,7 +31,8 @@ export function protectWeightScales(plan: Plan, model: Model): Plan {
     if (!isIntGrid(entry.grid) || input.scale.length !== 1) continue;
     const bias = role.bias === null ? undefined : constantOf(node.input(role.bias))?.numbers();
     const output = encodingOf(node.output, entries);
-    const scale = safeScales(entry.encoding.scale, bias, input, output);
+    const safe = safeScales(entry.encoding.scale, bias, input, output);
+    const scale = safe.map((s, i) => (entry.shortScale && s !== entry.encoding!.scale[i] ? shortScale(s) : s));
     if (scale.some((s, i) => s !== entry.encoding!.scale[i])) {
       changed.set(entry.value, { ...entry, encoding: { ...entry.encoding, scale } });
     }

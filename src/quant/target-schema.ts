@@ -57,6 +57,11 @@ const avocet = z.strictObject({
     .describe(
       "Scales of 8-bit weights grow until the sum of two neighbouring products with uint8 cannot exceed 16 bits.",
     ),
+  short_scales: flag
+    .optional()
+    .describe(
+      "Scales of grids of 8 bits and fewer get few significant bits, so that float sums of products are exact.",
+    ),
   integer_kernels: z
     .strictObject({
       linear: z.array(z.string()).describe("Operators whose integer kernel is worth quantizing their inputs for."),

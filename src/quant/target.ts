@@ -60,6 +60,8 @@ export interface Target {
   readonly inputsTakeOutput: ReadonlySet<string>;
   readonly depthwiseSupergroups: boolean;
   readonly pairSafeWeights: boolean;
+  /** Whether scales of grids of 8 bits and fewer are chosen to have few significant bits. */
+  readonly shortScales: boolean;
   /** null: AIMET's way, every output is quantized unless a rule says otherwise. */
   readonly kernels: IntegerKernels | null;
   /** Why an operator stays float, by operator. */
@@ -125,6 +127,7 @@ export function parseTarget(json: unknown, name: string): Target {
     inputsTakeOutput: new Set(ties.inputs_take_output),
     depthwiseSupergroups: own.depthwise_supergroups ?? false,
     pairSafeWeights: own.pair_safe_weights ?? false,
+    shortScales: own.short_scales ?? false,
     kernels: own.integer_kernels
       ? {
           linear: new Set(own.integer_kernels.linear),

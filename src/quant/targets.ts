@@ -171,6 +171,7 @@ const ortCpu: TargetFile = {
     ties: { output_takes_input: [], inputs_take_output: ["Min"] },
     depthwise_supergroups: true,
     pair_safe_weights: true,
+    short_scales: true,
     integer_kernels: {
       linear: ["Conv", "Gemm", "MatMul"],
       float_output: ["Gemm", "MatMul"],

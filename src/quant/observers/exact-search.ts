@@ -1,6 +1,7 @@
 /** The range of least squared error for few numbers, counted one by one: what weights use. */
 import { kernel } from "../histogram-kernel.ts";
 import { type Affine, affineOfRange, type GridChoice, stepsOf } from "../range.ts";
+import { shortestScale } from "../short-scale.ts";
 import { notFinite, nothingSeen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
 import { SquaredErrorObserver } from "./squared-error.ts";
@@ -21,7 +22,10 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
     observer.see(values);
     return observer.propose(choice);
   }
-  return searchRange(min, max, choice, (candidate, best) => squaredError(values, candidate, steps, best));
+  const cost = (candidate: Affine, best: number) => squaredError(values, candidate, steps, best);
+  const found = searchRange(min, max, { ...choice, shortScale: false }, cost);
+  if (!choice.shortScale) return found;
+  return { ...found, scale: shortestScale(found.scale, (scale, best) => cost({ ...found, scale }, best)) };
 }
 
 /** Numbers between two looks at whether the sum is past the best one already. */

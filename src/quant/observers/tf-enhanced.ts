@@ -7,6 +7,7 @@
 import { roundHalfAway } from "../../base/index.ts";
 import { binCount, kernel } from "../histogram-kernel.ts";
 import { type Affine, type GridChoice, stepsOf } from "../range.ts";
+import { shortScale } from "../short-scale.ts";
 import { coarsen } from "../statistics.ts";
 import { notFinite, nothingSeen, type Observer, type Seen } from "./observer.ts";
 
@@ -69,7 +70,7 @@ export class TfEnhancedObserver implements Observer {
         best = candidate;
       }
     }
-    return best;
+    return choice.shortScale ? { scale: shortScale(best.scale), offset: best.offset } : best;
   }
 
   #place(min: number, max: number): void {

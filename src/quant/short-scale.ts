@@ -1,0 +1,60 @@
+/**
+ * Scales of few significant bits, so that what is simulated is what ships to the last bit. A float product of dequantized
+ * numbers is the integer accumulator times s_x · s_w, and float32 holds it exactly as long as the significant bits of the
+ * accumulator and of s_x · s_w are 24 together; then every order of adding gives the same number. With scales of 24 bits each
+ * every sum is rounded, and where it comes to lie beside a tie the quantizer behind it decides otherwise than integer arithmetic.
+ * Measured on MobileNetV1-0.25 (docs/onnx-runtime.md).
+ */
+
+/** By this share a scale may grow to become short: its noise grows by a quarter of a decibel at most. */
+const reach = 1 / 32;
+/** Rounding errors may grow by this share of the least. */
+const tolerance = 1.05;
+const allBits = 24;
+
+/** The number of the fewest significant bits in [scale, scale · 33/32]. */
+export function shortScale(scale: number): number {
+  for (let bits = 1; bits < allBits; bits++) {
+    const found = multipleAbove(scale, bits);
+    if (found <= scale * (1 + reach)) return found;
+  }
+  return scale;
+}
+
+/** The number of the fewest significant bits in [scale · 31/32, scale]. */
+export function shortScaleBelow(scale: number): number {
+  for (let bits = 1; bits < allBits; bits++) {
+    const unit = unitOf(scale, bits);
+    const found = Math.floor(scale / unit) * unit;
+    if (found >= scale * (1 - reach)) return found;
+  }
+  return scale;
+}
+
+/** The scale of the fewest significant bits around `scale` under which the error is at most a twentieth above that of `scale`. */
+export function shortestScale(scale: number, errorOf: (scale: number, enough: number) => number): number {
+  const enough = errorOf(scale, Number.POSITIVE_INFINITY) * tolerance;
+  for (let bits = 1; bits < allBits; bits++) {
+    let best = scale;
+    let least = Number.POSITIVE_INFINITY;
+    const to = scale * (1 + around);
+    for (let next = multipleAbove(scale * (1 - around), bits); next <= to; next += unitOf(next, bits)) {
+      const error = errorOf(next, Math.min(least, enough));
+      if (error < least) [best, least] = [next, error];
+    }
+    if (least <= enough) return best;
+  }
+  return scale;
+}
+
+/** How far from the best scale another one may be nearly as good. */
+const around = 1 / 6;
+
+function unitOf(scale: number, bits: number): number {
+  return 2 ** (Math.floor(Math.log2(scale)) - bits + 1);
+}
+
+function multipleAbove(scale: number, bits: number): number {
+  const unit = unitOf(scale, bits);
+  return Math.ceil(scale / unit) * unit;
+}
