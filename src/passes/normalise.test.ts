@@ -62,6 +62,32 @@ test.skipIf(missing("llama-stories260k/stories260k_T256.onnx"))("optimising goes
   await expectSameOutputs(before, after, { ofRange: 1e-5 });
 });
 
+test("a batch norm taken apart to its square root goes into the layer, on either side", async () => {
+  const text = `f (float[N,3,5,5] x) => (float[N,4,3,3] y, float[N,4,5,5] z)
+    <float[4,3,3,3] w, float[4,3,1,1] p, float[4,1,1] g, float[4,1,1] be, float[1,4,1,1] m, float[1,4,1,1] v, float e = {0.001},
+     float[3,1,1] g3, float[3,1,1] be3, float[1,3,1,1] m3, float[1,3,1,1] v3> {
+      c = Conv(x, w)
+      s = Sub(c, m)
+      a = Add(v, e)
+      r = Sqrt(a)
+      d = Div(g, r)
+      t = Mul(s, d)
+      y = Add(t, be)
+      s3 = Sub(x, m3)
+      a3 = Add(v3, e)
+      r3 = Sqrt(a3)
+      d3 = Div(s3, r3)
+      t3 = Mul(g3, d3)
+      n3 = Add(t3, be3)
+      z = Conv(n3, p) }`;
+  const before = parseModel(text, { seed: 4, positive: ["v", "v3"] });
+  const after = cloneModel(before);
+  await normalise(after, { runtime: await openRuntime() });
+  expect([...after.graph.nodes].map((node) => node.op)).toEqual(["Conv", "Conv"]);
+  // Float32 sums of 27 products of size one.
+  await expectSameOutputs(before, after, { atol: 2e-5, rtol: 2e-5 });
+});
+
 test("without a runtime, and without folding", async () => {
   const model = parseModel(
     `f (float[N,3,5,5] x) => (float[N,2,5,5] y) <float[2,3,1,1] w, float[2] g, float[2] b, float[2] m, float[2] v> {

@@ -160,9 +160,9 @@ test("over generated graphs with dead channels anywhere, the function stays", as
       await expectSameOutputs(before, model, { atol: 1e-6, ofRange: 5e-5, seed });
       released += report.edits;
     }),
-    { numRuns: 50, seed: 5 },
+    { numRuns: 30, seed: 5 },
   );
-  expect(released).toBeGreaterThan(20);
+  expect(released).toBeGreaterThan(12);
 });
 
 test("without dead channels nothing changes", async () => {
