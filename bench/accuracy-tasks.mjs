@@ -23,6 +23,10 @@ const all = [
     data: fixture("imagenet1k-sample/index.json?every=5"),
     judged: fixture("imagenet1k-sample/index.json?except-every=5"),
     labels: fixture("imagenet1k-sample/index.json"),
+    training: {
+      data: fixture("imagenet1k-sample/index.json?every=5"),
+      labels: fixture("imagenet1k-sample/index.json"),
+    },
     preprocess: settings("mobilenet-v1.json"),
     options: ["--batch", "10"],
     peers: {
@@ -44,6 +48,10 @@ const all = [
     data: fixture("cifar10/train_jpegq75_5000_x.u8?shape=-1,32,32,3&first=200"),
     judged: fixture("cifar10/test_jpegq75_x.u8?shape=-1,32,32,3"),
     labels: fixture("cifar10/test_jpegq75_y.u8"),
+    training: {
+      data: fixture("cifar10/train_jpegq75_5000_x.u8?shape=-1,32,32,3"),
+      labels: fixture("cifar10/train_jpegq75_5000_y.u8"),
+    },
     preprocess: settings("cifar10-resnet.json"),
     options: ["--batch", "50"],
     peers: {
