@@ -2,7 +2,7 @@
 ;;
 ;; Memory: from byte 0 eight groups of four tables of 2,052 counters (one table per lane, so that equal neighbours do not
 ;; wait for each other's store), the results at byte 262,656, the group of each channel from byte 262,720 on, the numbers
-;; from byte 328,256 on. A table's first counter
+;; from byte 328,256 on, a sum of four tables from byte 590,400 on. A table's first counter
 ;; is a guard for what lies below its 2,048 bins, the one behind them for what lies above.
 (module
   (memory (export "memory") 10)
@@ -128,16 +128,22 @@
         (local.set $planes (i32.sub (local.get $planes) (i32.const 1)))
         (br $next))))
 
-  ;; Adds the second to fourth table of the group at byte $table to its first.
+  ;; Writes the sum of the four tables of the group at byte $table to byte 590,400, and clears them.
   (func (export "fold") (param $table i32)
-    (local $end i32)
+    (local $end i32) (local $to i32)
     (local.set $end (i32.add (local.get $table) (i32.const 8208)))
+    (local.set $to (i32.const 590400))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $table) (local.get $end)))
-        (v128.store (local.get $table)
+        (v128.store (local.get $to)
           (i32x4.add
             (i32x4.add (v128.load (local.get $table)) (v128.load offset=8208 (local.get $table)))
             (i32x4.add (v128.load offset=16416 (local.get $table)) (v128.load offset=24624 (local.get $table)))))
+        (v128.store (local.get $table) (v128.const i32x4 0 0 0 0))
+        (v128.store offset=8208 (local.get $table) (v128.const i32x4 0 0 0 0))
+        (v128.store offset=16416 (local.get $table) (v128.const i32x4 0 0 0 0))
+        (v128.store offset=24624 (local.get $table) (v128.const i32x4 0 0 0 0))
         (local.set $table (i32.add (local.get $table) (i32.const 16)))
+        (local.set $to (i32.add (local.get $to) (i32.const 16)))
         (br $next)))))

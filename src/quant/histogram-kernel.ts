@@ -97,6 +97,7 @@ const mostChannels = 65_536;
 const numbersAt = groupsAt + mostChannels;
 /** Numbers handed over at once: 256 KiB stays in the second-level cache. */
 const chunk = 65_536;
+const sumsAt = numbersAt + 4 * chunk;
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -128,7 +129,8 @@ export function wasmKernel(): HistogramKernel | null {
 
 function wrap(exports: Exports): HistogramKernel {
   const { buffer } = exports.memory;
-  const tables = new Uint32Array(buffer, 0, mostGroups * groupLength);
+  // Without the first counter, a guard.
+  const sums = new Uint32Array(buffer, sumsAt + 4, binCount);
   const ends = new Float32Array(buffer, resultsAt, 2);
   const counts = new Uint32Array(buffer, resultsAt + 8, 2);
   const numbers = new Float32Array(buffer, numbersAt, chunk);
@@ -157,14 +159,10 @@ function wrap(exports: Exports): HistogramKernel {
   };
   /** Moves what was counted into the bins. */
   const flush = ({ counts }: Bins) => {
-    const groups = counts.length / binCount;
-    for (let group = 0; group < groups; group++) {
-      exports.fold(4 * groupLength * group);
-      // Without the first counter, a guard.
-      const folded = tables.subarray(group * groupLength + 1, group * groupLength + 1 + binCount);
-      for (let i = 0, to = group * binCount; i < binCount; i++, to++) counts[to]! += folded[i]!;
+    for (let first = 0, table = 0; first < counts.length; first += binCount, table += 4 * groupLength) {
+      exports.fold(table);
+      for (let i = 0; i < binCount; i++) if (sums[i] !== 0) counts[first + i]! += sums[i]!;
     }
-    tables.fill(0, 0, groups * groupLength);
   };
   return {
     range: (values) => inPieces(values, chunk, () => true),

@@ -105,20 +105,27 @@ function layout(node: Node, role: LinearRole, shape: readonly number[]): PairLay
     const [channels = 0, inputs = 0] = shape;
     const places = shape.slice(2).reduce((product, length) => product * length, 1);
     const each = inputs * places;
-    const first: Order = (c) =>
-      Int32Array.from({ length: each }, (_, t) => c * each + (t % inputs) * places + Math.floor(t / inputs));
-    const second: Order = (c) => Int32Array.from({ length: each }, (_, t) => c * each + t);
+    const first: Order = (c) => {
+      const order = new Int32Array(each);
+      for (let place = 0, t = 0; place < places; place++)
+        for (let input = 0; input < inputs; input++, t++) order[t] = c * each + input * places + place;
+      return order;
+    };
+    const second: Order = (c) => evenly(each, c * each, 1);
     return { channels, orders: inputs === 1 || places === 1 ? [second] : [first, second] };
   }
   const [rows, columns] = [shape[inputAxis]!, shape[channelAxis]!];
   const matrices = shape.slice(0, -2).reduce((product, length) => product * length, 1);
   const [along, across] = inputAxis < channelAxis ? [columns, 1] : [1, rows];
   // Leading axes of a batched product are further matrices, one after the other.
-  const order: Order = (c) => {
-    const start = Math.floor(c / columns) * rows * columns + (c % columns) * across;
-    return Int32Array.from({ length: rows }, (_, t) => start + t * along);
-  };
+  const order: Order = (c) => evenly(rows, Math.floor(c / columns) * rows * columns + (c % columns) * across, along);
   return { channels: columns * matrices, orders: [order] };
+}
+
+function evenly(count: number, start: number, step: number): Int32Array {
+  const order = new Int32Array(count);
+  for (let t = 0; t < count; t++) order[t] = start + t * step;
+  return order;
 }
 
 /** Enlarges each scale to the least that is safe; a scale per tensor follows its worst channel. */
@@ -130,8 +137,10 @@ function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Pair
     const slice = scale.length === 1 ? 0 : channel % scale.length;
     for (const order of orders) {
       const places = order(channel);
-      while (largestSum(weights, places, scale[slice]!) > largestPair) {
-        const next = nextScale(weights, places, scale[slice]!);
+      const largest = largestFloatSum(weights, places);
+      while (!isSafe(weights, places, scale[slice]!, largest)) {
+        // First what the float sums ask for, then small steps: rounding may push a pair one over.
+        const next = Math.max(largest / largestPair, scale[slice]! * 1.002);
         scale[slice] = short ? shortScale(next) : next;
       }
     }
@@ -139,29 +148,31 @@ function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Pair
   return scale.some((s, i) => s !== encoding.scale[i]) ? { ...encoding, scale } : encoding;
 }
 
-/** The largest |a + b| of neighbouring integers of one sign. */
-function largestSum(weights: Float32Array, places: Int32Array, scale: number): number {
+/** The largest |a + b| of neighbouring weights of one sign. */
+function largestFloatSum(weights: Float32Array, places: Int32Array): number {
   let largest = 0;
   for (let i = 0; i + 1 < places.length; i += 2) {
-    const a = integerOf(weights[places[i]!]!, scale);
-    const b = integerOf(weights[places[i + 1]!]!, scale);
+    const a = weights[places[i]!]!;
+    const b = weights[places[i + 1]!]!;
     if (a * b > 0) largest = Math.max(largest, Math.abs(a + b));
   }
   return largest;
 }
 
-function integerOf(weight: number, scale: number): number {
-  return Math.min(Math.max(roundHalfEven(Math.fround(weight / Math.fround(scale))), -128), 127);
+/** Whether |a + b| ≤ 128 for all neighbouring integers of one sign. `largest` is that of the floats. */
+function isSafe(weights: Float32Array, places: Int32Array, scale: number, largest: number): boolean {
+  // Rounding adds half a step to each of two; the tenth is more than float32 can be off.
+  if (largest / scale < largestPair - 1.1) return true;
+  for (let i = 0; i + 1 < places.length; i += 2) {
+    const a = integerOf(weights[places[i]!]!, scale);
+    const b = integerOf(weights[places[i + 1]!]!, scale);
+    if (a * b > 0 && Math.abs(a + b) > largestPair) return false;
+  }
+  return true;
 }
 
-/** First what the float sums ask for, then small steps: rounding may push a pair one over. */
-function nextScale(weights: Float32Array, places: Int32Array, scale: number): number {
-  let largest = 0;
-  for (let i = 0; i + 1 < places.length; i += 2) {
-    const [a, b] = [weights[places[i]!]!, weights[places[i + 1]!]!];
-    if (a * b > 0) largest = Math.max(largest, Math.abs(a + b));
-  }
-  return Math.max(largest / largestPair, scale * 1.002);
+function integerOf(weight: number, scale: number): number {
+  return Math.min(Math.max(roundHalfEven(Math.fround(weight / Math.fround(scale))), -128), 127);
 }
 
 export interface SaturationRisk {

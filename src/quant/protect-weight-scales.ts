@@ -50,8 +50,12 @@ function safeScales(
   const x = input.scale[0]!;
   const y = output?.scale.length === 1 ? output.scale[0]! : null;
   // A grouped ConvTranspose repeats its channels' scales over the groups.
-  const biasesOf = (channel: number) =>
-    scales.length === 1 ? (bias ?? [0]) : (bias?.filter((_, i) => i % scales.length === channel) ?? [0]);
+  const biasesOf = (channel: number): readonly number[] => {
+    if (!bias) return [0];
+    const own: number[] = [];
+    for (let i = channel; i < bias.length; i += scales.length) own.push(bias[i]!);
+    return own;
+  };
   return scales.map((scale, channel) => {
     const own = biasesOf(channel);
     const holding = (values: readonly number[], s: number) =>
