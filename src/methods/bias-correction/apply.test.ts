@@ -7,6 +7,7 @@ import { setBatchNormStatistics } from "../../passes/index.ts";
 import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/index.ts";
 import { firstSample, openRuntime, openTaps, traceShapes } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
+import { applyGptq } from "../gptq/apply.ts";
 import { correctBiases } from "./apply.ts";
 
 const runtime = await openRuntime("ort-node");
@@ -76,6 +77,26 @@ describe("empirical", () => {
       }
     },
   );
+
+  test("behind a method that took shifts back itself, they are not taken back twice", async () => {
+    const float = net();
+    const plan = await planned(float);
+    const context = { runtime, data, target, calibration: "minmax" as const, seed: 0 };
+    const rounded = await applyGptq(float, plan, context);
+    const { model: corrected } = await correctBiases(rounded.model, rounded.plan, context, { reference: float });
+    const after = lower(corrected, rounded.plan);
+    for (const name of ["c1", "c2"]) {
+      const [wanted, found] = [await channelMeans(float, name), await channelMeans(after, name)];
+      // Float32 sums of the runtime, and the bias rounded to float32 once.
+      for (const [c, mean] of found.entries()) expect(Math.abs(mean - wanted[c]!)).toBeLessThan(2e-6);
+    }
+    // A second time there is nothing left but last bits.
+    const again = await correctBiases(corrected, rounded.plan, context, { reference: float });
+    for (const note of again.report.notes) {
+      const moved = /moved by up to ([\d.e-]+)$/.exec(note);
+      if (moved) expect(Number(moved[1])).toBeLessThan(1e-6);
+    }
+  });
 
   test("the model that is given stays, and only biases change", async () => {
     const float = net();

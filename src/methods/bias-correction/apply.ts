@@ -83,9 +83,15 @@ export async function correctBiases(
       skip("its weight stays float");
       continue;
     }
-    const old = currentBias(place, outputs);
-    if (typeof old === "string" || (place.slot === null) !== (twin.slot === null)) {
-      skip(typeof old === "string" ? old : "its product is quantized before the bias is added");
+    // The float bias: that of a model whose weights are rounded may have taken the shift back already.
+    const float = currentBias(biasPlace(layer.node, outputs), outputs);
+    const now = currentBias(place, outputs);
+    if (typeof float === "string" || typeof now === "string") {
+      skip(typeof float === "string" ? float : `${now}`);
+      continue;
+    }
+    if ((place.slot === null) !== (twin.slot === null)) {
+      skip("its product is quantized before the bias is added");
       continue;
     }
     let means = promised ? analyticMeans(layer, promised) : "there are no statistics";
@@ -94,17 +100,18 @@ export async function correctBiases(
       skip(means);
       continue;
     }
-    const float = matrixOf(layer, layer.weight.initializer!);
-    const shift = biasShift(layer, float, matrixOf(layer, stored(weight, entry)), means.float, means.quantized);
+    const [given, rounded] = [matrixOf(layer, layer.weight.initializer!), matrixOf(layer, stored(weight, entry))];
+    const shift = biasShift(layer, given, rounded, means.float, means.quantized);
     refuseNotFinite(layer, shift);
-    if (shift.every((s) => s === 0)) {
+    const bias = movedBias(place, float, shift);
+    const change = bias.map((b, c) => b - now[c]!);
+    if (change.every((difference) => difference === 0)) {
       skip("rounding does not move its mean");
       continue;
     }
-    const bias = movedBias(place, old, shift);
     moved.push({ layer: resultNode, bias: putBias(result.graph, place, bias) });
     putBias(quantized.graph, twin, bias);
-    notes.push(`${layer.node}: ${means.from}: moved by up to ${largest(shift).toPrecision(3)}`);
+    notes.push(`${layer.node}: ${means.from}: moved by up to ${largest(change).toPrecision(3)}`);
   }
   onProgress?.({ step: "bias-correction", done: branches.length, total: branches.length });
   return {
