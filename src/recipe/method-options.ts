@@ -96,9 +96,9 @@ export const methodSchema = z.discriminatedUnion(
           .enum(["block", "layer"])
           .optional()
           .describe("What is reconstructed as one: blocks of the graph (the default), or single layers."),
-        iterations: whole.min(1).optional().describe("Steps of Adam a block. Default 1,000."),
+        iterations: whole.min(1).optional().describe("Steps of Adam a block. Default 300."),
         learningRate: z.number().positive().optional().describe("Of the rounding variables. Default 0.01."),
-        batch: whole.min(1).optional().describe("Samples a step. Default 32, fewer where activations are large."),
+        batch: whole.min(1).optional().describe("Samples a step. Default 16, fewer where activations are large."),
         start: z
           .enum(["adaround", "nearest"])
           .optional()
@@ -108,7 +108,7 @@ export const methodSchema = z.discriminatedUnion(
           .min(0)
           .max(1)
           .optional()
-          .describe("Share of elements that pass without their activation quantizer while training. Default 0.5."),
+          .describe("Share of elements that pass without their activation quantizer while training. Default 0."),
         inputs: z
           .enum(["quantized", "float", "mixed"])
           .optional()
@@ -118,9 +118,9 @@ export const methodSchema = z.discriminatedUnion(
           .optional()
           .describe("fisher: channels count as much as they move the model's outputs. Default none."),
         ranges: yes.describe("Whether ranges of activations are learned. Default true."),
-        weightScales: yes.describe("Whether scales of weights are learned. Default false."),
+        weightScales: yes.describe("Whether scales of weights are learned. Default true."),
         biases: yes.describe("Whether biases are learned. Default true."),
-        lambda: z.number().nonnegative().optional().describe("Weight of the rounding term. Default 1."),
+        lambda: z.number().nonnegative().optional().describe("Weight of the rounding term. Default 50."),
         warmStart: z.number().min(0).max(1).optional().describe("Share of the iterations without it. Default 0.2."),
         beta: z
           .tuple([z.number().positive(), z.number().positive()])

@@ -3,18 +3,18 @@
 export interface ReconstructionOptions {
   /** What is reconstructed as one: blocks of the graph, or single layers. Default "block". */
   readonly granularity?: "block" | "layer";
-  /** Steps of Adam a block. Default 1,000. */
+  /** Steps of Adam a block. Default 300: three times as many gave nothing more where weights start rounded. */
   readonly iterations?: number;
   /** Of the rounding variables; biases, ranges and scales take parts of it. Default 0.01. */
   readonly learningRate?: number;
-  /** Samples a step. Default 32, fewer where activations are large. */
+  /** Samples a step. Default 16, fewer where activations are large. */
   readonly batch?: number;
   /**
    * Where rounding starts: at what AdaRound on moments found for the weights that nobody has rounded yet, or at nearest
    * rounding. Weights that are rounded already stay where they are. Default "adaround".
    */
   readonly start?: "adaround" | "nearest";
-  /** Probability with which an element passes without its activation quantizer while training (QDrop). Default 0.5. */
+  /** Probability with which an element passes without its activation quantizer while training (QDrop, which takes 0.5). Default 0. */
   readonly drop?: number;
   /**
    * What a block is trained on: what the quantized blocks before give, what the float model has there, or element by element
@@ -25,11 +25,14 @@ export interface ReconstructionOptions {
   readonly weighting?: "none" | "fisher";
   /** Whether ranges of activations are learned. Default true. */
   readonly ranges?: boolean;
-  /** Whether scales of weights are learned too. Default false: they are searched before. */
+  /** Whether scales of weights are learned too. Default true. */
   readonly weightScales?: boolean;
   /** Whether biases are learned. Default true. */
   readonly biases?: boolean;
-  /** Weight of the rounding term beside an error that is 1 where the block starts. Default 1. */
+  /**
+   * Weight of the rounding term beside an error that is 1 where the block starts. Default 50: with few steps a small one
+   * leaves weights undecided until the end, and cutting them off then costs more than training has won.
+   */
   readonly lambda?: number;
   /** Share of the iterations without the rounding term. Default 0.2. */
   readonly warmStart?: number;
@@ -43,19 +46,19 @@ export type Settings = Required<ReconstructionOptions>;
 
 /** The options with their defaults. */
 export function settingsOf(options: ReconstructionOptions): Settings {
-  const { drop = 0.5 } = options;
+  const { drop = 0 } = options;
   return {
     granularity: "block",
-    iterations: 1000,
+    iterations: 300,
     learningRate: 0.01,
-    batch: 32,
+    batch: 16,
     start: "adaround",
     inputs: drop > 0 ? "mixed" : "quantized",
     weighting: "none",
     ranges: true,
-    weightScales: false,
+    weightScales: true,
     biases: true,
-    lambda: 1,
+    lambda: 50,
     warmStart: 0.2,
     beta: [20, 2],
     most: 8,
