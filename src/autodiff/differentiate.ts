@@ -17,6 +17,7 @@ import {
 import { readsOf } from "../runtime/index.ts";
 import { sizeOf, Tensor } from "../tensor/index.ts";
 import type { ConstantPool } from "./emitter.ts";
+import { recompute } from "./recompute.ts";
 import { Backward, type GradientRow, type Seed } from "./rule.ts";
 import { gradientRow } from "./rules.ts";
 import { isStraightThrough } from "./straight-through.ts";
@@ -26,6 +27,11 @@ export interface DifferentiateOptions {
   readonly types: ReadonlyMap<string, TensorType>;
   /** Rules by operator name ("Conv", "my.domain.Op") that come before the built-in ones. */
   readonly rules?: ReadonlyMap<string, GradientRow>;
+  /**
+   * Bytes of forward values that may wait for the backward pass; what is beyond is computed again (see `recompute`). Default:
+   * all are held.
+   */
+  readonly memory?: number;
 }
 
 /**
@@ -45,7 +51,13 @@ export function differentiate(
       hint: "upgrade the model first: avocet upgrade",
     });
   }
-  return differentiateGraph(model.graph, seeds, wrt, options);
+  const forward = [...model.graph.nodes];
+  const gradients = differentiateGraph(model.graph, seeds, wrt, options);
+  if (options.memory !== undefined) {
+    const starts = seeds.map(({ gradient }) => gradient);
+    recompute(model.graph, forward, starts, { types: options.types, budget: options.memory });
+  }
+  return gradients;
 }
 
 /** The same for any graph: the main one, or a body, where `wrt` may name what the body captures from outside. */

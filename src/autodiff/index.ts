@@ -9,6 +9,7 @@ export {
 } from "./deferred.ts";
 export { type DifferentiateOptions, differentiate, gradientModel, seedPrefix } from "./differentiate.ts";
 export { Emitter } from "./emitter.ts";
+export { type Recomputed, type RecomputeOptions, recompute } from "./recompute.ts";
 export { Backward, type GradientRow, type GradientRule, type InputGradients, type Seed, type Walk } from "./rule.ts";
 export { gradientRow } from "./rules.ts";
 export { passStraightThrough } from "./straight-through.ts";
