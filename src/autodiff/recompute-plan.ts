@@ -21,8 +21,10 @@ export interface RecomputationPlan {
   readonly after: number;
 }
 
-/** How many nodes without products a value may be away from what is held. */
-const reach = 6;
+/** What nodes without products make on the way from what is held to a value, at most, in sizes of that value. */
+const reach = 5;
+/** Smaller values are not worth their nodes: a share of all bytes. */
+const least = 1e-3;
 /** The most segments that are tried; more than the root of the number of layers costs more than it frees. */
 const mostSegments = 24;
 
@@ -112,9 +114,8 @@ class Flow {
       const value = open.pop()!;
       const { producer } = value;
       if (!wanted.has(value) && (isHeld(value) || !producer || !this.place.has(producer))) {
-        if (value.initializer) continue;
-        if (!this.canDelay(value)) return null;
-        delayed.add(value);
+        // What is no result of the forward pass may be read at any time.
+        if (this.canDelay(value)) delayed.add(value);
         continue;
       }
       if (!producer || !this.canRepeat(producer) || !isAllowed(producer)) return null;
@@ -138,9 +139,10 @@ function lightPlan(flow: Flow, before: number, budget: number): RecomputationPla
   const isLight = (node: Node) => rowOf(node)?.macs === undefined;
   for (const value of [...flow.saved].sort((a, b) => flow.size(b) - flow.size(a))) {
     if (after <= budget) break;
+    if (flow.size(value) < least * before) break;
     if (flow.isFixed(value) || anchors.has(value)) continue;
     const segment = flow.segment([value], (other) => other !== value && held.has(other), isLight);
-    if (!segment || segment.nodes.length > reach) continue;
+    if (!segment || flow.bytes(segment.nodes.flatMap((node) => node.outputs)) > reach * flow.size(value)) continue;
     // What is read instead must not be larger than what is freed, unless it is held anyway.
     if ([...segment.delayed].some((anchor) => !held.has(anchor) && flow.place.has(anchor.producer!))) continue;
     segments.push(segment);
@@ -151,43 +153,65 @@ function lightPlan(flow: Flow, before: number, budget: number): RecomputationPla
   return { segments, before, after };
 }
 
-/** The forward pass in `count` pieces with about as many saved bytes each. */
+/** The forward pass in `count` pieces with about as many saved bytes each, cut where little crosses. */
 function segmentPlan(flow: Flow, before: number, count: number): RecomputationPlan {
-  const target = before / count;
-  const saved = new Set(flow.saved);
+  const cuts = cutsOf(flow, before, count);
   const piece = new Map<Node, number>();
-  let [index, sum] = [0, 0];
-  for (const node of flow.forward) {
+  let index = 0;
+  flow.forward.forEach((node, i) => {
     piece.set(node, index);
-    sum += flow.bytes(node.outputs.filter((value) => saved.has(value)));
-    if (sum >= target * (index + 1) && index < count - 1) index++;
-  }
+    if (i === cuts[index]) index++;
+  });
   const of = (value: Value) => piece.get(value.producer!)!;
   const crosses = (value: Value) => readersOf(value).some((reader) => (piece.get(reader) ?? -1) > of(value));
-  const held = new Set<Value>();
+  const crossing = new Set<Value>();
   for (const node of flow.forward) {
-    for (const value of node.outputs) {
-      const isKept = saved.has(value) && (flow.isFixed(value) || of(value) === index);
-      if (value.name !== "" && (isKept || crosses(value))) held.add(value);
-    }
+    for (const value of node.outputs)
+      if (value.name !== "" && (crosses(value) || flow.isFixed(value))) crossing.add(value);
   }
   const segments: Segment[] = [];
-  let most = 0;
-  for (let i = 0; i < index; i++) {
-    const own = flow.saved.filter((value) => of(value) === i && !held.has(value));
+  const pieces = Array.from({ length: index + 1 }, (_, i) =>
+    flow.saved.filter((value) => of(value) === i && !crossing.has(value)),
+  );
+  // The last piece is what comes back first: it waits for nothing.
+  for (const own of pieces.slice(0, -1)) {
     if (own.length === 0) continue;
     const segment = flow.segment(
       own,
-      (value) => held.has(value) || flow.isFixed(value),
+      (value) => crossing.has(value),
       () => true,
     );
-    if (!segment) {
-      for (const value of own) held.add(value);
-      continue;
-    }
-    segments.push(segment);
-    most = Math.max(most, flow.bytes(own));
+    if (segment) segments.push(segment);
+    else for (const value of own) crossing.add(value);
   }
-  // What only crosses is held until its last reader; the bound counts it to the end.
-  return { segments, before, after: flow.bytes(held) + most };
+  const most = Math.max(...pieces.map((own) => flow.bytes(own)));
+  return { segments, before, after: flow.bytes(crossing) + most };
+}
+
+/** Places after which to cut, by the index of the node: near equal shares of the saved bytes, the least crossing first. */
+function cutsOf(flow: Flow, before: number, count: number): number[] {
+  const saved = new Set(flow.saved);
+  const last = flow.forward.length - 1;
+  const crossing = new Array<number>(last + 2).fill(0);
+  const reached: number[] = [];
+  let sum = 0;
+  flow.forward.forEach((node, i) => {
+    sum += flow.bytes(node.outputs.filter((value) => saved.has(value)));
+    reached.push(sum);
+    for (const value of node.outputs) {
+      const until = Math.max(i, ...readersOf(value).map((reader) => flow.place.get(reader) ?? -1));
+      for (let at = i; at < until; at++) crossing[at]! += flow.size(value);
+    }
+  });
+  const cuts: number[] = [];
+  for (let i = 1; i < count; i++) {
+    const [low, high] = [((i - 0.4) * before) / count, ((i + 0.4) * before) / count];
+    let best = -1;
+    for (let at = (cuts.at(-1) ?? -1) + 1; at < last; at++) {
+      if (reached[at]! < low || reached[at]! > high) continue;
+      if (best < 0 || crossing[at]! < crossing[best]!) best = at;
+    }
+    if (best >= 0) cuts.push(best);
+  }
+  return cuts;
 }

@@ -2,6 +2,7 @@
  * Keeps what waits for the backward pass within a budget: values of the forward pass are computed again, right before they
  * are needed, instead of being held (Chen et al., Training deep nets with sublinear memory cost, 2016).
  */
+import { debug } from "../base/index.ts";
 import { addNode, type Graph, type Node, type TensorType, type Value } from "../ir/index.ts";
 import { readersOf } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
@@ -55,6 +56,7 @@ export function recompute(
     nodes += segment.nodes.length;
     rewrite(graph, segment, all, backward[at]!, token, options.types);
   }
+  debug(2, () => `${plan.before} bytes wait for the backward pass, ${plan.after} with ${nodes} nodes run twice`);
   return { before: plan.before, after: plan.after, nodes };
 }
 
@@ -122,6 +124,11 @@ function rewrite(
       copies.set(value, found);
       return found;
     });
+    // ONNX Runtime renews running statistics in place: a second run must not do it to those of the first. They do not touch y.
+    if (node.op === "BatchNormalization" && node.int("training_mode", 0) !== 0) {
+      inputs[3] = addNode(graph, "Neg", [inputs[1]!], {}, { place, output: "d_aside" }).output;
+      inputs[4] = addNode(graph, "Abs", [inputs[1]!], {}, { place, output: "d_aside" }).output;
+    }
     const copy = graph.insert(
       {
         op: node.op,

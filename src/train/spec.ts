@@ -51,4 +51,6 @@ export interface TrainingSpec {
   readonly kernels?: "fast" | "standard";
   /** Gradient rules by operator name that come before the built-in ones. */
   readonly rules?: ReadonlyMap<string, GradientRow>;
+  /** Bytes of forward values that may wait for the backward pass; more is computed again. Default: all are held. */
+  readonly memory?: number;
 }

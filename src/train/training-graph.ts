@@ -71,6 +71,7 @@ export async function trainingGraph(spec: TrainingSpec, runtime: Runtime): Promi
   const gradients = differentiate(model, seeds, [...learnt.values()], {
     types,
     rules: new Map([...deferringRules, ...(spec.rules ?? [])]),
+    ...(spec.memory === undefined ? {} : { memory: spec.memory }),
   });
   const byName = new Map<string, Value>();
   for (const [name, value] of learnt) {
