@@ -36,7 +36,8 @@ export async function recipeOf(
   tell: (text: string) => void = () => {},
 ): Promise<Recipe> {
   if (!isFile(model)) {
-    throw new AvocetError("import/not-found", `expected a model file, there is no ${model}`, { at: model });
+    const found = existsSync(model) ? "a folder" : "nothing there";
+    throw new AvocetError("import/not-found", `expected a model file, got ${found}`, { at: model });
   }
   const file = options.recipe ?? findConfig(process.cwd());
   if (file && !options.recipe) tell(`recipe: ${file}\n`);
