@@ -9,8 +9,36 @@ const line = (cells) => `| ${cells.join(" | ")} |`;
 /** @param {readonly object[]} tasks @param {{ rows: Record<string, any>, machine?: string }} recorded */
 export function tables(tasks, recorded) {
   const parts = tasks.map((task) => network(task, recorded.rows)).filter(Boolean);
-  return `${[`Machine: ${recorded.machine}.`, ...parts].join("\n\n")}\n`;
+  return `${[besidePeers(tasks, recorded.rows), `Machine: ${recorded.machine}.`, ...parts].join("\n\n")}\n`;
 }
+
+/** Our rows that have a peer on the same split, task by task: W8A8 per channel. */
+const compared = [
+  ["MobileNetV1-0.25", "aimet-default", "tf_enhanced", "AIMET W8A8 per channel, SQNR"],
+  ["MobileNetV1-0.25", "aimet-default", "sqnr", "AIMET W8A8 per channel, SQNR"],
+  ["MobileNetV1-0.25", "ort-cpu", "sqnr", "ONNX Runtime's tool, W8A8 per channel, percentile"],
+  ["ResNet-20", "aimet-default", "tf_enhanced", "AIMET W8A8 per channel, SQNR"],
+  ["ResNet-20", "ort-cpu", "sqnr", "AIMET float"],
+  ["ESPNet", "aimet-default", "tf_enhanced", "AIMET W8A8 per channel, SQNR"],
+  ["ESPNet", "aimet-default", "sqnr", "AIMET W8A8 per channel, SQNR"],
+  ["ESPNet", "ort-cpu", "sqnr", "ONNX Runtime's tool, W8A8 per channel, min-max"],
+];
+
+function besidePeers(tasks, rows) {
+  const found = compared.flatMap(([name, target, observer, peer]) => {
+    const task = tasks.find((one) => one.name === name);
+    const row = rows[`${name} | W8A8 per channel | ${target} | ${observer}`];
+    if (!task || !row || row.error) return [];
+    const said = row.earlier ? `${observer} †` : observer;
+    return [line([name, target, said, percent(row.simulated), percent(row.stock), task.peers[peer].toFixed(2), peer])];
+  });
+  const head = line(["network", "target", "observer", "simulated", "stock session", "peer", "which"]);
+  return ["### Beside the peers", "", head, line(["---", "---", "---", "--:", "--:", "--:", "---"]), ...found].join(
+    "\n",
+  );
+}
+
+const order = ["sqnr", "tf_enhanced", "minmax", "percentile:99.99", "mse", "entropy"];
 
 function network({ name, task, peers, judging }, rows) {
   const float = rows[`${name} | float`];
@@ -21,9 +49,13 @@ function network({ name, task, peers, judging }, rows) {
       ? [{ setting, target, observer, row }]
       : [];
   });
-  const settings = [...new Set(named.map((r) => r.setting))];
+  const settings = ["W8A8 per channel", "W8A8 per tensor", "W8A16", "W4A8 nearest"];
   const sorted = settings.flatMap((setting) =>
-    ["ort-cpu", "aimet-default"].flatMap((target) => named.filter((r) => r.setting === setting && r.target === target)),
+    ["ort-cpu", "aimet-default"].flatMap((target) =>
+      named
+        .filter((r) => r.setting === setting && r.target === target)
+        .sort((a, b) => order.indexOf(a.observer) - order.indexOf(b.observer)),
+    ),
   );
   const unit = judging ? "mean IoU" : "top-1";
   return [

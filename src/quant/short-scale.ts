@@ -31,14 +31,21 @@ export function shortScaleBelow(scale: number): number {
   return scale;
 }
 
-/** The scale of the fewest significant bits around `scale` under which the error is at most a twentieth above that of `scale`. */
-export function shortestScale(scale: number, errorOf: (scale: number, enough: number) => number): number {
+/**
+ * The scale of the fewest significant bits near `scale` under which the error is at most a twentieth above that of `scale`:
+ * within a sixth of it, or (`atLeast`) from it to a 32nd above. `errorOf` may stop counting beyond `enough`.
+ */
+export function shortestScale(
+  scale: number,
+  errorOf: (scale: number, enough: number) => number,
+  atLeast = false,
+): number {
+  const [from, to] = atLeast ? [scale, scale * (1 + reach)] : [scale * (1 - around), scale * (1 + around)];
   const enough = errorOf(scale, Number.POSITIVE_INFINITY) * tolerance;
   for (let bits = 1; bits < allBits; bits++) {
     let best = scale;
     let least = Number.POSITIVE_INFINITY;
-    const to = scale * (1 + around);
-    for (let next = multipleAbove(scale * (1 - around), bits); next <= to; next += unitOf(next, bits)) {
+    for (let next = multipleAbove(from, bits); next <= to; next += unitOf(next, bits)) {
       const error = errorOf(next, Math.min(least, enough));
       if (error < least) [best, least] = [next, error];
     }

@@ -1,7 +1,7 @@
 /** Ranges of weights: the schemes of activations on the elements themselves, slice by slice. */
 import type { Tensor } from "../tensor/index.ts";
 import type { Encoding, Granularity } from "./encoding.ts";
-import { bestScale } from "./observers/exact-search.ts";
+import { bestScale, withShortScale } from "./observers/exact-search.ts";
 import { makeObserver } from "./observers/make-observer.ts";
 import type { Scheme } from "./observers/observer.ts";
 import { type Affine, choiceOf, encodingOfAffines, type GridChoice, type RangeOptions } from "./range.ts";
@@ -27,5 +27,6 @@ function encodeSlice(values: Float32Array, choice: GridChoice, scheme: Scheme): 
   if (scheme === "sqnr" || scheme === "mse") return bestScale(values, choice);
   const observer = makeObserver(scheme === "entropy" ? "minmax" : scheme);
   observer.see(values);
-  return observer.propose(choice);
+  const proposed = observer.propose({ ...choice, shortScale: false });
+  return choice.shortScale ? withShortScale(values, proposed, choice) : proposed;
 }

@@ -28,6 +28,16 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
   return { ...found, scale: shortestScale(found.scale, (scale, best) => cost({ ...found, scale }, best)) };
 }
 
+/**
+ * A proposal that spans what it should, with a scale that is shorter where that costs next to nothing: short-scale.ts. The range
+ * only grows.
+ */
+export function withShortScale(values: Float32Array, proposed: Affine, choice: GridChoice): Affine {
+  const errorOf = (scale: number, enough: number) =>
+    squaredError(values, { ...proposed, scale }, stepsOf(choice), enough);
+  return { ...proposed, scale: shortestScale(proposed.scale, errorOf, true) };
+}
+
 /** Numbers between two looks at whether the sum is past the best one already. */
 const stretch = 64;
 
