@@ -234,7 +234,8 @@ export class Emitter {
 
   /** The lengths of a forward value or constant. */
   shape(value: Value): Shape {
-    const shape = value.initializer?.shape ?? this.types.get(value.name)?.shape;
+    const own = value.type?.kind === "tensor" ? value.type.shape : undefined;
+    const shape = value.initializer?.shape ?? this.types.get(value.name)?.shape ?? own;
     invariant(
       shape?.every((length) => typeof length === "number"),
       `no shape is known for ${value.name}`,

@@ -109,6 +109,11 @@ function rewrite(
 ): void {
   const place = { before: at };
   const copies = new Map<Value, Value>();
+  /** Passes behind this one ask for shapes. */
+  const typed = (copy: Value, like: Value): Value => {
+    copy.type = types.get(like.name);
+    return copy;
+  };
   /** The same value under a shape that waits for the token. */
   const delayed = (value: Value): Value => {
     const shape = types.get(value.name)!.shape as number[];
@@ -141,7 +146,7 @@ function rewrite(
       place,
     );
     node.outputs.forEach((output, i) => {
-      copies.set(output, copy.outputs[i]!);
+      copies.set(output, typed(copy.outputs[i]!, output));
     });
   }
   const dropped = new Set(segment.dropped);

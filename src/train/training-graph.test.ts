@@ -32,9 +32,14 @@ const x = Tensor.float32([4, 3], [0.3, -1, 0.7, 1.5, 0.2, -0.4, -0.9, 0.1, 0.8, 
 const target = Tensor.float32([4, 2], [1, 0, 0.5, -1, 2, 0.3, -0.7, 0.2]);
 
 /** Plain descent at rate one: what the parameters lose is the gradient. */
-async function gradientOf(loss: Loss, feeds: Feeds, model: Model = perceptron): Promise<Map<string, number[]>> {
+async function gradientOf(
+  loss: Loss,
+  feeds: Feeds,
+  model: Model = perceptron,
+  more: Pick<TrainingSpec, "memory"> = {},
+): Promise<Map<string, number[]>> {
   await using trainer = await Trainer.open(
-    { model, example: feeds, groups: [{ names }], loss, optimizer: { kind: "sgd" }, rate: 1 },
+    { model, example: feeds, groups: [{ names }], loss, optimizer: { kind: "sgd" }, rate: 1, ...more },
     runtime,
   );
   const before = trainer.parameters();
@@ -71,6 +76,12 @@ describe("the gradient of a step", () => {
 
   test("is that of gradientModel", async () => {
     expectSame(await gradientOf(meanSquaredError(), { x, target }), await expected());
+  });
+
+  test("is the same, bit for bit, when next to nothing may wait for the backward pass", async () => {
+    const feeds = { x, target };
+    const held = await gradientOf(meanSquaredError(), feeds);
+    expect(await gradientOf(meanSquaredError(), feeds, perceptron, { memory: 0 })).toEqual(held);
   });
 
   test("is the same for a loss given as a model", async () => {
