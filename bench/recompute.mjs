@@ -33,8 +33,8 @@ function difference(step, reference) {
 
 const rows = [];
 for (const [net, batch, budgets] of [
-  ["resnet20", 256, [null, 250e6, 160e6, 0]],
-  ["mobilenet", 128, [null, 150e6, 100e6, 0]],
+  ["resnet20", 128, [null, 140e6, 80e6]],
+  ["mobilenet", 64, [null, 75e6, 50e6]],
 ]) {
   let reference;
   for (const memory of budgets) {

@@ -41,7 +41,13 @@ const reverse = `direction = "reverse"`;
 describe("LSTM", () => {
   gradientSuite({
     "five steps": net("LSTM"),
-    "three steps, written out": net("LSTM", { steps: 3 }),
+    "so many steps that they are a Scan": net("LSTM", { steps: 66 }),
+    "a Scan with peepholes, samples of different length, reverse": net("LSTM", {
+      steps: 66,
+      peepholes: true,
+      lens: [40, 66],
+      attributes: reverse,
+    }),
     "one step": net("LSTM", { steps: 1 }),
     reverse: net("LSTM", { attributes: reverse }),
     "both directions": net("LSTM", { directions: 2 }),
@@ -66,6 +72,12 @@ describe("LSTM", () => {
 describe("GRU", () => {
   gradientSuite({
     "reset before": net("GRU"),
+    "a Scan, reset before": net("GRU", { steps: 66 }),
+    "a Scan, reset after, samples of different length": net("GRU", {
+      steps: 66,
+      lens: [66, 50],
+      attributes: "linear_before_reset = 1",
+    }),
     "reset after": net("GRU", { attributes: "linear_before_reset = 1" }),
     "three steps, reverse": net("GRU", { steps: 3, attributes: reverse }),
     "both directions, reset after": net("GRU", { directions: 2, attributes: "linear_before_reset = 1" }),
@@ -80,6 +92,7 @@ describe("GRU", () => {
 describe("RNN", () => {
   gradientSuite({
     tanh: net("RNN"),
+    "a Scan of both directions": net("RNN", { steps: 66, directions: 2 }),
     "both directions, samples of different length": net("RNN", { directions: 2, lens: [4, 3] }),
     relu: net("RNN", { attributes: `activations = ["Relu"]`, steps: 3 }),
     affine: net("RNN", { attributes: `activations = ["Affine"], activation_alpha = [0.4], activation_beta = [0.1]` }),
