@@ -119,8 +119,10 @@ function rewrite(
     const shape = types.get(value.name)!.shape as number[];
     const plain = graph.addInitializer("d_shape", Tensor.int64([shape.length], shape));
     const waiting = addNode(graph, "Add", [plain, token], {}, { place, output: "d_shape" }).output;
-    return addNode(graph, "Reshape", [value, waiting], { allowzero: 1 }, { place, output: `${value.name}_again` })
-      .output;
+    return typed(
+      addNode(graph, "Reshape", [value, waiting], { allowzero: 1 }, { place, output: `${value.name}_again` }).output,
+      value,
+    );
   };
   for (const node of segment.nodes) {
     const inputs = node.inputs.map((value) => {

@@ -162,6 +162,38 @@ describe("trainingGraph", () => {
     expect(trainer.parameters().get("w")!.floats()).not.toEqual(before.get("w")!.floats());
   });
 
+  test("a batch norm that runs twice renews its statistics once", async () => {
+    const model = parseModel(
+      `${header} g (float[2,3,6,6] x) => (float[2,4,6,6] y)
+      <float[4,3,3,3] w1, float[4] g, float[4] b, float[4] m, float[4] v, float[4,4,3,3] w2>
+      { c = Conv <pads = [1,1,1,1]> (x, w1)
+        n, m2, v2 = BatchNormalization <training_mode = 1> (c, g, b, m, v)
+        r = Relu(n)
+        y = Conv <pads = [1,1,1,1]> (r, w2) }`,
+      { seed: 1, positive: ["v"] },
+    );
+    const numbers = (size: number) => Float32Array.from({ length: size }, (_, i) => Math.sin(i * 1.7));
+    const feeds = { x: Tensor.float32([2, 3, 6, 6], numbers(216)), target: Tensor.float32([2, 4, 6, 6], numbers(288)) };
+    const states = [
+      { name: "m", next: "m2" },
+      { name: "v", next: "v2" },
+    ];
+    const groups = [{ names: ["w1", "g", "b", "w2"] }];
+    const step = async (more: Pick<TrainingSpec, "memory">) => {
+      const all = { ...spec, ...more, model, example: feeds, groups, states, rate: 0.1 };
+      await using trainer = await Trainer.open(all, runtime);
+      await trainer.step(feeds);
+      const { model: built } = await trainingGraph(all, runtime);
+      return { nodes: built.graph.nodeCount, learnt: trainer.parameters(), statistics: trainer.statistics() };
+    };
+    const held = await step({});
+    // The convolution's output and the weights are held, the activation is not.
+    const less = await step({ memory: 2_500 });
+    expect(less.nodes).toBeGreaterThan(held.nodes);
+    expect(less.statistics).toEqual(held.statistics);
+    expect(less.learnt).toEqual(held.learnt);
+  });
+
   test("gives values that are asked for", async () => {
     await using trainer = await Trainer.open({ ...spec, outputs: ["r", "y"], rate: 0.1 }, runtime);
     const { outputs } = await trainer.step(spec.example);
