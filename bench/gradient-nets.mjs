@@ -19,6 +19,10 @@ class Net {
     return addNode(this.graph, op, inputs, attributes, options).output;
   }
 
+  ints(values) {
+    return this.graph.addInitializer("ints", Tensor.int64([values.length], values));
+  }
+
   /** A trained tensor, normally distributed around `mean`. */
   weight(name, shape, deviation, mean = 0) {
     const size = shape.reduce((product, length) => product * length, 1);
@@ -101,7 +105,7 @@ class Net {
 }
 
 /** ResNet-20 for CIFAR with parameter-free shortcuts. */
-export function resnet20(quantized, batch = 64) {
+function resnet20(quantized, batch = 64) {
   const net = new Net("resnet20", [batch, 3, 32, 32], quantized);
   let x = net.layer(net.quantizer(net.x, "x"), "stem", 3, 16);
   let width = 16;
@@ -118,13 +122,18 @@ export function resnet20(quantized, batch = 64) {
 
 /** Every second place, and channels of zeros around those that are there. */
 function shortened(net, x, more) {
-  const ints = (values) => net.graph.addInitializer("ints", Tensor.int64([values.length], values));
-  const places = net.op("Slice", [x, ints([0, 0]), ints([1 << 30, 1 << 30]), ints([2, 3]), ints([2, 2])]);
-  return net.op("Pad", [places, ints([0, more / 2, 0, 0, 0, more / 2, 0, 0])]);
+  const [from, to, axes, steps] = [
+    [0, 0],
+    [1 << 30, 1 << 30],
+    [2, 3],
+    [2, 2],
+  ].map((values) => net.ints(values));
+  const places = net.op("Slice", [x, from, to, axes, steps]);
+  return net.op("Pad", [places, net.ints([0, more / 2, 0, 0, 0, more / 2, 0, 0])]);
 }
 
 /** MobileNetV1 0.25 at 96 × 96. */
-export function mobilenet(quantized, batch = 32) {
+function mobilenet(quantized, batch = 32) {
   const net = new Net("mobilenet", [batch, 3, 96, 96], quantized);
   let x = net.layer(net.quantizer(net.x, "x"), "stem", 3, 8, { stride: 2 });
   let width = 8;
@@ -146,3 +155,53 @@ export function mobilenet(quantized, batch = 32) {
   }
   return net.finish(net.head(x, width));
 }
+
+/** One block of MobileNetV1: depthwise and pointwise, 64 channels at 24 × 24. */
+function separable(quantized, batch = 32) {
+  const net = new Net("separable", [batch, 64, 24, 24], quantized);
+  const depthwise = net.layer(net.x, "d", 64, 64, { group: 64 });
+  return net.finish(net.head(net.layer(depthwise, "p", 64, 64, { kernel: 1 }), 64));
+}
+
+/** One transformer block, norms first: 4 heads, width 256, 128 tokens. */
+function transformer(_quantized, batch = 8) {
+  const [length, width, heads] = [128, 256, 4];
+  const net = new Net("transformer", [batch, length, width], false);
+  const linear = (x, name, inputs, outputs) => {
+    const product = net.op("MatMul", [x, net.weight(`${name}_w`, [inputs, outputs], inputs ** -0.5)]);
+    return net.op("Add", [product, net.weight(`${name}_b`, [outputs], 0)]);
+  };
+  const norm = (x, name) => {
+    const parameters = [net.weight(`${name}_g`, [width], 0, 1), net.weight(`${name}_b`, [width], 0)];
+    return net.op("LayerNormalization", [x, ...parameters], { axis: -1 });
+  };
+  const split = (x, perm) => net.op("Transpose", [net.op("Reshape", [x, net.ints([0, length, heads, -1])])], { perm });
+  const normed = norm(net.x, "norm1");
+  const [q, k, v] = ["q", "k", "v"].map((name) => linear(normed, name, width, width));
+  const products = net.op("MatMul", [split(q, [0, 2, 1, 3]), split(k, [0, 2, 3, 1])]);
+  const scale = net.graph.addInitializer("scale", Tensor.scalar((width / heads) ** -0.5));
+  const weights = net.op("Softmax", [net.op("Mul", [products, scale])], { axis: -1 });
+  const seen = net.op("Transpose", [net.op("MatMul", [weights, split(v, [0, 2, 1, 3])])], { perm: [0, 2, 1, 3] });
+  const joined = net.op("Reshape", [seen, net.ints([0, length, width])]);
+  const attended = net.op("Add", [net.x, linear(joined, "out", width, width)]);
+  const up = net.op("Gelu", [linear(norm(attended, "norm2"), "up", width, 4 * width)]);
+  const y = net.op("Add", [attended, linear(up, "down", 4 * width, width)]);
+  const mean = net.op("ReduceMean", [y, net.ints([1])], { keepdims: 0 });
+  return net.finish(linear(mean, "head", width, 10));
+}
+
+/** An LSTM of 128 units over 32 steps of 64 numbers, judged by its last state. */
+function lstm(_quantized, batch = 32) {
+  const net = new Net("lstm", [32, batch, 64], false);
+  const units = 128;
+  const w = net.weight("w", [1, 4 * units, 64], units ** -0.5);
+  const r = net.weight("r", [1, 4 * units, units], units ** -0.5);
+  const b = net.weight("b", [1, 8 * units], 0);
+  const node = addNode(net.graph, "LSTM", [net.x, w, r, b], { hidden_size: units }, { outputs: ["all", "last"] });
+  const last = net.op("Reshape", [node.outputs[1], net.ints([batch, units])]);
+  const head = net.weight("head_w", [10, units], 0.1);
+  return net.finish(net.op("Gemm", [last, head, net.weight("head_b", [10], 0)], { transB: 1 }));
+}
+
+/** By name; each is a function of whether it has quantizers. */
+export const nets = { resnet20, mobilenet, separable, transformer, lstm };

@@ -133,7 +133,7 @@ describe("the blocked layout gives what standard operators give", () => {
   const loss = graphLoss([], (e, outputs) => e.sum(e.mul(outputs.y!, e.op("Sin", [outputs.y!]))));
 
   /** The flat gradient: without momentum's past, the velocity after one step. */
-  async function gradient(name: string, kernels: "fast" | "standard") {
+  async function gradient(name: string, kernels: "fast" | "standard", on = runtime) {
     const { text, x } = nets[name]!;
     const model = parse(text);
     const names = [...model.graph.initializers].map((value) => value.name);
@@ -149,7 +149,7 @@ describe("the blocked layout gives what standard operators give", () => {
       rate: 0,
       kernels,
     };
-    await using trainer = await Trainer.open(spec, runtime);
+    await using trainer = await Trainer.open(spec, on);
     const step = await trainer.step(spec.example);
     const { velocity } = unpackRecord(trainer.save()).arrays as { readonly velocity: Float32Array };
     const domains = new Set([...trainer.graph.model.graph.nodes].map((node) => node.domain));
@@ -174,12 +174,19 @@ describe("the blocked layout gives what standard operators give", () => {
       expect(distance(fast.statistics.get(state)!, expected), state).toBeLessThan(1e-5);
     }
   });
+
+  test("WebAssembly has none, and a step gives the same there", async () => {
+    const web = await openRuntime("ort-web");
+    expect(await probeBlock(web)).toBe(0);
+    const [name] = Object.keys(nets);
+    const [there, here] = [await gradient(name!, "fast", web), await gradient(name!, "standard")];
+    expect(there.domains.has("com.microsoft.nchwc")).toBe(false);
+    for (const [parameter, expected] of here.gradients) {
+      expect(distance(there.gradients.get(parameter)!, expected), parameter).toBeLessThan(1e-4);
+    }
+  });
 });
 
 function largestOf(tensor: Tensor): number {
   return Math.max(...tensor.floats().map(Math.abs));
 }
-
-test("WebAssembly has no blocked layout", async () => {
-  expect(await probeBlock(await openRuntime("ort-web"))).toBe(0);
-});

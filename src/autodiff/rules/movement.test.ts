@@ -30,6 +30,8 @@ describe("Slice", () => {
     "from both ends": slice("5,4", [1, -3], [-1, 9]),
     "one axis": slice("2,5,3", [1], [4], [-2]),
     "steps that leave a rest": slice("7,6", [1, 0], [7, 6], [0, 1], [3, 2]),
+    "steps along the last axes": slice("2,3,5,6", [1, 0], [5, 6], [2, 3], [2, 3]),
+    "steps along the first axis": slice("5,3,2", [0], [5], [0], [2]),
     backwards: slice("6,5", [-1, 3], [-100, 0], [0, 1], [-1, -2]),
     "bounds that Constant nodes give": {
       text: `f (float[6,4] x) => (float y) {

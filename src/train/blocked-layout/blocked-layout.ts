@@ -74,7 +74,7 @@ class Walk implements Layouts {
 
   fits(value: Value | null): value is Value {
     const shape = this.shapeOf(value);
-    return shape?.length === 4 && shape[1]! % this.block === 0;
+    return shape?.length === 4 && shape[1]! % this.block === 0 && this.#shapes.isFloat32(value!);
   }
 
   isBlocked(value: Value | null): boolean {

@@ -25,7 +25,7 @@ export interface Layouts {
   readonly block: number;
   /** Shape of a value of the graph as it was. */
   shapeOf(value: Value | null): Shape | undefined;
-  /** Whether the value has whole blocks of channels. */
+  /** Whether the value can be in blocks: float32, two spatial axes, whole blocks of channels. */
   fits(value: Value | null): value is Value;
   /** Whether the value is there in blocks already. */
   isBlocked(value: Value | null): boolean;

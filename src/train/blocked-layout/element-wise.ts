@@ -81,7 +81,8 @@ function isSingle(layouts: Layouts, value: Value): boolean {
 
 /** The same node on blocked operands. */
 function again(layouts: Layouts, node: Node, e: Emitter): Value {
-  const inputs = node.inputs.map((value) => (value && layouts.fits(value) ? layouts.blocked(value) : value));
+  const isLarge = (value: Value) => layouts.isBlocked(value) || layouts.fits(value);
+  const inputs = node.inputs.map((value) => (value && isLarge(value) ? layouts.blocked(value) : value));
   return e.op(node.op, inputs, Object.fromEntries(node.attributes));
 }
 

@@ -54,16 +54,38 @@ function dense(layouts: Layouts, one: DeferredWeightGradient, e: Emitter): Value
   const [samples = 1, inputs = 1] = one.inputShape;
   const [, outputs = 1, ...places] = one.outputShape;
   const { kernel, attributes, begin, end } = swapped(one.window, places);
-  const turned = blockedOp(e, "ReorderInput", [e.transpose(one.x, [1, 0, 2, 3])]);
+  const { input, together } = turnedInput(layouts, one, e);
   const ones = e.constant(Tensor.float32([samples, 1, 1, 1], new Float32Array(samples).fill(1)));
-  const pads = [...begin, ...end];
+  const pads = [...begin, ...end].map((p, i) => (i % 2 === 1 ? p * together : p));
   const padded = pads.some((p) => p > 0)
-    ? blockedOp(e, "Conv", [turned, ones], { kernel_shape: [1, 1], pads, group: samples })
-    : turned;
+    ? blockedOp(e, "Conv", [input, ones], { kernel_shape: [1, 1], pads, group: samples })
+    : input;
   const weights = asWeights(layouts, one.dy, [samples, outputs, ...places], e);
-  const result = blockedOp(e, "Conv", [padded, weights], attributes);
-  const split = e.reshape(result, [inputs, outputs / block, sizeOf(kernel), block]);
-  return e.reshape(e.transpose(split, [1, 3, 0, 2]), [outputs, inputs, ...kernel]);
+  const [down, across] = attributes.dilations;
+  const result = blockedOp(e, "Conv", [padded, weights], { ...attributes, dilations: [down!, across! * together] });
+  const split = e.reshape(result, [inputs / together, outputs / block, sizeOf(kernel), together, block]);
+  return e.reshape(e.transpose(split, [1, 4, 0, 3, 2]), [outputs, inputs, ...kernel]);
+}
+
+/**
+ * x with channels and samples swapped, in blocks of samples. When x is in blocks, the channels of a block stay side by side,
+ * [I / b, N, h, w · b]: x then lies as if it were plain with samples for channels, and the Conv has rows of b · kw outputs. With kw outputs alone it would have
+ * too few sums at a time to keep the multipliers busy (3.3 instead of 2.1 ms for 16 → 16 @ 32²).
+ */
+function turnedInput(layouts: Layouts, { x, inputShape, window }: DeferredWeightGradient, e: Emitter) {
+  const { block } = layouts;
+  const [samples = 1, inputs = 1, high = 1, wide = 1] = inputShape;
+  if (!layouts.fits(x) || window.dilations[1] !== 1) {
+    return { input: blockedOp(e, "ReorderInput", [e.transpose(x, [1, 0, 2, 3])]), together: 1 };
+  }
+  const shape = [inputs / block, samples, high, wide * block];
+  const across = inputs / block;
+  const together = block;
+  const rows = e.reshape(layouts.blocked(x), [1, samples, across * high, wide * block]);
+  const turned = blockedOp(e, "ReorderInput", [rows]);
+  if (across === 1) return { input: turned, together };
+  const tiles = e.reshape(turned, [samples / block, across, high * wide * block, block]);
+  return { input: e.reshape(e.transpose(tiles, [1, 0, 2, 3]), shape), together };
 }
 
 /**
