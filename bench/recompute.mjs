@@ -1,7 +1,7 @@
 /**
  * What recomputation saves: a training step of ResNet-20 and of MobileNetV1 0.25 with less and less memory for what waits for
  * the backward pass. Each row is built in one process and measured in another. Run `npm run build` first, then
- * `node bench/recompute.mjs` (about two minutes); the table goes to bench/results/recompute.md.
+ * `node bench/recompute.mjs` (some minutes); the table goes to bench/results/recompute.md.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -31,8 +31,8 @@ graph that is being built.
 - If, Loop and Scan need the types inside their bodies: \`traceTypes\` of \`avocet/autodiff\` finds them, too. A Loop or Scan keeps
   what it carries, for every step.
 - \`memory\` bounds the bytes of forward values that wait for the backward pass: what is beyond is computed again right before
-  it is needed, first what costs no products, then whole segments. Results are the same; the peak of a training step of
-  ResNet-20 at batch 256 went from 1036 to 590 MB (\`bench/results/recompute.md\`). The budget is a goal: activations of one
+  it is needed, first what costs no products, then whole segments. The same nodes run on the same values; what
+  fast kernels fuse may round otherwise. The peak of a training step of ResNet-20 at batch 128 went from 489 to 289 MB (\`bench/results/recompute.md\`). The budget is a goal: activations of one
   segment, gradients and weights come on top.
 - Every rule is tested against central differences, and most against PyTorch.
 
