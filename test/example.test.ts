@@ -81,7 +81,7 @@ describe("the bundled network", () => {
     const quantized = async (recipe: RecipeInput) =>
       score((await quantizeModel(model, data, parseRecipe(recipe), runtime)).shipped, 480);
     const float = await score(model, 480);
-    // Measured on all 1,500 pictures, nearest rounding: float 93.0 %, per tensor 85.3 %, per channel 93.3 %.
+    // Measured on all 1,500 pictures: float 91.7 %, per tensor and nearest 45.1 %, the default 91.5 %.
     expect(await quantized({ preset: "fast", granularity: "tensor" })).toBeLessThan(float - 0.03);
     expect(await quantized({})).toBeGreaterThan(float - 0.01);
   });

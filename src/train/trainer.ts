@@ -54,9 +54,10 @@ export class Trainer implements AsyncDisposable {
     return new Trainer(spec, graph, session, forward);
   }
 
-  /** Samples of one step: the first axis of the example's first input. */
+  /** Samples of one step: the first axis of the first input that the example has. */
   get batch(): number {
-    return this.#spec.example[this.#spec.model.graph.inputs[0]!.name]!.shape[0]!;
+    const { example, model } = this.#spec;
+    return model.graph.inputs.flatMap(({ name }) => example[name]?.shape[0] ?? [])[0] ?? 1;
   }
 
   /** Steps from one update to the next. */
