@@ -1,4 +1,4 @@
-/** One plot of bench/ptq.mjs: accuracy against seconds (logarithmic) of every method that rounds weights, as SVG. */
+/** One plot of bench/ptq.mjs: accuracy against processor seconds (logarithmic) of every method that rounds weights, as SVG. */
 
 const settings = ["ResNet-20 | W4A8 per channel", "ResNet-20 | W3A8 per channel"];
 const panel = { width: 380, height: 300, left: 48, top: 34, right: 14, bottom: 44 };
@@ -10,7 +10,7 @@ export function plot(rows) {
   const size = `viewBox="0 0 ${panel.width * settings.length} ${panel.height}"`;
   const style = 'font-family="system-ui, sans-serif" font-size="11" fill="#333"';
   const back = `<rect width="100%" height="100%" fill="#fff"/>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style} role="img"><title>Accuracy against seconds</title>\n${back}\n${panels.join("\n")}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style} role="img"><title>Accuracy against processor seconds</title>\n${back}\n${panels.join("\n")}\n</svg>\n`;
 }
 
 function pointsOf(rows, setting) {
@@ -18,7 +18,11 @@ function pointsOf(rows, setting) {
     .filter(([key]) => key.startsWith(`${setting} | `))
     .map(([key, seeds]) => {
       const mean = (of) => seeds.reduce((sum, row) => sum + of(row), 0) / seeds.length;
-      return { name: key.split(" | ")[2], score: 100 * mean((r) => r.score), seconds: mean((r) => r.seconds) };
+      return {
+        name: key.split(" | ")[2],
+        score: 100 * mean((r) => r.score),
+        seconds: mean((r) => r.cpuSeconds ?? r.seconds),
+      };
     })
     .filter(({ name }) => !name.includes("pictures"));
 }
@@ -39,7 +43,7 @@ function draw(title, points, offset) {
     parts.push(line(x(10 ** power), panel.top, x(10 ** power), floor));
     parts.push(text(x(10 ** power), floor + 15, `${10 ** power}`, 'text-anchor="middle"'));
   }
-  parts.push(text((panel.left + right) / 2, floor + 32, "seconds", 'text-anchor="middle"'));
+  parts.push(text((panel.left + right) / 2, floor + 32, "processor seconds", 'text-anchor="middle"'));
   const step = [0.5, 1, 2, 5, 10, 20].find((s) => (high - low) / s < 7) ?? 50;
   for (let score = Math.ceil((low - margin) / step) * step; score <= high + margin; score += step) {
     parts.push(line(panel.left, y(score), right, y(score)));

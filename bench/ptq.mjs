@@ -78,8 +78,8 @@ function lastLine(text) {
 function keep(name, seed, row) {
   const recorded = read();
   const others = (recorded.rows[name] ?? []).filter((one) => one.seed !== seed);
-  recorded.rows[name] = [...others, { seed, ...row }].sort((a, b) => a.seed - b.seed);
-  recorded.machine = `${cpus()[0].model.trim()}, ${flags.threads} threads, Node ${process.versions.node}`;
+  recorded.rows[name] = [...others, { seed, threads: Number(flags.threads), ...row }].sort((a, b) => a.seed - b.seed);
+  recorded.machine = `${cpus()[0].model.trim()}, two cores, Node ${process.versions.node}`;
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(recorded, null, 1)}\n`);
   console.log(name, JSON.stringify(row));

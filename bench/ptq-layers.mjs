@@ -1,0 +1,55 @@
+/**
+ * Where the noise of a quantized network comes from: `node bench/ptq-layers.mjs TASK RECIPE [SAMPLES]` prints the SQNR of the
+ * outputs with every weight and every activation quantized alone, lowest first. Biases are corrected for each weight, so that
+ * what is told is noise and not a shift of the mean.
+ */
+import { readFileSync } from "node:fs";
+import { compareValues } from "../dist/analysis/index.js";
+import { parsePreprocess, samples } from "../dist/data/index.js";
+import { openData } from "../dist/data/node/index.js";
+import { readModelFile } from "../dist/formats/index-node.js";
+import { cloneModel } from "../dist/ir/index.js";
+import { correctBiases } from "../dist/methods/index.js";
+import { normalise } from "../dist/passes/index.js";
+import { counterparts, lower } from "../dist/quant/index.js";
+import { parseRecipe, quantizeModel } from "../dist/recipe/index.js";
+import { openRuntime } from "../dist/runtime/index.js";
+import { tasks } from "./ptq-tasks.mjs";
+
+const [name, recipe, count = "32"] = process.argv.slice(2);
+const task = tasks().find((one) => one.name === name);
+if (!task) throw new Error(`no task ${name}: ${tasks().map((one) => one.name)}`);
+const model = readModelFile(task.model);
+const inputs = model.graph.inputs.map(({ name, type }) => ({ name, dtype: type.dtype, shape: type.shape }));
+const preprocess = parsePreprocess(JSON.parse(readFileSync(task.preprocess, "utf8")));
+const data = await openData(task.data, { inputs, preprocess });
+const few = samples(data, Number(count));
+const runtime = await openRuntime();
+const { float, plan, target } = await quantizeModel(model, data, parseRecipe(JSON.parse(recipe)), runtime);
+const reference = cloneModel(model);
+await normalise(reference, { runtime });
+const output = model.graph.outputs[0].name;
+
+const lines = [{ what: "everything", sqnr: await corrected(() => true) }];
+for (const { kind, value, tiedTo } of plan.entries) {
+  if (kind === "bias" || tiedTo) continue;
+  const only = (entry) => entry.value === value || (kind === "activation" && entry.tiedTo === value);
+  lines.push({ what: `${kind} ${value}`, sqnr: await (kind === "weight" ? corrected : judged)(only) });
+}
+for (const { what, sqnr } of lines.sort((a, b) => a.sqnr - b.sqnr).slice(0, 20)) console.log(sqnr.toFixed(1), what);
+
+async function corrected(keep) {
+  const context = { runtime, data: few, target };
+  const part = { ...plan, entries: plan.entries.filter((entry) => keep(entry)) };
+  const { model, plan: solved } = await correctBiases(float, part, context);
+  return await sqnrOf(lower(model, solved));
+}
+
+async function judged(keep) {
+  return await sqnrOf(lower(float, { ...plan, entries: plan.entries.filter(keep) }));
+}
+
+async function sqnrOf(shipped) {
+  const [found] = await compareValues(reference, shipped, counterparts([output], shipped), runtime, few);
+  return found.sqnr;
+}
