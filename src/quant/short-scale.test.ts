@@ -7,7 +7,7 @@ import { fromArray } from "../data/index.ts";
 import { parseModel } from "../ir/index.ts";
 import { openRuntime, traceShapes } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
-import { builtinTarget, calibrate, lower, place } from "./index.ts";
+import { builtinTarget, calibrate, lower, parseGrid, place } from "./index.ts";
 import { bestScale } from "./observers/exact-search.ts";
 import { errorOf } from "./observers/observer-suite.ts";
 import { shortScale, shortScaleBelow } from "./short-scale.ts";
@@ -80,6 +80,10 @@ test("a stock session gives what the simulation gives, to the last bit", async (
   const shapes = await traceShapes(model, runtime, feeds);
   const data = fromArray("x", [1, 16, 40, 40], feeds.x!.floats());
   const placed = place(model, builtinTarget("ort-cpu"), { shapes });
+  expect(placed.entries.filter((e) => e.kind !== "bias").every((e) => e.shortScale)).toBe(true);
+  // Sixteen bits run in float, where short scales gain nothing.
+  const wide = place(model, builtinTarget("ort-cpu"), { shapes, activations: parseGrid("uint16") });
+  expect(wide.entries.filter((e) => e.kind === "activation").some((e) => e.shortScale)).toBe(false);
   // Without short scales 3 of 38,400 numbers differ on a machine with AVX-512.
   for (const scheme of ["sqnr", "minmax"] as const) {
     const { plan } = await calibrate(model, placed, runtime, data, { scheme });
