@@ -5,10 +5,10 @@ import { writeModel } from "../dist/formats/index.js";
 import { openRuntime } from "../dist/runtime/index.js";
 import { Tensor } from "../dist/tensor/index.js";
 import { crossEntropy, trainingGraph } from "../dist/train/index.js";
-import { mobilenet, resnet20 } from "./gradient-nets.mjs";
+import { nets } from "./gradient-nets.mjs";
 
 const { action, net: name, batch, memory, file, steps = 4 } = JSON.parse(process.argv[2]);
-const net = { mobilenet, resnet20 }[name](false, batch);
+const net = nets[name](false, batch);
 const random = new Random(3);
 const { shape } = net.model.graph.inputs.find((input) => input.name === "x").type;
 const size = shape.reduce((a, b) => a * b, 1);

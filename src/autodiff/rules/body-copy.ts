@@ -1,4 +1,5 @@
 /** Copies of the bodies of If, Loop and Scan, to compute again what they computed and to go back through it. */
+import { invariant } from "../../base/index.ts";
 import { absorb, Graph, type Node, removeDead, type TensorType, tensorType, type Value } from "../../ir/index.ts";
 import { readsOf } from "../../runtime/index.ts";
 import type { Shape } from "../../tensor/index.ts";
@@ -20,7 +21,7 @@ export interface BodyCopy {
 /** The graph of an attribute. */
 export function bodyOf(node: Node, attribute: string): Graph {
   const found = node.attributes.get(attribute);
-  if (found?.type !== "graph") throw new Error(`internal: ${node} has no body ${attribute}`);
+  invariant(found?.type === "graph", `${node} has no body ${attribute}`);
   return found.value;
 }
 

@@ -24,8 +24,8 @@ export interface Direction {
   readonly w: Value;
   readonly r: Value;
   readonly biases: readonly [Value, Value] | null;
-  /** What flows back into each state, [T, B, H], and into the last one, [B, H]. */
-  readonly dy: Value;
+  /** What flows back into each state, [T, B, H] (null: nothing), and into the last one, [B, H]. */
+  readonly dy: Value | null;
   readonly dLast: Value;
   /** 1 where a step belongs to its sample, [T, B, 1]; null where all do. */
   readonly mask: Value | null;
@@ -92,7 +92,8 @@ export function directionOf(b: Backward, frame: Frame, d: number, functions: rea
   const zeros = () => b.filled([samples, hidden], 0);
   const h = initial(5) ?? zeros();
   const states = own(frame.y, 1);
-  const all = b.gradient(0) ? own(b.gradient(0)!, 1) : b.filled([steps, samples, hidden], 0);
+  const given = b.gradient(0);
+  const all = given && own(given, 1);
   const { mask } = frame;
   // Steps after the end of a sample count nothing, and the state before its first step is the initial one.
   const held = mask ? b.add(states, b.mul(b.sub(b.scalar(1), mask), h)) : states;
@@ -112,12 +113,22 @@ export function directionOf(b: Backward, frame: Frame, d: number, functions: rea
     w,
     r,
     biases: bias ? (b.ops("Split", 2, [bias], { axis: 0, num_outputs: 2 }) as [Value, Value]) : null,
-    dy: mask ? b.mul(all, mask) : all,
+    dy: all && mask ? b.mul(all, mask) : all,
     dLast: final(1) ?? zeros(),
     mask,
     initial,
     final,
   };
+}
+
+/** What flows back into the states of all steps, as the last of the sequences that a step reads. */
+export function flowing({ dy }: Direction): readonly Value[] {
+  return dy ? [dy] : [];
+}
+
+/** The gradient of a step's state: what the step behind carries, and what flows into the state itself. */
+export function stateGradient(e: Emitter, { dy }: Direction, carry: Value, elements: readonly Value[]): Value {
+  return dy ? e.add(elements.at(-1)!, carry) : carry;
 }
 
 /** The value of the step before each step; `first` [B, H] before the first one. */

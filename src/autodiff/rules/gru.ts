@@ -4,11 +4,13 @@ import type { Backward } from "../rule.ts";
 import {
   type Direction,
   type DirectionGradients,
+  flowing,
   type Gate,
   gate,
   gateInputs,
   inputGradient,
   productGradients,
+  stateGradient,
   weightGradient,
 } from "./direction.ts";
 import { overTime } from "./time-steps.ts";
@@ -71,10 +73,11 @@ function resetAfter(b: Backward, d: Direction): DirectionGradients {
       backwards: !d.backwards,
       widths: [3 * d.hidden, d.hidden],
       states: [d.dLast],
-      sequences: [d.dy, toState, factors.straight],
+      sequences: [toState, factors.straight, ...flowing(d)],
     },
-    (e, [carry], [dy, factor, straight]) => {
-      const dh = e.add(dy!, carry!);
+    (e, [carry], elements) => {
+      const [factor, straight] = elements;
+      const dh = stateGradient(e, d, carry!, elements);
       const all = e.mul(e.concat([dh, dh, dh], 1), factor!);
       return { states: [e.add(e.mul(dh, straight!), e.matMul(all, d.r))], outputs: [all, dh] };
     },
@@ -106,10 +109,11 @@ function resetBefore(b: Backward, d: Direction): DirectionGradients {
       backwards: !d.backwards,
       widths: [3 * d.hidden],
       states: [d.dLast],
-      sequences: [d.dy, factors.z, factors.n, toReset, reset.value, factors.straight],
+      sequences: [factors.z, factors.n, toReset, reset.value, factors.straight, ...flowing(d)],
     },
-    (e, [carry], [dy, z, n, factor, r, straight]) => {
-      const dh = e.add(dy!, carry!);
+    (e, [carry], elements) => {
+      const [z, n, factor, r, straight] = elements;
+      const dh = stateGradient(e, d, carry!, elements);
       const dn = e.mul(dh, n!);
       const drh = e.matMul(dn, rCandidate);
       const zr = e.concat([e.mul(dh, z!), e.mul(drh, factor!)], 1);

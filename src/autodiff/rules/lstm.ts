@@ -5,11 +5,13 @@ import {
   clipped,
   type Direction,
   type DirectionGradients,
+  flowing,
   type Gate,
   gate,
   gateInputs,
   productGradients,
   shifted,
+  stateGradient,
 } from "./direction.ts";
 import { overTime } from "./time-steps.ts";
 
@@ -48,10 +50,12 @@ export function lstmPass(b: Backward, d: Direction): DirectionGradients {
       backwards: !d.backwards,
       widths: [4 * d.hidden],
       states: [d.dLast, d.final(2) ?? zeros],
-      sequences: [d.dy, within(toCell), within(factors), keep, ...kept],
+      sequences: [within(toCell), within(factors), keep, ...kept, ...flowing(d)],
     },
-    (e, [carry, cellCarry], [dy, cellSlope, factor, f, outside]) => {
-      const dh = e.add(dy!, carry!);
+    (e, [carry, cellCarry], elements) => {
+      const [cellSlope, factor, f, more] = elements;
+      const outside = d.mask && more;
+      const dh = stateGradient(e, d, carry!, elements);
       const dc = e.add(cellCarry!, e.mul(dh, cellSlope!));
       const peeped = peeps ? e.add(dc, e.mul(e.mul(dh, outputPart(e, factor!, d.hidden)), peeps[1]!)) : dc;
       const gates = e.mul(e.concat([peeped, dh, peeped, peeped], 1), factor!);

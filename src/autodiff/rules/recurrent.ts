@@ -9,10 +9,12 @@ import {
   type Direction,
   type DirectionGradients,
   directionOf,
+  flowing,
   frameOf,
   gate,
   gateInputs,
   productGradients,
+  stateGradient,
 } from "./direction.ts";
 import { gateFunctionsOf } from "./gate-functions.ts";
 import { gruPass } from "./gru.ts";
@@ -65,9 +67,17 @@ function rnnPass(b: Backward, d: Direction): DirectionGradients {
   const through = d.mask ? b.mul(slope, d.mask) : slope;
   const { states, outputs } = overTime(
     b,
-    { ...d, backwards: !d.backwards, widths: [d.hidden], states: [d.dLast], sequences: [d.dy, through, ...kept] },
-    (e, [carry], [dy, k, keep]) => {
-      const dh = e.add(dy!, carry!);
+    {
+      ...d,
+      backwards: !d.backwards,
+      widths: [d.hidden],
+      states: [d.dLast],
+      sequences: [through, ...kept, ...flowing(d)],
+    },
+    (e, [carry], elements) => {
+      const [k, outside] = elements;
+      const keep = d.mask && outside;
+      const dh = stateGradient(e, d, carry!, elements);
       const input = e.mul(dh, k!);
       const back = e.matMul(input, d.r);
       return { states: [keep ? e.add(back, e.mul(keep, dh)) : back], outputs: [input] };
