@@ -8,7 +8,7 @@
  * run again (unless --again); docs/methods/results.md gets the tables and docs/methods/results.svg the plot.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -74,14 +74,15 @@ function lastLine(text) {
   return JSON.parse(String(text).trim().split("\n").at(-1));
 }
 
-/** The file is read anew: another process may have written rows of its own. */
+/** The file is read anew and written at once: another process may write rows of its own. */
 function keep(name, seed, row) {
   const recorded = read();
   const others = (recorded.rows[name] ?? []).filter((one) => one.seed !== seed);
   recorded.rows[name] = [...others, { seed, threads: Number(flags.threads), ...row }].sort((a, b) => a.seed - b.seed);
   recorded.machine = `${cpus()[0].model.trim()}, two cores, Node ${process.versions.node}`;
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(recorded, null, 1)}\n`);
+  writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(recorded, null, 1)}\n`);
+  renameSync(`${file}.${process.pid}`, file);
   console.log(name, JSON.stringify(row));
 }
 
