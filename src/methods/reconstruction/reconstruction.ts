@@ -3,7 +3,7 @@ import { Random } from "../../base/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
 import { defaultOpset, upgradeOpset } from "../../passes/index.ts";
 import { entriesByValue, limitPairs, type Plan } from "../../quant/index.ts";
-import { type Cursor, firstSample, openCursor, traceShapes } from "../../runtime/index.ts";
+import { type Cursor, firstSample, fixedBatch, openCursor, traceShapes } from "../../runtime/index.ts";
 import { isFloat, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { alongside, type Branches } from "../branches.ts";
 import { settle } from "../learned-quantizers/settle.ts";
@@ -90,7 +90,8 @@ export class Reconstruction {
     const largest = Math.max(
       ...[...types.values()].map(({ dtype, shape }) => (isFloat(dtype) ? sizeOf(shape as number[]) : 0)),
     );
-    const batch = Math.max(1, Math.min(settings.batch, Math.floor(mostElements / largest)));
+    const fits = Math.max(1, Math.min(settings.batch, Math.floor(mostElements / largest)));
+    const batch = fixedBatch(reference) ?? fits;
     const influence =
       settings.weighting === "fisher"
         ? await outputInfluence(

@@ -43,7 +43,10 @@ export class BlockSamples {
     const { float, mode } = this.#names;
     const order = random.permutation(this.#training.length);
     const parts: Feeds[] = [];
-    for (let i = 0; i < this.#parts; i++) {
+    // A value whose first axis is not that of the samples cannot be joined to others.
+    const usual = this.#cursor.float.sizes[0];
+    const isJoined = () => Object.values(parts[0]!).every(({ shape }) => shape[0] === usual);
+    for (let i = 0; i < this.#parts && (i === 0 || isJoined()); i++) {
       const batch = this.#training[order[i]!]!;
       const feeds = await this.#feeds(batch);
       const others = mode === "quantized" ? {} : await this.#cursor.float.batch([...float.values()], batch);
