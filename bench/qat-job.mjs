@@ -7,6 +7,8 @@ import { evaluate, meanIoU, topK } from "../dist/analysis/index.js";
 import { alignLabels } from "../dist/data/index.js";
 import { openData, openLabels } from "../dist/data/node/index.js";
 import { readModelFile } from "../dist/formats/index-node.js";
+import { reestimateFoldedBatchNorms } from "../dist/methods/index.js";
+import { lower } from "../dist/quant/index.js";
 import { parseRecipe, trainModel } from "../dist/recipe/index.js";
 import { openRuntime } from "../dist/runtime/index.js";
 import { tasks } from "./accuracy-tasks.mjs";
@@ -41,6 +43,13 @@ const result = await trainModel(model, data, parseRecipe(JSON.parse(recipe)), ru
 });
 const seconds = (performance.now() - start) / 1000;
 const peakMB = Math.round(process.resourceUsage().maxRSS / 1024);
+/** The trained model with the statistics of its layers brought back to those of the float model. */
+const again = await reestimateFoldedBatchNorms(
+  result.float,
+  result.plan,
+  { runtime, data },
+  { reference: result.before.float },
+);
 /** How far learned scales of activations are from those of calibration: the median of the ratio's distance from one. */
 const before = new Map(result.before.plan.entries.map((entry) => [entry.value, entry.encoding]));
 const moved = result.plan.entries
@@ -52,6 +61,7 @@ console.log(
     float: await score(model),
     quantized: await score(result.before.shipped),
     trained: await score(result.shipped),
+    reestimated: await score(lower(again.model, again.plan)),
     seconds,
     trainingSeconds: result.steps.at(-1).seconds,
     peakMB,

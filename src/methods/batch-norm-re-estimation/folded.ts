@@ -14,6 +14,7 @@ import {
   type Plan,
   type PlanEntry,
   quantizeDequantize,
+  withBiasEncodings,
   withEntries,
 } from "../../quant/index.ts";
 import { openCursor } from "../../runtime/index.ts";
@@ -96,7 +97,7 @@ export async function reestimateFoldedBatchNorms(
   }
   return {
     model: result,
-    plan: withEntries(plan, changed),
+    plan: withBiasEncodings(withEntries(plan, changed), result),
     report: { step, edits, seconds: (performance.now() - start) / 1000, notes },
   };
 }
