@@ -122,7 +122,7 @@ function limitText(name, rows) {
     line([`\`${layer}\``, channel, reach.toPrecision(3), spread.toFixed(1)]),
   );
   return [
-    `Where most noise is added with the defaults (simulated ${percent(found.simulated)}; SQNR of the outputs ${found.outputs.map((o) => `${o.sqnr.toFixed(1)} dB`).join(", ")}), and the simulated score when that layer and its output alone stay in float:`,
+    `Where most noise is added with the defaults${found.earlier ? " †" : ""} (simulated ${percent(found.simulated)}; SQNR of the outputs ${found.outputs.map((o) => `${o.sqnr.toFixed(1)} dB`).join(", ")}), and the simulated score when that layer and its output alone stay in float:`,
     [
       line(["layer", "its value", "falls by dB", "to dB", "score without it"]),
       line(["---", "---", "--:", "--:", "--:"]),
