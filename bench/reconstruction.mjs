@@ -55,8 +55,8 @@ const lines = [
   "removed first. Top-1 in percent, ESPNet mean IoU, of the stock session (W2 simulated: ONNX Runtime 1.30 makes an integer kernel of int2",
   "that it then refuses). Seconds are of the method alone, on a machine that others used too; CPU seconds say more.",
   "",
-  "| network and setting | nearest | AdaRound on moments (CPU s) | reconstruction (seconds, CPU s) | best of AIMET | peak MB | blocks kept |",
-  "| --- | --- | --- | --- | --- | --- | --- |",
+  "| network | setting | nearest | AdaRound on moments (CPU s) | reconstruction (seconds, CPU s) | best of AIMET | peak MB | blocks kept |",
+  "| --- | --- | --- | --- | --- | --- | --- | --- |",
   ...Object.entries(rows).flatMap(([name, { aimet }]) => {
     const row = recorded.rows[name];
     if (!row) return [];
