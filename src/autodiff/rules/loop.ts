@@ -53,18 +53,14 @@ export function loop(b: Backward): InputGradients {
 function statesBefore(b: Backward, count: number): readonly [Value, readonly Value[]] {
   const { node } = b;
   const body = bodyOf(node, "body");
-  let entered: Value[] = [];
-  const copy = copyBody(b, "body", (e) => {
-    entered = body.inputs.map((value) => enterLike(e, value));
-    return entered;
-  });
+  const copy = copyBody(b, "body", (e) => body.inputs.map((value) => enterLike(e, value)));
   const typed = (value: Value, like: Value) => [value, copy.types.get(like.name)] as const;
   const [index, , ...before] = body.inputs;
   const outputs = [
     typed(copy.of(body.outputs[0]!), body.inputs[1]!),
     ...before.map((value, i) => typed(copy.of(body.outputs[1 + i]!), value)),
-    ...before.map((value, i) => typed(entered[2 + i]!, value)),
-    typed(entered[0]!, index!),
+    ...before.map((value) => typed(copy.of(value), value)),
+    typed(copy.of(index!), index!),
   ];
   const results = b.ops("Loop", 2 * count + 1, node.inputs, { body: close(copy, outputs) });
   return [b.op("Size", [results[2 * count]!]), results.slice(count, 2 * count)];

@@ -87,11 +87,7 @@ export function scan(b: Backward): InputGradients {
 function statesBefore(b: Backward, count: number, elements: number): readonly Value[] {
   const { node } = b;
   const body = bodyOf(node, "body");
-  let entered: Value[] = [];
-  const copy = copyBody(b, "body", (e) => {
-    entered = body.inputs.map((value) => enterLike(e, value));
-    return entered;
-  });
+  const copy = copyBody(b, "body", (e) => body.inputs.map((value) => enterLike(e, value)));
   const typed = (value: Value, like: Value) => [value, copy.types.get(like.name)] as const;
   const before = body.inputs.slice(0, count);
   const after = before.map((value, i) => typed(copy.of(body.outputs[i]!), value));
@@ -103,7 +99,7 @@ function statesBefore(b: Backward, count: number, elements: number): readonly Va
   );
   const results = b.ops("Scan", 2 * count, node.inputs, {
     ...kept,
-    body: close(copy, [...after, ...before.map((value, i) => typed(entered[i]!, value))]),
+    body: close(copy, [...after, ...before.map((value) => typed(copy.of(value), value))]),
     num_scan_inputs: elements,
   });
   return results.slice(count);
