@@ -1,7 +1,7 @@
 /**
  * What quantization costs real networks, through the command line: every setting, target and observer, scored in a stock
- * session and simulated. Run `npm run build` first, then `node bench/accuracy.mjs [--only PATTERN] [--table]`; the whole takes
- * about an hour on two idle cores. Finished rows are kept in bench/results/accuracy.json and not run again (delete it to begin
+ * session and simulated. Run `npm run build` first, then `node bench/accuracy.mjs [--only PATTERN] [--threads N] [--table]`; the
+ * whole takes about an hour on two idle cores. Finished rows are kept in bench/results/accuracy.json and not run again (delete it to begin
  * anew); --only runs the rows whose name matches, --table only writes the tables into docs/accuracy.md.
  */
 import { execFile } from "node:child_process";
@@ -13,11 +13,13 @@ import { writePngs } from "../examples/pictures/write.mjs";
 import { tables } from "./accuracy-table.mjs";
 import { picturePreprocess, pictures, root, tasks } from "./accuracy-tasks.mjs";
 
-const { values: flags } = parseArgs({ options: { only: { type: "string" }, table: { type: "boolean" } } });
+const { values: flags } = parseArgs({
+  options: { only: { type: "string" }, threads: { type: "string", default: "2" }, table: { type: "boolean" } },
+});
 const results = join(root, "bench", "results");
 const file = join(results, "accuracy.json");
 const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : { rows: {} };
-const threads = ["--threads", "2"];
+const threads = ["--threads", flags.threads];
 const execute = promisify(execFile);
 
 const settings = {
@@ -68,7 +70,7 @@ async function row(name, run) {
     recorded.rows[name] = { error: error.message };
   }
   console.log(name, JSON.stringify(recorded.rows[name]));
-  recorded.machine = `${cpus()[0].model}, 2 threads, Node ${process.versions.node}`;
+  recorded.machine = `${cpus()[0].model}, ${flags.threads === "1" ? "one thread" : `${flags.threads} threads`}, Node ${process.versions.node}`;
   mkdirSync(results, { recursive: true });
   writeFileSync(file, `${JSON.stringify(recorded, null, 1)}\n`);
 }

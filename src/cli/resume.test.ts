@@ -1,4 +1,4 @@
-/** `quantize` killed in the middle of AdaRound and resumed: the bytes of a run that nobody disturbed. Needs the build. */
+/** `quantize` killed in the middle of AdaRound, `train` between epochs, and resumed: the bytes of a run that nobody disturbed. Needs the build. */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -22,7 +22,9 @@ const reason = staleBuild();
 
 describe.skipIf(reason)(`resuming${reason ? ` (${reason})` : ""}`, () => {
   let shop: Workshop;
-  const args = (name: string, ...more: string[]) => ["quantize", shop.at("deep.onnx"), "--data", shop.at("x.npy"), "--method", "adaround:iterations=1500", "--threads", "1", "-o", shop.at(name), "--json", ...more]; // biome-ignore format: options
+  const run = (command: string, options: string[]) => (name: string, ...more: string[]) => [command, shop.at("deep.onnx"), "--data", shop.at("x.npy"), ...options, "--threads", "1", "-o", shop.at(name), "--json", ...more]; // biome-ignore format: options
+  const quantize = run("quantize", ["--method", "adaround:iterations=1500"]);
+  const train = run("train", ["--preset", "fast", "--weights", "int4", "--epochs", "12"]);
   const shipped = (name: string) =>
     ["model.onnx", "plan.json", "model.encodings"].map((file) => readFileSync(shop.at(name, file)).toString("base64"));
   const checkpoint = (name: string) => shop.at(`.${name}.avocet-checkpoint`);
@@ -30,7 +32,7 @@ describe.skipIf(reason)(`resuming${reason ? ` (${reason})` : ""}`, () => {
     existsSync(checkpoint(name)) ? readdirSync(checkpoint(name)).filter((file) => file.endsWith(".bin")).length : 0;
 
   /** Starts the command, and sends the signal once so many things (the calibration, layers) are kept. */
-  function killed(name: string, signal: "SIGKILL" | "SIGINT", after: number): Promise<Ended> {
+  function killed(name: string, signal: "SIGKILL" | "SIGINT", after: number, args = quantize): Promise<Ended> {
     return new Promise((resolve) => {
       const child = spawn(process.execPath, [builtCommand, ...args(name)]);
       let [out, err] = ["", ""];
@@ -56,42 +58,45 @@ describe.skipIf(reason)(`resuming${reason ? ` (${reason})` : ""}`, () => {
   beforeAll(async () => {
     shop = await workshop();
     await shop.model("deep.onnx", parseModel(text, { seed: 6 }));
-    // Without anything to resume it begins anew, and says so.
-    const { code, err } = await avocetJson(args("whole", "--resume"));
-    expect(code, err).toBe(0);
-    expect(err).toContain("beginning anew");
+    for (const args of [quantize("whole"), train("trained")]) {
+      // Without anything to resume it begins anew, and says so.
+      const { code, err } = await avocetJson([...args, "--resume"]);
+      expect(code, err).toBe(0);
+      expect(err).toContain("beginning anew");
+    }
   });
   afterAll(() => shop[Symbol.dispose]());
 
   test.each([
-    ["SIGKILL", null, 3],
-    ["SIGINT", 130, 4],
+    ["quantize", "SIGKILL", null, 3, quantize, "whole"],
+    ["quantize", "SIGINT", 130, 4, quantize, "whole"],
+    ["train", "SIGKILL", null, 4, train, "trained"],
+    ["train", "SIGINT", 130, 3, train, "trained"],
   ] as const)(
-    "%s: nothing at the output's place, and --resume ends with the same bytes",
-    async (signal, code, after) => {
-      const stopped = await killed(signal, signal, after);
+    "%s, %s: nothing at the output's place, and --resume ends with the same bytes",
+    async (command, signal, code, after, args, undisturbed) => {
+      const name = `${command}-${signal}`;
+      const stopped = await killed(name, signal, after, args);
       expect(stopped.code).toBe(code);
-      expect(existsSync(shop.at(signal))).toBe(false);
-      const kept = finished(signal);
-      expect(kept).toBeGreaterThanOrEqual(after);
-      expect(kept).toBeLessThan(layers + 3);
+      expect(existsSync(shop.at(name))).toBe(false);
+      expect(finished(name)).toBeGreaterThanOrEqual(after);
       if (signal === "SIGINT") expect(stopped.err).toContain("the same command with --resume goes on from there");
 
-      const resumed = await avocetJson(args(signal, "--resume"));
+      const resumed = await avocetJson(args(name, "--resume"));
       expect(resumed.code, resumed.err).toBe(0);
       expect(resumed.err).toContain("going on with the interrupted run");
-      expect(shipped(signal)).toEqual(shipped("whole"));
+      expect(shipped(name)).toEqual(shipped(undisturbed));
       expect(shop.listing().filter((name) => name.startsWith("."))).toEqual([]);
     },
   );
 
   test("another recipe is refused with what differs; without --resume the leftover is replaced, and said so", async () => {
     await killed("other", "SIGKILL", 2);
-    const refused = await avocetJson(args("other", "--resume", "--seed", "1"));
+    const refused = await avocetJson(quantize("other", "--resume", "--seed", "1"));
     expect([refused.code, refused.json.error.code]).toEqual([2, "resume/other-run"]);
     expect(refused.json.error.message).toContain("got another recipe");
     expect(finished("other")).toBeGreaterThanOrEqual(2);
-    const anew = await avocetJson(args("other"));
+    const anew = await avocetJson(quantize("other"));
     expect(anew.err).toContain("will be replaced: --resume would go on with it");
     expect(shipped("other")).toEqual(shipped("whole"));
     expect(shop.listing().filter((name) => name.startsWith("."))).toEqual([]);
