@@ -1,11 +1,11 @@
-;; Range and histogram of float32 numbers, four at a time.
+;; Range and histogram of float32 numbers, four at a time, and the squared error of a grid.
 ;;
 ;; Memory: from byte 0 eight groups of four tables of 2,052 counters (one table per lane, so that equal neighbours do not
 ;; wait for each other's store), the results at byte 262,656, the group of each channel from byte 262,720 on, the numbers
-;; from byte 328,256 on, a sum of four tables from byte 590,400 on. A table's first counter
-;; is a guard for what lies below its 2,048 bins, the one behind them for what lies above.
+;; from byte 328,256 on, a sum of four tables from byte 590,400 on, the numbers of "error" from byte 598,608 on. A
+;; table's first counter is a guard for what lies below its 2,048 bins, the one behind them for what lies above.
 (module
-  (memory (export "memory") 10)
+  (memory (export "memory") 11)
 
   ;; Of $count numbers: min, max (f32), zeros (i32) and not-finite (i32: 0 or 1), written to 262,656.
   (func (export "range") (param $count i32)
@@ -146,4 +146,70 @@
         (v128.store offset=24624 (local.get $table) (v128.const i32x4 0 0 0 0))
         (local.set $table (i32.add (local.get $table) (i32.const 16)))
         (local.set $to (i32.add (local.get $to) (i32.const 16)))
-        (br $next)))))
+        (br $next))))
+
+  ;; Σ (x − x̂)² of $count numbers from byte 598,608 on, x̂ = $scale · min(max(floor(x · $inverse + ½), $low), $high), in
+  ;; float64. A sum past $enough is given back as soon as it is seen, every 64 numbers.
+  (func (export "error") (param $count i32) (param $scale f64) (param $inverse f64) (param $low f64) (param $high f64)
+      (param $enough f64) (result f64)
+    (local $at i32) (local $end i32) (local $whole i32) (local $stop i32) (local $all f64) (local $sum v128) (local $other v128)
+    (local $x v128) (local $y v128) (local $scales v128) (local $inverses v128) (local $lows v128) (local $highs v128)
+    (local $half v128)
+    (local.set $at (i32.const 598608))
+    (local.set $end (i32.add (local.get $at) (i32.shl (local.get $count) (i32.const 2))))
+    (local.set $whole (i32.add (local.get $at) (i32.shl (i32.and (local.get $count) (i32.const -4)) (i32.const 2))))
+    (local.set $scales (f64x2.splat (local.get $scale)))
+    (local.set $inverses (f64x2.splat (local.get $inverse)))
+    (local.set $lows (f64x2.splat (local.get $low)))
+    (local.set $highs (f64x2.splat (local.get $high)))
+    (local.set $half (f64x2.splat (f64.const 0.5)))
+    (block $done
+      (loop $stretch
+        (br_if $done (i32.ge_u (local.get $at) (local.get $whole)))
+        (local.set $stop (i32.add (local.get $at) (i32.const 256)))
+        (if (i32.gt_u (local.get $stop) (local.get $whole)) (then (local.set $stop (local.get $whole))))
+        (loop $next
+          (local.set $x (f64x2.promote_low_f32x4 (v128.load64_zero (local.get $at))))
+          (local.set $y (f64x2.promote_low_f32x4 (v128.load64_zero offset=8 (local.get $at))))
+          (local.set $x
+            (f64x2.sub (local.get $x)
+              (f64x2.mul (local.get $scales)
+                (f64x2.pmin
+                  (f64x2.pmax
+                    (f64x2.floor (f64x2.add (f64x2.mul (local.get $x) (local.get $inverses)) (local.get $half)))
+                    (local.get $lows))
+                  (local.get $highs)))))
+          (local.set $y
+            (f64x2.sub (local.get $y)
+              (f64x2.mul (local.get $scales)
+                (f64x2.pmin
+                  (f64x2.pmax
+                    (f64x2.floor (f64x2.add (f64x2.mul (local.get $y) (local.get $inverses)) (local.get $half)))
+                    (local.get $lows))
+                  (local.get $highs)))))
+          (local.set $sum (f64x2.add (local.get $sum) (f64x2.mul (local.get $x) (local.get $x))))
+          (local.set $other (f64x2.add (local.get $other) (f64x2.mul (local.get $y) (local.get $y))))
+          (local.set $at (i32.add (local.get $at) (i32.const 16)))
+          (br_if $next (i32.lt_u (local.get $at) (local.get $stop))))
+        (local.set $x (f64x2.add (local.get $sum) (local.get $other)))
+        (local.set $all (f64.add (f64x2.extract_lane 0 (local.get $x)) (f64x2.extract_lane 1 (local.get $x))))
+        (if (f64.gt (local.get $all) (local.get $enough)) (then (return (local.get $all))))
+        (br $stretch)))
+    ;; The up to three last numbers, in both lanes, added from one.
+    (block $over
+      (loop $last
+        (br_if $over (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $x (f64x2.splat (f64.promote_f32 (f32.load (local.get $at)))))
+        (local.set $x
+          (f64x2.sub (local.get $x)
+            (f64x2.mul (local.get $scales)
+              (f64x2.pmin
+                (f64x2.pmax
+                  (f64x2.floor (f64x2.add (f64x2.mul (local.get $x) (local.get $inverses)) (local.get $half)))
+                  (local.get $lows))
+                (local.get $highs)))))
+        (local.set $all
+          (f64.add (local.get $all) (f64x2.extract_lane 0 (f64x2.mul (local.get $x) (local.get $x)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 4)))
+        (br $last)))
+    (local.get $all)))

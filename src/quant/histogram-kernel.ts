@@ -1,8 +1,10 @@
 /**
  * One sweep over float32 numbers: minimum, maximum, zeros, whether all are finite, and how many fall into each of
- * 2,048 bins of equal width. In WebAssembly with SIMD where the platform has it; the plain loop is the reference.
+ * 2,048 bins of equal width; and the squared error of a grid. In WebAssembly with SIMD where the platform has it; the plain
+ * loops are the reference.
  */
 import { histogramKernel } from "./kernels.generated.ts";
+import type { Affine } from "./range.ts";
 
 /** Bins of a histogram. 2,048 give an 8-bit grid at least four bins a step. */
 export const binCount = 2048;
@@ -53,7 +55,18 @@ export interface HistogramKernel {
    * the end.
    */
   histogram(values: Float32Array, source: BinSource, planes?: Planes): Sweep;
+  /** Takes up to `mostErrors` numbers; what it gives holds until the next such call. */
+  errors(values: Float32Array): GridError;
 }
+
+/**
+ * Σ (x − x̂)² for x̂ = scale · q with q from `offset` to `offset + steps`. May stop counting past `enough`. Ties cost the same
+ * either way, so q = floor(x / scale + ½).
+ */
+export type GridError = (grid: Affine, steps: number, enough: number) => number;
+
+/** Numbers that `errors` takes. */
+export const mostErrors = 16_384;
 
 const nothing: Sweep = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, zeros: 0, finite: true };
 
@@ -74,6 +87,18 @@ export const plainKernel: HistogramKernel = {
     }
     return seen;
   },
+  errors:
+    (values) =>
+    ({ scale, offset }, steps, enough) => {
+      const inverse = 1 / scale;
+      let sum = 0;
+      for (let i = 0; i < values.length && sum <= enough; i++) {
+        const x = values[i]!;
+        const q = Math.floor(x * inverse + 0.5);
+        sum += (x - scale * Math.min(Math.max(q, offset), offset + steps)) ** 2;
+      }
+      return sum;
+    },
 };
 
 function plainRange(values: Float32Array): Sweep {
@@ -98,6 +123,7 @@ const numbersAt = groupsAt + mostChannels;
 /** Numbers handed over at once: 256 KiB stays in the second-level cache. */
 const chunk = 65_536;
 const sumsAt = numbersAt + 4 * chunk;
+const errorsAt = sumsAt + 4 * tableLength;
 
 interface Exports {
   readonly memory: WebAssembly.Memory;
@@ -113,6 +139,7 @@ interface Exports {
     origin: number,
   ): void;
   histogram(at: number, count: number, inverse: number, origin: number, table: number): void;
+  error(count: number, scale: number, inverse: number, low: number, high: number, enough: number): number;
 }
 
 /** The WebAssembly form, or null where the platform has no WebAssembly with SIMD. */
@@ -135,6 +162,7 @@ function wrap(exports: Exports): HistogramKernel {
   const counts = new Uint32Array(buffer, resultsAt + 8, 2);
   const numbers = new Float32Array(buffer, numbersAt, chunk);
   const groupOfChannel = new Uint8Array(buffer, groupsAt, mostChannels);
+  const judged = new Float32Array(buffer, errorsAt, mostErrors);
   /** Copies the numbers into the module's memory, at most `size` at once; stops where `take` says false. */
   const inPieces = (
     values: Float32Array,
@@ -196,6 +224,12 @@ function wrap(exports: Exports): HistogramKernel {
       });
       if (bins) flush(bins);
       return seen;
+    },
+    errors(values) {
+      judged.set(values);
+      const { length } = values;
+      return ({ scale, offset }, steps, enough) =>
+        exports.error(length, scale, 1 / scale, offset, offset + steps, enough);
     },
   };
 }

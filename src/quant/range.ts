@@ -35,8 +35,11 @@ const largest = 3.4028234663852886e38;
 
 /** Steps between the lowest and the highest number of the grid; strict symmetric grids have one fewer. */
 export function stepsOf(choice: GridChoice): number {
-  return 2 ** choice.bits - (choice.symmetric && choice.strict ? 2 : 1);
+  return powers[choice.bits]! - (choice.symmetric && choice.strict ? 2 : 1);
 }
+
+/** Powers of two: searches ask for one a candidate, and raising takes longer than all else there. */
+const powers = Array.from({ length: 33 }, (_, bits) => 2 ** bits);
 
 /** Whether a symmetric choice becomes 0 … 2^bits − 1 because nothing below zero was seen. */
 export function isOneSided(choice: GridChoice, min: number): boolean {

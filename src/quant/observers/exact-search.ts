@@ -1,13 +1,10 @@
 /** The range of least squared error for few numbers, counted one by one: what weights use. */
-import { kernel } from "../histogram-kernel.ts";
+import { type GridError, kernel, mostErrors } from "../histogram-kernel.ts";
 import { type Affine, affineOfRange, type GridChoice, stepsOf } from "../range.ts";
 import { shortestScale } from "../short-scale.ts";
 import { notFinite, nothingSeen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
 import { SquaredErrorObserver } from "./squared-error.ts";
-
-/** From this many numbers on a histogram decides: the cost of a candidate here is a sum over all of them. */
-const most = 16_384;
 
 /** Scale and offset with the least Σ (x − x̂)². Throws `data/not-finite`. */
 export function bestScale(values: Float32Array, choice: GridChoice): Affine {
@@ -17,12 +14,14 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
   const steps = stepsOf(choice);
   // With a thousand steps and more the full range is within rounding of the best one.
   if (steps > 1023) return affineOfRange(min, max, choice);
-  if (values.length > most) {
+  // From here on a histogram decides: the cost of a candidate is a sum over all numbers.
+  if (values.length > mostErrors) {
     const observer = new SquaredErrorObserver(1);
     observer.see(values);
     return observer.propose(choice);
   }
-  const cost = (candidate: Affine, best: number) => squaredError(values, candidate, steps, best);
+  const errorOf = kernel().errors(values);
+  const cost = (candidate: Affine, best: number) => errorOf(candidate, steps, best);
   const found = searchRange(min, max, { ...choice, shortScale: false }, cost);
   if (!choice.shortScale) return found;
   return { ...found, scale: shortestScale(found.scale, (scale, best) => cost({ ...found, scale }, best)) };
@@ -33,27 +32,19 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
  * only grows.
  */
 export function withShortScale(values: Float32Array, proposed: Affine, choice: GridChoice): Affine {
-  const errorOf = (scale: number, enough: number) =>
-    squaredError(values, { ...proposed, scale }, stepsOf(choice), enough);
-  return { ...proposed, scale: shortestScale(proposed.scale, errorOf, true) };
+  const errorOf = errorsOf(values);
+  const steps = stepsOf(choice);
+  const cost = (scale: number, enough: number) => errorOf({ ...proposed, scale }, steps, enough);
+  return { ...proposed, scale: shortestScale(proposed.scale, cost, true) };
 }
 
-/** Numbers between two looks at whether the sum is past the best one already. */
-const stretch = 64;
-
-function squaredError(values: Float32Array, { scale, offset }: Affine, steps: number, best: number): number {
-  const inverse = 1 / scale;
-  const top = offset + steps;
-  let sum = 0;
-  for (let start = 0; start < values.length && sum <= best; start += stretch) {
-    const end = Math.min(start + stretch, values.length);
-    for (let i = start; i < end; i++) {
-      const x = values[i]!;
-      // Ties cost the same either way, so the fastest rounding will do.
-      const q = Math.floor(x * inverse + 0.5);
-      const error = x - Math.min(Math.max(q, offset), top) * scale;
-      sum += error * error;
-    }
-  }
-  return sum;
+/** Of any number of numbers. */
+function errorsOf(values: Float32Array): GridError {
+  const { errors } = kernel();
+  return (grid, steps, enough) => {
+    let sum = 0;
+    for (let start = 0; start < values.length && sum <= enough; start += mostErrors)
+      sum += errors(values.subarray(start, start + mostErrors))(grid, steps, enough - sum);
+    return sum;
+  };
 }

@@ -81,6 +81,29 @@ describe("histogram", () => {
     }
   });
 
+  test("the squared error of a grid is that of the plain loop, and is given up past what is enough", () => {
+    fc.assert(
+      fc.property(
+        numbers,
+        fc.double({ min: 1e-3, max: 3, noNaN: true }),
+        fc.integer({ min: -128, max: 0 }),
+        fc.integer({ min: 1, max: 255 }),
+        fc.double({ min: 0, max: 2, noNaN: true }),
+        (values, scale, offset, steps, share) => {
+          const x = Float32Array.from([...values, ...values, ...values]);
+          const errors = [plainKernel, wasm].map((kernel) => kernel.errors(x)({ scale, offset }, steps, 1e12));
+          const [plain, fast] = errors as [number, number];
+          // Sums of up to 210 squares in another order: float64 keeps fifteen digits of them.
+          expect(Math.abs(fast - plain)).toBeLessThanOrEqual(1e-12 * plain);
+          const enough = share * plain;
+          const given = wasm.errors(x)({ scale, offset }, steps, enough);
+          if (enough >= fast) expect(given).toBe(fast);
+          else expect(given).toBeGreaterThan(enough);
+        },
+      ),
+    );
+  });
+
   test("growing keeps exactly what one histogram of all data would hold", () => {
     fc.assert(
       fc.property(
