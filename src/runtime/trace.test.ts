@@ -1,5 +1,7 @@
-/** Tracing: exact types for any operator, without fetching what is large. */
+/** Tracing: exact types for any operator, without fetching or keeping what is large. */
+import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import { staleBuild } from "../../test/built-command.ts";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import { parseModel, tensorType } from "../ir/index.ts";
@@ -7,6 +9,8 @@ import { Tensor } from "../tensor/index.ts";
 import { openRuntime } from "./open-runtime.ts";
 import type { Runtime } from "./runtime.ts";
 import { declaredTypes, traceShapes } from "./trace.ts";
+
+const stale = staleBuild();
 
 const runtime = await openRuntime();
 const header = '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>';
@@ -56,6 +60,25 @@ describe("types of all values", () => {
     expect(types.get("b")).toEqual(tensorType("bool", [2, 36]));
     expect(types.get("h")).toEqual(tensorType("float16", [2, 36]));
     expect(watch.most()).toBeLessThanOrEqual(4 * 8);
+  });
+
+  test.skipIf(stale)(`values are not kept alive until the end${stale ? ` (${stale})` : ""}`, () => {
+    // 60 values of 16 MiB each, in a process of its own: what it needed at most is known of the whole process only.
+    const program = `
+      const [{ parseModel }, { openRuntime, traceShapes }, { Tensor }] = await Promise.all(
+        ["ir", "runtime", "tensor"].map((name) => import("${new URL("../../dist/", import.meta.url)}" + name + "/index.js")));
+      const steps = Array.from({ length: 60 }, (_, i) => "v" + (i + 1) + " = Relu(v" + i + ")").join(" ");
+      const model = parseModel('${header} g (float[N] v0) => (float[N] v60) {' + steps + "}");
+      const runtime = await openRuntime();
+      const trace = (length) => traceShapes(model, runtime, { v0: Tensor.float32([length], new Float32Array(length)) });
+      await trace(1);
+      const before = process.resourceUsage().maxRSS;
+      const types = await trace(2 ** 22);
+      console.log(types.get("v60").shape[0], (process.resourceUsage().maxRSS - before) / 1024);`;
+    const out = execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+    const [length, grownMB] = out.trim().split(" ").map(Number);
+    expect(length).toBe(2 ** 22);
+    expect(grownMB).toBeLessThan(300);
   });
 
   test("contrib operators, If with captured values, sequences left out", async () => {

@@ -98,7 +98,11 @@ async function shapesOf(
   if (!copy.opsets.has("")) copy.opsets.set("", 13);
   const byName = graph.valuesByName();
   const asked = new Map<string, Value>();
-  for (const [value, dtype] of dtypes) {
+  // The last value first: ONNX Runtime walks back from the last output, so that every Shape then runs right behind what it
+  // measures, which is freed; the other way around all values are alive at the end.
+  for (const value of computedValues(model).reverse()) {
+    const dtype = dtypes.get(value);
+    if (!dtype) continue;
     const measured = byName.get(shapeBearer(value, dtype).name)!;
     asked.set(value.name, addNode(graph, "Shape", [measured], {}, { output: `${value.name}:shape` }).output);
   }
