@@ -54,7 +54,10 @@ export async function openTaps(model: Model, runtime: Runtime, spec: TapSpec): P
   const byName = new Map<string, Value>(graph.outputs.map((value) => [value.name, value]));
   const outputs = new Map<string, string[]>();
   const kept = values.map((name) => byName.get(name)!);
-  for (const [name, reduction] of reductions) {
+  // Reductions of the last value first: ONNX Runtime then runs each right behind what it reads (see traceShapes).
+  const order = new Map([...graph.values()].map((value, i) => [value.name, i]));
+  const lastFirst = [...reductions].sort(([a], [b]) => order.get(b)! - order.get(a)!);
+  for (const [name, reduction] of lastFirst) {
     const made = reduction(graph, byName.get(name)!, part.opset);
     outputs.set(
       name,
