@@ -37,10 +37,6 @@ export const trainingSchema = z
     clipNorm: rate.describe("The gradient is scaled down to this length."),
     flip: z.boolean().optional().describe("Every second picture is mirrored, by chance."),
     crop: z.number().int().nonnegative().optional().describe("Pixels by which a picture may move. Default 0."),
-    blend: z
-      .boolean()
-      .optional()
-      .describe("Each sample is blended with another one, in random shares; for the float model as the only teacher."),
   })
   .describe("How `avocet train` trains.");
 

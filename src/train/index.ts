@@ -25,7 +25,7 @@ export {
   meanSquaredError,
 } from "./losses/regression.ts";
 export { weightedSum } from "./losses/weighted-sum.ts";
-export { blend, type MixupOptions, mixup } from "./mixup.ts";
+export { type MixupOptions, mixup } from "./mixup.ts";
 export type { Optimizer } from "./optimizer.ts";
 export { type Schedule, type ScheduleSpec, schedule } from "./schedule.ts";
 export type { ParameterGroup, RunningState, TrainingSpec } from "./spec.ts";

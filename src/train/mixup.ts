@@ -28,36 +28,19 @@ export function mixup({ input, target = "labels", classes, alpha = 0.2 }: MixupO
     }
     const share = symmetricBeta(random, alpha);
     const partner = random.permutation(samples.shape[0]!);
-    const mixed = (tensor: Tensor) => blended(tensor, partner, () => share);
+    const mixed = (tensor: Tensor) => {
+      const own = tensor.floats();
+      const row = own.length / partner.length;
+      return Tensor.float32(
+        tensor.shape,
+        own.map((value, i) => {
+          const sample = Math.floor(i / row);
+          return share * value + (1 - share) * own[partner[sample]! * row + (i - sample * row)]!;
+        }),
+      );
+    };
     return { ...feeds, [input]: mixed(samples), [target]: mixed(oneHot(labels, classes)) };
   };
-}
-
-/**
- * Each sample blended with another of the batch, in a random share of its own; of float32 inputs named here, targets stay. For a
- * teacher that says what a blend is (Beyer et al., 2022, "function matching"): it never sees the same sample twice.
- */
-export function blend(...names: readonly string[]): Augment {
-  return (feeds, random) => {
-    const count = names.length === 0 ? 0 : feeds[names[0]!]!.shape[0]!;
-    const partner = random.permutation(count);
-    const shares = Array.from({ length: count }, () => random.uniform());
-    const mixed = names.map((name) => [name, blended(feeds[name]!, partner, (sample) => shares[sample]!)] as const);
-    return { ...feeds, ...Object.fromEntries(mixed) };
-  };
-}
-
-/** share · x + (1 − share) · x′, row by row; x′ is the partner's row. */
-function blended(tensor: Tensor, partner: ArrayLike<number>, shareOf: (sample: number) => number): Tensor {
-  const own = tensor.floats();
-  const row = own.length / partner.length;
-  const mixed = new Float32Array(own.length);
-  for (let sample = 0, i = 0; sample < partner.length; sample++) {
-    const share = shareOf(sample);
-    let other = partner[sample]! * row;
-    for (const end = i + row; i < end; i++, other++) mixed[i] = share * own[i]! + (1 - share) * own[other]!;
-  }
-  return Tensor.float32(tensor.shape, mixed);
 }
 
 function oneHot(labels: Tensor, classes: number): Tensor {

@@ -11,7 +11,6 @@ import type { Tensor } from "../../tensor/index.ts";
 import {
   type Augment,
   augmentAll,
-  blend,
   crop,
   flip,
   labelled,
@@ -57,15 +56,6 @@ export async function trainQuantized(
   const { runtime, seed, signal, onProgress, threads, checkpoint } = context;
   const { epochs = 4, learningRate = 2e-4, optimizer = { kind: "adam" }, clipNorm } = options;
   const share = shareOfLabels(context, options);
-  if (options.blend && share > 0) {
-    throw new AvocetError(
-      "usage/bad-value",
-      "expected no labels where samples are blended: they say nothing of a blend",
-      {
-        hint: "labels=0 learns from the float model alone",
-      },
-    );
-  }
   const form = trainingForm(model, plan, options);
   const { model: both, loss } = withObjective(form.trainable.model, context.reference, {
     labels: share,
@@ -190,19 +180,14 @@ function shareOfLabels({ labels }: QatContext, options: QatOptions): number {
   return share;
 }
 
-function augmentation({ flip: mirror, crop: pad = 0, blend: mixes }: QatOptions): { augment?: Augment } {
+function augmentation({ flip: mirror, crop: pad = 0 }: QatOptions): { augment?: Augment } {
   const parts: Augment[] = [];
   if (mirror) parts.push((feeds, random) => flip(...picturesOf(feeds))(feeds, random));
   if (pad > 0) parts.push((feeds, random) => crop(picturesOf(feeds), { pad })(feeds, random));
-  if (mixes) parts.push((feeds, random) => blend(...floatsOf(feeds))(feeds, random));
   return parts.length > 0 ? { augment: augmentAll(parts) } : {};
 }
 
 /** Pictures and masks of a batch: whatever has rows and columns. */
 function picturesOf(feeds: Readonly<Record<string, Tensor>>): string[] {
   return Object.keys(feeds).filter((name) => feeds[name]!.shape.length >= 3);
-}
-
-function floatsOf(feeds: Readonly<Record<string, Tensor>>): string[] {
-  return Object.keys(feeds).filter((name) => feeds[name]!.dtype === "float32");
 }

@@ -35,9 +35,4 @@ export interface QatOptions {
   readonly flip?: boolean;
   /** Pixels by which a picture may move in every direction. Default 0. */
   readonly crop?: number;
-  /**
-   * Whether each sample is blended with another one of its batch, in random shares. Only where the float model alone teaches
-   * (`labels: 0`): it says what a blend is. Default false.
-   */
-  readonly blend?: boolean;
 }
