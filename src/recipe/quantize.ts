@@ -5,9 +5,9 @@ import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
 import { lower } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
+import { chooseSteps, type Verdict } from "./choose.ts";
 import { dataFreeQuantization } from "./data-free.ts";
 import { dataFreeContext } from "./data-free-recipe.ts";
-import { judgeOn } from "./judge.ts";
 import { isDataFree, stepsOf } from "./presets.ts";
 import type { Quantized, StepReport } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
@@ -48,8 +48,7 @@ export async function quantizeModel(
   const chosen = samples(data, recipe.samples);
   const normalised = cloneModel(model);
   const passes = await normalise(normalised, { runtime });
-  const judge = careful ? await judgeOn(normalised, chosen, runtime, options) : null;
-  const stages = new Stages({ recipe, target, runtime, data: judge?.training ?? chosen, options });
+  const given = { recipe, target, runtime, data: chosen, options };
   const reports: StepReport[] = passes.map((pass) => ({
     step: pass.pass,
     edits: pass.edits,
@@ -57,32 +56,33 @@ export async function quantizeModel(
     notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(options);
+  const normalising = clock();
+  const verdicts = careful ? await chooseSteps(normalised, steps, given) : [];
+  const choosing = clock();
+  const stages = new Stages(given);
+  const judged = steps.map((step, i) => ({ step, verdict: verdicts[i] }));
+  const tell = (verdict: Verdict | undefined, report: StepReport) =>
+    void reports.push(verdict ? { ...report, notes: [verdict.note, ...report.notes] } : report);
   let float = normalised;
-  let done = 0;
-  // Ranges of a model that the next preparation changes are worth nothing, unless the step is judged.
-  for (const step of judge ? [] : steps) {
-    if (step.kind !== "prepare") break;
-    const prepared = await stages.prepare(step, float);
-    float = prepared.model;
-    reports.push(prepared.report);
-    done++;
-  }
-  const prepare = clock();
-  let state = await stages.start(float);
-  let score = judge ? await judge.score(state) : 0;
-  const calibrated = clock();
-  for (const step of steps.slice(done)) {
+  // Ranges of a model that the next preparation changes are worth nothing, so all of them come first.
+  for (const { step, verdict } of judged) {
+    if (step.kind !== "prepare") continue;
     throwIfAborted(options);
-    const { state: next, report } = await stages.apply(step, state);
-    const reached = judge ? await judge.score(next) : 0;
-    const kept = !judge || reached >= score;
-    const verdict = judge
-      ? [`${kept ? "kept" : "undone"}: output SQNR ${score.toFixed(2)} → ${reached.toFixed(2)} dB on samples set aside`]
-      : [];
-    reports.push({ ...report, edits: kept ? report.edits : 0, notes: [...verdict, ...report.notes] });
-    if (!kept) continue;
+    const { model, report } =
+      verdict?.kept === false ? { model: float, report: undone(verdict) } : await stages.prepare(step, float);
+    float = model;
+    tell(verdict, report);
+  }
+  const preparing = normalising + clock();
+  let state = await stages.start(float);
+  const calibrating = clock();
+  for (const { step, verdict } of judged) {
+    if (step.kind === "prepare") continue;
+    throwIfAborted(options);
+    const { state: next, report } =
+      verdict?.kept === false ? { state, report: undone(verdict) } : await stages.apply(step, state);
     state = next;
-    score = reached;
+    tell(verdict, report);
   }
   return {
     float: state.model,
@@ -92,8 +92,13 @@ export async function quantizeModel(
     shapes: state.shapes,
     target,
     steps: reports,
-    seconds: { prepare, calibrate: calibrated, methods: clock() },
+    seconds: { prepare: preparing, calibrate: calibrating, methods: choosing + clock() },
   };
+}
+
+/** What is told of a step that did not help. */
+function undone({ report }: Verdict): StepReport {
+  return { ...report, edits: 0 };
 }
 
 /** Seconds since the last call. */
