@@ -27,6 +27,9 @@ MODELS = {
     "MNIST": ("mnist/mnist-8.onnx", {"Input3": [1, 1, 28, 28]}),
     "stories260k": ("llama-stories260k/stories260k_T256_dynamo.onnx", {"input_ids": [1, 256]}),
     "DTLN 1": ("dtln-speech-enhancement/model_1.onnx", {"input_2": [1, 1, 257], "input_3": [1, 2, 128, 2]}),
+    "ESPNet": ("espnet-camvid/espnet_camvid.onnx", {"input": [1, 3, 360, 480]}),
+    "FastestDet": ("fastestdet-coco/FastestDet.onnx", {"input.1": [1, 3, 352, 352]}),
+    "Basic Pitch": ("basic-pitch/nmp.onnx", {"serving_default_input_2:0": [1, 43844, 1]}),
     "DTLN 2": ("dtln-speech-enhancement/model_2.onnx", {"input_4": [1, 1, 512], "input_5": [1, 2, 128, 2]}),
 }
 
@@ -148,6 +151,12 @@ def split(a, x, sizes=None):
 def pad(a, x, pads=None, value=None):
     pads = pads.tolist()
     half = len(pads) // 2
+    if a.get("mode") == b"reflect":
+        for axis, (before, after) in enumerate(zip(pads[:half], pads[half:])):
+            last = x.shape[axis] - 1
+            index = torch.arange(-before, last + 1 + after).abs()
+            x = x.index_select(axis, torch.where(index > last, 2 * last - index, index)) if before or after else x
+        return x
     return padded(x, list(zip(pads[:half], pads[half:])), 0.0 if value is None else float(value))
 
 
@@ -159,6 +168,23 @@ def gather(a, x, index):
 
 def reshape(a, x, shape):
     return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())])
+
+
+def conv_transpose(a, x, w, b=None):
+    assert a.get("auto_pad", b"NOTSET") == b"NOTSET" and not any(a.get("pads", [0]))
+    return F.conv_transpose2d(x, w, b, a["strides"], 0, 0, a.get("group", 1), a["dilations"])
+
+
+def resize(a, x, roi, scales):
+    """Nearest, by whole factors: every element is repeated."""
+    assert a["mode"] == b"nearest" and a["coordinate_transformation_mode"] == b"asymmetric" and a["nearest_mode"] == b"floor"
+    for axis, scale in enumerate(scales.tolist()):
+        x = x.repeat_interleave(int(scale), axis)
+    return x
+
+
+def prelu(a, x, slope):
+    return torch.where(x < 0, slope * x, x)
 
 
 def constant(a):
@@ -185,22 +211,31 @@ OPERATORS = {
     "Constant": constant,
     "ConstantOfShape": lambda a, shape: torch.full(shape.tolist(), constant(a).item(), dtype=constant(a).dtype),
     "Conv": conv,
+    "ConvTranspose": conv_transpose,
     "Div": lambda a, x, y: x / y if x.is_floating_point() else x // y,
+    "Equal": lambda a, x, y: x == y,
     "Expand": lambda a, x, shape: x * torch.ones(shape.tolist(), dtype=x.dtype),
     "Flatten": lambda a, x: x.flatten(a.get("axis", 1)),
     "Gather": gather,
     "Gemm": gemm,
     "GlobalAveragePool": lambda a, x: x.mean((2, 3), keepdim=True),
     "LSTM": lstm,
+    "Log": lambda a, x: torch.log(x),
     "MatMul": lambda a, x, y: x @ y,
     "MaxPool": max_pool,
     "Mul": lambda a, x, y: x * y,
+    "Neg": lambda a, x: -x,
+    "PRelu": prelu,
     "Pad": pad,
     "Pow": lambda a, x, y: x**y,
     "Reciprocal": lambda a, x: 1 / x,
+    "ReduceMax": reduce(torch.amax),
     "ReduceMean": reduce(torch.mean),
+    "ReduceMin": reduce(torch.amin),
+    "ReduceSum": reduce(torch.sum),
     "Relu": lambda a, x: F.relu(x),
     "Reshape": reshape,
+    "Resize": resize,
     "Shape": lambda a, x: torch.tensor(x.shape),
     "Sigmoid": lambda a, x: torch.sigmoid(x),
     "Slice": lambda a, x, *given: slices(x, *given),
@@ -212,6 +247,7 @@ OPERATORS = {
     "Tanh": lambda a, x: torch.tanh(x),
     "Transpose": lambda a, x: x.permute(a["perm"]),
     "Unsqueeze": unsqueezed,
+    "Where": lambda a, c, x, y: torch.where(c, x, y),
 }
 
 
