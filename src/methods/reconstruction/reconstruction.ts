@@ -16,7 +16,6 @@ import { loadBlock, saveBlock } from "./block-record.ts";
 import { type Block, findBlocks } from "./blocks.ts";
 import { outputInfluence } from "./influence.ts";
 import type { Settings } from "./options.ts";
-import { OutputError } from "./output-error.ts";
 import { type BlockResult, type BlockTask, reconstructBlock } from "./reconstruct-block.ts";
 import { BlockSamples } from "./samples-of-block.ts";
 import { learnedEncoding, onGrid, type Rounding, roundingOf } from "./soft-rounding.ts";
@@ -46,7 +45,6 @@ export class Reconstruction {
   readonly #names: ReadonlyMap<string, string>;
   readonly #influence: ReadonlyMap<string, Float32Array> | null;
   readonly #batch: number;
-  readonly #outputs: OutputError | null;
   readonly #trained = new Map<string, Tensor>();
   /** Weights that a block has had in hand, and the learned constants of their quantizers and of ranges. */
   readonly #done = new Set<string>();
@@ -62,7 +60,6 @@ export class Reconstruction {
     readonly branches: readonly Branches[];
     readonly influence: ReadonlyMap<string, Float32Array> | null;
     readonly batch: number;
-    readonly outputs: OutputError | null;
   }) {
     this.blocks = parts.blocks;
     this.cursor = parts.cursor;
@@ -73,7 +70,6 @@ export class Reconstruction {
     this.#branches = parts.branches;
     this.#influence = parts.influence;
     this.#batch = parts.batch;
-    this.#outputs = parts.outputs;
     this.#constants = parts.trainable.model.graph.valuesByName();
     this.#names = dequantizedNames(parts.trainable.model);
   }
@@ -104,7 +100,6 @@ export class Reconstruction {
             context,
           )
         : null;
-    const session = { fuseQdq: false, ...(threads ? { threads } : {}) };
     const cursor = await openCursor({
       model: reference,
       quantized: trainable.model,
@@ -113,11 +108,9 @@ export class Reconstruction {
       signal,
       // Steps are made of whole batches of the cursor: small ones mix better.
       batch: Math.max(1, Math.floor(batch / 4)),
-      session,
+      session: { fuseQdq: false, ...(threads ? { threads } : {}) },
     });
-    const outputs = settings.judge === "outputs" ? await OutputError.open(cursor, runtime, session) : null;
-    const parts = { blocks, cursor, start, context, settings, trainable, branches, influence, batch, outputs };
-    return new Reconstruction(parts);
+    return new Reconstruction({ blocks, cursor, start, context, settings, trainable, branches, influence, batch });
   }
 
   /** Trains a block, or takes it from the checkpoint, and walks both branches behind it; null: it has nothing to learn. */
@@ -148,7 +141,6 @@ export class Reconstruction {
         mixed: [...floatOf.keys()],
         random: new Random(this.#context.seed).fork(block.outputs.at(-1)!),
         constants: this.#constants,
-        outputs: this.#outputs,
         harden: (rounding, integers, factor) => this.#harden(rounding, integers, factor),
       };
       const session = { fuseQdq: false, ...(threads ? { threads } : {}) };
