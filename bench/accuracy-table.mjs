@@ -1,7 +1,4 @@
-/**
- * Tables of bench/accuracy.mjs as Markdown: one per network, peers beside it, and what limits the default. Rows that say `earlier`
- * were measured on an older build and carry a dagger.
- */
+/** Tables of bench/accuracy.mjs as Markdown: one per network, peers beside it, and what limits the default. */
 
 const percent = (fraction) => (fraction === undefined ? "" : (100 * fraction).toFixed(2));
 const line = (cells) => `| ${cells.join(" | ")} |`;
@@ -29,8 +26,7 @@ function besidePeers(tasks, rows) {
     const task = tasks.find((one) => one.name === name);
     const row = rows[`${name} | W8A8 per channel | ${target} | ${observer}`];
     if (!task || !row || row.error) return [];
-    const said = row.earlier ? `${observer} †` : observer;
-    return [line([name, target, said, percent(row.simulated), percent(row.stock), task.peers[peer].toFixed(2), peer])];
+    return [line([name, target, observer, percent(row.simulated), percent(row.stock), task.peers[peer].toFixed(2), peer])];
   });
   const head = line(["network", "target", "observer", "simulated", "stock session", "peer", "which"]);
   return ["### Beside the peers", "", head, line(["---", "---", "---", "--:", "--:", "--:", "---"]), ...found].join(
@@ -89,7 +85,7 @@ function cells({ setting, target, observer, row }) {
   return [
     setting,
     target,
-    row.earlier ? `${observer} †` : observer,
+    observer,
     percent(stock),
     percent(simulated),
     percent(agreement.simulation),
@@ -122,7 +118,7 @@ function limitText(name, rows) {
     line([`\`${layer}\``, channel, reach.toPrecision(3), spread.toFixed(1)]),
   );
   return [
-    `Where most noise is added with the defaults${found.earlier ? " †" : ""} (simulated ${percent(found.simulated)}; SQNR of the outputs ${found.outputs.map((o) => `${o.sqnr.toFixed(1)} dB`).join(", ")}), and the simulated score when that layer and its output alone stay in float:`,
+    `Where most noise is added with the defaults (simulated ${percent(found.simulated)}; SQNR of the outputs ${found.outputs.map((o) => `${o.sqnr.toFixed(1)} dB`).join(", ")}), and the simulated score when that layer and its output alone stay in float:`,
     [
       line(["layer", "its value", "falls by dB", "to dB", "score without it"]),
       line(["---", "---", "--:", "--:", "--:"]),
