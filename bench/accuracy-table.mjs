@@ -26,7 +26,9 @@ function besidePeers(tasks, rows) {
     const task = tasks.find((one) => one.name === name);
     const row = rows[`${name} | W8A8 per channel | ${target} | ${observer}`];
     if (!task || !row || row.error) return [];
-    return [line([name, target, observer, percent(row.simulated), percent(row.stock), task.peers[peer].toFixed(2), peer])];
+    return [
+      line([name, target, observer, percent(row.simulated), percent(row.stock), task.peers[peer].toFixed(2), peer]),
+    ];
   });
   const head = line(["network", "target", "observer", "simulated", "stock session", "peer", "which"]);
   return ["### Beside the peers", "", head, line(["---", "---", "---", "--:", "--:", "--:", "---"]), ...found].join(

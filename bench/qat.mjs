@@ -30,6 +30,11 @@ const mobilenet = { epochs: 30, batch: 20, learningRate: 2e-4, flip: true, tempe
 const rows = {
   "ResNet-20 | W4A4 | labels and the float model": ["ResNet-20", { ...w4a4, training: resnet }, true],
   "ResNet-20 | W4A4 | the float model alone": ["ResNet-20", { ...w4a4, training: resnet }, false],
+  "MobileNetV1-0.25 | W4A8 from nearest rounding | the float model alone": [
+    "MobileNetV1-0.25",
+    { ...w4a8, preset: "fast", training: { ...mobilenet, learningRate: 1e-3 } },
+    false,
+  ],
   "MobileNetV1-0.25 | W4A8 | the float model alone": ["MobileNetV1-0.25", { ...w4a8, training: mobilenet }, false],
   "MobileNetV1-0.25 | W4A8 | the float model alone, batch norms learned": [
     "MobileNetV1-0.25",

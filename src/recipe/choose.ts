@@ -1,6 +1,7 @@
 /**
- * Which steps of a recipe help: each is tried on four fifths of the data and judged on samples of the rest. What was chosen is
- * then done with all of the data, so that choosing costs time but no samples.
+ * Which steps of a recipe help: each is tried on four fifths of the data and judged on samples of the rest, then the whole is
+ * tried without each preparation that helped by itself, because what helps plain rounding may be in the way of a better one. What
+ * was chosen is then done with all of the data, so that choosing costs time but no samples.
  */
 import { checkpointUnder, throwIfAborted } from "../base/index.ts";
 import type { Model } from "../ir/index.ts";
@@ -22,7 +23,11 @@ export async function chooseSteps(float: Model, steps: readonly Step[], given: S
   const checkpoint = given.options.checkpoint && checkpointUnder(given.options.checkpoint, "choose");
   const options = { ...given.options, ...(checkpoint ? { checkpoint } : {}) };
   const judge = await judgeOn(float, given.data, given.runtime, options);
-  const stages = new Stages({ ...given, data: judge.training, options });
+  const trial = (name: string) => {
+    const under = checkpoint ? { checkpoint: checkpointUnder(checkpoint, name) } : {};
+    return new Stages({ ...given, data: judge.training, options: { ...options, ...under } });
+  };
+  const stages = trial("with");
   let state = await stages.start(float);
   let score = await judge.score(state);
   const verdicts: Verdict[] = [];
@@ -31,9 +36,28 @@ export async function chooseSteps(float: Model, steps: readonly Step[], given: S
     const { state: next, report } = await stages.apply(step, state);
     const reached = await judge.score(next);
     const kept = reached >= score;
-    const change = `output SQNR ${score.toFixed(2)} → ${reached.toFixed(2)} dB on samples set aside`;
-    verdicts.push({ kept, report, note: `${kept ? "kept" : "undone"}: ${change}` });
+    verdicts.push({ kept, report, note: `${kept ? "kept" : "undone"}: ${changed(score, reached)}` });
     if (kept) [state, score] = [next, reached];
   }
+  const isKept = (_: Step, i: number) => verdicts[i]!.kept;
+  for (const [i, step] of steps.entries()) {
+    // Where nothing is solved behind a preparation, the first trial has told all.
+    if (step.kind !== "prepare" || !isKept(step, i) || !steps.filter(isKept).some((one) => one.kind === "solve"))
+      continue;
+    throwIfAborted(options);
+    const others = steps.filter((one, j) => j !== i && isKept(one, j));
+    const reached = await judge.score(await trial(`without-${step.name}`).run(float, others));
+    if (reached <= score) continue;
+    verdicts[i] = {
+      ...verdicts[i]!,
+      kept: false,
+      note: `undone: ${changed(score, reached)} when all else is done without it`,
+    };
+    score = reached;
+  }
   return verdicts;
+}
+
+function changed(before: number, after: number): string {
+  return `output SQNR ${before.toFixed(2)} → ${after.toFixed(2)} dB on samples set aside`;
 }

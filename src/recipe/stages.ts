@@ -63,6 +63,15 @@ export class Stages {
     return this.#calibrated(model, model, placed, shapes, checkpoint);
   }
 
+  /** The state after these steps, preparations first. */
+  async run(model: Model, steps: readonly Step[]): Promise<State> {
+    let float = model;
+    for (const step of steps) if (step.kind === "prepare") float = (await this.prepare(step, float)).model;
+    let state = await this.start(float);
+    for (const step of steps) if (step.kind === "solve") state = (await this.apply(step, state)).state;
+    return state;
+  }
+
   /** The float model after a preparation; nothing is calibrated. */
   async prepare(step: Extract<Step, { kind: "prepare" }>, model: Model): Promise<Prepared> {
     this.#steps++;
