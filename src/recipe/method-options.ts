@@ -117,6 +117,10 @@ export const methodSchema = z.discriminatedUnion(
           .enum(["none", "fisher"])
           .optional()
           .describe("fisher: channels count as much as they move the model's outputs. Default none."),
+        judge: z
+          .enum(["outputs", "block"])
+          .optional()
+          .describe("Whose error on samples set aside decides whether a block keeps what it learned. Default outputs."),
         ranges: yes.describe("Whether ranges of activations are learned. Default true."),
         weightScales: yes.describe("Whether scales of weights are learned. Default true."),
         biases: yes.describe("Whether biases are learned. Default true."),

@@ -121,6 +121,12 @@ export class Walk {
     });
   }
 
+  /** Whether a value has not been computed yet, so that edits of the model can still change it. */
+  isAhead(name: string): boolean {
+    const [value] = this.#find([name]);
+    return value!.producer !== null && !this.#done.has(value!.producer);
+  }
+
   /**
    * A model of what lies between the cut and these values, its inputs typed as the cut's tensors are: what an advance
    * would run. Block-wise methods train on it.

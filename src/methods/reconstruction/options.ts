@@ -23,6 +23,11 @@ export interface ReconstructionOptions {
   readonly inputs?: "quantized" | "float" | "mixed";
   /** Channels of a block's output count as much as they move the model's outputs ("fisher"), or all the same. Default "none". */
   readonly weighting?: "none" | "fisher";
+  /**
+   * What decides whether a block keeps what it learned, on samples set aside: the error of the model's outputs, or of the block's.
+   * Default "outputs"; "block" spares two runs of the rest of the model for each block.
+   */
+  readonly judge?: "outputs" | "block";
   /** Whether ranges of activations are learned. Default true. */
   readonly ranges?: boolean;
   /** Whether scales of weights are learned too. Default true. */
@@ -55,6 +60,7 @@ export function settingsOf(options: ReconstructionOptions): Settings {
     start: "adaround",
     inputs: drop > 0 ? "mixed" : "quantized",
     weighting: "none",
+    judge: "outputs",
     ranges: true,
     weightScales: true,
     biases: true,

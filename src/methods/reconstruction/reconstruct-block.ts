@@ -24,12 +24,14 @@ export interface BlockTask {
   readonly random: Random;
   /** Constants of the trainable model, by name: what was learned is written there. */
   readonly constants: ReadonlyMap<string, Value>;
+  /** What decides, with the constants as they are; null: the error of the block. */
+  readonly outputs: { measure(): Promise<number> } | null;
   /** The weight with these integers and this factor of its scales, as it may be stored. */
   harden(rounding: Rounding, integers: Float32Array, factor: Float32Array | null): Tensor;
 }
 
 export interface BlockResult {
-  /** Error on samples set aside: where the block started, and where training led. */
+  /** Error of what decided, on samples set aside: where the block started, and where training led. */
   readonly before: number;
   readonly after: number;
   readonly kept: boolean;
@@ -45,15 +47,17 @@ export interface BlockTools extends Work {
 
 /** Leaves the better of start and result in the constants. */
 export async function reconstructBlock(task: BlockTask, tools: BlockTools): Promise<BlockResult> {
-  const before = await errorOf(task, tools);
+  const size = await errorOf(task, tools);
   harden(task);
+  const verdict = () => task.outputs?.measure() ?? errorOf(task, tools);
+  const before = await verdict();
   // A block without an error has nothing to learn, and its error nothing to be measured by.
-  if (!(before > 0)) return { before, after: before, kept: false };
-  const learned = await train(task, tools, before);
+  if (!(size > 0)) return { before, after: before, kept: false };
+  const learned = await train(task, tools, size);
   const names = new Set([...learned.keys(), ...task.parameters.roundings.map(({ weight }) => weight)]);
   const old = new Map([...names].flatMap((name) => [[name, task.constants.get(name)?.initializer] as const]));
   write(task, learned);
-  const after = await errorOf(task, tools);
+  const after = await verdict();
   const kept = after < before;
   if (!kept) for (const [name, tensor] of old) if (tensor) task.constants.get(name)!.initializer = tensor;
   return { before, after, kept };

@@ -16,6 +16,7 @@ import { loadBlock, saveBlock } from "./block-record.ts";
 import { type Block, findBlocks } from "./blocks.ts";
 import { outputInfluence } from "./influence.ts";
 import type { Settings } from "./options.ts";
+import { OutputError } from "./output-error.ts";
 import { type BlockResult, type BlockTask, reconstructBlock } from "./reconstruct-block.ts";
 import { BlockSamples } from "./samples-of-block.ts";
 import { learnedEncoding, onGrid, type Rounding, roundingOf } from "./soft-rounding.ts";
@@ -45,6 +46,7 @@ export class Reconstruction {
   readonly #names: ReadonlyMap<string, string>;
   readonly #influence: ReadonlyMap<string, Float32Array> | null;
   readonly #batch: number;
+  readonly #outputs: OutputError | null;
   readonly #trained = new Map<string, Tensor>();
   /** Weights that a block has had in hand, and the learned constants of their quantizers and of ranges. */
   readonly #done = new Set<string>();
@@ -60,6 +62,7 @@ export class Reconstruction {
     readonly branches: readonly Branches[];
     readonly influence: ReadonlyMap<string, Float32Array> | null;
     readonly batch: number;
+    readonly outputs: OutputError | null;
   }) {
     this.blocks = parts.blocks;
     this.cursor = parts.cursor;
@@ -70,6 +73,7 @@ export class Reconstruction {
     this.#branches = parts.branches;
     this.#influence = parts.influence;
     this.#batch = parts.batch;
+    this.#outputs = parts.outputs;
     this.#constants = parts.trainable.model.graph.valuesByName();
     this.#names = dequantizedNames(parts.trainable.model);
   }
@@ -100,6 +104,7 @@ export class Reconstruction {
             context,
           )
         : null;
+    const session = { fuseQdq: false, ...(threads ? { threads } : {}) };
     const cursor = await openCursor({
       model: reference,
       quantized: trainable.model,
@@ -108,9 +113,11 @@ export class Reconstruction {
       signal,
       // Steps are made of whole batches of the cursor: small ones mix better.
       batch: Math.max(1, Math.floor(batch / 4)),
-      session: { fuseQdq: false, ...(threads ? { threads } : {}) },
+      session,
     });
-    return new Reconstruction({ blocks, cursor, start, context, settings, trainable, branches, influence, batch });
+    const outputs = settings.judge === "outputs" ? await OutputError.open(cursor, runtime, session) : null;
+    const parts = { blocks, cursor, start, context, settings, trainable, branches, influence, batch, outputs };
+    return new Reconstruction(parts);
   }
 
   /** Trains a block, or takes it from the checkpoint, and walks both branches behind it; null: it has nothing to learn. */
@@ -141,6 +148,7 @@ export class Reconstruction {
         mixed: [...floatOf.keys()],
         random: new Random(this.#context.seed).fork(block.outputs.at(-1)!),
         constants: this.#constants,
+        outputs: this.#outputs,
         harden: (rounding, integers, factor) => this.#harden(rounding, integers, factor),
       };
       const session = { fuseQdq: false, ...(threads ? { threads } : {}) };

@@ -14,8 +14,14 @@ export interface BlockNames {
   readonly targets: ReadonlyMap<string, string>;
 }
 
-/** Every fifth batch is kept for judging; with fewer than five all serve for both. */
+/** Every fifth batch is kept for judging. */
 const aside = 5;
+
+/** The numbers of the batches that are not trained on; with fewer than five all serve for both. */
+export function batchesAside(sizes: readonly number[]): number[] {
+  const all = sizes.map((_, i) => i);
+  return all.length < aside ? all : all.filter((i) => i % aside === aside - 1);
+}
 
 export class BlockSamples {
   readonly #cursor: Cursor;
@@ -32,8 +38,9 @@ export class BlockSamples {
     const usual = sizes[0]!;
     const all = sizes.map((_, i) => i);
     const few = all.length < aside;
-    this.#judging = few ? all : all.filter((i) => i % aside === aside - 1);
-    const training = all.filter((i) => sizes[i] === usual && (few || i % aside !== aside - 1));
+    this.#judging = batchesAside(sizes);
+    const held = new Set(few ? [] : this.#judging);
+    const training = all.filter((i) => sizes[i] === usual && !held.has(i));
     this.#training = training;
     this.#parts = Math.max(1, Math.min(Math.floor(batch / usual), training.length));
   }
