@@ -1,4 +1,7 @@
-/** Tables of bench/ptq.mjs as Markdown: one for each network and setting, a line a method, the mean of its seeds. */
+/**
+ * Tables of bench/ptq.mjs as Markdown: one for each network and setting, a line a method. Scores and noise are means over seeds; time and
+ * memory are those of the first seed.
+ */
 
 const line = (cells) => `| ${cells.join(" | ")} |`;
 
@@ -24,7 +27,17 @@ function group(rows) {
 
 function table(named) {
   const isTimed = named.some(({ seeds }) => seeds[0].ms !== undefined);
-  const head = ["method", "score", "output SQNR dB", "seconds", "processor s", "moments s", "passes", "peak MB"];
+  const head = [
+    "method",
+    "score",
+    "output SQNR dB",
+    "threads",
+    "seconds",
+    "processor s",
+    "moments s",
+    "passes",
+    "peak MB",
+  ];
   const more = isTimed ? ["ms float → quantized", "integer kernels"] : [];
   return [
     line([...head, ...more]),
@@ -39,11 +52,12 @@ function cells(seeds) {
   return [
     scores(seeds),
     first.sqnr === undefined ? "" : mean((row) => row.sqnr).toFixed(1),
-    mean((row) => row.seconds).toFixed(1),
-    first.cpuSeconds === undefined ? "" : mean((row) => row.cpuSeconds).toFixed(1),
-    first.momentSeconds === undefined ? "" : mean((row) => row.momentSeconds).toFixed(1),
-    first.passCpuSeconds === undefined ? "" : mean((row) => row.cpuSeconds / row.passCpuSeconds).toFixed(0),
-    Math.max(...seeds.map((row) => row.peakMB)).toFixed(0),
+    first.threads,
+    first.seconds.toFixed(1),
+    first.cpuSeconds?.toFixed(1) ?? "",
+    first.momentSeconds?.toFixed(1) ?? "",
+    first.passCpuSeconds === undefined ? "" : (first.cpuSeconds / first.passCpuSeconds).toFixed(0),
+    first.peakMB.toFixed(0),
   ];
 }
 

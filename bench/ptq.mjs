@@ -36,7 +36,7 @@ const ours = rowsOf(tasks());
 const { PEERS_PYTHON: python, PEERS: peers } = process.env;
 const theirs = python && peers ? aimet : {};
 
-for (const name of inOrder()) {
+for (const name of inOrder(theirs)) {
   if (flags.only && !new RegExp(flags.only).test(name)) continue;
   for (let seed = 0; seed < Number(flags.seeds); seed++) {
     const isDone = (read().rows[name] ?? []).some((row) => row.seed === seed);
@@ -48,10 +48,10 @@ for (const name of inOrder()) {
 if (!flags.list) write();
 
 /** AIMET's rows stand behind ours of the same setting, so that they are run in the same minutes. */
-function inOrder() {
+function inOrder(peers) {
   const setting = (name) => name.split(" | ").slice(0, 2).join(" | ");
-  const settings = [...new Set([...Object.keys(ours), ...Object.keys(theirs)].map(setting))];
-  const all = [...Object.keys(ours), ...Object.keys(theirs)];
+  const all = [...Object.keys(ours), ...Object.keys(peers)];
+  const settings = [...new Set(all.map(setting))];
   return settings.flatMap((one) => all.filter((name) => setting(name) === one));
 }
 
@@ -88,7 +88,10 @@ function keep(name, seed, row) {
 
 /** The page keeps its words; the tables between the two marks are replaced. */
 function write() {
-  const recorded = read();
+  const { rows, machine } = read();
+  // In the order of the bench, whatever was run when.
+  const names = [...new Set([...inOrder(aimet), ...Object.keys(rows)])].filter((name) => rows[name]);
+  const recorded = { machine, rows: Object.fromEntries(names.map((name) => [name, rows[name]])) };
   const page = join(docs, "results.md");
   const [begin, end] = ["<!-- tables of bench/ptq.mjs -->", "<!-- end of tables -->"];
   const text = existsSync(page) ? readFileSync(page, "utf8") : `# Measured\n\n${begin}\n${end}\n`;
