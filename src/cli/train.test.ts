@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
+import { parseModel } from "../ir/index.ts";
 
 let shop: Workshop;
 const input = () => [shop.at("tiny.onnx"), "--data", shop.at("x.npy")];
@@ -53,6 +54,35 @@ describe("train", () => {
     // Training did something: quantization alone gives another model.
     await avocetJson(["quantize", ...input(), "-o", shop.at("quantized"), "--weights", "int4"]);
     expect(bytes("quantized")[0]).not.toBe(bytes("taught")[0]);
+  });
+
+  test("statistics of folded batch norms are measured anew after training where the recipe asks for it", async () => {
+    const model = parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]>
+      normed (float[N,8,6,6] x) => (float[N,5] y) <float[4,8,3,3] w1, float[5,4] w2, float[4] gain = {1, 2, 3, 4},
+        float[4] shift = {0, 1, 0, 1}, float[4] mean = {0.1, 0.2, 0.3, 0.4}, float[4] variance = {1, 2, 1, 2}> {
+        c = Conv(x, w1)
+        n = BatchNormalization(c, gain, shift, mean, variance)
+        r = Relu(n)
+        p = GlobalAveragePool(r)
+        f = Flatten(p)
+        y = Gemm <transB = 1> (f, w2) }`,
+      { seed: 4 },
+    );
+    const path = await shop.model("normed.onnx", model);
+    const trained = async (name: string, reestimate: boolean) => {
+      const recipe = shop.write(
+        `${name}.json`,
+        JSON.stringify({ weights: "int4", training: { epochs: 2, reestimate } }),
+      );
+      const args = ["train", path, "--data", shop.at("x.npy"), "-o", shop.at(name), "--recipe", recipe];
+      const { code, err } = await avocetJson(args);
+      expect(code, err).toBe(0);
+      return shop.json(name, "report.json").steps.at(-1) as { step: string; edits: number };
+    };
+    expect(await trained("measured", true)).toMatchObject({ step: "batch-norm-re-estimation", edits: 1 });
+    expect(await trained("left", false)).toMatchObject({ step: "qat" });
+    expect(bytes("measured")[0]).not.toBe(bytes("left")[0]);
   });
 
   test("interrupted in the middle of training, it goes on with --resume and gives the same bytes", async () => {

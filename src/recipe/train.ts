@@ -2,7 +2,7 @@
 import { checkpointUnder, throwIfAborted } from "../base/index.ts";
 import type { Dataset, Labels } from "../data/index.ts";
 import { cloneModel, type Model } from "../ir/index.ts";
-import { type QatContext, type QatOptions, trainQuantized } from "../methods/index.ts";
+import { type QatContext, type QatOptions, reestimateFoldedBatchNorms, trainQuantized } from "../methods/index.ts";
 import { normalise } from "../passes/index.ts";
 import { lower, type Plan, type Scheme } from "../quant/index.ts";
 import { firstSample, fixedBatch, type Runtime, traceShapes, withDynamicBatch } from "../runtime/index.ts";
@@ -59,15 +59,25 @@ export async function trainModel(
     ...(onEpoch ? { onEpoch } : {}),
     ...(checkpoint ? { checkpoint: checkpointUnder(checkpoint, "train") } : {}),
   };
-  const trained = await trainQuantized(before.float, before.plan, context, qatOptions(recipe.training ?? {}));
-  const { model: float, plan, report } = trained;
+  const { reestimate = false, ...training } = recipe.training ?? {};
+  const trained = await trainQuantized(before.float, before.plan, context, qatOptions(training));
+  const done = [trained];
+  if (reestimate) {
+    const options = { reference: before.float };
+    done.push(await reestimateFoldedBatchNorms(trained.model, trained.plan, context, options));
+  }
+  const { model: float, plan } = done.at(-1)!;
+  const reports = done.map(({ report }) => report);
   return {
     ...before,
     float,
     plan,
     shipped: lower(float, plan),
-    steps: [...before.steps, report],
-    seconds: { ...before.seconds, methods: before.seconds.methods + report.seconds },
+    steps: [...before.steps, ...reports],
+    seconds: {
+      ...before.seconds,
+      methods: reports.reduce((sum, { seconds }) => sum + seconds, before.seconds.methods),
+    },
     before: { float: before.float, plan: before.plan, shipped: before.shipped },
   };
 }
@@ -79,7 +89,7 @@ async function withFreeBatch(model: Model, data: Dataset, runtime: Runtime): Pro
   return "model" in freed ? freed.model : model;
 }
 
-function qatOptions({ optimizer, weightDecay, ...rest }: Training): QatOptions {
+function qatOptions({ optimizer, weightDecay, ...rest }: Omit<Training, "reestimate">): QatOptions {
   const decay = weightDecay === undefined ? {} : { weightDecay };
   const chosen: Optimizer =
     optimizer === "sgd" ? { kind: "sgd", momentum: 0.9, ...decay } : { kind: optimizer ?? "adam", ...decay };

@@ -19,6 +19,10 @@ export const trainingSchema = z
       .enum(["none", "frozen", "learned"])
       .optional()
       .describe("Whether layers are trained with the batch norms that were folded into them. Default none."),
+    reestimate: z
+      .boolean()
+      .optional()
+      .describe("Whether means and variances of folded batch norms are measured anew after training. Default false."),
     labels: z
       .number()
       .min(0)
