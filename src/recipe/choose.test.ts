@@ -1,0 +1,63 @@
+/** A preparation that helps by itself is left out where the whole is better without it. */
+import { expect, test } from "vitest";
+import { arrayData } from "../../test/array-data.ts";
+import { Random } from "../base/index.ts";
+import { cloneModel, type Model, parseModel } from "../ir/index.ts";
+import { builtinTarget, type Plan } from "../quant/index.ts";
+import { openRuntime } from "../runtime/index.ts";
+import { Tensor } from "../tensor/index.ts";
+import { chooseSteps } from "./choose.ts";
+import type { Step } from "./methods.ts";
+import { parseRecipe } from "./schema.ts";
+
+const report = (step: string) => ({ step, edits: 1, seconds: 0, notes: [] });
+
+/** Changes nothing but the name, which `solving` does not like. */
+const preparing: Step = {
+  kind: "prepare",
+  name: "preparing",
+  run: async (model: Model) => {
+    const copy = cloneModel(model);
+    copy.graph.name = "prepared";
+    return { model: copy, report: report("preparing") };
+  },
+};
+
+/** Leaves weights in float, which is much better, unless the model was prepared. */
+const solving: Step = {
+  kind: "solve",
+  name: "solving",
+  run: async (model: Model, plan: Plan) => {
+    const entries = plan.entries.filter(({ kind }) => model.graph.name === "prepared" || kind !== "weight");
+    return { model, plan: { ...plan, entries }, report: report("solving") };
+  },
+};
+
+async function verdicts(...steps: Step[]) {
+  const random = new Random(1);
+  const x = Tensor.float32(
+    [40, 8],
+    Float32Array.from({ length: 320 }, () => random.normal()),
+  );
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> net (float[N,8] x) => (float[N,6] y) <float[8,6] w> { y = MatMul(x, w) }`,
+    { seed: 12 },
+  );
+  const recipe = parseRecipe({ target: "aimet-default", weights: "int4" });
+  const given = { recipe, target: builtinTarget("aimet-default"), runtime: await openRuntime() };
+  return await chooseSteps(model, steps, { ...given, data: arrayData({ x }), options: { threads: 1 } });
+}
+
+test("what is in the way of a later step is left out, and the note says of what the figures are", async () => {
+  const [first, second] = await verdicts(preparing, solving);
+  expect([first!.kept, second!.kept]).toEqual([false, true]);
+  expect(first!.note).toMatch(
+    /^undone: output SQNR [\d.]+ → [\d.]+ dB on samples set aside when all else is done without it$/,
+  );
+});
+
+test("without a step behind it a preparation that does no harm stays", async () => {
+  const [only] = await verdicts(preparing);
+  expect(only!.kept).toBe(true);
+  expect(only!.note).toMatch(/^kept: /);
+});
