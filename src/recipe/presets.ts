@@ -33,7 +33,6 @@ export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
       { method: "dead-channels" },
       { method: "cle" },
       { method: "adaround", iterations: 1000, rowsPerColumn: 200 },
-      { method: "bias-correction" },
     ],
     careful: true,
     dataFree: false,
