@@ -80,7 +80,9 @@ describe.skipIf(reason)(`resuming${reason ? ` (${reason})` : ""}`, () => {
       const stopped = await killed(name, signal, after, args);
       expect(stopped.code).toBe(code);
       expect(existsSync(shop.at(name))).toBe(false);
-      expect(finished(name)).toBeGreaterThanOrEqual(after);
+      const kept = finished(name);
+      expect(kept).toBeGreaterThanOrEqual(after);
+      expect(kept).toBeLessThan(layers + 3);
       if (signal === "SIGINT") expect(stopped.err).toContain("the same command with --resume goes on from there");
 
       const resumed = await avocetJson(args(name, "--resume"));

@@ -17,6 +17,11 @@ export interface Aim {
   readonly rank: number;
 }
 
+/** The name under which a value of the float model is fed. */
+export function targetOf(name: string): string {
+  return `${name} wanted`;
+}
+
 /** Names of what a step feeds beside data. */
 export const scheduleInputs = { lambda: "block.lambda", beta: "block.beta" } as const;
 

@@ -5,7 +5,7 @@
 import type { Value } from "../../ir/index.ts";
 import type { Cursor, Runtime, SessionOptions } from "../../runtime/index.ts";
 import { type Feeds, isFloat } from "../../tensor/index.ts";
-import { type Aim, BlockError } from "./block-error.ts";
+import { type Aim, BlockError, targetOf } from "./block-error.ts";
 import { batchesAside } from "./samples-of-block.ts";
 
 /** Elements of the float model's outputs that are kept. */
@@ -80,8 +80,4 @@ export class OutputError {
       yield { feeds, size: quantized.sizes[batch]! };
     }
   }
-}
-
-function targetOf(name: string): string {
-  return `${name} wanted`;
 }

@@ -10,7 +10,7 @@ import { settle } from "../learned-quantizers/settle.ts";
 import { type TrainableModel, trainableModel } from "../learned-quantizers/trainable.ts";
 import type { MethodContext } from "../method.ts";
 import { dequantizedNames } from "./behind-quantizer.ts";
-import type { Aim } from "./block-error.ts";
+import { type Aim, targetOf } from "./block-error.ts";
 import { type BlockParameters, ownConstants } from "./block-piece.ts";
 import { loadBlock, saveBlock } from "./block-record.ts";
 import { type Block, findBlocks } from "./blocks.ts";
@@ -220,7 +220,7 @@ export class Reconstruction {
     const first = await cursor.float.batch(block.outputs, 0);
     return block.outputs.map((name, i) => ({
       output: outputs[i]!,
-      target: `${name} wanted`,
+      target: targetOf(name),
       weights: this.#influence?.get(name) ?? null,
       rank: first[name]!.shape.length,
     }));

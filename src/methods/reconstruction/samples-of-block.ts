@@ -37,9 +37,8 @@ export class BlockSamples {
     const { sizes } = cursor.float;
     const usual = sizes[0]!;
     const all = sizes.map((_, i) => i);
-    const few = all.length < aside;
     this.#judging = batchesAside(sizes);
-    const held = new Set(few ? [] : this.#judging);
+    const held = new Set(this.#judging.length < all.length ? this.#judging : []);
     const training = all.filter((i) => sizes[i] === usual && !held.has(i));
     this.#training = training;
     this.#parts = Math.max(1, Math.min(Math.floor(batch / usual), training.length));

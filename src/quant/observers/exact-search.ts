@@ -41,6 +41,7 @@ export function withShortScale(values: Float32Array, proposed: Affine, choice: G
 /** Of any number of numbers. */
 function errorsOf(values: Float32Array): GridError {
   const { errors } = kernel();
+  if (values.length <= mostErrors) return errors(values);
   return (grid, steps, enough) => {
     let sum = 0;
     for (let start = 0; start < values.length && sum <= enough; start += mostErrors)
