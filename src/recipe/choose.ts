@@ -46,7 +46,8 @@ export async function chooseSteps(float: Model, steps: readonly Step[], given: S
       continue;
     throwIfAborted(options);
     const others = steps.filter((one, j) => j !== i && isKept(one, j));
-    const reached = await judge.score(await trial(`without-${step.name}`).run(float, others));
+    const without = await trial(`without-${step.name}`).run(float, others);
+    const reached = await judge.score(without.state);
     if (reached <= score) continue;
     verdicts[i] = {
       ...verdicts[i]!,

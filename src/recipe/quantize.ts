@@ -5,13 +5,13 @@ import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
 import { lower } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
-import { chooseSteps, type Verdict } from "./choose.ts";
+import { chooseSteps } from "./choose.ts";
 import { dataFreeQuantization } from "./data-free.ts";
 import { dataFreeContext } from "./data-free-recipe.ts";
 import { isDataFree, stepsOf } from "./presets.ts";
 import type { Quantized, StepReport } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
-import { Stages, targetOf } from "./stages.ts";
+import { Stages, stopwatch, targetOf } from "./stages.ts";
 
 export interface QuantizeOptions extends Work {
   readonly threads?: number;
@@ -59,31 +59,15 @@ export async function quantizeModel(
   const normalising = clock();
   const verdicts = careful ? await chooseSteps(normalised, steps, given) : [];
   const choosing = clock();
-  const stages = new Stages(given);
-  const judged = steps.map((step, i) => ({ step, verdict: verdicts[i] }));
-  const tell = (verdict: Verdict | undefined, report: StepReport) =>
-    void reports.push(verdict ? { ...report, notes: [verdict.note, ...report.notes] } : report);
-  let float = normalised;
-  // Ranges of a model that the next preparation changes are worth nothing, so all of them come first.
-  for (const { step, verdict } of judged) {
-    if (step.kind !== "prepare") continue;
-    throwIfAborted(options);
-    const { model, report } =
-      verdict?.kept === false ? { model: float, report: undone(verdict) } : await stages.prepare(step, float);
-    float = model;
-    tell(verdict, report);
-  }
-  const preparing = normalising + clock();
-  let state = await stages.start(float);
-  const calibrating = clock();
-  for (const { step, verdict } of judged) {
-    if (step.kind === "prepare") continue;
-    throwIfAborted(options);
-    const { state: next, report } =
-      verdict?.kept === false ? { state, report: undone(verdict) } : await stages.apply(step, state);
-    state = next;
-    tell(verdict, report);
-  }
+  const kept = steps.filter((_, i) => verdicts[i]?.kept !== false);
+  const { state, reports: done, seconds } = await new Stages(given).run(normalised, kept);
+  const left = [...done];
+  const told = steps.map((_, i) => {
+    const verdict = verdicts[i];
+    if (!verdict) return left.shift()!;
+    const report = verdict.kept ? left.shift()! : { ...verdict.report, edits: 0 };
+    return { ...report, notes: [verdict.note, ...report.notes] };
+  });
   return {
     float: state.model,
     plan: state.plan,
@@ -91,23 +75,7 @@ export async function quantizeModel(
     statistics: state.statistics,
     shapes: state.shapes,
     target,
-    steps: reports,
-    seconds: { prepare: preparing, calibrate: calibrating, methods: choosing + clock() },
-  };
-}
-
-/** What is told of a step that did not help. */
-function undone({ report }: Verdict): StepReport {
-  return { ...report, edits: 0 };
-}
-
-/** Seconds since the last call. */
-function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const now = performance.now();
-    const seconds = (now - last) / 1000;
-    last = now;
-    return seconds;
+    steps: [...reports, ...told],
+    seconds: { ...seconds, prepare: normalising + seconds.prepare, methods: choosing + seconds.methods },
   };
 }

@@ -1,5 +1,5 @@
 /** The stages between a normalised float model and a filled plan: tracing, placement, calibration, methods. */
-import { type Checkpoint, checkpointUnder, remembered, type Work } from "../base/index.ts";
+import { type Checkpoint, checkpointUnder, remembered, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model, TensorType } from "../ir/index.ts";
 import type { MethodReport, Prepared } from "../methods/index.ts";
@@ -17,6 +17,7 @@ import {
 } from "../quant/index.ts";
 import { firstSample, type Runtime, traceShapes } from "../runtime/index.ts";
 import type { Step } from "./methods.ts";
+import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
 
 /** Where a run stands: a float model, and a plan with encodings for it. */
@@ -27,6 +28,13 @@ export interface State {
   readonly plan: Plan;
   readonly statistics: readonly ValueStatistics[];
   readonly shapes: ReadonlyMap<string, TensorType>;
+}
+
+export interface StagesRun {
+  readonly state: State;
+  /** In the order of the steps, which have their preparations first. */
+  readonly reports: readonly MethodReport[];
+  readonly seconds: Quantized["seconds"];
 }
 
 export interface StageOptions {
@@ -63,17 +71,36 @@ export class Stages {
     return this.#calibrated(model, model, placed, shapes, checkpoint);
   }
 
-  /** The state after these steps, preparations first. */
-  async run(model: Model, steps: readonly Step[]): Promise<State> {
+  /**
+   * The state after these steps, with a report of each. Preparations come first: ranges of a model that the next one changes are
+   * worth nothing.
+   */
+  async run(model: Model, steps: readonly Step[]): Promise<StagesRun> {
+    const clock = stopwatch();
+    const reports: MethodReport[] = [];
     let float = model;
-    for (const step of steps) if (step.kind === "prepare") float = (await this.prepare(step, float)).model;
+    for (const step of steps) {
+      if (step.kind !== "prepare") continue;
+      throwIfAborted(this.#given.options);
+      const prepared = await this.#prepare(step, float);
+      float = prepared.model;
+      reports.push(prepared.report);
+    }
+    const prepare = clock();
     let state = await this.start(float);
-    for (const step of steps) if (step.kind === "solve") state = (await this.apply(step, state)).state;
-    return state;
+    const calibrate = clock();
+    for (const step of steps) {
+      if (step.kind !== "solve") continue;
+      throwIfAborted(this.#given.options);
+      const applied = await this.apply(step, state);
+      state = applied.state;
+      reports.push(applied.report);
+    }
+    return { state, reports, seconds: { prepare, calibrate, methods: clock() } };
   }
 
   /** The float model after a preparation; nothing is calibrated. */
-  async prepare(step: Extract<Step, { kind: "prepare" }>, model: Model): Promise<Prepared> {
+  async #prepare(step: Extract<Step, { kind: "prepare" }>, model: Model): Promise<Prepared> {
     this.#steps++;
     return await step.run(model, this.#context());
   }
@@ -142,4 +169,15 @@ export function targetOf({ target }: Recipe): Target {
 export function granularityOf(text: string | undefined): WeightGranularity | undefined {
   if (text === undefined || text === "tensor" || text === "channel") return text;
   return { block: Number(text.slice("block:".length)) };
+}
+
+/** Seconds since the last call. */
+export function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
 }
