@@ -16,8 +16,13 @@ export function golden(name: string): string {
   return join(folder, "..", "golden", name);
 }
 
+/** The path of a small input from a public bug report, or of a hostile file; they lie beside the fixtures. */
+export function fieldCase(name: string): string {
+  return join(folder, "..", "cases", name);
+}
+
 /** Why a test must be skipped, or false: `test.skipIf(missing("mnist/mnist-8.onnx"))`. */
 export function missing(...names: string[]): string | false {
-  const absent = names.find((name) => !existsSync(fixture(name)) && !existsSync(golden(name)));
+  const absent = names.find((name) => ![fixture, golden, fieldCase].some((path) => existsSync(path(name))));
   return absent ? `${absent} is not in ${folder} (set AVOCET_FIXTURES)` : false;
 }
