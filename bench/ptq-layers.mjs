@@ -25,7 +25,7 @@ const preprocess = parsePreprocess(JSON.parse(readFileSync(task.preprocess, "utf
 const data = await openData(task.data, { inputs, preprocess });
 const few = samples(data, Number(count));
 const runtime = await openRuntime();
-const { float, plan, target } = await quantizeModel(model, data, parseRecipe(JSON.parse(recipe)), runtime);
+const { prepared, plan, target } = await quantizeModel(model, data, parseRecipe(JSON.parse(recipe)), runtime);
 const reference = cloneModel(model);
 await normalise(reference, { runtime });
 const output = model.graph.outputs[0].name;
@@ -41,12 +41,12 @@ for (const { what, sqnr } of lines.sort((a, b) => a.sqnr - b.sqnr).slice(0, 20))
 async function corrected(keep) {
   const context = { runtime, data: few, target };
   const part = { ...plan, entries: plan.entries.filter((entry) => keep(entry)) };
-  const { model, plan: solved } = await correctBiases(float, part, context);
+  const { model, plan: solved } = await correctBiases(prepared, part, context);
   return await sqnrOf(lower(model, solved));
 }
 
 async function judged(keep) {
-  return await sqnrOf(lower(float, { ...plan, entries: plan.entries.filter(keep) }));
+  return await sqnrOf(lower(prepared, { ...plan, entries: plan.entries.filter(keep) }));
 }
 
 async function sqnrOf(shipped) {

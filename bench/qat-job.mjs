@@ -45,10 +45,10 @@ const seconds = (performance.now() - start) / 1000;
 const peakMB = Math.round(process.resourceUsage().maxRSS / 1024);
 /** The trained model with the statistics of its layers brought back to those of the float model. */
 const again = await reestimateFoldedBatchNorms(
-  result.float,
+  result.decided,
   result.plan,
   { runtime, data },
-  { reference: result.before.float },
+  { reference: result.prepared },
 );
 /** How far learned scales of activations are from those of calibration: the median of the ratio's distance from one. */
 const before = new Map(result.before.plan.entries.map((entry) => [entry.value, entry.encoding]));

@@ -103,7 +103,7 @@ export async function quantizedRun(
   const shippedPath = join(folder.staging, "model.onnx");
   quantized.shipped.source = shippedPath;
   await writeModelFile(quantized.shipped, shippedPath);
-  folder.write("model.encodings", writeEncodings(quantized.plan, quantized.float, {}));
+  folder.write("model.encodings", writeEncodings(quantized.plan, quantized.decided, {}));
   folder.write("plan.json", planToJson(quantized.plan));
   folder.write("recipe.json", `${JSON.stringify(recipe, null, 2)}\n`);
   const write = clock();

@@ -37,14 +37,14 @@ export async function reportRun(parts: RunParts): Promise<Omit<RunReport, "secon
   const shipped = quantized.shipped;
   const compared = samples(parts.data, similaritySamples);
   const similarity = await compareValues(
-    quantized.float,
+    quantized.prepared,
     shipped,
     counterparts(comparedValues(quantized), shipped),
     runtime,
     compared,
     work,
   );
-  const clipped = await clippedShares(quantized.float, clippingRanges(quantized), runtime, compared, work);
+  const clipped = await clippedShares(quantized.prepared, clippingRanges(quantized), runtime, compared, work);
   return buildReport({
     name: parts.name,
     avocet: version,

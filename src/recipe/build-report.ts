@@ -23,7 +23,7 @@ export interface ReportParts {
 /** Plain data; nothing is run here. How long everything took is known only when it has been written. */
 export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   const { quantized, verification, similarity } = parts;
-  const { float: model } = quantized;
+  const { prepared: model } = quantized;
   const outputs = new Set(model.graph.outputs.map((value) => value.name));
   return {
     version: 1,
@@ -57,7 +57,7 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
 }
 
 function weightReports(quantized: Quantized): WeightReport[] {
-  const values = quantized.float.graph.valuesByName();
+  const values = quantized.prepared.graph.valuesByName();
   return quantized.plan.entries.flatMap((entry) => {
     const value = values.get(entry.value);
     if (entry.kind !== "weight" || !entry.encoding || !value?.initializer || !isIntGrid(entry.grid)) return [];

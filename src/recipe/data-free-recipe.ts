@@ -31,9 +31,9 @@ export function dataFreeContext(recipe: Recipe, runtime: Runtime, work: Work): D
  * latency, the noise of values. They are no data, and no decision on them means anything. Undefined where an input has no
  * static shape, is not float32, or where nothing is known of it.
  */
-export function noiseData({ float, shapes }: Quantized, recipe: Recipe, count: number): Dataset | undefined {
-  const known = inputsOf(float, { preprocess: recipe.preprocess, inputs: knowledgeOf(recipe) });
-  const feeds = (seed: number) => noiseFeeds(float, shapes, known, seed);
+export function noiseData({ prepared, shapes }: Quantized, recipe: Recipe, count: number): Dataset | undefined {
+  const known = inputsOf(prepared, { preprocess: recipe.preprocess, inputs: knowledgeOf(recipe) });
+  const feeds = (seed: number) => noiseFeeds(prepared, shapes, known, seed);
   if (!feeds(0)) return undefined;
   const all = function* () {
     for (let seed = 0; seed < count; seed++) yield feeds(seed)!;

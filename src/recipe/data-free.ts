@@ -72,8 +72,12 @@ export async function dataFreeQuantization(model: Model, context: DataFreeContex
 }
 
 /** The ratio of signal to quantization noise at the first output, in dB, on inputs that are no data. */
-async function onNoise(model: Model, { float, shipped, shapes }: Quantized, context: DataFreeContext): Promise<number> {
-  const known = inputsOf(float, context);
+async function onNoise(
+  model: Model,
+  { prepared, shipped, shapes }: Quantized,
+  context: DataFreeContext,
+): Promise<number> {
+  const known = inputsOf(prepared, context);
   // Biases of the quantized model's float form are corrected ones: the model as it was given is the reference.
   await using exact = await context.runtime.open(model);
   await using rounded = await context.runtime.open(shipped, { fuseQdq: false });
@@ -81,7 +85,7 @@ async function onNoise(model: Model, { float, shipped, shapes }: Quantized, cont
   let [signal, error] = [0, 0];
   for (let seed = 0; seed < 8; seed++) {
     throwIfAborted(context);
-    const feeds = noiseFeeds(float, shapes, known, seed);
+    const feeds = noiseFeeds(prepared, shapes, known, seed);
     if (!feeds) return 0;
     const [wanted, found] = [(await exact.run(feeds))[name]!.floats(), (await rounded.run(feeds))[name]!.floats()];
     wanted.forEach((value, i) => {
@@ -131,7 +135,8 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
   const corrected = await correctBiases(float, ranged.plan, preparation, { kind: "analytic", inputs });
   steps.push(ranged.report, corrected.report);
   return {
-    float: corrected.model,
+    prepared: float,
+    decided: corrected.model,
     plan: corrected.plan,
     shipped: lower(corrected.model, corrected.plan),
     statistics: [],

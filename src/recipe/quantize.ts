@@ -69,7 +69,8 @@ export async function quantizeModel(
     return { ...report, notes: [verdict.note, ...report.notes] };
   });
   return {
-    float: state.model,
+    prepared: state.reference,
+    decided: state.model,
     plan: state.plan,
     shipped: lower(state.model, state.plan),
     statistics: state.statistics,

@@ -1,4 +1,7 @@
-/** What quantization gives back, whichever way it went. */
+/**
+ * What quantization gives back, whichever way it went. A model has one word for each of its forms: *source* (as it was read),
+ * *prepared*, *decided*, *shipped*.
+ */
 import type { Model, TensorType } from "../ir/index.ts";
 import type { MethodReport } from "../methods/index.ts";
 import type { Plan, Target, ValueStatistics } from "../quant/index.ts";
@@ -7,8 +10,16 @@ import type { Plan, Target, ValueStatistics } from "../quant/index.ts";
 export type StepReport = MethodReport;
 
 export interface Quantized {
-  /** The float model after normalising: the plan's names are its values. */
-  readonly float: Model;
+  /**
+   * The float model before any weight was rounded or trained: normalised, batch norms folded, equalized. It computes what the
+   * source computes, so that it is what results are judged against. The plan's names are its values.
+   */
+  readonly prepared: Model;
+  /**
+   * The prepared model with the weights and biases that the methods decided (rounded, corrected or trained). `lower` makes the
+   * shipped model of it and the plan; encodings for other tools belong to it. The same values in the same order.
+   */
+  readonly decided: Model;
   readonly plan: Plan;
   /** The model that ships: standard operators with Q/DQ. */
   readonly shipped: Model;

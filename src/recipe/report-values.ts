@@ -17,7 +17,7 @@ import type { Quantized } from "./quantized.ts";
 export function comparedValues(quantized: Quantized): string[] {
   const entries = entriesByValue(quantized.plan);
   const names: string[] = [];
-  for (const value of quantized.float.graph.values()) {
+  for (const value of quantized.prepared.graph.values()) {
     const entry = entries.get(value.name);
     if (entry?.kind === "activation" || value.isGraphOutput) names.push(value.name);
   }
@@ -47,7 +47,7 @@ export function valueReports(
 ): ValueReport[] {
   const entries = entriesByValue(quantized.plan);
   const statistics = new Map(quantized.statistics.map((s) => [s.value, s]));
-  const values = quantized.float.graph.valuesByName();
+  const values = quantized.prepared.graph.valuesByName();
   const sqnrs = new Map(similarity.map(({ name, sqnr }) => [name, sqnr]));
   return similarity.map(({ name, sqnr, cosine }) => {
     const entry = entries.get(name);

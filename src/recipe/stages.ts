@@ -22,8 +22,9 @@ import type { Recipe } from "./schema.ts";
 
 /** Where a run stands: a float model, and a plan with encodings for it. */
 export interface State {
+  /** The model that is being decided: the methods so far have rounded or corrected its weights. */
   readonly model: Model;
-  /** The same model before any weight was rounded: the same layers in the same order. */
+  /** The prepared model, before any weight was rounded: the same layers in the same order. */
   readonly reference: Model;
   readonly plan: Plan;
   readonly statistics: readonly ValueStatistics[];

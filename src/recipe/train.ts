@@ -22,7 +22,7 @@ export interface TrainOptions extends QuantizeOptions {
 
 export interface TrainedModel extends Quantized {
   /** What quantization alone gave: where training began. */
-  readonly before: { readonly float: Model; readonly plan: Plan; readonly shipped: Model };
+  readonly before: { readonly decided: Model; readonly plan: Plan; readonly shipped: Model };
 }
 
 /**
@@ -60,25 +60,25 @@ export async function trainModel(
     ...(checkpoint ? { checkpoint: checkpointUnder(checkpoint, "train") } : {}),
   };
   const { reestimate = false, ...training } = recipe.training ?? {};
-  const trained = await trainQuantized(before.float, before.plan, context, qatOptions(training));
+  const trained = await trainQuantized(before.decided, before.plan, context, qatOptions(training));
   const done = [trained];
   if (reestimate) {
-    const options = { reference: before.float };
+    const options = { reference: before.prepared };
     done.push(await reestimateFoldedBatchNorms(trained.model, trained.plan, context, options));
   }
-  const { model: float, plan } = done.at(-1)!;
+  const { model: decided, plan } = done.at(-1)!;
   const reports = done.map(({ report }) => report);
   return {
     ...before,
-    float,
+    decided,
     plan,
-    shipped: lower(float, plan),
+    shipped: lower(decided, plan),
     steps: [...before.steps, ...reports],
     seconds: {
       ...before.seconds,
       methods: reports.reduce((sum, { seconds }) => sum + seconds, before.seconds.methods),
     },
-    before: { float: before.float, plan: before.plan, shipped: before.shipped },
+    before: { decided: before.decided, plan: before.plan, shipped: before.shipped },
   };
 }
 
