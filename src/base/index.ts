@@ -11,6 +11,7 @@ export {
 } from "./checkpoint.ts";
 export { debug, debugLevel, setDebug } from "./debug.ts";
 export { AvocetError, type ErrorCode, type ErrorDetail, ensure, invariant } from "./errors.ts";
+export { type JsonOrigin, jsonLimits, parseJson } from "./json.ts";
 export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";
 export { Random } from "./random.ts";
 export { roundHalfAway, roundHalfEven } from "./rounding.ts";

@@ -27,6 +27,12 @@ beforeAll(async () => {
   shop.write("taken/precious.txt", "mine");
   shop.write("broken.json", "{ not json");
   shop.write("wrong-recipe.json", '{ "targte": "ort-cpu", "samples": 0 }');
+  shop.write("null.json", "null");
+  shop.write("list.json", "[1]");
+  const deep = "[".repeat(20_000) + "]".repeat(20_000);
+  shop.write("deep-recipe.json", `{ "float": ${deep} }`);
+  shop.write("deep-target.json", `{ "defaults": ${deep} }`);
+  shop.write("recipe-deep-target.json", `{ "target": { "a": ${deep} } }`);
   shop.write("pictures.json", '{ "scale": "1/255" }');
   shop.write("words.txt", "cat\ndog\n");
   const made = await avocet([
@@ -106,6 +112,22 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
   ],
   "no output": [["quantize", "$/tiny.onnx", "--data", "$/x.npy"], "usage/missing", 2],
   "a recipe that is no JSON": [quantize("--recipe", "$/broken.json"), "usage/bad-value", 2, /JSON/],
+  "a recipe that is null": [quantize("--recipe", "$/null.json"), "recipe/invalid", 2, /expected an object.*got null/],
+  "a recipe that is a list": [
+    quantize("--recipe", "$/list.json"),
+    "recipe/invalid",
+    2,
+    /expected an object.*got \[1\]/,
+  ],
+  "a recipe of 20,000 levels": [quantize("--recipe", "$/deep-recipe.json"), "usage/bad-value", 2, /80 levels/],
+  "a target of 20,000 levels": [quantize("--target", "$/deep-target.json"), "usage/bad-value", 2, /80 levels/],
+  "a target of 20,000 levels in a recipe": [
+    quantize("--recipe", "$/recipe-deep-target.json"),
+    "usage/bad-value",
+    2,
+    /80 levels/,
+  ],
+  "preprocessing of 20,000 levels": [quantize("--preprocess", "$/deep-target.json"), "usage/bad-value", 2, /80 levels/],
   "a recipe with faults": [
     quantize("--recipe", "$/wrong-recipe.json"),
     "recipe/invalid",

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Metric, meanIoU, topK } from "../analysis/index.ts";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, parseJson } from "../base/index.ts";
 import { alignLabels, type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
 import { openData, openLabels, parseDataSpec } from "../data/node/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
@@ -86,11 +86,7 @@ export function readJson(path: string): unknown {
   } catch (cause) {
     throw new AvocetError("import/not-found", `expected a file, got ${path}`, { at: path, cause });
   }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AvocetError("usage/bad-value", `expected JSON: ${(cause as Error).message}`, { at: path, cause });
-  }
+  return parseJson(text, { at: path, code: "usage/bad-value" });
 }
 
 /** --preprocess FILE, else what the recipe says. */

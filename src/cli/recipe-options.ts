@@ -42,7 +42,7 @@ export async function recipeOf(
   const file = options.recipe ?? findConfig(process.cwd());
   if (file && !options.recipe) tell(`recipe: ${file}\n`);
   // Where its schema lies is told for editors, from where the file is.
-  const { $schema: _, methods, ...rest } = (file ? await readRecipeFile(file) : {}) as RecipeInput;
+  const { $schema: _, methods, ...rest } = (file ? expectObject(await readRecipeFile(file), file) : {}) as RecipeInput;
   // Methods replace a preset: one that is asked for here has to replace them in turn.
   const base = methods === undefined || options.preset !== undefined ? rest : { ...rest, methods };
   const given = parseRecipe(base, file ?? "recipe");
@@ -75,6 +75,15 @@ function trainingOf({ epochs, learningRate, ranges, batchNorms }: RecipeOptions,
     ([, value]) => value !== undefined,
   );
   return chosen.length === 0 ? given.training : { ...given.training, ...Object.fromEntries(chosen) };
+}
+
+function expectObject(recipe: unknown, at: string): object {
+  if (typeof recipe === "object" && recipe !== null && !Array.isArray(recipe)) return recipe;
+  const got = JSON.stringify(recipe).slice(0, 40);
+  throw new AvocetError("recipe/invalid", `expected an object with the choices of a recipe, got ${got}`, {
+    at,
+    hint: "docs/recipes.md lists them",
+  });
 }
 
 /** A built-in target by name, else a file. What is neither is told by the target's own error. */

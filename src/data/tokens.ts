@@ -1,5 +1,5 @@
 /** Token ids: lines of JSON, made equally long by padding, cut into windows where that is asked for. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, parseJson } from "../base/index.ts";
 import { type Feeds, Tensor } from "../tensor/index.ts";
 import type { IndexedDataset, InputPort } from "./dataset.ts";
 import { indexedDataset } from "./indexed.ts";
@@ -23,16 +23,8 @@ export function parseTokenLines(text: string, at: string): TokenLine[] {
   const lines: TokenLine[] = [];
   for (const [i, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
-    let json: unknown;
-    try {
-      json = JSON.parse(line);
-    } catch (cause) {
-      throw new AvocetError("data/unreadable", `expected JSON, got ${(cause as Error).message}`, {
-        at: `${at}, line ${i + 1}`,
-        cause,
-      });
-    }
-    lines.push(tokenLine(json, `${at}, line ${i + 1}`));
+    const place = `${at}, line ${i + 1}`;
+    lines.push(tokenLine(parseJson(line, { at: place, code: "data/unreadable" }), place));
   }
   return lines;
 }

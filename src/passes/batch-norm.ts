@@ -1,4 +1,5 @@
 /** Batch normalization in inference, as arithmetic: y = s·x + t per channel, and the statistics that later steps need. */
+import { AvocetError, parseJson } from "../base/index.ts";
 import type { Node, Value } from "../ir/index.ts";
 import { type Refused, refuse } from "./rule.ts";
 import { isOp } from "./walk.ts";
@@ -58,6 +59,19 @@ export function setBatchNormStatistics(value: Value, { gamma, beta }: BatchNormS
   value.producer!.metadata.set(key, JSON.stringify({ gamma: text(gamma), beta: text(beta) }));
 }
 
+/** Reads the note again: a file from elsewhere may say anything under our key. Throws `import/malformed`. */
+function noteOf(text: string, { name }: Value): BatchNormStatistics {
+  const at = `${key} of ${name}`;
+  const note = parseJson(text, { at, code: "import/malformed" }) as Partial<BatchNormStatistics> | null;
+  const [gamma, beta] = [note?.gamma, note?.beta];
+  const finite = (xs: unknown): xs is readonly number[] => Array.isArray(xs) && xs.every(Number.isFinite);
+  if (finite(gamma) && finite(beta) && gamma.length === beta.length) return { gamma, beta };
+  throw new AvocetError("import/malformed", "expected gamma and beta, as many finite numbers each, got others", {
+    at,
+    hint: "remove this metadata of the node: Avocet writes it when it folds a batch norm",
+  });
+}
+
 /**
  * The statistics of a value that a batch norm was folded into: per channel, mean beta and standard deviation |gamma|.
  * undefined where no batch norm computed it.
@@ -65,7 +79,7 @@ export function setBatchNormStatistics(value: Value, { gamma, beta }: BatchNormS
 export function batchNormStatistics(value: Value): BatchNormStatistics | undefined {
   const noted = value.producer?.metadata.get(key);
   if (noted !== undefined) {
-    const { gamma, beta } = JSON.parse(noted) as BatchNormStatistics;
+    const { gamma, beta } = noteOf(noted, value);
     return { gamma: gamma.map(Math.fround), beta: beta.map(Math.fround) };
   }
   const bn = value.producer && value === value.producer.output ? batchNormOf(value.producer) : undefined;

@@ -1,6 +1,6 @@
 /** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
 import { z } from "zod";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, parseJson } from "../base/index.ts";
 import { saturates } from "./grid.ts";
 import type { Plan } from "./plan.ts";
 
@@ -85,16 +85,7 @@ export function planToJson({ version, target, entries, left }: Plan): string {
 
 /** Reads what `planToJson` wrote, or what somebody wrote by hand. Throws `quant/invalid-plan` with every fault. */
 export function planFromJson(text: string, at = "plan.json"): Plan {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new AvocetError("quant/invalid-plan", `expected JSON, got ${JSON.stringify(text.slice(0, 40))}`, {
-      at,
-      cause,
-    });
-  }
-  const result = plan.safeParse(json);
+  const result = plan.safeParse(parseJson(text, { at, code: "quant/invalid-plan" }));
   if (result.success) return result.data as Plan;
   throw new AvocetError("quant/invalid-plan", `the plan has faults:\n${z.prettifyError(result.error)}`, {
     at,

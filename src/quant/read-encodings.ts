@@ -1,6 +1,6 @@
 /** Reads AIMET's encodings files (0.6.1, 1.0.0, 2.0.0) and puts them into a plan, frozen. */
 import { z } from "zod";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, parseJson } from "../base/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { type Bits, parseGrid } from "./grid.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
@@ -64,18 +64,9 @@ const file2 = z.looseObject({ version: z.literal("2.0.0"), encodings: z.array(ro
 
 /** Parses the text of a file. Throws `quant/invalid-encodings` with every fault. */
 export function readEncodings(text: string, at = "encodings"): EncodingsFile {
-  const refuse = (problem: string, cause?: unknown) =>
-    new AvocetError("quant/invalid-encodings", problem, {
-      at,
-      cause,
-      hint: "AIMET's versions 0.6.1, 1.0.0 and 2.0.0 are read",
-    });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw refuse(`expected JSON, got ${JSON.stringify(text.slice(0, 40))}`, cause);
-  }
+  const hint = "AIMET's versions 0.6.1, 1.0.0 and 2.0.0 are read";
+  const refuse = (problem: string) => new AvocetError("quant/invalid-encodings", problem, { at, hint });
+  const json = parseJson(text, { at, code: "quant/invalid-encodings", hint });
   const version = String((json as { version?: unknown } | null)?.version);
   const schema = version === "2.0.0" ? file2 : version === "1.0.0" ? file1 : file0;
   const result = (

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { AvocetError, type Checkpoint } from "../base/index.ts";
+import { AvocetError, type Checkpoint, parseJson } from "../base/index.ts";
 
 export interface CheckpointFolder extends Checkpoint {
   /** What an earlier run left for this output: nothing, something that is taken up, or something that is replaced. */
@@ -64,7 +64,8 @@ export function openCheckpointFolder(
 function expectSameRun(folder: string, identity: Readonly<Record<string, string>>): void {
   let found: Readonly<Record<string, string>>;
   try {
-    found = JSON.parse(readFileSync(join(folder, identityFile), "utf8"));
+    const text = readFileSync(join(folder, identityFile), "utf8");
+    found = { ...(parseJson(text, { at: folder, code: "resume/other-run" }) as object) };
   } catch {
     found = {};
   }

@@ -1,7 +1,7 @@
 /** Arrays of files: .npy, .npz, raw elements with a description, IDX; any of them gzipped. */
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, parseJson } from "../../base/index.ts";
 import { type ArrayRows, rowsOfBytes } from "../array-rows.ts";
 import type { ByteSource } from "../byte-source.ts";
 import { openNpy } from "../npy.ts";
@@ -73,11 +73,7 @@ async function openRaw(source: ByteSource, { path, dtype, shape }: DataSpec): Pr
 }
 
 function parseInline(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AvocetError("usage/bad-value", `expected JSON, got ${(cause as Error).message}`, { at: text, cause });
-  }
+  return parseJson(text, { at: text, code: "usage/bad-value" });
 }
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {

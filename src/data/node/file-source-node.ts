@@ -1,6 +1,6 @@
 /** Files of the disk, read by range. */
 import { open, readFile, stat } from "node:fs/promises";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, jsonLimits, parseJson } from "../../base/index.ts";
 import { type ByteSource, checkRange } from "../byte-source.ts";
 
 /** A file. Nothing stays open between reads. Throws `data/not-found`. */
@@ -39,12 +39,14 @@ export async function readWhole(path: string, limit = 2 ** 30): Promise<Uint8Arr
 
 /** A JSON file. Throws `data/not-found`, `data/unreadable`. */
 export async function readJson(path: string): Promise<unknown> {
-  const bytes = await readWhole(path);
+  const bytes = await readWhole(path, jsonLimits.characters);
+  let text: string;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new AvocetError("data/unreadable", `expected JSON, got ${(cause as Error).message}`, { at: path, cause });
   }
+  return parseJson(text, { at: path, code: "data/unreadable" });
 }
 
 /** What a path is. Throws `data/not-found`. */

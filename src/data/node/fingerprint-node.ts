@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { parseJson } from "../../base/index.ts";
 import { isPackIndex } from "../pack.ts";
 import { parseRaw } from "../raw.ts";
 import { folderOf, inside, isRawDescription } from "./array-file-node.ts";
@@ -24,7 +25,7 @@ export async function dataFingerprint(spec: string): Promise<string> {
 }
 
 async function filesBehind(path: string): Promise<string[]> {
-  if (path.startsWith("{")) return [parseRaw(JSON.parse(path), path).file];
+  if (path.startsWith("{")) return [parseRaw(parseJson(path, { at: path, code: "usage/bad-value" }), path).file];
   if ((await statOf(path)).folder) return (await filesOf(path, [""])).map((name) => join(path, name));
   if (hasEnding(path, [".jpgpack"])) return bothOf(await packOfFile(path));
   if (!hasEnding(path, [".json"])) return [path];
