@@ -60,6 +60,8 @@ export type ErrorCode =
   | "runtime/run"
   | "runtime/unsupported-type"
   | "runtime/out-of-memory"
+  | "runtime/crashed"
+  | "runtime/stalled"
   | "gate/missed"
   | "resume/other-run"
   | "abort/interrupted";

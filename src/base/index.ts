@@ -15,3 +15,4 @@ export { type JsonOrigin, jsonLimits, parseJson } from "./json.ts";
 export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";
 export { Random } from "./random.ts";
 export { roundHalfAway, roundHalfEven } from "./rounding.ts";
+export { type Doing, setWatcher, type Watcher, watched } from "./watch.ts";

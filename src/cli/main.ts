@@ -1,33 +1,25 @@
 #!/usr/bin/env node
-/** The process around the command line: streams, Ctrl-C, exit code. */
-import { AvocetError } from "../base/index.ts";
-import type { Io } from "./io.ts";
-import { main } from "./program.ts";
+/**
+ * The first process of the command line. The work is done in a second one, because native code that executes a model can neither
+ * be interrupted nor survived; this one stays small, and answers at once.
+ */
+import { showFailure } from "./failure.ts";
+import { processIo } from "./process-io.ts";
 
-const interrupt = new AbortController();
-process.on("SIGINT", () => {
-  // The second Ctrl-C does not wait for a clean end.
-  if (interrupt.signal.aborted) process.exit(130);
-  interrupt.abort(new AvocetError("abort/interrupted", "interrupted by Ctrl-C"));
-});
-process.on("SIGTERM", () => interrupt.abort(new AvocetError("abort/interrupted", "stopped by SIGTERM")));
-// A closed pipe (`avocet … | head`) is not an error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+const args = process.argv.slice(2);
+if (needsNoModel(args) || process.env.AVOCET_SUPERVISOR === "off") {
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupt.abort());
+  const { main } = await import("./program.ts");
+  process.exitCode = await main(args, processIo(interrupt.signal));
+} else {
+  const { supervise } = await import("./supervisor/supervise.ts");
+  const outcome = await supervise(args);
+  if ("code" in outcome) process.exitCode = outcome.code;
+  else process.exitCode = showFailure(outcome.error, processIo(AbortSignal.abort()), args.includes("--json"));
+}
 
-// Words for people are lost when nobody listens; the work goes on.
-process.stderr.on("error", () => {});
-
-const { env } = process;
-const interactive = process.stderr.isTTY === true && !env.CI;
-const io: Io = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-  interactive,
-  color: env.FORCE_COLOR ? true : process.stderr.isTTY === true && !env.NO_COLOR,
-  signal: interrupt.signal,
-  env,
-};
-process.exitCode = await main(process.argv.slice(2), io);
+/** Help and the version, which should not wait for a second process. */
+function needsNoModel(args: readonly string[]): boolean {
+  return args.length < 2 || args[0] === "help" || args.includes("--help");
+}

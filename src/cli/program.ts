@@ -1,7 +1,8 @@
 /** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
 import { Command, CommanderError, Option } from "commander";
 import { AvocetError, type ErrorCode } from "../base/index.ts";
-import { type ExitCode, exitCodeOf } from "./exit.ts";
+import type { ExitCode } from "./exit.ts";
+import { showFailure } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
 import { common, data, fraction, judging, making, positive, rate } from "./options.ts";
@@ -29,16 +30,7 @@ function fail(error: unknown, io: Io, json: boolean): ExitCode {
     return 2;
   }
   // A signal that fired turns whatever broke because of it into the interruption it is.
-  const shown = io.signal.aborted ? new AvocetError("abort/interrupted", "interrupted") : error;
-  if (json) {
-    const body = AvocetError.is(shown)
-      ? shown.toJSON()
-      : { code: "internal", message: String(shown), at: null, hint: null };
-    io.out(`${JSON.stringify({ error: body })}\n`);
-  }
-  if (AvocetError.is(shown)) io.err(`error ${shown.code}: ${shown.describe()}\n`);
-  else io.err(`${shown instanceof Error ? (shown.stack ?? shown.message) : String(shown)}\n`);
-  return exitCodeOf(shown);
+  return showFailure(io.signal.aborted ? new AvocetError("abort/interrupted", "interrupted") : error, io, json);
 }
 
 /** What commander refuses, in our codes; it has told people already. */

@@ -4,7 +4,7 @@
  * hide that a model is quantized), subgraphs and types that do not cross the runtime's door are left. So is a result
  * that is much larger than what it is made of: an Expand of one number should not become megabytes on disk.
  */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, watched } from "../base/index.ts";
 import { Graph, Model, type Node, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { crosses, type Runtime } from "../runtime/index.ts";
@@ -69,11 +69,23 @@ function foldable(graph: Graph, growth: number, left: Set<Node>, refuse?: Refuse
   return folding;
 }
 
+/** An honest constant takes milliseconds; a Loop without an end takes for ever. */
+const foldSeconds = 60;
+
+/** For the message when one of them takes the process with it: enough names to find it. */
+function namesOf(nodes: ReadonlySet<Node>): string {
+  const names = [...nodes].slice(0, 8).map((node) => `${node.op} ${node.name || node.outputs[0]?.name}`);
+  return nodes.size > names.length ? `${names.join(", ")} and ${nodes.size - names.length} more` : names.join(", ");
+}
+
 /** Computes these nodes in one run and puts constants in their place; returns how many nodes went. */
 async function fold(model: Model, graph: Graph, nodes: ReadonlySet<Node>, runtime: Runtime): Promise<number> {
   const results = [...nodes].flatMap((node) => node.outputs.filter((output) => isReadOutside(output, nodes)));
   if (results.length === 0) return 0;
-  const computed = await evaluate(model, nodes, results, runtime);
+  const computed = await watched(
+    () => ({ what: "folding constants", at: namesOf(nodes), seconds: foldSeconds }),
+    () => evaluate(model, nodes, results, runtime),
+  );
   for (const value of results) replaceByConstant(graph, value, computed.get(value)!);
   for (const node of [...nodes].reverse()) graph.remove(node);
   return nodes.size;

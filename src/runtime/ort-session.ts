@@ -1,6 +1,6 @@
 /** What the doors to ONNX Runtime share: opening a session over its JavaScript API, its settings, tensors both ways. */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { AvocetError, debug, debugLevel, invariant } from "../base/index.ts";
+import { AvocetError, debug, debugLevel, invariant, watched } from "../base/index.ts";
 import { type DType, type Feeds, Tensor, type TensorData } from "../tensor/index.ts";
 import { cannotCross, checkFeeds, crosses } from "./crossing.ts";
 import { loadFailure, runFailure } from "./ort-failure.ts";
@@ -38,16 +38,21 @@ export async function openSession(
   const start = performance.now();
   try {
     // The two overloads of create do not accept a union.
-    const session =
-      typeof file === "string"
-        ? await ort.InferenceSession.create(file, settings)
-        : await ort.InferenceSession.create(file, settings);
+    const session = await watched(
+      () => ({ what: "loading", at: source ?? anonymous }),
+      () =>
+        typeof file === "string"
+          ? ort.InferenceSession.create(file, settings)
+          : ort.InferenceSession.create(file, settings),
+    );
     debug(3, () => `opened ${source ?? "a model"} in ${(performance.now() - start).toFixed(1)} ms`);
     return new OrtSession(ort, session, source);
   } catch (cause) {
     throw loadFailure(cause, source);
   }
 }
+
+const anonymous = "a graph made on the way";
 
 class OrtSession implements Session {
   readonly inputs: readonly PortInfo[];
@@ -75,7 +80,10 @@ class OrtSession implements Session {
     const start = performance.now();
     let fetched: InferenceSession.OnnxValueMapType;
     try {
-      fetched = await session.run(given, [...wanted]);
+      fetched = await watched(
+        () => ({ what: "running", at: this.#source ?? anonymous }),
+        () => session.run(given, [...wanted]),
+      );
     } catch (cause) {
       throw runFailure(cause, this.#source);
     }

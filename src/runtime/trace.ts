@@ -2,12 +2,15 @@
  * Shapes and types of all values, by execution: a Shape node on every value, so that any operator is exact, contrib
  * operators included, and nothing large is fetched. Bodies of If, Loop and Scan are not reached.
  */
-import { debug } from "../base/index.ts";
+import { debug, watched } from "../base/index.ts";
 import { addNode, cloneModel, type Model, staticShape, type TensorType, tensorType, type Value } from "../ir/index.ts";
 import type { DType, Feeds } from "../tensor/index.ts";
 import { uncrossable } from "./door-types.ts";
 import { feedsFor } from "./feeds.ts";
 import type { Runtime } from "./runtime.ts";
+
+/** One sample, unoptimised: models of gigabytes need some seconds. */
+const traceSeconds = 600;
 
 /**
  * The type of each tensor value of the main graph (inputs, constants, outputs of nodes) when the model runs on these
@@ -21,8 +24,13 @@ export async function traceShapes(model: Model, runtime: Runtime, feeds: Feeds):
   for (const [name, tensor] of Object.entries(fed)) types.set(name, tensorType(tensor.dtype, tensor.shape));
   const computed = computedValues(model);
   const start = performance.now();
-  const dtypes = await dtypesOf(model, runtime, computed);
-  const shapes = await shapesOf(model, runtime, fed, dtypes);
+  const { dtypes, shapes } = await watched(
+    () => ({ what: "tracing shapes", at: model.source ?? model.graph.name, seconds: traceSeconds }),
+    async () => {
+      const dtypes = await dtypesOf(model, runtime, computed);
+      return { dtypes, shapes: await shapesOf(model, runtime, fed, dtypes) };
+    },
+  );
   for (const [value, dtype] of dtypes) {
     const shape = shapes.get(value.name);
     if (shape) types.set(value.name, tensorType(dtype, shape));

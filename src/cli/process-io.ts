@@ -1,0 +1,23 @@
+/** The streams and the terminal of this process, as a command sees them. */
+import type { Io } from "./io.ts";
+
+/** The `Io` of this process; its streams may lose their readers without harm. */
+export function processIo(signal: AbortSignal): Io {
+  // A closed pipe (`avocet … | head`) is not an error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  // Words for people are lost when nobody listens; the work goes on.
+  process.stderr.on("error", () => {});
+  const { env } = process;
+  const terminal = process.stderr.isTTY === true;
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    interactive: terminal && !env.CI,
+    color: env.FORCE_COLOR ? true : terminal && !env.NO_COLOR,
+    signal,
+    env,
+  };
+}
