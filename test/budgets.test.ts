@@ -3,15 +3,16 @@ import { expect, test } from "vitest";
 import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 
 // A ceiling is raised in the commit that needs it, with the reason; the measured number is the one of that commit.
+// 45 kB are re2js: regular expressions that cannot hang cost as much as all readers of models, and 0.4 % of the engine.
 test.each([
   { what: "reading and writing ONNX", entry: "src/formats/index.ts", measured: 17_591, ceiling: 22_000 },
   {
     what: "the quantizer, from bytes to bytes",
     entry: "test/browser/quantizer.ts",
-    measured: 182_355,
-    ceiling: 225_000,
+    measured: 230_000,
+    ceiling: 275_000,
   },
-  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 263_000, ceiling: 320_000 },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 310_000, ceiling: 370_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
   const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
   expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);
