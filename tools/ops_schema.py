@@ -94,6 +94,9 @@ def operator(schemas):
         attributes[name] = facts
     row = {"versions": [s.since_version for s in schemas], "inputs": [port_name(p) for p in last.inputs],
            "outputs": [port_name(p) for p in last.outputs], "attributes": attributes}
+    was = signatures_before(schemas)
+    if was:
+        row["was"] = was
     if last.deprecated:
         row["deprecated"] = last.since_version
         alive = [s for s in schemas if not s.deprecated]
@@ -101,6 +104,22 @@ def operator(schemas):
             row["inputs"] = [port_name(p) for p in alive[-1].inputs]
             row["outputs"] = [port_name(p) for p in alive[-1].outputs]
     return row
+
+
+def kinds(ports):
+    return [str(port.option).split(".")[-1] for port in ports]
+
+
+def signatures_before(schemas):
+    """Older signatures that counted their inputs or outputs differently, each up to and including its `until`."""
+    alive = [s for s in schemas if not s.deprecated]
+    was = []
+    for schema, later in zip(alive, alive[1:]):
+        if kinds(schema.inputs) == kinds(later.inputs) and kinds(schema.outputs) == kinds(later.outputs):
+            continue
+        was.append({"until": later.since_version - 1, "inputs": [port_name(p) for p in schema.inputs],
+                    "outputs": [port_name(p) for p in schema.outputs]})
+    return was
 
 
 def write(name, type_name, table):

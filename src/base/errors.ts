@@ -29,6 +29,7 @@ export type ErrorCode =
   | "graph/name-taken"
   | "graph/not-found"
   | "graph/invalid"
+  | "graph/invalid-node"
   | "graph/foreign-value"
   | "pass/diverges"
   | "pass/unsupported"

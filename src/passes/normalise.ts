@@ -1,5 +1,6 @@
 /** The passes that every model goes through before it is quantized: same function, fewer spellings. */
 import type { Model } from "../ir/index.ts";
+import { checkNodes } from "../ops/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { cancelMovement } from "./cancel-movement.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
@@ -45,6 +46,7 @@ export async function optimise(model: Model, options: NormaliseOptions = {}): Pr
 
 async function runAll(model: Model, options: NormaliseOptions, more: readonly Pass[]): Promise<readonly PassReport[]> {
   const { runtime, foldBatchNorm = true, opset = defaultOpset } = options;
+  checkNodes(model);
   // A function that is written in newer operators lifts the model that calls it.
   const newest = Math.max(opset, ...model.functions.map((f) => f.opsets.get("") ?? 0));
   const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(newest), inlineFunctions];

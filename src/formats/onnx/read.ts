@@ -1,6 +1,7 @@
 /** Bytes of an ONNX file → Model. Runs anywhere; `read-node.ts` reads from disk. */
 import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
+import { checkNodes } from "../../ops/index.ts";
 import { plainBytes } from "../byte-source.ts";
 import { type ExternalData, Reading } from "./context.ts";
 import { Decoding, decode } from "./decode.ts";
@@ -19,7 +20,7 @@ export interface ReadOptions {
  * Reads a model. Tensors are views of `bytes`, which must not change while the model lives; data that is not aligned is
  * copied when it is first looked at. Names, metadata, notes and fields of a newer ONNX are kept; sparse initializers
  * become Constant nodes with `sparse_value`. Throws `import/unknown-format`, `import/truncated`, `import/malformed`,
- * `import/unsupported-type`, `import/too-large`, and for external data `import/not-found` and `import/path-escape`.
+ * `import/unsupported-type`, `import/too-large`, `graph/invalid-node` for nodes that break the rules of their operators, and for external data `import/not-found` and `import/path-escape`.
  */
 export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
   const file = options.name ?? "model.onnx";
@@ -31,5 +32,7 @@ export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
       at: file,
     });
   }
-  return modelFromProto(proto, new Reading(file, options.external));
+  const model = modelFromProto(proto, new Reading(file, options.external));
+  checkNodes(model);
+  return model;
 }

@@ -4,7 +4,7 @@
  */
 import { AvocetError } from "../../base/index.ts";
 import type { Graph, Model, Node } from "../../ir/index.ts";
-import { isOpType, ops, type StandardOp } from "../../ops/index.ts";
+import { checkNodes, isOpType, ops, type StandardOp } from "../../ops/index.ts";
 import type { Pass } from "../pass.ts";
 import { withSubgraphs } from "../walk.ts";
 import { Raise } from "./adapter.ts";
@@ -25,8 +25,12 @@ export const defaultOpset = 21;
  */
 export function upgradeOpset(model: Model, to: number = defaultOpset): number {
   if (to < oldestOpset || to > newestOpset) {
-    throw new AvocetError("usage/bad-value", `expected an opset from ${oldestOpset} to ${newestOpset}, got ${to}`);
+    throw new AvocetError("usage/bad-value", `expected an opset from ${oldestOpset} to ${newestOpset}, got ${to}`, {
+      at: model.source ?? "opset",
+      hint: "the runtime loads no newer one",
+    });
   }
+  checkNodes(model);
   // Without standard operators (a model of ai.onnx.ml alone) there is nothing to raise.
   const from = model.opsets.get("") ?? to;
   if (from < oldestOpset) ensureUnchanged(model, model.graph, from);
@@ -38,6 +42,7 @@ export function upgradeOpset(model: Model, to: number = defaultOpset): number {
     // Function and model must agree before one can be put into the other.
     const goal = Math.max(from, to);
     if (own === undefined || own >= goal) return;
+    if (goal > newestOpset) throw beyond(goal, `${model.source ?? "the model"}: function ${made.name}`);
     if (own < oldestOpset) ensureUnchanged(model, made.body, own);
     for (let version = Math.max(own, oldestOpset) + 1; version <= goal; version++)
       edits += raiseGraph(made.body, new Raise(version, true, model));
@@ -47,6 +52,15 @@ export function upgradeOpset(model: Model, to: number = defaultOpset): number {
   model.opsets.set("", to);
   model.irVersion = Math.max(model.irVersion, irVersionOf(to));
   return edits + 1;
+}
+
+/** Raising counts from version to version; what no version has said yet, nobody can raise to. */
+function beyond(opset: number, at: string): AvocetError {
+  return new AvocetError(
+    "import/unsupported-opset",
+    `expected functions of opset ${opset} where the model has it, the newest that is known is ${newestOpset}`,
+    { at, hint: "export the model and its functions in the same opset" },
+  );
 }
 
 /** The same as a pass. */
