@@ -5,8 +5,9 @@ import type { AttributeFacts, OpSchema, Signature } from "./row.ts";
 import { attributesAt, rowOf } from "./table.ts";
 import { windowFaults } from "./window-faults.ts";
 
-/** Opsets before this one are older than the attributes of the rows. */
+/** Standard operators of opsets before this one may have had other attributes than the rows tell. */
 const oldest = 7;
+const isOld = (node: Node, opset: number) => node.domain === "" && opset < oldest;
 
 /** The faults of one node in a model of this opset (of the node's domain); none for operators without a row. */
 export function* nodeFaults(node: Node, opset: number): Iterable<string> {
@@ -55,14 +56,14 @@ function bounds(ports: readonly string[]): { least: number; most: number } {
 const many = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 function* attributeFaults(node: Node, row: OpSchema, opset: number): Iterable<string> {
-  for (const [name, facts] of Object.entries(factsAt(row, opset))) {
+  for (const [name, facts] of Object.entries(factsAt(row, isOld(node, opset) ? oldest : opset))) {
     const given = node.attributes.get(name);
     if (!given) {
-      if (facts.required && opset >= oldest) yield `expected the attribute ${name}, got none`;
+      if (facts.required && !isOld(node, opset)) yield `expected the attribute ${name}, got none`;
       continue;
     }
     const type = given.type === "reference" ? given.of : given.type;
-    if (opset >= oldest && !isOfType(given, facts.type)) {
+    if (!isOld(node, opset) && !isOfType(given, facts.type)) {
       yield `expected the attribute ${name} of type ${facts.type}, got ${type}`;
       continue;
     }
@@ -77,7 +78,7 @@ const known = new WeakMap<OpSchema, Map<number, Record<string, AttributeFacts>>>
 function factsAt(row: OpSchema, opset: number): Record<string, AttributeFacts> {
   const ofRow = known.get(row) ?? new Map<number, Record<string, AttributeFacts>>();
   known.set(row, ofRow);
-  const facts = ofRow.get(opset) ?? attributesAt(row, Math.max(opset, oldest));
+  const facts = ofRow.get(opset) ?? attributesAt(row, opset);
   ofRow.set(opset, facts);
   return facts;
 }
