@@ -1,4 +1,6 @@
 /** @module One row per ONNX operator: arity, attributes, data movement or not, roles of inputs, cost. */
+
+export { type Added, addedBy, additions, movers } from "./added.ts";
 export { checkNodes } from "./check-nodes.ts";
 export { operatorsPage } from "./document.ts";
 export type {

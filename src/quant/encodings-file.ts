@@ -5,7 +5,7 @@
 import type { Model } from "../ir/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, encodingMax, encodingMin, zeroPoint } from "./encoding.ts";
-import { constantOf, Facts, movesData } from "./facts.ts";
+import { constantOf, Facts, keepsGrid } from "./facts.ts";
 import { gridName } from "./grid.ts";
 import { isMoved } from "./place.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
@@ -128,7 +128,7 @@ function biasesOf(weight: PlanEntry, plan: Plan, facts: Facts): [string, Encodin
     const bias = linear?.bias == null ? null : node.input(linear.bias);
     if (kind !== "weight" || !weight.encoding || !bias || constantOf(bias)?.shape.length !== 1) continue;
     let input = node.input(0);
-    while (input && !entries.has(input.name) && input.producer && movesData(input.producer))
+    while (input && !entries.has(input.name) && input.producer && keepsGrid(input.producer))
       input = input.producer.input(0);
     const encoding = input ? entries.get(input.name)?.encoding : undefined;
     const own = entries.get(bias.name)?.encoding;

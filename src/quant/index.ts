@@ -6,6 +6,7 @@ export { type CalibrateOptions, type Calibration, calibrate, encodeObserved, wit
 export { type Counterpart, counterparts } from "./counterparts.ts";
 export { type Encoding, encodingMax, encodingMin, type Granularity, isIntGrid, zeroPoint } from "./encoding.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";
+export { keepsGrid } from "./facts.ts";
 export { dequantize, quantize, quantizeDequantize, type TieRounding } from "./fake-quantize.ts";
 export { type Bits, type Grid, gridName, type IntGrid, parseGrid, steps, storageDType } from "./grid.ts";
 export { type KernelFinding, kernelReport } from "./kernel-report.ts";

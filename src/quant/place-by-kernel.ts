@@ -4,8 +4,8 @@
  * only add noise and time, so the rest stays float.
  */
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf, type Facts, isDepthwise, isNearestResize, movesData } from "./facts.ts";
-import { chainName, type Decision, type Placement } from "./place-by-rule.ts";
+import { addsOnlyZero, constantOf, type Facts, isDepthwise, isNearestResize, keepsGrid, maskOf } from "./facts.ts";
+import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";
 import type { Unit } from "./supergroups.ts";
 import type { IntegerKernels } from "./target.ts";
 
@@ -58,7 +58,7 @@ class KernelPlacement {
   }
 
   #moves(node: Node): boolean {
-    return movesData(node) || isNearestResize(node);
+    return keepsGrid(node) || (isNearestResize(node) && addsOnlyZero(node));
   }
 
   /** The inputs that carry data into a unit of a following operator. */
@@ -154,6 +154,8 @@ class KernelPlacement {
     }
     if (this.#following.has(unit))
       return { on: true, reason: `${chainName(unit)} runs on integers between integer kernels` };
+    const mask = maskOf(node);
+    if (mask !== undefined) return { on: false, reason: maskReason(node, mask) };
     if (demanded) return { on: true, reason: "an integer kernel reads it" };
     const tooNarrow = narrow.get(unit.first);
     if (tooNarrow !== undefined) return { on: false, reason: tooNarrow };

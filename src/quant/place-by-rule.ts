@@ -3,7 +3,7 @@
  * what only moves data takes over the encoding of its input.
  */
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf, type Facts, movesData } from "./facts.ts";
+import { constantOf, type Facts, keepsGrid, maskOf } from "./facts.ts";
 import type { Unit } from "./supergroups.ts";
 import type { Target } from "./target.ts";
 
@@ -80,7 +80,7 @@ function decideOutput(node: Node, value: Value, placement: Placement, decided: R
   const { target, units, kept } = placement;
   const unit = units.get(node)!;
   const rule = target.operators.get(node.op);
-  const moves = movesData(node) && rule?.outputQuantized !== true;
+  const moves = keepsGrid(node) && rule?.outputQuantized !== true;
   const source = moves ? node.input(0) : null;
   const selector = kept.get(node);
   if (selector !== undefined && !moves) return { on: false, reason: `you asked for ${selector} to stay in float` };
@@ -89,6 +89,8 @@ function decideOutput(node: Node, value: Value, placement: Placement, decided: R
   }
   if (value.isGraphOutput && target.modelOutput)
     return { on: true, reason: "the target quantizes the outputs of the model" };
+  const mask = maskOf(node);
+  if (mask !== undefined && !moves) return { on: false, reason: maskReason(node, mask) };
   const keptReaders = readByKeptOnly(value, placement);
   if (keptReaders && !moves) return keptReaders;
   const reader = quantizingReader(value, placement);
@@ -108,6 +110,11 @@ function decideOutput(node: Node, value: Value, placement: Placement, decided: R
   return { on: false, reason: `the target leaves the output of ${node.op} in float` };
 }
 
+/** Why what a mask was filled into stays float. */
+export function maskReason({ op }: Node, mask: number): string {
+  return `${op} fills in ${mask}, and a grid that holds it holds nothing else`;
+}
+
 /** The further outputs of Split are moved like its first; other operators' second outputs are no data (indices, masks). */
 function splitPart(node: Node, value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
   const source = node.input(0);
@@ -122,8 +129,9 @@ export function originOf(value: Value, decided: ReadonlyMap<Value, Decision>): V
   if (decision?.movedFrom) return decision.movedFrom;
   if (decision?.on) return value;
   const node = value.producer;
-  if (node?.domain === "" && node.op === "Cast" && node.input(0)) return originOf(node.input(0)!, decided);
-  return undefined;
+  // Only float values are decided about: a Cast from integers makes numbers of its own.
+  if (node?.domain !== "" || node.op !== "Cast" || !decided.has(value) || !node.input(0)) return undefined;
+  return decided.has(node.input(0)!) ? originOf(node.input(0)!, decided) : undefined;
 }
 
 /** A reader whose inputs the target wants quantized. */

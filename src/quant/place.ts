@@ -2,7 +2,7 @@
 import { AvocetError } from "../base/index.ts";
 import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
-import { constantOf, Facts, movesData } from "./facts.ts";
+import { constantOf, Facts, keepsGrid } from "./facts.ts";
 import { type Grid, gridName, saturates } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
@@ -169,5 +169,5 @@ function symmetricActivations({ facts, target }: Placement, decided: ReadonlyMap
 export function isMoved(model: Model, entry: PlanEntry): boolean {
   if (entry.tiedTo === undefined) return false;
   const producer = model.graph.valuesByName().get(entry.value)?.producer;
-  return producer ? movesData(producer) : false;
+  return producer ? keepsGrid(producer) : false;
 }

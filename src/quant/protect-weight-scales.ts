@@ -6,7 +6,7 @@
 import type { Model, Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
-import { constantOf, movesData } from "./facts.ts";
+import { constantOf, keepsGrid } from "./facts.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { shortScale } from "./short-scale.ts";
 
@@ -78,5 +78,5 @@ function encodingOf(value: Value | null, entries: ReadonlyMap<string, PlanEntry>
   const entry = entries.get(value.name);
   if (entry) return isIntGrid(entry.grid) ? entry.encoding : undefined;
   const source: Node | null = value.producer;
-  return source && movesData(source) ? encodingOf(source.input(0), entries) : undefined;
+  return source && keepsGrid(source) ? encodingOf(source.input(0), entries) : undefined;
 }

@@ -4,7 +4,7 @@
  * a grid over 0 … 6.
  */
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf, movesData } from "./facts.ts";
+import { constantOf, keepsGrid } from "./facts.ts";
 
 /** Ends of a range, infinite where nothing is known. */
 export type Ends = readonly [min: number, max: number];
@@ -31,12 +31,7 @@ function readBy(node: Node, value: Value): Ends {
   if (node.op === "Relu") return [0, Number.POSITIVE_INFINITY];
   if (node.op === "Clip") return [bound(node, 1, "min", everything[0]), bound(node, 2, "max", everything[1])];
   if (node.op === "Min" || node.op === "Max") return pastConstant(node);
-  // Zero is on every grid, so padding with anything else must stay visible.
-  if (node.op === "Pad" && (node.input(2) || node.float("value", 0) !== 0)) {
-    const fill = constantOf(node.input(2))?.numbers()[0];
-    if (fill !== 0) return everything;
-  }
-  if (!movesData(node) || node.outputs.length === 0) return everything;
+  if (!keepsGrid(node) || node.outputs.length === 0) return everything;
   return usefulRange(node.outputs.filter((output) => output.name !== ""));
 }
 

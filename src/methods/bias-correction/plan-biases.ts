@@ -1,13 +1,13 @@
 /** The plan after layers got biases: a bias that placement has not seen gets the entry that placement would give. */
 
 import type { Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
 import {
   biasEncoding,
   biasEntry,
   type Encoding,
   entriesByValue,
   isIntGrid,
+  keepsGrid,
   type LeftFloat,
   type Plan,
   type PlanEntry,
@@ -59,5 +59,5 @@ function entryOf(value: Value | null, entries: ReadonlyMap<string, PlanEntry>): 
   const found = entries.get(value.name);
   if (found) return found;
   const source = value.producer;
-  return source && rowOf(source)?.movesData ? entryOf(source.input(0), entries) : undefined;
+  return source && keepsGrid(source) ? entryOf(source.input(0), entries) : undefined;
 }

@@ -3,7 +3,7 @@
  * ±1e6, far beyond pixels, samples and features; everything that is not understood is unbounded.
  */
 import type { Graph, Node, TensorType, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { addedBy, rowOf } from "../../ops/index.ts";
 import {
   bareLayer,
   biasOf,
@@ -257,7 +257,9 @@ class BoundsWalk {
     if (isOp(node, "Transpose") && node.ints("perm") && x.axis !== null) {
       return { axis: node.ints("perm")!.indexOf(x.axis), each: x.each };
     }
-    return rowOf(node)?.movesData ? { axis: null, each: hull(single(x), uniform(1, 0, 0)) } : anything;
+    const added = rowOf(node)?.movesData ? addedBy(node) : "anything";
+    if (added === "anything") return anything;
+    return { axis: null, each: added.reduce((each, v) => hull(each, uniform(1, v, v)), single(x)) };
   }
 
   #shape(value: Value | null): readonly number[] | undefined {

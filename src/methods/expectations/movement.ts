@@ -1,7 +1,7 @@
 /** What moves data, pools or resizes: where the channels go, and what the ends become. */
 import type { Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { constantInts, floatConstant } from "../../passes/index.ts";
+import { addedBy, rowOf } from "../../ops/index.ts";
+import { constantInts } from "../../passes/index.ts";
 import { type Expectation, joined, picked, pooled, spread } from "./expectation.ts";
 
 export interface Shapes {
@@ -45,12 +45,20 @@ export function moved(
       return index === 0 ? x : undefined;
     case "Resize":
     case "Upsample":
-      return sameLength(node, x, shapes) ? x : pooled(x);
+      if (node.string("mode", "nearest") === "cubic") return undefined;
+      return withAdded(node, sameLength(node, x, shapes) ? x : pooled(x));
     case "Slice":
       return sameLength(node, x, shapes) ? x : pooled(x);
   }
-  // Everything else that moves data may fill in zeros (a scatter, a padded gather) or mix channels.
-  return rowOf(node)?.movesData ? pooled(withZero(x)) : undefined;
+  // Everything else that moves data may mix channels.
+  return rowOf(node)?.movesData ? withAdded(node, pooled(x)) : undefined;
+}
+
+/** What the node fills in may stand among the numbers; undefined where that is computed. */
+function withAdded(node: Node, x: Expectation): Expectation | undefined {
+  const added = addedBy(node);
+  if (added === "anything") return undefined;
+  return { ...x, low: x.low.map((v) => Math.min(v, ...added)), high: x.high.map((v) => Math.max(v, ...added)) };
 }
 
 /** Zero may stand among the numbers. */
@@ -84,14 +92,13 @@ function concatenated(
   );
 }
 
-function padded(node: Node, x: Expectation): Expectation {
+function padded(node: Node, x: Expectation): Expectation | undefined {
   if (node.string("mode", "constant") !== "constant") return x;
-  const fill = node.input(2) ? (floatConstant(node.input(2))?.numbers()[0] ?? 0) : node.float("value", 0);
   const pads = constantInts(node.input(1)) ?? node.ints("pads");
   const rank = (pads?.length ?? 0) / 2;
   const longer = x.axis !== null && [x.axis, x.axis + rank].some((i) => pads?.[i] !== 0);
   const same = longer ? pooled(x) : x;
-  return { ...same, low: same.low.map((v) => Math.min(v, fill)), high: same.high.map((v) => Math.max(v, fill)) };
+  return withAdded(node, same);
 }
 
 function transposed(node: Node, x: Expectation): Expectation {
