@@ -16,6 +16,8 @@ import {
   matrixOf,
   type Plan,
   type PlanEntry,
+  protectWeightScales,
+  withBiasEncodings,
   withEntries,
 } from "../quant/index.ts";
 import { biasPlace, currentBias, movedBias, putBias } from "./bias-correction/bias-place.ts";
@@ -62,7 +64,7 @@ export async function solveLayers(
   const quantized = lower(model, options.activations === false ? weightsOnly(plan) : plan);
   const branches = alongside(model, result, quantized);
   const entries = entriesByValue(plan);
-  const frozen = new Map<string, PlanEntry>();
+  const solved = new Map<string, PlanEntry>();
   const notes: string[] = [];
   const session = { fuseQdq: false, ...(threads ? { threads } : {}) };
   const batch = context.batch ? { batch: context.batch } : {};
@@ -91,7 +93,7 @@ export async function solveLayers(
     const { layer, resultNode, quantizedNode } = branch;
     onProgress?.({ step: options.step, done: index, total: branches.length, detail: `${layer.node}` });
     const entry = entries.get(layer.weight.name);
-    const skipped = whySkipped(layer, entry, frozen);
+    const skipped = whySkipped(layer, entry, solved);
     if (skipped) {
       notes.push(`${layer.node}: skipped: ${skipped}`);
       continue;
@@ -102,10 +104,10 @@ export async function solveLayers(
     const decided = known ?? (await decide(branch, entry!, names));
     if (checkpoint && !known) await saveLayer(checkpoint, `layer-${index}`, decided);
     notes.push(`${layer.node}: ${decided.note}`);
-    frozen.set(entry!.value, { ...entry!, encoding: decided.encoding, frozen: true });
+    solved.set(entry!.value, { ...entry!, encoding: decided.encoding });
     if (!decided.encodingOnly) resultNode.input(1)!.initializer = decided.weight;
-    const solved = quantized.graph.addInitializer(`${layer.weight.name}_solved`, decided.weight);
-    quantized.graph.setInput(quantizedNode, 1, solved);
+    const weight = quantized.graph.addInitializer(`${layer.weight.name}_solved`, decided.weight);
+    quantized.graph.setInput(quantizedNode, 1, weight);
     if (!decided.bias) continue;
     const outputs = layer.groups * layer.outputs;
     putBias(result.graph, biasPlace(resultNode, outputs), decided.bias);
@@ -114,15 +116,21 @@ export async function solveLayers(
   onProgress?.({ step: options.step, done: branches.length, total: branches.length });
   return {
     model: result,
-    plan: withEntries(plan, frozen),
+    plan: frozen(plan, solved, result),
     report: {
       step: options.step,
-      edits: frozen.size,
+      edits: solved.size,
       seconds: (performance.now() - start) / 1000,
       parts: { moments: gathering / 1000 },
       notes,
     },
   };
+}
+
+/** Scales that were searched for the weight alone may be too small for the bias and for the integers behind them. */
+function frozen(plan: Plan, solved: ReadonlyMap<string, PlanEntry>, model: Model): Plan {
+  const safe = withBiasEncodings(protectWeightScales(withEntries(plan, solved), model), model);
+  return { ...safe, entries: safe.entries.map((e) => (solved.has(e.value) ? { ...e, frozen: true } : e)) };
 }
 
 /** How much of the layer's input the moments rest on: one batch alone does not tell how far others are from it. */

@@ -11,6 +11,7 @@ import { type Encoding, isIntGrid } from "./encoding.ts";
 import { quantizeDequantize } from "./fake-quantize.ts";
 import { withinClip } from "./fit-clip.ts";
 import type { IntGrid } from "./grid.ts";
+import { holdBiases } from "./hold-biases.ts";
 import { observe } from "./observe.ts";
 import { GrowingHistogram } from "./observers/growing-histogram.ts";
 import type { Observer, Scheme } from "./observers/observer.ts";
@@ -224,8 +225,12 @@ function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: S
   return withEntries(plan, changed);
 }
 
-/** The plan with the encoding of every int32 bias made anew from those of its activation and its weight. */
-export function withBiasEncodings(plan: Plan, model: Model): Plan {
+/**
+ * The plan with the encoding of every int32 bias made anew from those of its activation and its weight, and weight scales enlarged
+ * where a bias would not hold (hold-biases.ts).
+ */
+export function withBiasEncodings(given: Plan, model: Model): Plan {
+  const plan = holdBiases(given, model);
   const values = model.graph.valuesByName();
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();

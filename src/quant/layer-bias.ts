@@ -1,6 +1,8 @@
 /** Where a linear layer's bias is: its own third input, or the constant of the Add behind a MatMul. */
-import type { Graph, Node } from "../ir/index.ts";
+import { type Graph, type Node, tensorType, type Value } from "../ir/index.ts";
+import { rowOf } from "../ops/index.ts";
 import { Tensor } from "../tensor/index.ts";
+import { constantOf, soleReader } from "./facts.ts";
 
 export interface BiasSlot {
   readonly node: Node;
@@ -27,9 +29,39 @@ export function setBias(graph: Graph, { node, index }: BiasSlot, bias: Float32Ar
   const old = node.input(index);
   const shape = node.op === "Add" && old?.initializer ? old.initializer.shape : [bias.length];
   const tensor = Tensor.float32(shape, bias);
-  if (old?.initializer && old.useCount === 1) {
+  if (old?.initializer && old.useCount === 1 && !old.isGraphInput) {
     old.initializer = tensor;
+    old.type = tensorType("float32", shape);
     return;
   }
   graph.setInput(node, index, graph.addInitializer(`${old?.name ?? `${node.name || node.output.name}_bias`}`, tensor));
+}
+
+/** A constant vector that a linear operator adds to its product. */
+export interface AddedVector {
+  /** [outputs], or [1] for all of them. */
+  readonly tensor: Tensor;
+  /** It counts so many times beside the bare product of input and weight: Gemm's beta / alpha. */
+  readonly factor: number;
+}
+
+/**
+ * The vector that an operator adds to its product: its bias, or that of the Add that alone reads a MatMul. Other forms (rows that
+ * differ, leading axes) have no integer kernel: they are added in float.
+ */
+export function addedVector(layer: Node): AddedVector | undefined {
+  const role = layer.domain === "" ? rowOf(layer)?.linear : undefined;
+  if (!role) return undefined;
+  let value: Value | null | undefined;
+  if (role.bias !== null) value = layer.input(role.bias);
+  else {
+    const add = soleReader(layer.output);
+    if (add?.op !== "Add" || add.domain !== "") return undefined;
+    value = add.inputs.find((one) => one !== layer.output);
+  }
+  const tensor = constantOf(value);
+  if (tensor?.shape.length !== 1) return undefined;
+  const alpha = layer.op === "Gemm" ? layer.float("alpha", 1) : 1;
+  const beta = layer.op === "Gemm" ? layer.float("beta", 1) : 1;
+  return { tensor, factor: alpha === 0 ? 0 : beta / alpha };
 }

@@ -21,6 +21,7 @@ import type { Encoding } from "./encoding.ts";
 import { constantOf } from "./facts.ts";
 import { fitClipBounds } from "./fit-clip.ts";
 import { storageDType } from "./grid.ts";
+import { holdBiases } from "./hold-biases.ts";
 import { holdFloatProducts } from "./hold-float.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
 import { biasTensor, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
@@ -47,7 +48,7 @@ export function lower(model: Model, plan: Plan): Model {
   const copy = cloneModel(model);
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
   nameNodes(copy.graph);
-  new Lowering(copy.graph, fitClipBounds(plan, model)).run();
+  new Lowering(copy.graph, holdBiases(fitClipBounds(plan, model), model)).run();
   if (holdFloatProducts(copy.graph) > 0) nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, requiredOpset(plan) >= 21 ? 10 : 7);
   check(copy, "after lowering");
@@ -214,7 +215,7 @@ class Lowering {
 
   /** The readers of a constant read the node instead, and the float data goes. */
   #adopt(value: Value, node: Node): void {
-    node.output.type = value.type;
+    node.output.type = tensorType("float32", value.initializer!.shape);
     this.#graph.replaceUses(value, node.output, (use) => !("node" in use && use.node === node));
     if (value.useCount === 0) this.#graph.removeInitializer(value);
   }

@@ -74,7 +74,9 @@ describe("weight scales", () => {
     expect(grown).toBeGreaterThan(2 ** -23.5 * 4);
   });
 
-  test("of frozen entries stay", () => {
-    expect(protectedScales({ x: 0.02, w: [0.01, 1e-12], frozen: true })).toEqual([0.01, 1e-12]);
+  test("of frozen entries grow for the bias alone", () => {
+    const least = 8 / ((2 ** 31 - 2 ** 15) * 0.02);
+    expect(protectedScales({ x: 0.02, w: [0.01, 1e-12], frozen: true })).toEqual([0.01, least]);
+    expect(protectedScales({ x: 0.02, w: [0.01, 3e-7], y: 4, frozen: true })).toEqual([0.01, 3e-7]);
   });
 });

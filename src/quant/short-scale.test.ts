@@ -10,7 +10,7 @@ import { Tensor } from "../tensor/index.ts";
 import { builtinTarget, calibrate, lower, parseGrid, place } from "./index.ts";
 import { bestScale } from "./observers/exact-search.ts";
 import { errorOf } from "./observers/observer-suite.ts";
-import { shortScale, shortScaleBelow } from "./short-scale.ts";
+import { shortestScale, shortScale, shortScaleBelow } from "./short-scale.ts";
 
 /** Significant bits of a number. */
 function bitsOf(x: number): number {
@@ -52,6 +52,17 @@ describe("a short scale", () => {
       if (bitsOf(short.scale) <= 8) shorter++;
     }
     expect(shorter).toBeGreaterThan(40);
+  });
+
+  test("is not looked for among millions where weights lie on their grid exactly", () => {
+    let tried = 0;
+    const scale = 0.7 / 127;
+    const found = shortestScale(scale, (s) => {
+      tried++;
+      return Math.abs(s - scale);
+    });
+    expect(found).toBe(scale);
+    expect(tried).toBeLessThan(1000);
   });
 });
 

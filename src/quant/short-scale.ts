@@ -11,6 +11,8 @@ const reach = 1 / 32;
 /** Rounding errors may grow by this share of the least. */
 const tolerance = 1.05;
 const allBits = 24;
+/** Each bit doubles the candidates, and weights that lie on their grid exactly have none that is as good. */
+const mostTried = 10;
 
 /** The number of the fewest significant bits in [scale, scale · 33/32]. */
 export function shortScale(scale: number): number {
@@ -42,7 +44,7 @@ export function shortestScale(
 ): number {
   const [from, to] = atLeast ? [scale, scale * (1 + reach)] : [scale * (1 - around), scale * (1 + around)];
   const enough = errorOf(scale, Number.POSITIVE_INFINITY) * tolerance;
-  for (let bits = 1; bits < allBits; bits++) {
+  for (let bits = 1; bits <= mostTried; bits++) {
     let best = scale;
     let least = Number.POSITIVE_INFINITY;
     for (let next = multipleAbove(from, bits); next <= to; next += unitOf(next, bits)) {

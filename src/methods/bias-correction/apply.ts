@@ -14,6 +14,7 @@ import {
   type Plan,
   type PlanEntry,
   quantizeDequantize,
+  withBiasEncodings,
 } from "../../quant/index.ts";
 import { type Cursor, openCursor } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
@@ -116,7 +117,7 @@ export async function correctBiases(
   onProgress?.({ step: "bias-correction", done: branches.length, total: branches.length });
   return {
     model: result,
-    plan: withBiases(plan, moved, context.target),
+    plan: withBiasEncodings(withBiases(plan, moved, context.target), result),
     report: { step: "bias-correction", edits: moved.length, seconds: (performance.now() - start) / 1000, notes },
   };
 }

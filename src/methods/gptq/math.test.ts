@@ -79,6 +79,31 @@ test("is better than nearest rounding on average, with the cross term too", () =
   expect(ours).toBeLessThan(0.8 * plain);
 });
 
+test("inputs of a quantized prefix move each weight towards what they lost: the best integers where columns are independent", () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const problem = randomProblem(seed, 1, 3, 6);
+    const { columns, weight, scale, low, high, h, t } = problem;
+    for (let i = 0; i < h.length; i++) if (i % (columns + 1) !== 0) h[i] = 0;
+    // Up to a few steps of the grid: the sign matters everywhere.
+    for (let i = 0; i < t.length; i++) t[i] = 30 * t[i]! * scale[i]! * h[(i % columns) * (columns + 1)]!;
+    const found = gptq(asGptq(problem), roundHalfEven, { damping: 0 });
+    found.forEach((q, i) => {
+      const errorOf = (integer: number) => {
+        const d = scale[i]! * integer - weight[i]!;
+        return d * (h[(i % columns) * (columns + 1)]! * d + 2 * t[i]!);
+      };
+      for (let other = low[i]!; other <= high[i]!; other++)
+        expect(errorOf(q)).toBeLessThanOrEqual(errorOf(other) + 1e-12);
+    });
+  }
+});
+
+test("the noise that is left of constant inputs gives finite integers", () => {
+  const problem = randomProblem(3, 1, 2, 6);
+  const noise = problem.h.map((_, i) => 1e-13 * Math.sin(1 + (i % 6) * Math.floor(i / 6)));
+  expect(gptq({ ...asGptq(problem), h: noise }, roundHalfEven).every(Number.isFinite)).toBe(true);
+});
+
 test("columns without signal do not break the factors", () => {
   const problem = { ...randomProblem(1, 1, 2, 5) };
   problem.h.fill(0);

@@ -31,7 +31,7 @@ export function gptq(problem: GptqProblem, round: (x: number) => number, options
   const order = Int32Array.from({ length: columns }, (_, i) => i);
   const diagonal = (j: number) => h[j * columns + j]!;
   if (activationOrder) order.sort((a, b) => diagonal(b) - diagonal(a) || a - b);
-  const inverse = invert(permuted(h, order, damping), columns);
+  const inverse = invertDamped(h, order, damping);
   // A = Uᵀ·U with U upper triangular: row j of U holds how the error of column j is passed on.
   const upper = choleskyUpper(inverse, columns);
   const integers = new Float64Array(rows * columns);
@@ -56,12 +56,27 @@ export function gptq(problem: GptqProblem, round: (x: number) => number, options
   return integers;
 }
 
+/**
+ * The inverse of H in this order, damped until it is positive definite: where inputs hardly vary, H is what rounding left of a
+ * difference of two large numbers, and may be anything.
+ */
+function invertDamped(h: Float64Array, order: Int32Array, damping: number): Float64Array {
+  const n = order.length;
+  for (let share = damping; ; share = Math.max(10 * share, 1e-3)) {
+    const damped = permuted(h, order, share);
+    const lower = choleskyLower(damped, n);
+    // A pivot that is a tiny part of its diagonal is what rounding left.
+    const positive = order.every((_, i) => lower[i * n + i]! ** 2 > 1e-12 * damped[i * n + i]!);
+    if (positive || share > 1e12) return invert(damped, n, lower);
+  }
+}
+
 /** H with rows and columns in this order, damped; a column that never carries signal gets a diagonal of 1. */
 function permuted(h: Float64Array, order: Int32Array, damping: number): Float64Array {
   const n = order.length;
   const result = new Float64Array(n * n);
   let trace = 0;
-  for (let i = 0; i < n; i++) trace += h[i * n + i]!;
+  for (let i = 0; i < n; i++) trace += Math.abs(h[i * n + i]!);
   const added = Math.max((damping * trace) / n, 1e-12);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) result[i * n + j] = h[order[i]! * n + order[j]!]!;
@@ -85,8 +100,7 @@ export function choleskyLower(a: Float64Array, n: number): Float64Array {
 }
 
 /** A⁻¹ through its Cholesky factor. */
-export function invert(a: Float64Array, n: number): Float64Array {
-  const l = choleskyLower(a, n);
+export function invert(a: Float64Array, n: number, l = choleskyLower(a, n)): Float64Array {
   // M = L⁻¹, lower triangular; A⁻¹ = Mᵀ·M.
   const m = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
