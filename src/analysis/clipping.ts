@@ -35,7 +35,7 @@ export async function clippedShares(
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   await using session = await runtime.open(copy, threads);
   const counts = new Float64Array(known.length * 2);
-  for await (const batch of data.batches(batchOf(session, options.batch ?? 8), options.signal)) {
+  for await (const batch of data.batches(batchOf(session, options.batch ?? 8, data), options.signal)) {
     throwIfAborted(options);
     const { "avocet:clipped": part } = await session.run(batch.feeds);
     part!.floats().forEach((count, i) => {

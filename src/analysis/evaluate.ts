@@ -1,7 +1,7 @@
 /** Runs models over data and lets metrics see their outputs. */
 import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
-import type { Session } from "../runtime/index.ts";
+import { fixedBatchOf, type Session } from "../runtime/index.ts";
 import type { Metric } from "./metric.ts";
 
 export interface EvaluateOptions extends Work {
@@ -41,7 +41,7 @@ export async function evaluateAll(
 ): Promise<Evaluation[]> {
   const start = performance.now();
   let samples = 0;
-  const sizes = judged.map(({ session }) => batchOf(session, options.batch ?? 10));
+  const sizes = judged.map(({ session }) => batchOf(session, options.batch ?? 10, data));
   for await (const batch of data.batches(Math.min(...sizes), options.signal)) {
     for (const { session, metric } of judged) {
       throwIfAborted(options);
@@ -56,11 +56,7 @@ export async function evaluateAll(
   return judged.map(({ metric }) => ({ metric: metric.name, value: metric.value(), samples, seconds }));
 }
 
-/** The batch a session takes: its own where the model fixes it, else the wanted one. */
-export function batchOf(session: Session, wanted: number): number {
-  for (const input of session.inputs) {
-    const first = input.shape?.[0];
-    if (typeof first === "number" && first > 0) return first;
-  }
-  return wanted;
+/** The batch a session takes: its own where the model fixes it on the axis that counts samples, else the wanted one. */
+export function batchOf(session: Session, wanted: number, { axes }: Pick<Dataset, "axes">): number {
+  return fixedBatchOf(session.inputs, axes) ?? wanted;
 }

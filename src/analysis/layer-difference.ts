@@ -42,7 +42,7 @@ export async function layerDifferences(
   const counts = new Map<string, { differing: number; total: number; maxSteps: number }>();
   const needed = new Set(apart.graph.inputs.map((v) => v.name));
   let done = 0;
-  for await (const batch of data.batches(batchOf(whole, 1), options.signal)) {
+  for await (const batch of data.batches(batchOf(whole, 1, data), options.signal)) {
     if (done >= samples) break;
     throwIfAborted(options);
     const seen = await whole.run(batch.feeds);

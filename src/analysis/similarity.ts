@@ -55,7 +55,7 @@ export async function compareValues(
   await using session = await runtime.open(joined, { fuseQdq: false, ...threads });
   const sums = new Float64Array(pairs.length * 3);
   let done = 0;
-  for await (const batch of data.batches(batchOf(session, options.batch ?? 8), options.signal)) {
+  for await (const batch of data.batches(batchOf(session, options.batch ?? 8, data), options.signal)) {
     throwIfAborted(options);
     const { "avocet:sums": part } = await session.run(batch.feeds);
     part!.floats().forEach((value, i) => {

@@ -49,7 +49,7 @@ export async function verify(
   const [simulation, floating] = [new Agreement(), new Agreement()];
   let latencyMs: number[] = [];
   let samples = 0;
-  for await (const batch of data.batches(batchOf(stock, options.batch ?? 8), options.signal)) {
+  for await (const batch of data.batches(batchOf(stock, options.batch ?? 8, data), options.signal)) {
     throwIfAborted(options);
     const a = await stock.run(batch.feeds);
     const b = await simulated.run(batch.feeds);
@@ -67,7 +67,7 @@ export async function verify(
     await breathe();
   }
   if (samples === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
-  for await (const one of data.batches(batchOf(stock, 1), options.signal)) {
+  for await (const one of data.batches(batchOf(stock, 1, data), options.signal)) {
     latencyMs = await latencies([reference, stock], one.feeds, options);
     break;
   }

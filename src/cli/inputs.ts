@@ -3,17 +3,22 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Metric, meanIoU, topK } from "../analysis/index.ts";
-import { AvocetError, parseJson } from "../base/index.ts";
+import { AvocetError, parseJson, type Work } from "../base/index.ts";
 import { alignLabels, type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
 import { openData, openLabels, parseDataSpec } from "../data/node/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
-import { parseRecipe, type Recipe } from "../recipe/index.ts";
+import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";
+import { openRuntime, type RuntimeName } from "../runtime/index.ts";
 
 export interface DataOptions {
   readonly data?: string;
   readonly preprocess?: string;
   readonly samples?: string;
+  readonly batchAxis?: readonly string[];
+  readonly constant?: readonly string[];
+  readonly state?: readonly string[];
+  readonly sequence?: number;
 }
 
 export interface JudgeOptions {
@@ -95,25 +100,91 @@ export function preprocessOf(options: DataOptions, recipe?: Recipe): Preprocess 
   return recipe?.preprocess;
 }
 
-/** The samples of --data, as the model takes them. Throws `usage/missing`, `data/…`. */
+/** What a recipe says of inputs, with what options say over it. Throws `usage/bad-value` for what is no such option. */
+export function inputsOf(
+  { batchAxis = [], constant = [], state = [], sequence }: DataOptions,
+  recipe?: Pick<Recipe, "inputs" | "sequence">,
+): Pick<Recipe, "inputs" | "sequence"> {
+  const inputs: Record<string, InputOptions> = { ...recipe?.inputs };
+  const set = (name: string, part: InputOptions) => {
+    inputs[name] = { ...inputs[name], ...part };
+  };
+  for (const text of batchAxis) {
+    const [name, axis] = pairOf(text, "=", "--batch-axis", "x=1 or sr=none");
+    if (axis !== "none" && !/^\d{1,2}$/.test(axis)) {
+      throw new AvocetError("usage/bad-value", `expected an axis or none, got "${axis}"`, {
+        at: "--batch-axis",
+        hint: "for example --batch-axis x=1 or --batch-axis sr=none",
+      });
+    }
+    set(name, { batch: axis === "none" ? null : Number(axis) });
+  }
+  for (const text of constant) {
+    const [name, number] = pairOf(text, "=", "--constant", "sr=16000");
+    if (!Number.isFinite(Number(number)) || number.trim() === "") {
+      throw new AvocetError("usage/bad-value", `expected a number, got "${number}"`, {
+        at: "--constant",
+        hint: "for example --constant sr=16000",
+      });
+    }
+    set(name, { constant: Number(number), state: undefined });
+  }
+  for (const text of state) {
+    const [output, name] = pairOf(text, ":", "--state", "stateN:state");
+    set(name, { state: output, constant: undefined });
+  }
+  const isEmpty = Object.keys(inputs).length === 0;
+  const steps = sequence ?? recipe?.sequence;
+  if (steps !== undefined && !Object.values(inputs).some((input) => input.state !== undefined)) {
+    throw new AvocetError("usage/missing", "expected a state beside a sequence, got none", {
+      at: "--sequence",
+      hint: "--state OUTPUT:INPUT names one",
+    });
+  }
+  return { ...(!isEmpty && { inputs }), ...(steps !== undefined && { sequence: steps }) };
+}
+
+/** The two sides of the last separator: names of outputs and inputs may hold one themselves. */
+function pairOf(text: string, separator: string, option: string, example: string): readonly [string, string] {
+  const at = text.lastIndexOf(separator);
+  if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+  throw new AvocetError("usage/bad-value", `expected NAME${separator}VALUE, got "${text}"`, {
+    at: option,
+    hint: `for example ${option} ${example}`,
+  });
+}
+
+/** What the states of a model are computed with, and what is told of it. */
+export interface SampleRun extends Work {
+  readonly runtime: RuntimeName;
+  readonly threads?: number;
+}
+
+/**
+ * The samples of --data, as the model takes them. States are those that this model computes. Throws `usage/missing`,
+ * `data/…`.
+ */
 export async function openSamples(
   model: Model,
   spec: string | undefined,
   preprocess: Preprocess | undefined,
   count: string | number | undefined,
+  inputs: Pick<Recipe, "inputs" | "sequence"> = {},
+  run: SampleRun = { runtime: "ort-node" },
 ): Promise<Dataset> {
   if (!spec) {
     throw new AvocetError("data/none", "expected data, got none", {
       hint: "--data x.npy, a folder of pictures, a pack's index; Avocet never makes up data",
     });
   }
-  const inputs = model.graph.inputs
-    .filter((value) => !value.initializer)
-    .map(({ name, type }) =>
-      type?.kind === "tensor" ? { name, dtype: type.dtype, shape: type.shape } : { name, dtype: null, shape: null },
-    );
-  const data = await openData(spec, { inputs, ...(preprocess ? { preprocess } : {}) });
-  return count === undefined ? data : samples(data, count);
+  const data = await openData(spec, {
+    inputs: dataPorts(model, inputs.inputs),
+    ...(preprocess ? { preprocess } : {}),
+  });
+  const isStateful = Object.values(inputs.inputs ?? {}).some((input) => input.state !== undefined);
+  // A state comes from all steps before it, whatever part of them is asked for.
+  const fitted = isStateful ? await fitData(model, data, inputs, await openRuntime(run.runtime, run), run) : data;
+  return count === undefined ? fitted : samples(fitted, count);
 }
 
 /** The metric that --metric, --labels and --ignore-label ask for, over the samples that are judged. */

@@ -6,7 +6,19 @@ import { AvocetError } from "../base/index.ts";
 export function data(command: Command): void {
   command
     .option("--data <data>", "x.npy, x.npz, a folder of pictures, a pack's JSON index")
-    .option("--preprocess <file>", "JSON that says how samples are decoded");
+    .option("--preprocess <file>", "JSON that says how samples are decoded")
+    .option(
+      "--batch-axis <input=axis>",
+      'the axis of an input that counts samples, "none": one tensor for all of them (repeatable; default: found)',
+      collect,
+    )
+    .option("--constant <input=number>", "fills an input with this number, for all samples (repeatable)", collect)
+    .option(
+      "--state <output:input>",
+      "feeds an output back as an input of the next sample; begins with zeros (repeatable)",
+      collect,
+    )
+    .option("--sequence <n>", "states begin anew after so many samples (default: never)", positive);
 }
 
 /** What decides whether an answer is right. */

@@ -85,7 +85,9 @@ export async function quantizedRun(
   using folder = openOutputFolder(options.output, options.force === true);
   const model = readModelFile(path);
   const data =
-    recipe.data || !isDataFree(recipe) ? await openSamples(model, recipe.data, recipe.preprocess, undefined) : null;
+    recipe.data || !isDataFree(recipe)
+      ? await openSamples(model, recipe.data, recipe.preprocess, undefined, recipe, { ...options, signal: io.signal })
+      : null;
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
   const { identity, make } = await prepare({ model, data, recipe });
@@ -161,7 +163,7 @@ interface Judging {
 }
 
 async function openJudging(model: Model, spec: string, options: RunOptions, recipe: Recipe): Promise<Judging> {
-  const data = await openSamples(model, spec, recipe.preprocess, options.evaluateSamples);
+  const data = await openSamples(model, spec, recipe.preprocess, options.evaluateSamples, recipe, options);
   return { data, metrics: [await openMetric(options, spec, data), await openMetric(options, spec, data)] };
 }
 

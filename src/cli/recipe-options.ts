@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { AvocetError } from "../base/index.ts";
 import { targetNames } from "../quant/index.ts";
 import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
-import { type DataOptions, preprocessOf, readJson, sha256 } from "./inputs.ts";
+import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
 import { findConfig, readRecipeFile } from "./recipe-file.ts";
 
 export interface RecipeOptions extends DataOptions {
@@ -61,6 +61,7 @@ export async function recipeOf(
     seed,
     samples: options.samples === undefined ? undefined : samplesOf(options.samples),
     preprocess: preprocessOf(options, given),
+    ...inputsOf(options, given),
     data: data === undefined ? undefined : absoluteData(data),
     training: trainingOf(options, given),
     model: { path: resolve(model), sha256: await sha256(model) },

@@ -1,5 +1,4 @@
 /** An array whose samples (the first axis) are read by number, from a range of bytes or from memory. */
-import { AvocetError } from "../base/index.ts";
 import { byteLength, type DType, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
 
@@ -10,6 +9,11 @@ export interface ArrayRows {
   readonly shape: Shape;
   /** The rows with these numbers, in this order: shape [indices.length, ...shape.slice(1)]. */
   read(indices: readonly number[]): Promise<Tensor>;
+  /**
+   * The same array with the samples taken along another axis, where that can be: its `shape` and what is read have that
+   * axis in front.
+   */
+  along?(axis: number): ArrayRows;
 }
 
 export interface RawLayout {
@@ -21,12 +25,13 @@ export interface RawLayout {
   readonly bigEndian?: boolean;
 }
 
-/** Rows of plain elements in C order; neighbours are read in one piece. Throws `data/unreadable` when bytes lack. */
+/**
+ * Rows of plain elements in C order; neighbours are read in one piece. A scalar is one row without axes. Throws
+ * `data/unreadable` when bytes lack.
+ */
 export function rowsOfBytes(source: ByteSource, layout: RawLayout): ArrayRows {
-  const { dtype, shape, offset = 0, bigEndian = false } = layout;
-  if (shape.length === 0) {
-    throw new AvocetError("data/wrong-shape", "expected samples on the first axis, got a scalar", { at: source.name });
-  }
+  const { dtype, offset = 0, bigEndian = false } = layout;
+  const shape = layout.shape.length === 0 ? [1] : layout.shape;
   const rowShape = shape.slice(1);
   const rowBytes = byteLength(dtype, sizeOf(rowShape));
   checkRange(source.name, source.size, offset, rowBytes * shape[0]!);
@@ -34,6 +39,7 @@ export function rowsOfBytes(source: ByteSource, layout: RawLayout): ArrayRows {
     name: source.name,
     dtype,
     shape,
+    along: (axis) => (axis === 0 ? rowsOfBytes(source, layout) : rowsAlong(source, layout, axis)),
     async read(indices) {
       const bytes = new Uint8Array(rowBytes * indices.length);
       for (const [at, first, length] of runs(indices)) {
@@ -41,6 +47,32 @@ export function rowsOfBytes(source: ByteSource, layout: RawLayout): ArrayRows {
       }
       if (bigEndian) swapBytes(bytes, dtype);
       return Tensor.fromBytes(dtype, [indices.length, ...rowShape], bytes);
+    },
+  };
+}
+
+/** Rows on an axis behind the first: each is one piece for every place on the axes before it. */
+function rowsAlong(source: ByteSource, layout: RawLayout, axis: number): ArrayRows {
+  const { dtype, shape, offset = 0, bigEndian = false } = layout;
+  const [before, length, after] = [shape.slice(0, axis), shape[axis]!, shape.slice(axis + 1)];
+  const outer = sizeOf(before);
+  const piece = byteLength(dtype, sizeOf(after));
+  return {
+    name: source.name,
+    dtype,
+    shape: [length, ...before, ...after],
+    async read(indices) {
+      const bytes = new Uint8Array(indices.length * outer * piece);
+      for (let o = 0; o < outer; o++) {
+        for (const [at, first, count] of runs(indices)) {
+          const read = await source.read(offset + (o * length + first) * piece, count * piece);
+          for (let i = 0; i < count; i++) {
+            bytes.set(read.subarray(i * piece, (i + 1) * piece), ((at + i) * outer + o) * piece);
+          }
+        }
+      }
+      if (bigEndian) swapBytes(bytes, dtype);
+      return Tensor.fromBytes(dtype, [indices.length, ...before, ...after], bytes);
     },
   };
 }

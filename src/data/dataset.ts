@@ -1,8 +1,14 @@
 /** Samples for calibration and evaluation: always re-iterable, never kept. */
 import type { Feeds } from "../tensor/index.ts";
 
+/**
+ * The axis of each input on which samples lie, by name; null: the input is the same for all samples of a run. Absent
+ * names have them on the first axis.
+ */
+export type SampleAxes = Readonly<Record<string, number | null>>;
+
 export interface Batch {
-  /** One tensor per model input; samples on the first axis. */
+  /** One tensor per model input; samples on the axes that the dataset names, else on the first. */
   readonly feeds: Feeds;
   /** Index of the first sample of this batch in the dataset. */
   readonly first: number;
@@ -22,7 +28,14 @@ export interface Dataset {
   readonly count: number | null;
   /** For messages and reports: where the data came from. */
   readonly source: string;
-  /** From the start each time. Every batch has `size` samples but for the last. Abort through the signal. */
+  /** On which axes samples lie; absent: on the first of every input. */
+  readonly axes?: SampleAxes;
+  /** The most samples of one batch, where samples may differ in shape or in what holds for all: then 1. */
+  readonly most?: number;
+  /**
+   * From the start each time. A batch has `size` samples, fewer at the end and where samples cannot be run together.
+   * Abort through the signal.
+   */
   batches(size: number, signal?: AbortSignal): AsyncIterable<Batch>;
   /** For a part of other data: where its samples are there, so that labels given for the whole can follow. */
   readonly origin?: Origin;
@@ -31,7 +44,7 @@ export interface Dataset {
 /** Data whose samples can be read by number, in any order: everything that is opened from files, and arrays. */
 export interface IndexedDataset extends Dataset {
   readonly count: number;
-  /** The samples with these numbers, stacked on the first axis in the order asked for. */
+  /** The samples with these numbers, stacked along the samples' axes in the order asked for. */
   read(indices: readonly number[], signal?: AbortSignal): Promise<Feeds>;
 }
 
@@ -39,6 +52,17 @@ export interface IndexedDataset extends Dataset {
 export interface InputPort {
   readonly name: string;
   readonly dtype: string | null;
-  /** Lengths; a string names a dynamic one, null is unknown. The first axis counts samples. */
+  /** Lengths; a string names a dynamic one, null is unknown. */
   readonly shape: readonly (number | string | null)[] | null;
+  /** The axis that counts samples; null: one tensor holds for all samples. Default 0 (null for a scalar). */
+  readonly batch?: number | null;
+  /** Whether a user named that axis: an array that can be read in two ways is then one of the model's own axes. */
+  readonly batchNamed?: boolean;
+  /** The number that fills this input for all samples; data need not have it. */
+  readonly constant?: number;
+}
+
+/** What a dataset made from another one keeps of it. */
+export function traitsOf({ origin, axes, most }: Dataset): Pick<Dataset, "origin" | "axes" | "most"> {
+  return { ...(origin && { origin }), ...(axes && { axes }), ...(most !== undefined && { most }) };
 }

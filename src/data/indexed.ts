@@ -3,7 +3,7 @@ import { AvocetError, throwIfAborted } from "../base/index.ts";
 import type { Batch, Dataset, IndexedDataset } from "./dataset.ts";
 
 /** Makes a dataset of a count and a way to read. Throws `data/none` when there is nothing. */
-export function indexedDataset(parts: Pick<IndexedDataset, "count" | "source" | "read" | "origin">): IndexedDataset {
+export function indexedDataset(parts: Omit<IndexedDataset, "batches">): IndexedDataset {
   const { count, source } = parts;
   if (count === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: source });
   return { ...parts, batches: (size, signal) => readAhead(parts, checkedSize(size), signal) };
@@ -23,10 +23,11 @@ export function checkedSize(size: number): number {
 }
 
 async function* readAhead(
-  data: Pick<IndexedDataset, "count" | "read">,
-  size: number,
+  data: Pick<IndexedDataset, "count" | "read" | "most">,
+  wanted: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Batch> {
+  const size = Math.min(wanted, data.most ?? wanted);
   const begin = (first: number) => {
     if (first >= data.count) return null;
     const indices = Array.from({ length: Math.min(size, data.count - first) }, (_, i) => first + i);

@@ -1,17 +1,29 @@
 /** Data that a program has at hand: arrays, tensors, and its own iterables. */
 import { AvocetError, throwIfAborted } from "../base/index.ts";
 import { type DType, type Feeds, type Shape, Tensor } from "../tensor/index.ts";
-import type { Dataset, IndexedDataset } from "./dataset.ts";
+import type { Dataset, IndexedDataset, SampleAxes } from "./dataset.ts";
 import { checkedSize, indexedDataset } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";
-import { gatherRows, mapFeeds, rowsOfFeeds } from "./rows.ts";
+import { gatherFeeds, rowsOfFeeds } from "./rows.ts";
 
-/** Tensors with all samples on their first axes, one per model input. Throws `data/wrong-shape`, `data/none`. */
-export function fromTensors(feeds: Feeds, source = "tensors"): IndexedDataset {
+export interface MemoryOptions {
+  /** For messages. Default "tensors". */
+  readonly source?: string;
+  /** On which axes samples lie. Default: on the first of every tensor. */
+  readonly axes?: SampleAxes;
+}
+
+/**
+ * Tensors with all samples on their first axes, or on those that `axes` names; one per model input. `options` may be the
+ * source alone. Throws `data/wrong-shape`, `data/none`.
+ */
+export function fromTensors(feeds: Feeds, options: string | MemoryOptions = {}): IndexedDataset {
+  const { source = "tensors", axes } = typeof options === "string" ? { source: options } : options;
   return indexedDataset({
-    count: rowsOfFeeds(feeds, source),
+    count: rowsOfFeeds(feeds, source, axes),
     source,
-    read: async (indices) => mapFeeds(feeds, (tensor) => gatherRows(tensor, indices)),
+    ...(axes && { axes }),
+    read: async (indices) => gatherFeeds(feeds, indices, axes),
   });
 }
 
@@ -49,14 +61,15 @@ export function fromArray(input: string, shape: Shape, data: Numbers, source = "
 }
 
 /**
- * Data that a function makes anew each time it is called; each piece has any number of samples on the first axes.
+ * Data that a function makes anew each time it is called; each piece has any number of samples, on the first axes or on
+ * those that `axes` names.
  * Throws `data/none` when a pass gives nothing.
  */
 export function fromIterable(
   make: () => AsyncIterable<Feeds> | Iterable<Feeds>,
-  options: { readonly count?: number; readonly source?: string } = {},
+  options: MemoryOptions & { readonly count?: number } = {},
 ): Dataset {
-  const { count = null, source = "iterable" } = options;
+  const { count = null, source = "iterable", axes } = options;
   if (typeof make !== "function") {
     throw new AvocetError("usage/bad-value", "expected a function that makes an iterable, got something else", {
       at: source,
@@ -67,7 +80,7 @@ export function fromIterable(
     let seen = 0;
     for await (const feeds of make()) {
       throwIfAborted({ signal });
-      const rows = rowsOfFeeds(feeds, source);
+      const rows = rowsOfFeeds(feeds, source, axes);
       seen += rows;
       if (rows > 0) yield feeds;
     }
@@ -81,5 +94,10 @@ export function fromIterable(
       throw new AvocetError("data/wrong-shape", `expected ${count} samples, got ${seen}`, { at: source });
     }
   }
-  return { count, source, batches: (size, signal) => rebatch(pieces(signal), checkedSize(size), source) };
+  return {
+    count,
+    source,
+    ...(axes && { axes }),
+    batches: (size, signal) => rebatch(pieces(signal), checkedSize(size), source, axes),
+  };
 }

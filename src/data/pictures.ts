@@ -4,7 +4,7 @@ import type { ArrayRows } from "./array-rows.ts";
 import { Kept } from "./cache.ts";
 import type { IndexedDataset } from "./dataset.ts";
 import type { DecodePicture } from "./decode.ts";
-import { prepare } from "./geometry.ts";
+import { prepare, preparedSize } from "./geometry.ts";
 import { indexedDataset } from "./indexed.ts";
 import type { Picture } from "./picture.ts";
 import { PixelBatch } from "./pixels.ts";
@@ -14,6 +14,8 @@ export interface PictureSource {
   readonly count: number;
   /** For messages: where the pictures are. */
   readonly source: string;
+  /** Whether all pictures have one size. Default false: nobody knows before they are read. */
+  readonly uniform?: boolean;
   /** For messages: one picture and its number. */
   name(index: number): string;
   /** Reads the (encoded) bytes of these pictures; each is decoded when its function is called. */
@@ -36,6 +38,8 @@ export function pictureDataset(source: PictureSource, options: PictureOptions): 
   return indexedDataset({
     count: source.count,
     source: source.source,
+    // Pictures that keep sizes of their own run one by one.
+    ...(!source.uniform && preparedSize(preprocess) === null && { most: 1 }),
     async read(indices, signal) {
       const batch = new PixelBatch(preprocess, tables, indices.length, source.source);
       const absent = indices.filter((index) => !kept.get(index));
@@ -95,6 +99,7 @@ export function arrayPictures(rows: ArrayRows): PictureSource | null {
   return {
     count: rows.shape[0]!,
     source: rows.name,
+    uniform: true,
     name: (index) => `${rows.name}, sample ${index}`,
     async load(indices) {
       const all = (await rows.read(indices)).data as Uint8Array;

@@ -1,9 +1,9 @@
 /** Parts of data: so many samples spread evenly, the first few, every k-th, or all but those. Order is kept. */
 import { AvocetError, throwIfAborted } from "../base/index.ts";
-import type { Batch, Dataset, IndexedDataset } from "./dataset.ts";
+import { type Batch, type Dataset, type IndexedDataset, traitsOf } from "./dataset.ts";
 import { checkedSize, indexedDataset, isIndexed } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";
-import { gatherRows, mapFeeds } from "./rows.ts";
+import { gatherFeeds } from "./rows.ts";
 
 export interface Selection {
   /** As the user wrote it. */
@@ -90,6 +90,7 @@ export function choose(dataset: IndexedDataset, indices: readonly number[]): Ind
   return indexedDataset({
     count: indices.length,
     source: dataset.source,
+    ...traitsOf(dataset),
     read: (wanted, signal) =>
       dataset.read(
         wanted.map((i) => indices[i]!),
@@ -108,8 +109,9 @@ function selectStream(dataset: Dataset, selection: Selection): Dataset {
   return {
     count: known?.length ?? null,
     source: dataset.source,
+    ...traitsOf(dataset),
     batches: (size, signal) =>
-      rebatch(chosenRows(dataset, selection, checkedSize(size), signal, positions), size, dataset.source),
+      rebatch(chosenRows(dataset, selection, checkedSize(size), signal, positions), size, dataset.source, dataset.axes),
     origin: {
       count: dataset.origin ? dataset.origin.count : dataset.count,
       // Without a known count the numbers are learnt while iterating, always before the sample is handed out.
@@ -139,7 +141,7 @@ async function* chosenRows(
         positions[seen++] = first + row;
       }
     }
-    if (kept.length > 0) yield mapFeeds(feeds, (tensor) => gatherRows(tensor, kept));
+    if (kept.length > 0) yield gatherFeeds(feeds, kept, dataset.axes);
     if (first + rows >= selection.end) break;
   }
   if (seen === 0) {

@@ -9,7 +9,7 @@ import { bytesSource } from "./byte-source.ts";
 import type { InputPort } from "./dataset.ts";
 import { fromArray } from "./memory.ts";
 import { openData } from "./node/open-data-node.ts";
-import { withStates } from "./states.ts";
+import { recordStates, withStates } from "./states.ts";
 import { parseTokenLines, tokenDataset } from "./tokens.ts";
 import { openWav, wavWindows } from "./wav.ts";
 
@@ -158,13 +158,36 @@ describe("stateful models", () => {
     expect(data.count).toBe(5);
   });
 
-  test("states whose first axis is not of samples go one by one", async () => {
+  test("states are put together along the axis that counts samples", async () => {
     const layered = { state: { output: "next", start: Tensor.float32([2, 1], [0, 0]) } };
     const both = async ({ x, state }: Feeds): Promise<Feeds> => ({ y: x!, next: state! });
     const data = withStates(steps, { run: both, states: layered });
     const one = data.batches(1)[Symbol.asyncIterator]();
     expect((await one.next()).value.feeds.state.shape).toEqual([2, 1]);
-    await expect(data.batches(2)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "usage/bad-value" });
+    const two = await data.batches(2)[Symbol.asyncIterator]().next();
+    expect(two.value.feeds.state.shape).toEqual([2, 2]);
+    expect(data.axes).toEqual({ state: 1 });
+    const recorded = await recordStates(steps, { run: both, states: layered });
+    expect((await recorded.read([3, 1, 2])).state!.shape).toEqual([2, 3]);
+  });
+
+  test("states that grow, and such without an axis of samples, go one by one", async () => {
+    const growing = async ({ x, state }: Feeds): Promise<Feeds> => {
+      const rows = [...state!.numbers(), x!.numbers()[0]!];
+      return { y: x!, next: Tensor.float32([1, rows.length], rows) };
+    };
+    const cache = { state: { output: "next", start: Tensor.float32([1, 0], []) } };
+    for (const data of [
+      withStates(steps, { run: growing, states: cache }),
+      await recordStates(steps, { run: growing, states: cache }),
+    ]) {
+      const seen: number[][] = [];
+      for await (const { feeds, size } of data.batches(4)) {
+        expect(size).toBe(1);
+        seen.push(feeds.state!.numbers());
+      }
+      expect(seen).toEqual([[], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]);
+    }
   });
 
   test("an output that the model does not give", async () => {

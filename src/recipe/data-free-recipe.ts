@@ -41,7 +41,12 @@ export function noiseData({ prepared, shapes }: Quantized, recipe: Recipe, count
   return fromIterable(all, { source: "noise within the range of the inputs" });
 }
 
-/** Zod says "or undefined" of an optional key where the methods say that it may be absent. */
-function knowledgeOf({ inputs }: Recipe): DataFreeContext["inputs"] {
-  return inputs as DataFreeContext["inputs"];
+/** What the recipe knows of the ranges of inputs. */
+function knowledgeOf({ inputs = {} }: Recipe): DataFreeContext["inputs"] {
+  const known = Object.entries(inputs).flatMap(([name, { batch: _b, constant, state: _s, ...range }]) => {
+    const one = constant === undefined ? range : { ...range, low: constant, high: constant };
+    return one.low === undefined ? [] : [[name, one]];
+  });
+  // Zod says "or undefined" of an optional key where the methods say that it may be absent.
+  return Object.fromEntries(known) as DataFreeContext["inputs"];
 }

@@ -2,6 +2,8 @@
 export { buildReport, type ReportParts } from "./build-report.ts";
 export { type DataFreeContext, dataFreeQuantization } from "./data-free.ts";
 export { noiseData } from "./data-free-recipe.ts";
+export { dataPorts, type FitOptions, fitData } from "./fit-data.ts";
+export type { InputOptions } from "./input-options.ts";
 export { type MethodStep, methodNames } from "./method-options.ts";
 export { parseMethod } from "./methods.ts";
 export { isDataFree, type Preset, presets } from "./presets.ts";

@@ -8,6 +8,7 @@ import type { Runtime } from "../runtime/index.ts";
 import { chooseSteps } from "./choose.ts";
 import { dataFreeQuantization } from "./data-free.ts";
 import { dataFreeContext } from "./data-free-recipe.ts";
+import { fitData } from "./fit-data.ts";
 import { isDataFree, stepsOf } from "./presets.ts";
 import type { Quantized, StepReport } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
@@ -45,7 +46,7 @@ export async function quantizeModel(
     });
   }
   const target = targetOf(recipe);
-  const chosen = samples(data, recipe.samples);
+  const chosen = samples(await fitData(model, data, recipe, runtime, options), recipe.samples);
   const normalised = cloneModel(model);
   const passes = await normalise(normalised, { runtime });
   const given = { recipe, target, runtime, data: chosen, options };

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
 import { preprocessSchema } from "../data/index.ts";
+import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
 import { trainingSchema } from "./training-options.ts";
 
@@ -19,16 +20,6 @@ const calibration = z
   .describe("How ranges are chosen from what was observed.");
 
 export const presetNames = ["fast", "standard", "best", "data-free"] as const;
-
-const numbers = z.union([z.number(), z.array(z.number()).min(1)]);
-
-const inputSchema = z.strictObject({
-  low: numbers.describe("The least number the input can hold; one number, or one per channel."),
-  high: numbers.describe("The largest number the input can hold."),
-  mean: numbers.optional().describe("Default: the middle of the range."),
-  deviation: numbers.optional().describe("Default: that of numbers spread evenly over the range."),
-  axis: z.number().int().nonnegative().optional().describe("The axis of the channels. Default 1."),
-});
 
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -61,7 +52,15 @@ export const recipeSchema = z.strictObject({
   inputs: z
     .record(z.string(), inputSchema)
     .optional()
-    .describe("Preset data-free: the range of each input that is no picture, by name."),
+    .describe(
+      "What is known of inputs, by name: their samples' axis, a constant, a state, the range for preset data-free.",
+    ),
+  sequence: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe("Steps of a sequence: states begin anew after so many samples. Default: they never do."),
   seed: z.number().int().nonnegative().default(0),
   model: z
     .strictObject({ path: z.string(), sha256: z.string() })

@@ -7,6 +7,7 @@ import { normalise } from "../passes/index.ts";
 import { lower, type Plan, type Scheme } from "../quant/index.ts";
 import { firstSample, fixedBatch, type Runtime, traceShapes, withDynamicBatch } from "../runtime/index.ts";
 import type { Optimizer } from "../train/index.ts";
+import { fitData } from "./fit-data.ts";
 import { type QuantizeOptions, quantizeModel } from "./quantize.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
@@ -31,12 +32,13 @@ export interface TrainedModel extends Quantized {
  */
 export async function trainModel(
   given: Model,
-  data: Dataset,
+  steps: Dataset,
   recipe: Recipe,
   runtime: Runtime,
   options: TrainOptions = {},
 ): Promise<TrainedModel> {
   const { checkpoint, labels, onEpoch } = options;
+  const data = await fitData(given, steps, recipe, runtime, options);
   const model = await withFreeBatch(given, data, runtime);
   const before = await quantizeModel(model, data, recipe, runtime, {
     ...options,
@@ -84,7 +86,7 @@ export async function trainModel(
 
 /** Models that were exported for one sample are trained in batches, where samples surely stay apart. */
 async function withFreeBatch(model: Model, data: Dataset, runtime: Runtime): Promise<Model> {
-  if (fixedBatch(model) !== 1) return model;
+  if (fixedBatch(model, data.axes) !== 1) return model;
   const freed = withDynamicBatch(model, await traceShapes(model, runtime, await firstSample(data)));
   return "model" in freed ? freed.model : model;
 }

@@ -3,9 +3,10 @@
  * fit. The choice follows sizes, never the clock, because sums and averages over batches depend on it.
  */
 import { AvocetError } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
+import type { Dataset, SampleAxes } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
 import type { Feeds } from "../tensor/index.ts";
+import { fixedBatchOf, inputPorts } from "./input-ports.ts";
 
 /** Bytes of inputs and results of one run: fetching copies them, which is faster while they fit into the caches. */
 const runBytes = 8 * 2 ** 20;
@@ -19,14 +20,12 @@ const runWeightBytes = 2.1e8;
  */
 const mostSamples = 8;
 
-/** The batch that the model's inputs prescribe (a number on the first axis), or null when it is free. */
-export function fixedBatch(model: Model): number | null {
-  for (const input of model.graph.inputs) {
-    if (input.initializer || input.type?.kind !== "tensor") continue;
-    const first = input.type.shape?.[0];
-    if (typeof first === "number") return first;
-  }
-  return null;
+/**
+ * The batch that the model's inputs prescribe (a number on the axis that counts samples), or null when it is free. `axes` are
+ * those of the data, where they are known.
+ */
+export function fixedBatch(model: Model, axes?: SampleAxes): number | null {
+  return fixedBatchOf(inputPorts(model), axes);
 }
 
 /** Throws `data/wrong-shape` when the model wants `fixed` samples at once and the last batch has fewer. */

@@ -61,7 +61,7 @@ export async function openCursor(options: CursorOptions): Promise<Cursor> {
   try {
     const inputs = new Map<string, Slot>();
     const sizes: number[] = [];
-    const fixed = fixedBatch(model);
+    const fixed = fixedBatch(model, data.axes);
     for await (const { feeds, size } of data.batches(fixed ?? batch, options.signal)) {
       throwIfAborted(options);
       expectFullBatch(fixed, size, data);

@@ -7,10 +7,12 @@ export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor
 export { readersOf, readsOf, varyingValues } from "./dataflow.ts";
 export { batchable, type FreedBatch, withDynamicBatch } from "./dynamic-batch.ts";
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
+export { fixedBatchOf, type InputChoice, inputPorts } from "./input-ports.ts";
 export { openRuntime } from "./open-runtime.ts";
 export { pacer } from "./pace.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
 export type { PortInfo, Runtime, RuntimeName, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
+export { joinRuns, type RunOutputs } from "./sample-outputs.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
 export { declaredTypes, traceShapes } from "./trace.ts";
 export { Walk, type WalkedBatch } from "./walk.ts";

@@ -91,7 +91,7 @@ class OpenTaps implements Taps {
 
   async *stream(data: Dataset, options: StreamOptions = {}): AsyncIterable<Tapped> {
     const { signal, onProgress, step = "run" } = options;
-    const fixed = fixedBatch(this.#part);
+    const fixed = fixedBatch(this.#part, data.axes);
     const size = fixed ?? options.batch ?? (await this.#chooseBatch(data, signal));
     const pause = pacer();
     let done = 0;

@@ -8,9 +8,10 @@ import {
   type IndexedDataset,
   indexedDataset,
   isIndexed,
+  joinFeeds,
   type Labels,
+  traitsOf,
 } from "../data/index.ts";
-import { joinSamples } from "../runtime/index.ts";
 import { type Feeds, Tensor } from "../tensor/index.ts";
 
 /** Samples with labels as one more tensor, int64: [N] classes, or [N, height, width] classes of pixels. */
@@ -19,7 +20,7 @@ export function labelled(data: IndexedDataset, labels: Labels, target = "labels"
   return indexedDataset({
     count: data.count,
     source: data.source,
-    ...(data.origin && { origin: data.origin }),
+    ...traitsOf(data),
     read: async (indices, signal) => ({ ...(await data.read(indices, signal)), [target]: labelTensor(own, indices) }),
   });
 }
@@ -55,8 +56,6 @@ export async function shuffled(data: Dataset, bytes: number, signal?: AbortSigna
     }
     parts.push(feeds);
   }
-  const whole = Object.keys(parts[0] ?? {}).map(
-    (name) => [name, joinSamples(parts.map((part) => part[name]!))] as const,
-  );
-  return fromTensors(Object.fromEntries(whole), data.source);
+  const { axes, source } = data;
+  return fromTensors(joinFeeds(parts, source, axes), { source, ...(axes && { axes }) });
 }

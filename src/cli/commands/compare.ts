@@ -5,7 +5,7 @@ import type { Model } from "../../ir/index.ts";
 import { normalise } from "../../passes/index.ts";
 import { counterparts, isQuantizing } from "../../quant/index.ts";
 import { firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/index.ts";
-import { type DataOptions, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type ProgressView, progressView } from "../progress.ts";
 
@@ -19,8 +19,15 @@ export interface CompareOptions extends DataOptions {
 
 export async function compare(path: string, otherPath: string, options: CompareOptions, io: Io): Promise<void> {
   const [reference, other] = [openModel(path), openModel(otherPath)];
-  const preprocess = preprocessOf(options, other.recipe ?? reference.recipe);
-  const data = await openSamples(reference.model, options.data, preprocess, options.samples ?? 64);
+  const recipe = other.recipe ?? reference.recipe;
+  const data = await openSamples(
+    reference.model,
+    options.data,
+    preprocessOf(options, recipe),
+    options.samples ?? 64,
+    inputsOf(options, recipe),
+    { ...options, signal: io.signal },
+  );
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const agreement = await agreementOf(reference.path, other.path, runtime, data, options, io, progress);
@@ -64,7 +71,7 @@ async function agreementOf(
   await using a = await runtime.open(path, threads);
   await using b = await runtime.open(otherPath, threads);
   const agreement = new Agreement();
-  for await (const batch of data.batches(batchOf(a, options.batch ?? 8), io.signal)) {
+  for await (const batch of data.batches(batchOf(a, options.batch ?? 8, data), io.signal)) {
     const [left, right] = [await a.run(batch.feeds), await b.run(batch.feeds)];
     for (const [name, tensor] of Object.entries(left)) if (right[name]) agreement.see(tensor, right[name]);
     progress.show({ step: "agreement", done: batch.first + batch.size, total: data.count });

@@ -1,7 +1,15 @@
 /** `avocet evaluate`: the score of a model or of a folder of `quantize`, in a stock session. */
 import { evaluate as judge } from "../../analysis/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
-import { type DataOptions, type JudgeOptions, openMetric, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import {
+  type DataOptions,
+  inputsOf,
+  type JudgeOptions,
+  openMetric,
+  openModel,
+  openSamples,
+  preprocessOf,
+} from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { progressView } from "../progress.ts";
 
@@ -16,7 +24,14 @@ export interface EvaluateOptions extends DataOptions, JudgeOptions {
 
 export async function evaluate(path: string, options: EvaluateOptions, io: Io): Promise<void> {
   const opened = openModel(path);
-  const data = await openSamples(opened.model, options.data, preprocessOf(options, opened.recipe), options.samples);
+  const data = await openSamples(
+    opened.model,
+    options.data,
+    preprocessOf(options, opened.recipe),
+    options.samples,
+    inputsOf(options, opened.recipe),
+    { ...options, signal: io.signal },
+  );
   const metric = await openMetric(options, options.data!, data);
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);

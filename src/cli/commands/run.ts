@@ -2,9 +2,9 @@
 import { batchOf } from "../../analysis/index.ts";
 import { throwIfAborted } from "../../base/index.ts";
 import { writeNpz } from "../../data/index.ts";
-import { joinSamples, openRuntime, type RuntimeName } from "../../runtime/index.ts";
+import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { type DataOptions, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { expectNew, writeOutput } from "../output-file.ts";
 import { progressView } from "../progress.ts";
@@ -22,21 +22,27 @@ export interface RunOptions extends DataOptions {
 export async function run(path: string, options: RunOptions, io: Io): Promise<void> {
   if (options.output) expectNew(options.output, options.force);
   const opened = openModel(path);
-  const data = await openSamples(opened.model, options.data, preprocessOf(options, opened.recipe), options.samples);
+  const data = await openSamples(
+    opened.model,
+    options.data,
+    preprocessOf(options, opened.recipe),
+    options.samples,
+    inputsOf(options, opened.recipe),
+    { ...options, signal: io.signal },
+  );
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, options.threads ? { threads: options.threads } : {});
-  const parts = new Map<string, Tensor[]>(session.outputs.map(({ name }) => [name, []]));
+  const runs: RunOutputs[] = [];
   const start = performance.now();
-  for await (const batch of data.batches(batchOf(session, options.batch ?? 1), io.signal)) {
+  for await (const batch of data.batches(batchOf(session, options.batch ?? 1, data), io.signal)) {
     throwIfAborted({ signal: io.signal });
-    const outputs = await session.run(batch.feeds);
-    for (const [name, tensor] of Object.entries(outputs)) parts.get(name)!.push(tensor);
+    runs.push({ outputs: await session.run(batch.feeds), size: batch.size });
     progress.show({ step: "run", done: batch.first + batch.size, total: data.count });
   }
   progress.end();
   const seconds = (performance.now() - start) / 1000;
-  const outputs = Object.fromEntries([...parts].map(([name, list]) => [name, joinSamples(list)]));
+  const outputs = joinRuns(session, runs, data);
   if (options.output) writeOutput(options.output, writeNpz(outputs), options.force);
   const summaries = Object.entries(outputs).map(([name, tensor]) => summaryOf(name, tensor));
   if (options.json) {

@@ -6,7 +6,15 @@ import { type KernelFinding, planFromJson } from "../../quant/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
 import type { ExitCode } from "../exit.ts";
 import { agreementGate, judgeGates } from "../gates.ts";
-import { type DataOptions, fileBytes, openFloatModel, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import {
+  type DataOptions,
+  fileBytes,
+  inputsOf,
+  openFloatModel,
+  openModel,
+  openSamples,
+  preprocessOf,
+} from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { kernelsOf } from "../kernels.ts";
 import { progressView } from "../progress.ts";
@@ -34,6 +42,8 @@ export async function verify(
     options.data ?? shipped.recipe?.data,
     preprocessOf(options, shipped.recipe),
     options.samples ?? 500,
+    inputsOf(options, shipped.recipe),
+    { ...options, signal: io.signal },
   );
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);

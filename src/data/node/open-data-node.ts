@@ -1,8 +1,9 @@
 /** Opens whatever a path holds as a dataset that fits a model's inputs. */
 import { join } from "node:path";
 import { AvocetError } from "../../base/index.ts";
+import { placeArray } from "../array-axes.ts";
 import type { ArrayRows } from "../array-rows.ts";
-import { arrayDataset, scaledRows } from "../arrays.ts";
+import { arrayDataset, placedDataset, scaledRows } from "../arrays.ts";
 import { conform } from "../conform.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
 import { isPackIndex, packFiles } from "../pack.ts";
@@ -50,10 +51,12 @@ async function openWhole(
   { inputs, cacheBytes = 32 << 20 }: OpenOptions,
   preprocess: Preprocess | null,
 ): Promise<IndexedDataset> {
-  const sequences = await openSequences(spec, inputs, preprocess);
+  // What a number fills is no business of the data.
+  const wanted = inputs.filter(({ constant }) => constant === undefined);
+  const sequences = await openSequences(spec, wanted, preprocess);
   if (sequences) return sequences;
   const pictures = await openPictures(spec, preprocess?.orient ?? false);
-  const input = inputs[0]?.name ?? "input";
+  const input = wanted[0]?.name ?? "input";
   if (pictures) {
     if (!preprocess) {
       throw new AvocetError("usage/missing", "expected preprocessing for pictures, got none", {
@@ -72,27 +75,31 @@ async function openWhole(
   }
   if (arrays.size === 0)
     throw new AvocetError("data/none", "expected an array in the archive, got none", { at: spec.path });
-  return datasetOfArrays(arrays, spec.path, { input, inputs, preprocess, cacheBytes });
+  return datasetOfArrays(arrays, spec, { input, inputs: wanted, preprocess, cacheBytes });
 }
 
-function datasetOfArrays(
+async function datasetOfArrays(
   arrays: ReadonlyMap<string, ArrayRows>,
-  path: string,
+  { path, axis }: DataSpec,
   options: { input: string; inputs: readonly InputPort[]; preprocess: Preprocess | null; cacheBytes: number },
-): IndexedDataset {
+): Promise<IndexedDataset> {
   const { input, inputs, preprocess, cacheBytes } = options;
+  const placed = (rows: ArrayRows, name: string) =>
+    placeArray(
+      preprocess ? scaledRows(rows, preprocess) : rows,
+      inputs.find((port) => port.name === name),
+      axis,
+    );
   if (arrays.size === 1 && inputs.length <= 1) {
     const rows = [...arrays.values()][0]!;
     const pictures = preprocess ? arrayPictures(rows) : null;
     if (preprocess && pictures) return pictureDataset(pictures, { input, preprocess, cacheBytes });
-    return arrayDataset({ [input]: preprocess ? scaledRows(rows, preprocess) : rows }, path);
+    return placedDataset({ [input]: await placed(rows, input) }, path);
   }
   const wanted = [...arrays].filter(([name]) => inputs.some((port) => port.name === name));
   const used = wanted.length > 0 ? wanted : [...arrays];
-  return arrayDataset(
-    Object.fromEntries(used.map(([name, rows]) => [name, preprocess ? scaledRows(rows, preprocess) : rows])),
-    path,
-  );
+  const entries = await Promise.all(used.map(async ([name, rows]) => [name, await placed(rows, name)] as const));
+  return placedDataset(Object.fromEntries(entries), path);
 }
 
 async function arraysOf(spec: DataSpec): Promise<ReadonlyMap<string, ArrayRows> | null> {

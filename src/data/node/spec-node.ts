@@ -17,12 +17,14 @@ export interface DataSpec {
   readonly pad?: number;
   /** Samples a second that audio must have. */
   readonly rate?: number;
+  /** The axis of an array that counts samples. Default: the first, or the one of the model's input. */
+  readonly axis?: number;
   /** The field of a JSON file that holds the samples. */
   readonly key?: string;
 }
 
 const selecting = ["first", "skip", "every", "except-every"];
-const keys = [...selecting, "samples", "dtype", "shape", "length", "hop", "pad", "rate", "key"];
+const keys = [...selecting, "samples", "dtype", "shape", "length", "hop", "pad", "rate", "axis", "key"];
 
 /**
  * Reads `PATH?key=value&…`. Parts are taken in the order written: `every=K` (samples 0, K, 2K …), `except-every=K` (the
@@ -40,7 +42,8 @@ export function parseDataSpec(text: string): DataSpec {
     else if (key === "dtype") spec.dtype = value;
     else if (key === "shape") spec.shape = value.split(/[,x]/).map((dim) => whole(dim, key, text));
     else if (key === "key") spec.key = value;
-    else if (key === "length" || key === "hop" || key === "pad" || key === "rate") spec[key] = whole(value, key, text);
+    else if (key === "length" || key === "hop" || key === "pad" || key === "rate" || key === "axis")
+      spec[key] = whole(value, key, text);
     else
       throw new AvocetError("usage/bad-value", `expected one of ${keys.join(", ")} after "?", got "${key}"`, {
         at: text,

@@ -95,7 +95,7 @@ export class Reconstruction {
       ...[...types.values()].map(({ dtype, shape }) => (isFloat(dtype) ? sizeOf(shape as number[]) : 0)),
     );
     const fits = Math.max(1, Math.min(settings.batch, Math.floor(mostElements / largest)));
-    const batch = fixedBatch(reference) ?? fits;
+    const batch = fixedBatch(reference, data.axes) ?? fits;
     const influence =
       settings.weighting === "fisher"
         ? await outputInfluence(
