@@ -224,4 +224,5 @@ function checkFinite(tensor: Tensor, port: InputPort, source: string, sample: (r
   }
 }
 
-const quoted = (names: readonly string[]) => names.map((name) => (name === "" ? "an array without a name" : `"${name}"`)).join(", ") || "none";
+const quoted = (names: readonly string[]) =>
+  names.map((name) => (name === "" ? "an array without a name" : `"${name}"`)).join(", ") || "none";
