@@ -17,8 +17,12 @@ export type ErrorCode =
   | "import/unsupported-type"
   | "import/path-escape"
   | "import/too-large"
+  | "import/changed"
   // files out
   | "output/exists"
+  | "output/is-input"
+  | "output/not-ours"
+  | "output/busy"
   | "output/not-writable"
   | "output/too-large"
   // tensors and graphs

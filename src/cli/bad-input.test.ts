@@ -1,5 +1,5 @@
 /** Every bad input has its own code, its exit code, both forms of the error, and leaves nothing behind. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, tinyText, type Workshop, workshop } from "../../test/command-line.ts";
 import { parseModel } from "../ir/index.ts";
@@ -194,10 +194,14 @@ describe("bad input", () => {
       expect(run.err).toContain(command);
   });
 
-  test("only --force replaces a folder, and it replaces all of it", async () => {
+  test("only --force replaces a folder, and only one that Avocet made", async () => {
     const args = ["quantize", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "-o", shop.at("taken"), "--quiet"];
+    const strange = await avocet([...args, "--force"]);
+    expect([strange.code, strange.err]).toEqual([2, expect.stringContaining("output/not-ours")]);
+    expect(readFileSync(shop.at("taken", "precious.txt"), "utf8")).toBe("mine");
+    rmSync(shop.at("taken"), { recursive: true });
+    expect((await avocet(args)).code).toBe(0);
     expect((await avocet([...args, "--force", "--calibration", "minmax"])).code).toBe(0);
-    expect(shop.listing().filter((name) => name.startsWith("taken/"))).not.toContain("taken/precious.txt");
     expect(shop.json("taken", "recipe.json").calibration).toBe("minmax");
   });
 

@@ -29,6 +29,8 @@ const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const configuration: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "output/exists",
+  "output/is-input",
+  "output/not-ours",
   "resume/other-run",
   "quant/unknown-grid",
   "quant/bits-out-of-range",

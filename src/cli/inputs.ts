@@ -1,11 +1,11 @@
 /** What commands read: models and folders of `quantize`, data, labels, metrics. One place for how options name them. */
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Metric, meanIoU, topK } from "../analysis/index.ts";
 import { AvocetError, parseJson, type Work } from "../base/index.ts";
+import { sha256OfFile } from "../base/index-node.ts";
 import { alignLabels, type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
-import { openData, openLabels, parseDataSpec } from "../data/node/index.ts";
+import { dataPaths, openData, openLabels, parseDataSpec } from "../data/node/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";
@@ -33,6 +33,21 @@ export interface ModelArgument {
   readonly model: Model;
   /** The folder's recipe, when the argument is a folder. */
   readonly recipe?: Recipe;
+}
+
+/** What is read of a model argument: the file, or the files of the folder. */
+export function filesOfArgument(argument: string): string[] {
+  if (!existsSync(argument) || !statSync(argument).isDirectory()) return [argument];
+  return ["model.onnx", "float.onnx", "plan.json", "recipe.json", "report.json"].map((name) => join(argument, name));
+}
+
+/** The paths that a command reads, which its output must stay away from: files, and what data specs name. */
+export async function pathsRead(
+  files: readonly (string | undefined)[],
+  data: readonly (string | undefined)[],
+): Promise<string[]> {
+  const given = (path: string | undefined) => path !== undefined;
+  return [...files.filter(given), ...(await Promise.all(data.filter(given).map(dataPaths))).flat()];
 }
 
 /** Reads an ONNX file or a folder of `quantize`. */
@@ -64,7 +79,7 @@ export async function openFloatModel(argument: ModelArgument, override: string |
       hint: "--float-model MODEL names it",
     });
   }
-  if (!override && recorded && (await sha256(path)) !== recorded.sha256) {
+  if (!override && recorded && sha256(path) !== recorded.sha256) {
     throw new AvocetError(
       "import/malformed",
       "expected the float model that was quantized, its bytes have changed since",
@@ -77,11 +92,16 @@ export async function openFloatModel(argument: ModelArgument, override: string |
   return { path, model: readModelFile(path) };
 }
 
-/** SHA-256 of a file, in hexadecimal. */
-export async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest("hex");
+/** SHA-256 of a model file, in hexadecimal. Throws `import/not-found` when it can't be read. */
+export function sha256(path: string): string {
+  try {
+    return sha256OfFile(path);
+  } catch (cause) {
+    throw new AvocetError("import/not-found", `expected a file that can be read, got ${(cause as Error).message}`, {
+      at: path,
+      cause,
+    });
+  }
 }
 
 export function readJson(path: string): unknown {

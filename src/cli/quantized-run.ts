@@ -3,8 +3,9 @@ import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { evaluateAll, type Metric, type Verification, verify } from "../analysis/index.ts";
 import { AvocetError, type Checkpoint, type Work } from "../base/index.ts";
+import { expectApart } from "../base/index-node.ts";
 import { type Dataset, samples } from "../data/index.ts";
-import { readModelFile, writeModelFile } from "../formats/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { planToJson, writeEncodings } from "../quant/index.ts";
 import { isDataFree, noiseData, type Quantized, type Recipe } from "../recipe/index.ts";
@@ -13,9 +14,11 @@ import { type RunReport, renderReport } from "../report/index.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../runtime/index.ts";
 import type { ExitCode } from "./exit.ts";
 import { agreementGate, dropGate, type Gate, judgeGates } from "./gates.ts";
-import { fileBytes, type JudgeOptions, openMetric, openSamples } from "./inputs.ts";
+import { watchInputs } from "./input-watch.ts";
+import { fileBytes, type JudgeOptions, openMetric, openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
 import { progressView } from "./progress.ts";
+import { findConfig } from "./recipe-file.ts";
 import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
 import { reportRun } from "./run-report.ts";
@@ -25,6 +28,8 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly output: string;
   readonly evaluate?: string;
   readonly evaluateSamples?: string;
+  /** Of \`train\`: labels of the data, where those that judge are others. */
+  readonly trainingLabels?: string;
   readonly maxDrop?: number;
   readonly minAgreement?: number;
   readonly threads?: number;
@@ -82,8 +87,12 @@ export async function quantizedRun(
       hint: "agreement is measured on --evaluate or --data",
     });
   }
-  using folder = openOutputFolder(options.output, options.force === true);
+  const files = [path, options.recipe ?? findConfig(process.cwd()), options.preprocess, options.target];
+  const read = [recipe.data, options.evaluate, options.labels, options.trainingLabels];
+  using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
   const model = readModelFile(path);
+  expectApart(options.output, dataFilesOf(model));
+  const watch = await watchInputs([path, ...dataFilesOf(model)], read);
   const data =
     recipe.data || !isDataFree(recipe)
       ? await openSamples(model, recipe.data, recipe.preprocess, undefined, recipe, { ...options, signal: io.signal })
@@ -99,9 +108,10 @@ export async function quantizedRun(
     onProgress: progress.show,
     ...(options.threads ? { threads: options.threads } : {}),
   };
-  const read = clock();
+  const reading = clock();
   const quantized = await make(runtime, { ...work, checkpoint });
   clock();
+  await watch.expectUnchanged();
   const shippedPath = join(folder.staging, "model.onnx");
   quantized.shipped.source = shippedPath;
   await writeModelFile(quantized.shipped, shippedPath);
@@ -131,17 +141,18 @@ export async function quantizedRun(
     noise: !seen,
     work,
   });
-  const seconds = { read, ...quantized.seconds, write, judge: clock(), total: clock.total() };
+  await watch.expectUnchanged();
+  const seconds = { read: reading, ...quantized.seconds, write, judge: clock(), total: clock.total() };
   const complete: RunReport = { ...report, seconds };
   folder.write("report.json", `${JSON.stringify(complete, null, 1)}\n`);
   folder.write("report.html", renderReport([{ name: basename(options.output), report: complete }]));
-  const files = readdirSync(folder.staging).sort();
+  const written = readdirSync(folder.staging).sort();
   folder.commit();
   checkpoint.remove();
   progress.end();
   const result = {
     output: options.output,
-    files,
+    files: written,
     ...(score ? { score } : {}),
     agreement: verification.agreement,
     latencyMs: verification.latencyMs,

@@ -64,7 +64,7 @@ export async function recipeOf(
     ...inputsOf(options, given),
     data: data === undefined ? undefined : absoluteData(data),
     training: trainingOf(options, given),
-    model: { path: resolve(model), sha256: await sha256(model) },
+    model: { path: resolve(model), sha256: sha256(model) },
   };
   const defined = Object.entries(chosen).filter(([, value]) => value !== undefined);
   return parseRecipe({ ...base, ...Object.fromEntries(defined) }, file ?? "the options");

@@ -1,7 +1,7 @@
 /** The checkpoint of one command: whose it is, and what people are told of it. */
 import { createHash } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { disk, quietly } from "../base/index-node.ts";
 import { dataFingerprint } from "../data/node/index.ts";
 import type { Recipe } from "../recipe/index.ts";
 import { type CheckpointFolder, openCheckpointFolder } from "../recipe/index-node.ts";
@@ -63,11 +63,11 @@ export async function openRunCheckpoint(
 /** Names, sizes and times of the files in which exporters keep the weights of large models: MODEL.onnx.data, MODEL.onnx_data. */
 function externalData(path: string): string {
   const [folder, name] = [dirname(path), basename(path)];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== name && entry.name.startsWith(name))
-    .map((entry) => {
-      const { size, mtimeMs } = statSync(join(folder, entry.name));
-      return `${entry.name} ${size} ${mtimeMs}`;
+  return (quietly(() => disk.list(folder)) ?? [])
+    .filter((other) => other !== name && other.startsWith(name))
+    .flatMap((other) => {
+      const found = quietly(() => disk.stat(join(folder, other)));
+      return found?.isFile() ? [`${other} ${found.size} ${found.mtimeMs}`] : [];
     })
     .sort()
     .join(" ");

@@ -3,9 +3,21 @@
  * is, so that what another run left is never taken for this one's.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { AvocetError, type Checkpoint, parseJson } from "../base/index.ts";
+import {
+  disk,
+  hiddenBeside,
+  makeFolders,
+  newFileBeside,
+  outputPlace,
+  quietly,
+  readBytes,
+  removeTree,
+  sweepFiles,
+  writable,
+  writeWhole,
+} from "../base/index-node.ts";
 
 export interface CheckpointFolder extends Checkpoint {
   /** What an earlier run left for this output: nothing, something that is taken up, or something that is replaced. */
@@ -33,30 +45,42 @@ export function openCheckpointFolder(
   output: string,
   { identity, resume = false }: CheckpointFolderOptions,
 ): CheckpointFolder {
-  const target = resolve(output);
-  const folder = join(dirname(target), `.${basename(target)}.avocet-checkpoint`);
-  const left = existsSync(folder);
+  const folder = hiddenBeside(outputPlace(output), "checkpoint");
+  const left = disk.lstat(folder) !== null;
   if (left && resume) expectSameRun(folder, identity);
   // Replacing waits for the first save, so that whoever forgot --resume can still stop the run and keep what is there.
   let ours = left && resume;
-  const fileOf = (key: string) => join(folder, `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.bin`);
+  const whose = JSON.stringify(Object.entries(identity).sort());
+  // Of which run a file is, its name says: what another run should save in between is never read as this one's.
+  const fileOf = (key: string) => {
+    const name = createHash("sha256").update(whose).update("\n").update(key).digest("hex");
+    return join(folder, `${name.slice(0, 32)}.bin`);
+  };
   return {
     found: !left ? "nothing" : resume ? "resumed" : "replaced",
     get kept() {
-      return existsSync(folder);
+      return disk.lstat(folder) !== null;
     },
     async load(key) {
       return ours ? readChecked(fileOf(key)) : undefined;
     },
     async save(key, bytes) {
-      if (!ours) rmSync(folder, { recursive: true, force: true });
-      mkdirSync(folder, { recursive: true });
-      if (!ours) writeWhole(join(folder, identityFile), [Buffer.from(`${JSON.stringify(identity, null, 2)}\n`)]);
+      if (!ours) {
+        writable(folder, () => removeTree(folder));
+        makeFolders(folder);
+        writeWhole(join(folder, identityFile), `${JSON.stringify(identity, null, 2)}\n`);
+      }
       ours = true;
-      writeWhole(fileOf(key), [digest(bytes), bytes]);
+      const file = fileOf(key);
+      sweepFiles(file);
+      using made = newFileBeside(file, (sink) => {
+        sink(digest(bytes));
+        sink(bytes);
+      });
+      made.publish(file, "any");
     },
     remove() {
-      rmSync(folder, { recursive: true, force: true });
+      writable(folder, () => removeTree(folder));
     },
   };
 }
@@ -64,8 +88,9 @@ export function openCheckpointFolder(
 function expectSameRun(folder: string, identity: Readonly<Record<string, string>>): void {
   let found: Readonly<Record<string, string>>;
   try {
-    const text = readFileSync(join(folder, identityFile), "utf8");
-    found = { ...(parseJson(text, { at: folder, code: "resume/other-run" }) as object) };
+    const path = join(folder, identityFile);
+    const text = Buffer.from(readBytes(path, 1e6)).toString();
+    found = { ...(parseJson(text, { at: path, code: "resume/other-run" }) as object) };
   } catch {
     found = {};
   }
@@ -78,10 +103,11 @@ function expectSameRun(folder: string, identity: Readonly<Record<string, string>
   });
 }
 
-/** Power that fails can leave a file that was renamed before its bytes were on the disk: the digest tells. */
+/** A disk that fails, or power that did, can leave other bytes than were written: the digest tells, and they are made anew. */
 function readChecked(path: string): Uint8Array | undefined {
-  if (!existsSync(path)) return undefined;
-  const file = readFileSync(path);
+  if (disk.lstat(path) === null) return undefined;
+  const file = quietly(() => readBytes(path));
+  if (!file) return undefined;
   const bytes = file.subarray(digestSize);
   return digest(bytes).equals(file.subarray(0, digestSize)) ? bytes : undefined;
 }
@@ -90,10 +116,4 @@ const digestSize = 32;
 
 function digest(bytes: Uint8Array): Buffer {
   return createHash("sha256").update(bytes).digest();
-}
-
-function writeWhole(path: string, parts: readonly Uint8Array[]): void {
-  const unfinished = `${path}.${process.pid}`;
-  writeFileSync(unfinished, Buffer.concat(parts));
-  renameSync(unfinished, path);
 }

@@ -25,7 +25,7 @@ export async function packModel(model: Model, limit = mostBytes): Promise<Packed
   const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
     const path = join(folder, "model.onnx");
-    writeModelFile(model, path, { externalData: "always" });
+    writeModelFile(model, path, { externalData: "always", durable: false });
     return { file: path, remove };
   } catch (error) {
     await remove();

@@ -1,10 +1,10 @@
 /** `avocet convert`: a model of any readable format as an ONNX file. */
 import { readFileSync } from "node:fs";
 import { AvocetError } from "../../base/index.ts";
-import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import { type Model, parseModel } from "../../ir/index.ts";
 import type { Io } from "../io.ts";
-import { expectNew, type OutputOptions } from "../output-file.ts";
+import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
 export interface ConvertOptions extends OutputOptions {
   readonly external: "auto" | "always" | "never";
@@ -12,10 +12,11 @@ export interface ConvertOptions extends OutputOptions {
 }
 
 export async function convert(path: string, options: ConvertOptions, io: Io): Promise<void> {
-  expectNew(options.output, options.force);
+  const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
   const model = path.endsWith(".onnxtxt") ? readText(path) : readModelFile(path);
+  output.expectApart(dataFilesOf(model));
   const written = writeModelFile(model, options.output, {
-    replace: options.force === true,
+    replace: output.seen,
     externalData: options.external,
     ...(options.shardBytes ? { shardBytes: options.shardBytes } : {}),
   });

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { normalise } from "../../passes/index.ts";
 import { type EncodingsVersion, planFromJson, writeEncodings } from "../../quant/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
-import { openFloatModel, openModel } from "../inputs.ts";
+import { filesOfArgument, openFloatModel, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
-import { expectNew, type OutputOptions, writeOutput } from "../output-file.ts";
+import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
 export interface ExportOptions extends OutputOptions {
   readonly encodings: EncodingsVersion;
@@ -14,14 +14,15 @@ export interface ExportOptions extends OutputOptions {
 }
 
 export async function exportEncodings(dir: string, options: ExportOptions, io: Io): Promise<void> {
-  expectNew(options.output, options.force);
+  const inputs = [...filesOfArgument(dir), ...(options.floatModel ? [options.floatModel] : [])];
+  const output = openOutputFile(options.output, { force: options.force, kind: "encodings", inputs });
   const { model } = await openFloatModel(openModel(dir), options.floatModel);
   // The plan names the values of the normalised model.
   await normalise(model, { runtime: await openRuntime() });
   const path = join(dir, "plan.json");
   const plan = planFromJson(readFileSync(path, "utf8"), path);
   const text = writeEncodings(plan, model, { version: options.encodings });
-  writeOutput(options.output, text, options.force);
+  output.write(text);
   const encoded = plan.entries.filter((entry) => entry.encoding).length;
   if (options.json)
     io.out(`${JSON.stringify({ output: options.output, version: options.encodings, values: encoded })}\n`);

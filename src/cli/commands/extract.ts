@@ -1,9 +1,9 @@
 /** `avocet extract`: what is needed to compute some values from others, as a model of its own. */
-import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import { extract as extractPart } from "../../ir/index.ts";
 import { inferTypes } from "../../passes/index.ts";
 import type { Io } from "../io.ts";
-import { expectNew, type OutputOptions } from "../output-file.ts";
+import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
 export interface ExtractOptions extends OutputOptions {
   readonly to?: readonly string[];
@@ -11,8 +11,9 @@ export interface ExtractOptions extends OutputOptions {
 }
 
 export async function extract(path: string, options: ExtractOptions, io: Io): Promise<void> {
-  expectNew(options.output, options.force);
+  const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
   const model = readModelFile(path);
+  output.expectApart(dataFilesOf(model));
   // Values that become inputs and outputs must say their types; most files say only those of the outermost.
   const named = new Set([...(options.to ?? []), ...(options.from ?? [])]);
   const types = inferTypes(model, { batch: null });
@@ -21,7 +22,7 @@ export async function extract(path: string, options: ExtractOptions, io: Io): Pr
   // Without --from the part is given what it needs, and no input that it never looks at.
   if (!options.from)
     for (const input of [...part.graph.inputs]) if (input.useCount === 0) part.graph.removeInput(input);
-  const { byteLength } = writeModelFile(part, options.output, { replace: options.force === true });
+  const { byteLength } = writeModelFile(part, options.output, { replace: output.seen });
   const result = {
     output: options.output,
     inputs: part.graph.inputs.map((value) => value.name),

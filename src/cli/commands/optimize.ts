@@ -1,10 +1,10 @@
 /** `avocet optimize`: fewer and faster operators, same outputs. */
-import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import { oldestOpset, optimise, type PassReport, runPass, unrollRecurrent } from "../../passes/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
 import type { Io } from "../io.ts";
 import { type ModelSize, sizeOfModel } from "../model-size.ts";
-import { expectNew, type OutputOptions } from "../output-file.ts";
+import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
 export interface OptimizeOptions extends OutputOptions {
   readonly opset?: number;
@@ -17,9 +17,10 @@ export interface OptimizeOptions extends OutputOptions {
 const unrolledOpset = 18;
 
 export async function optimize(path: string, options: OptimizeOptions, io: Io): Promise<void> {
-  expectNew(options.output, options.force);
+  const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
   const start = performance.now();
   const model = readModelFile(path);
+  output.expectApart(dataFilesOf(model));
   const before = sizeOfModel(model);
   const own = Math.max(model.opset, oldestOpset, options.unroll ? unrolledOpset : 0);
   const settings = {
@@ -34,7 +35,7 @@ export async function optimize(path: string, options: OptimizeOptions, io: Io): 
     if (unrolled.edits > 0) passes.push(...(await optimise(model, settings)));
   }
   const after = sizeOfModel(model);
-  const { byteLength } = writeModelFile(model, options.output, { replace: options.force === true });
+  const { byteLength } = writeModelFile(model, options.output, { replace: output.seen });
   const seconds = (performance.now() - start) / 1000;
   if (options.json) {
     const steps = passes.map(({ pass, edits, milliseconds }) => ({ pass, edits, seconds: milliseconds / 1000 }));

@@ -1,6 +1,6 @@
 /** `avocet plan`: what placement decides for a model, without data. Nothing is run. */
 import { existsSync } from "node:fs";
-import { readModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
 import { inferTypes, normalise } from "../../passes/index.ts";
 import {
   builtinTarget,
@@ -14,7 +14,7 @@ import {
 } from "../../quant/index.ts";
 import { readJson } from "../inputs.ts";
 import type { Io } from "../io.ts";
-import { expectNew, writeOutput } from "../output-file.ts";
+import { openOutputFile } from "../output-file.ts";
 
 export interface PlanOptions {
   readonly target: string;
@@ -27,8 +27,11 @@ export interface PlanOptions {
 }
 
 export async function plan(path: string, options: PlanOptions, io: Io): Promise<void> {
-  if (options.output) expectNew(options.output, options.force);
+  const output = options.output
+    ? openOutputFile(options.output, { force: options.force, kind: "plan", inputs: [path, options.target] })
+    : undefined;
   const model = readModelFile(path);
+  output?.expectApart(dataFilesOf(model));
   const target =
     targetNames.includes(options.target) || !existsSync(options.target)
       ? builtinTarget(options.target)
@@ -41,7 +44,7 @@ export async function plan(path: string, options: PlanOptions, io: Io): Promise<
     keepFloat: options.float ?? [],
   });
   const json = planToJson(placed);
-  if (options.output) writeOutput(options.output, json, options.force);
+  output?.write(json);
   io.out(options.json ? `${JSON.stringify(JSON.parse(json))}\n` : text(placed));
 }
 

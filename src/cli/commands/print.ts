@@ -1,8 +1,8 @@
 /** `avocet print`: a model as ONNX text. */
-import { readModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
 import { printModel } from "../../ir/index.ts";
 import type { Io } from "../io.ts";
-import { expectNew, writeOutput } from "../output-file.ts";
+import { openOutputFile } from "../output-file.ts";
 
 export interface PrintOptions {
   readonly full?: boolean;
@@ -12,9 +12,13 @@ export interface PrintOptions {
 }
 
 export async function print(path: string, options: PrintOptions, io: Io): Promise<void> {
-  if (options.output) expectNew(options.output, options.force);
-  const text = `${printModel(readModelFile(path), { tensors: options.full ? "full" : "elide" })}\n`;
-  if (options.output) writeOutput(options.output, text, options.force);
+  const output = options.output
+    ? openOutputFile(options.output, { force: options.force, kind: "text", inputs: [path] })
+    : undefined;
+  const model = readModelFile(path);
+  output?.expectApart(dataFilesOf(model));
+  const text = `${printModel(model, { tensors: options.full ? "full" : "elide" })}\n`;
+  output?.write(text);
   if (options.json) io.out(`${JSON.stringify(options.output ? { output: options.output } : { text })}\n`);
   else if (!options.output) io.out(text);
 }

@@ -2,11 +2,20 @@
 import { batchOf } from "../../analysis/index.ts";
 import { throwIfAborted } from "../../base/index.ts";
 import { writeNpz } from "../../data/index.ts";
+import { dataFilesOf } from "../../formats/index-node.ts";
 import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import {
+  type DataOptions,
+  filesOfArgument,
+  inputsOf,
+  openModel,
+  openSamples,
+  pathsRead,
+  preprocessOf,
+} from "../inputs.ts";
 import type { Io } from "../io.ts";
-import { expectNew, writeOutput } from "../output-file.ts";
+import { openOutputFile } from "../output-file.ts";
 import { progressView } from "../progress.ts";
 
 export interface RunOptions extends DataOptions {
@@ -20,8 +29,12 @@ export interface RunOptions extends DataOptions {
 }
 
 export async function run(path: string, options: RunOptions, io: Io): Promise<void> {
-  if (options.output) expectNew(options.output, options.force);
+  const inputs = await pathsRead([...filesOfArgument(path), options.preprocess], [options.data]);
+  const output = options.output
+    ? openOutputFile(options.output, { force: options.force, kind: "arrays", inputs })
+    : null;
   const opened = openModel(path);
+  output?.expectApart(dataFilesOf(opened.model));
   const data = await openSamples(
     opened.model,
     options.data,
@@ -43,7 +56,7 @@ export async function run(path: string, options: RunOptions, io: Io): Promise<vo
   progress.end();
   const seconds = (performance.now() - start) / 1000;
   const outputs = joinRuns(session, runs, data);
-  if (options.output) writeOutput(options.output, writeNpz(outputs), options.force);
+  output?.write(writeNpz(outputs));
   const summaries = Object.entries(outputs).map(([name, tensor]) => summaryOf(name, tensor));
   if (options.json) {
     const written = options.output ? { output: options.output } : {};

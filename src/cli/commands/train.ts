@@ -18,7 +18,11 @@ export async function train(
   exit: (code: ExitCode) => void,
 ): Promise<void> {
   // To the run labels are those that judge; those of the training data matter here alone.
-  const options: RunOptions = { ...rest, ...(evaluateLabels === undefined ? {} : { labels: evaluateLabels }) };
+  const options: RunOptions = {
+    ...rest,
+    ...(evaluateLabels === undefined ? {} : { labels: evaluateLabels }),
+    ...(labelSpec === undefined ? {} : { trainingLabels: labelSpec }),
+  };
   await quantizedRun(path, options, io, exit, async ({ model, data, recipe }) => {
     if (!data) {
       throw new AvocetError("data/none", "expected data to train on, got none", { hint: "--data DATA" });

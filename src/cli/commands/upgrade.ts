@@ -1,19 +1,20 @@
 /** `avocet upgrade`: the same model in a newer opset. */
-import { readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import { upgradeOpset } from "../../passes/index.ts";
 import type { Io } from "../io.ts";
-import { expectNew, type OutputOptions } from "../output-file.ts";
+import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
 export interface UpgradeOptions extends OutputOptions {
   readonly opset: number;
 }
 
 export async function upgrade(path: string, options: UpgradeOptions, io: Io): Promise<void> {
-  expectNew(options.output, options.force);
+  const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
   const model = readModelFile(path);
+  output.expectApart(dataFilesOf(model));
   const from = model.opset;
   const edits = upgradeOpset(model, options.opset);
-  const { byteLength } = writeModelFile(model, options.output, { replace: options.force === true });
+  const { byteLength } = writeModelFile(model, options.output, { replace: output.seen });
   const result = { output: options.output, from, opset: model.opset, edits, bytes: byteLength };
   if (options.json) io.out(`${JSON.stringify(result)}\n`);
   else if (from >= options.opset) io.out(`the model is in opset ${from} already; ${options.output} is a copy.\n`);

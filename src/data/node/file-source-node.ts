@@ -50,10 +50,12 @@ export async function readJson(path: string): Promise<unknown> {
 }
 
 /** What a path is. Throws `data/not-found`. */
-export async function statOf(path: string): Promise<{ readonly size: number; readonly folder: boolean }> {
+export async function statOf(
+  path: string,
+): Promise<{ readonly size: number; readonly mtimeMs: number; readonly folder: boolean }> {
   try {
     const found = await stat(path);
-    return { size: found.size, folder: found.isDirectory() };
+    return { size: found.size, mtimeMs: found.mtimeMs, folder: found.isDirectory() };
   } catch (cause) {
     throw new AvocetError("data/not-found", "expected a file or a folder, got nothing there", { at: path, cause });
   }

@@ -1,6 +1,5 @@
 /** Whether data on disk is the same as before, told from names, sizes and times of its files without reading them. */
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "../../base/index.ts";
 import { isPackIndex } from "../pack.ts";
@@ -17,11 +16,28 @@ import { parseDataSpec } from "./spec-node.ts";
  */
 export async function dataFingerprint(spec: string): Promise<string> {
   const hash = createHash("sha256").update(spec);
-  for (const file of await filesBehind(parseDataSpec(spec).path)) {
-    const { size, mtimeMs } = statSync(file);
-    hash.update(`\n${file} ${size} ${mtimeMs}`);
-  }
+  for (const [file, stamp] of await dataStamps(spec)) hash.update(`\n${file} ${stamp}`);
   return hash.digest("hex");
+}
+
+/** Size and time of each file behind `spec`. Throws `data/not-found`, `usage/bad-value`. */
+export async function dataStamps(spec: string): Promise<Map<string, string>> {
+  const stamps = new Map<string, string>();
+  for (const file of await filesBehind(parseDataSpec(spec).path)) {
+    const { size, mtimeMs } = await statOf(file);
+    stamps.set(file, `${size} ${mtimeMs}`);
+  }
+  return stamps;
+}
+
+/** What is read for `spec`: a folder as it is, else the files. For the paths alone; nothing needs to be there. */
+export async function dataPaths(spec: string): Promise<string[]> {
+  const { path } = parseDataSpec(spec);
+  try {
+    return (await statOf(path)).folder ? [path] : await filesBehind(path);
+  } catch {
+    return [path];
+  }
 }
 
 async function filesBehind(path: string): Promise<string[]> {

@@ -1,16 +1,20 @@
 /** External data: written aligned and sharded, read by range, never from outside the model's folder. */
+import { createHash } from "node:crypto";
 import {
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { AvocetError } from "../../base/index.ts";
@@ -76,8 +80,9 @@ async function outputOf(session: InferenceSession): Promise<unknown> {
 test("weights beside the model: aligned, lazily read, and the same for ONNX Runtime", async () => {
   const path = join(folder, "model.onnx");
   const written = writeModelFile(linear(), path, { externalData: "always" });
-  expect(written.data).toEqual([join(folder, "model.onnx.data")]);
-  expect(readdirSync(folder).sort()).toEqual(["model.onnx", "model.onnx.data"]);
+  const digest = createHash("sha256").update(readFileSync(written.data[0]!)).digest("hex").slice(0, 16);
+  expect(written.data).toEqual([join(folder, `model.onnx.${digest}.data`)]);
+  expect(readdirSync(folder).sort()).toEqual([`model.onnx.${digest}.data`, "model.onnx"].sort());
   // a takes 8,192 bytes from 0, c takes 4,096 from the next page; b (128 bytes) stays in the model.
   expect(readFileSync(written.data[0]!).length).toBe(8192 + 4096);
   expect(readFileSync(path).length).toBeLessThan(1200);
@@ -96,31 +101,52 @@ test("several data files, when one would be too long", async () => {
 
 test("a model that reads external data is copied from file to file", () => {
   const path = join(folder, "model.onnx");
-  writeModelFile(linear(), path, { externalData: "always" });
+  const original = writeModelFile(linear(), path, { externalData: "always" });
   const model = readModelFile(path);
-  const copy = join(folder, "copy.onnx");
-  writeModelFile(model, copy, { externalData: "always" });
-  expect(readFileSync(`${copy}.data`)).toEqual(readFileSync(`${path}.data`));
+  const copy = writeModelFile(model, join(folder, "copy.onnx"), { externalData: "always" });
+  expect(readFileSync(copy.data[0]!)).toEqual(readFileSync(original.data[0]!));
   const single = join(folder, "single.onnx");
   expect(writeModelFile(model, single).data).toEqual([]);
   expect(new Uint8Array(readFileSync(single))).toEqual(writeModel(linear()));
 });
 
-test("data that the model is still read from is not replaced", () => {
+test("data that the model is still read from is not replaced, nor a model written over it", () => {
   const path = join(folder, "model.onnx");
-  writeModelFile(linear(), path, { externalData: "always" });
-  const before = readFileSync(`${path}.data`);
+  const [data] = writeModelFile(linear(), path, { externalData: "always" }).data;
+  const identity = () => [statSync(data!).ino, statSync(data!).mtimeMs];
+  const [before, names] = [identity(), readdirSync(folder)];
   const model = readModelFile(path);
-  expect(codeOf(() => writeModelFile(model, path, { externalData: "always" }))).toBe("output/exists");
-  expect(readFileSync(`${path}.data`)).toEqual(before);
-  expect(readdirSync(folder).sort()).toEqual(["model.onnx", "model.onnx.data"]);
+  writeModelFile(model, path, { externalData: "always" });
+  expect(identity()).toEqual(before);
+  expect(codeOf(() => writeModelFile(model, data!))).toBe("output/is-input");
+  linkSync(data!, join(folder, "by-another-name.onnx"));
+  expect(codeOf(() => writeModelFile(model, join(folder, "by-another-name.onnx")))).toBe("output/is-input");
+  rmSync(join(folder, "by-another-name.onnx"));
+  expect(readdirSync(folder)).toEqual(names);
+});
+
+test("a model that is replaced takes its data with it, except where another model reads it", () => {
+  const path = join(folder, "model.onnx");
+  const other = (seed: number) => {
+    const model = linear();
+    model.graph.valuesByName().get("a")!.initializer = Tensor.float32([64, 32], new Float32Array(2048).fill(seed));
+    return model;
+  };
+  const [first] = writeModelFile(other(1), path, { externalData: "always" }).data;
+  copyFileSync(path, join(folder, "copy.onnx"));
+  const [second] = writeModelFile(other(2), path, { externalData: "always" }).data;
+  const [third] = writeModelFile(other(3), path, { externalData: "always" }).data;
+  const names = [first!, third!, path, join(folder, "copy.onnx")].map((file) => basename(file));
+  expect(readdirSync(folder).sort()).toEqual(names.sort());
+  expect(existsSync(second!)).toBe(false);
+  expect(readModelFile(join(folder, "copy.onnx")).graph.valuesByName().get("a")!.initializer!.numbers()[0]).toBe(1);
 });
 
 test("data that changed since the model was read is noticed", () => {
   const path = join(folder, "model.onnx");
-  writeModelFile(linear(), path, { externalData: "always" });
+  const [data] = writeModelFile(linear(), path, { externalData: "always" }).data;
   const model = readModelFile(path);
-  writeFileSync(`${path}.data`, new Uint8Array(20000));
+  writeFileSync(data!, new Uint8Array(20000));
   expect(codeOf(() => model.graph.valuesByName().get("a")!.initializer!.data)).toBe("import/truncated");
 });
 

@@ -1,11 +1,23 @@
 /** Writes ONNX files to disk: whole or not at all, large weights streamed, input files never changed. */
-import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, writeSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { basename, dirname, join } from "node:path";
+import {
+  disk,
+  expectApart,
+  lockBeside,
+  type NewFile,
+  newFileBeside,
+  outputPlace,
+  quietly,
+  type Seen,
+  sha256OfFile,
+  sweepFiles,
+  writable,
+} from "../../base/index-node.ts";
 import type { Model } from "../../ir/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
+import { dataLocation, removeUnused } from "./data-files-node.ts";
 import type { Sink } from "./encode.ts";
-import { initializersOf, planShards, type Shard } from "./shards.ts";
+import { initializersOf, placesOf, planShards, type Shard } from "./shards.ts";
 import { fileOf, payloadOf } from "./tensor-to-proto.ts";
 import { encodeModel } from "./write.ts";
 
@@ -19,8 +31,13 @@ export interface FileWriteOptions {
   readonly externalFrom?: number;
   /** Largest data file in bytes (default 1.9 × 10⁹); a tensor larger than that has a file of its own. */
   readonly shardBytes?: number;
-  /** Whether files that are there, the model's or of data, may be replaced (default true). */
-  readonly replace?: boolean;
+  /**
+   * Whether a model that is there may be replaced (default true); or what was seen there before the work began, which is
+   * replaced only when it still is there.
+   */
+  readonly replace?: boolean | Seen;
+  /** Whether the files must survive a failure of power (default true); temporary ones need not. */
+  readonly durable?: boolean;
 }
 
 export interface WrittenFiles {
@@ -44,33 +61,56 @@ const ONE_FILE = 1.9e9;
 
 /**
  * Writes a model. Every file is made beside its place and renamed onto it when all are complete, the model last; after
- * an error nothing is left behind. Tensors that lie in files are copied range by range, and lazy ones are released
- * again. Throws `output/not-writable`, `output/exists` when a data file would replace one that the model is still read
- * from, and what `encodeModel` throws.
+ * an error nothing is left behind. Data files are named after their content, so that a model that is replaced keeps its own
+ * until the new one is there; then the old ones go, unless another model of the folder names them. Tensors that lie in files
+ * are copied range by range, and lazy ones are released again. Throws `output/not-writable`, `output/exists`,
+ * `output/is-input` for a place that the model's weights are read from, and what `encodeModel` throws.
  */
 export function writeModelFile(model: Model, path: string, options: FileWriteOptions = {}): WrittenFiles {
-  const { externalData = "auto", externalFrom = 1024, shardBytes = ONE_FILE } = options;
+  const { externalData = "auto", externalFrom = 1024, shardBytes = ONE_FILE, replace = true, durable = true } = options;
   const tensors = initializersOf(model);
   const outside = isExternal(externalData, tensors)
     ? [...tensors].filter((t) => t.dtype !== "string" && t.byteLength >= externalFrom)
     : [];
-  const plan = planShards(outside, basename(path), shardBytes);
-  const folder = dirname(path);
-  const data = plan.shards.map((shard) => join(folder, shard.location));
-  if (options.replace === false) expectAbsent([path, ...data]);
-  expectUnread(data, tensors);
-  const encoded = encodeModel(model, (tensor) => plan.places.get(tensor));
-  const files = new NewFiles();
+  expectApart(path, dataFilesOf(model));
+  const place = outputPlace(path);
+  const shards = planShards(outside, shardBytes);
+  sweepFiles(place);
+  const made: NewFile[] = [];
   try {
-    plan.shards.forEach((shard, i) => {
-      files.write(data[i]!, (sink) => writeShard(shard, sink));
-    });
-    files.write(path, (sink) => encoded.writeTo(sink));
-    files.publish();
+    for (const shard of shards) made.push(newFileBeside(place, (sink) => writeShard(shard, sink), durable));
+    const locations = made.map(({ sha256 }) => dataLocation(basename(place), sha256));
+    const places = placesOf(shards, locations);
+    const encoded = encodeModel(model, (tensor) => places.get(tensor));
+    using file = newFileBeside(place, (sink) => encoded.writeTo(sink), durable);
+    // Whoever removes data files that no model names must not meet one whose model is on its way.
+    using _lock = lockBeside(place, patience);
+    const data = locations.map((location) => join(dirname(place), location));
+    const added = made.filter((one, i) => publishData(one, data[i]!)).map((one) => data[made.indexOf(one)]!);
+    try {
+      file.publish(place, replace === true ? "any" : replace === false ? null : replace);
+    } catch (error) {
+      for (const one of added) quietly(() => disk.unlink(one));
+      throw error;
+    }
+    removeUnused(place, new Set([...data, ...dataFilesOf(model)]));
+    const byteLength = made.reduce((sum, one) => sum + one.byteLength, file.byteLength);
+    return { model: path, data: locations.map((location) => join(dirname(path), location)), byteLength };
   } finally {
-    files.discard();
+    for (const one of made) one[Symbol.dispose]();
   }
-  return { model: path, data, byteLength: files.byteLength };
+}
+
+/** Milliseconds to wait for another run that is just renaming its files here. */
+const patience = 10_000;
+
+/** Whether the file was not there before, whole. */
+function publishData(made: NewFile, place: string): boolean {
+  const found = writable(place, () => disk.lstat(place));
+  const same = found?.isFile() && found.size === made.byteLength && quietly(() => sha256OfFile(place)) === made.sha256;
+  if (same) return false;
+  made.publish(place, "any");
+  return true;
 }
 
 function isExternal(choice: "auto" | "always" | "never", tensors: ReadonlySet<Tensor>): boolean {
@@ -82,87 +122,9 @@ function isExternal(choice: "auto" | "always" | "never", tensors: ReadonlySet<Te
 
 function writeShard(shard: Shard, sink: Sink): void {
   let at = 0;
-  for (const { tensor, offset } of shard.tensors) {
+  for (const { tensor, offset } of shard) {
     if (offset > at) sink(new Uint8Array(offset - at));
     for (const chunk of payloadOf(tensor).chunks()) sink(chunk);
     at = offset + tensor.byteLength;
-  }
-}
-
-function expectAbsent(targets: readonly string[]): void {
-  const taken = targets.find((target) => existsSync(target));
-  if (taken === undefined) return;
-  throw new AvocetError("output/exists", `expected a new file, ${taken} exists`, {
-    at: taken,
-    hint: "allow it to be replaced (--force), or write under another name",
-  });
-}
-
-/** Lazily read tensors must find their file as it was. */
-function expectUnread(targets: readonly string[], tensors: ReadonlySet<Tensor>): void {
-  const inUse = new Set<string>();
-  for (const tensor of tensors) {
-    const file = fileOf(tensor);
-    if (file) inUse.add(resolve(file));
-  }
-  for (const target of targets) {
-    if (!inUse.has(realPath(target))) continue;
-    throw new AvocetError("output/exists", "expected a new data file, got one that the model is read from", {
-      at: target,
-      hint: "write to another folder or under another name",
-    });
-  }
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
-  }
-}
-
-/** Files under construction beside their final places. */
-class NewFiles {
-  readonly #pending: { readonly made: string; readonly path: string }[] = [];
-  byteLength = 0;
-
-  write(path: string, fill: (sink: Sink) => void): void {
-    const made = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
-    const fd = system(path, () => openSync(made, "wx"));
-    this.#pending.push({ made, path });
-    try {
-      fill((chunk) => {
-        this.byteLength += chunk.length;
-        for (let done = 0; done < chunk.length; ) {
-          done += system(path, () => writeSync(fd, chunk, done, chunk.length - done));
-        }
-      });
-    } finally {
-      closeSync(fd);
-    }
-  }
-
-  /** Renames everything to its place, in the order it was written. */
-  publish(): void {
-    for (const { made, path } of this.#pending) system(path, () => renameSync(made, path));
-    this.#pending.length = 0;
-  }
-
-  /** Removes what was not published. */
-  discard(): void {
-    for (const { made } of this.#pending) rmSync(made, { force: true });
-  }
-}
-
-function system<T>(path: string, call: () => T): T {
-  try {
-    return call();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AvocetError("output/not-writable", `expected a place that can be written, got: ${reason}`, {
-      at: path,
-      cause,
-    });
   }
 }
