@@ -159,8 +159,8 @@ class KernelPlacement {
     if (demanded) return { on: true, reason: "an integer kernel reads it" };
     const tooNarrow = narrow.get(unit.first);
     if (tooNarrow !== undefined) return { on: false, reason: tooNarrow };
-    const selector = unit.nodes.map((n) => kept.get(n)).find((s) => s !== undefined);
-    if (selector !== undefined) return { on: false, reason: `you asked for ${selector} to stay in float` };
+    const asked = unit.nodes.map((n) => kept.get(n)).find((reason) => reason !== undefined);
+    if (asked !== undefined) return { on: false, reason: asked };
     return {
       on: false,
       reason: this.#placement.target.float[node.op] ?? this.#whyFloat(unit, facts.model.graph.outputs.includes(value)),

@@ -11,8 +11,8 @@ import type { Target } from "./target.ts";
 export interface Decision {
   readonly on: boolean;
   readonly reason: string;
-  /** Overrules the target: the gain of a written-out LayerNorm is asymmetric, as AIMET has it. */
-  readonly symmetric?: false;
+  /** It is the gain of a LayerNorm that is written out in arithmetic, and follows the rule for that operator's weight. */
+  readonly layerGain?: true;
   /** The output of an operator that moves data: the value whose encoding it takes over. */
   readonly movedFrom?: Value;
 }
@@ -21,7 +21,7 @@ export interface Placement {
   readonly facts: Facts;
   readonly target: Target;
   readonly units: ReadonlyMap<Node, Unit>;
-  /** Nodes that the user keeps in float, with the selector that named them. */
+  /** Nodes that stay in float whatever the rules say, each with the reason: the user wants it, or the target has no kernel. */
   readonly kept: ReadonlyMap<Node, string>;
   /** Convolutions that are faster in float, each with the reason. */
   readonly narrow: ReadonlyMap<Node, string>;
@@ -71,7 +71,7 @@ function decideConstant(value: Value, placement: Placement): Decision {
     return { on: false, reason: "the target keeps every bias in float" };
   if (inside) {
     const reason = "it is the gain of a normalization, which is its weight";
-    return { on: true, reason, ...(inside === "layer" ? { symmetric: false } : {}) };
+    return { on: true, reason, ...(inside === "layer" ? { layerGain: true as const } : {}) };
   }
   return { on: true, reason: "a constant beside quantized data is quantized as an input of the model" };
 }
@@ -82,8 +82,8 @@ function decideOutput(node: Node, value: Value, placement: Placement, decided: R
   const rule = target.operators.get(node.op);
   const moves = keepsGrid(node) && rule?.outputQuantized !== true;
   const source = moves ? node.input(0) : null;
-  const selector = kept.get(node);
-  if (selector !== undefined && !moves) return { on: false, reason: `you asked for ${selector} to stay in float` };
+  const asked = kept.get(node);
+  if (asked !== undefined && !moves) return { on: false, reason: asked };
   if (unit.last !== node) {
     return { on: false, reason: `it is computed inside ${chainName(unit)}, which the target runs as one operator` };
   }
@@ -144,7 +144,7 @@ function quantizingReader(value: Value, { target, kept }: Placement): Node | und
 function readByKeptOnly(value: Value, { kept }: Placement): Decision | undefined {
   const readers = value.consumers();
   if (readers.length === 0 || value.isGraphOutput || !readers.every((node) => kept.has(node))) return undefined;
-  return { on: false, reason: `it is only read by what stays in float (${kept.get(readers[0]!)})` };
+  return { on: false, reason: `it is only read by what stays in float: ${kept.get(readers[0]!)}` };
 }
 
 /** "Conv + Relu". */

@@ -3,17 +3,18 @@ import type { Node, Value } from "../ir/index.ts";
 import { biasEntry } from "./bias-encoding.ts";
 import type { Granularity } from "./encoding.ts";
 import { constantOf, type Facts, isDepthwise, type Parameter } from "./facts.ts";
-import { type Grid, gridName } from "./grid.ts";
+import { type Bits, type Grid, gridName } from "./grid.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
 import type { Unit } from "./supergroups.ts";
-import type { Target } from "./target.ts";
+import { isBeforeV73, type Target } from "./target.ts";
 
 /** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
 export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
 
 export interface ParameterChoices {
   readonly weights: Grid;
+  readonly activations: Grid;
   /** Absent: what the target says of the operator. */
   readonly granularity?: WeightGranularity | undefined;
 }
@@ -59,8 +60,8 @@ function placeOne(
   const { target, kept, facts, narrow } = placement;
   const { node, value, kind } = parameter;
   const left = (reason: string): Placed => ({ value: value.name, left: reason });
-  const selector = kept.get(node);
-  if (selector !== undefined) return left(`you asked for ${selector} to stay in float`);
+  const asked = kept.get(node);
+  if (asked !== undefined) return left(asked);
   if (target.kernels && !(parameter.linear && target.kernels.linear.has(node.op))) {
     return left(target.float[node.op] ?? `${node.op} runs in float`);
   }
@@ -73,15 +74,9 @@ function placeOne(
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
   if (value.initializer!.size === 0) return left("it is empty");
   const granularity = granularityOf(parameter, placement, choices);
-  let grid = choices.weights;
-  let { symmetric } = rule;
-  if (parameter.normalization && grid.kind === "int" && grid.bits < 16) {
-    // AIMET 2.42: parameters of a normalization have 8 bits at least; those of LayerNorm and BatchNorm are asymmetric below
-    // 16, those of the others follow the output.
-    grid = { ...grid, bits: 8 };
-    const own = node.op === "LayerNormalization" || node.op === "BatchNormalization";
-    symmetric = !own && (target.operators.get(node.op)?.symmetric ?? target.symmetric);
-  }
+  const { grid, symmetric } = parameter.normalization
+    ? normalizationGrid(node, choices, target, decided)
+    : { grid: choices.weights, symmetric: rule.symmetric };
   const slices =
     granularity.kind === "tensor"
       ? "one scale"
@@ -101,6 +96,41 @@ function placeOne(
     ...shortScale(grid, target),
     reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}`,
   };
+}
+
+/** The part of a choice that parameters of a normalization take over from weights or from activations. */
+export interface Precision {
+  readonly grid: Grid;
+  readonly symmetric: boolean;
+}
+
+/**
+ * AIMET 2.42: parameters of a normalization have 8 bits at least. Those of LayerNorm and BatchNorm are symmetric from 16 bits on,
+ * which hardware before V73 has not; those of the others follow the output.
+ */
+function normalizationGrid(
+  node: Node,
+  { weights, activations }: ParameterChoices,
+  target: Target,
+  decided: ReadonlyMap<Value, Decision>,
+): Precision {
+  if (node.op === "LayerNormalization" || node.op === "BatchNormalization") return layerNormPrecision(weights, target);
+  const output = node.output && decided.get(node.output)?.on === true;
+  const symmetric = output && (target.operators.get(node.op)?.symmetric ?? target.symmetric);
+  if (weights.kind !== "int") return { grid: weights, symmetric };
+  const bits = output && activations.kind === "int" ? activations.bits : weights.bits;
+  return { grid: { ...weights, bits: atLeastEight(output ? bits : weights.bits) }, symmetric };
+}
+
+/** The precision of a LayerNorm's weight; also where the norm is written out in arithmetic and the weight is a factor. */
+export function layerNormPrecision(weights: Grid, target: Target): Precision {
+  if (weights.kind !== "int") return { grid: weights, symmetric: false };
+  const bits = isBeforeV73(target) ? 8 : atLeastEight(weights.bits);
+  return { grid: { ...weights, bits }, symmetric: bits >= 16 };
+}
+
+function atLeastEight(bits: Bits): Bits {
+  return bits < 8 ? 8 : bits;
 }
 
 /** The part of an entry that says whether its scales must be short: wider grids run in float, where it gains nothing. */

@@ -2,16 +2,23 @@
 import { AvocetError } from "../base/index.ts";
 import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
+import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
 import { constantOf, Facts, keepsGrid } from "./facts.ts";
 import { type Grid, gridName, saturates } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
-import { type Decision, decideByRule, originOf, type Placement } from "./place-by-rule.ts";
-import { placeParameters, shortScale, type WeightGranularity } from "./place-parameters.ts";
+import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";
+import {
+  layerNormPrecision,
+  type Precision,
+  placeParameters,
+  shortScale,
+  type WeightGranularity,
+} from "./place-parameters.ts";
 import type { LeftFloat, Plan, PlanEntry } from "./plan.ts";
 import { unitsOf } from "./supergroups.ts";
 import type { Target } from "./target.ts";
-import { tiesOf } from "./ties.ts";
+import { type Ties, tiesOf } from "./ties.ts";
 
 export interface PlaceOptions {
   /** Element type and shape of every value as it runs, from `traceShapes`. */
@@ -44,8 +51,14 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
       },
     );
   }
+  const weights = options.weights ?? target.weights;
   const facts = new Facts(model, options.shapes);
-  const kept = selectNodes(model, options.keepFloat ?? []);
+  const kept = new Map(
+    [...selectNodes(model, options.keepFloat ?? [])].map(([node, selector]) => [
+      node,
+      `you asked for ${selector} to stay in float`,
+    ]),
+  );
   const placement: Placement = {
     facts,
     target,
@@ -55,11 +68,12 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
   const parameters = placeParameters(placement, decided, {
-    weights: options.weights ?? target.weights,
+    weights,
+    activations: grid,
     granularity: options.granularity,
   });
   const ties = tiesOf(placement, decided);
-  const symmetric = symmetricActivations(placement, decided);
+  const computed = computedWeights(placement, decided, ties.heads, grid);
   const entries: PlanEntry[] = [];
   const left: LeftFloat[] = [];
   for (const value of inReadingOrder(model)) {
@@ -72,8 +86,12 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     const decision = decided.get(value);
     if (!decision) continue;
     if (!decision.on) left.push({ value: value.name, reason: decision.reason });
-    else if (constantOf(value)) entries.push(constantEntry(value, grid, decision, target));
-    else entries.push(activationEntry(value, grid, decision, placement, ties.get(value), symmetric));
+    else if (constantOf(value)) {
+      const precision = decision.layerGain
+        ? layerNormPrecision(weights, target)
+        : { grid, symmetric: target.symmetric };
+      entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, target));
+    } else entries.push(activationEntry(value, grid, decision, placement, ties, computed));
   }
   if (entries.length === 0) {
     const reason = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
@@ -105,13 +123,13 @@ function* inReadingOrder(model: Model): Iterable<Value> {
 }
 
 /** A constant beside activations has one scale, and needs no data to calibrate it. */
-function constantEntry(value: Value, grid: Grid, decision: Decision, target: Target): PlanEntry {
+function constantEntry(value: Value, { grid, symmetric }: Precision, decision: Decision, target: Target): PlanEntry {
   return {
     value: value.name,
     kind: "weight",
     grid,
     granularity: { kind: "tensor" },
-    symmetric: decision.symmetric ?? target.symmetric,
+    symmetric,
     ...shortScale(grid, target),
     reason: decision.reason,
   };
@@ -119,16 +137,18 @@ function constantEntry(value: Value, grid: Grid, decision: Decision, target: Tar
 
 function activationEntry(
   value: Value,
-  grid: Grid,
+  activations: Grid,
   decision: Decision,
   { target }: Placement,
-  tiedTo: Value | undefined,
-  symmetric: ReadonlySet<Value>,
+  { heads, ranges }: Ties,
+  computed: ReadonlyMap<Value, ComputedWeight>,
 ): PlanEntry {
   // Values that share an encoding share what decides it.
+  const tiedTo = heads.get(value);
   const head = tiedTo ?? value;
+  const { grid = activations, symmetric = false } = computed.get(head) ?? {};
   const rule = head.producer ? target.operators.get(head.producer.op) : undefined;
-  const range = tiedTo ? undefined : rule?.range;
+  const range = tiedTo ? undefined : (ranges.get(value) ?? rule?.range);
   // AIMET: a range around zero makes the grid symmetric.
   const centred = range?.min !== undefined && range.max !== undefined && Math.abs(range.min + range.max) < 1e-6;
   return {
@@ -136,7 +156,7 @@ function activationEntry(
     kind: "activation",
     grid,
     granularity: { kind: "tensor" },
-    symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric.has(head),
+    symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric,
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...shortScale(grid, target),
@@ -145,24 +165,6 @@ function activationEntry(
     reason:
       tiedTo && !decision.movedFrom ? `${decision.reason}; it shares the encoding of ${tiedTo.name}` : decision.reason,
   };
-}
-
-/**
- * A computed tensor in the place of a weight (the second factor of attention's products) follows the rule for weights, as in
- * AIMET; integer kernels take it asymmetric, so a target made of kernels does not ask for it.
- */
-function symmetricActivations({ facts, target }: Placement, decided: ReadonlyMap<Value, Decision>): Set<Value> {
-  const found = new Set<Value>();
-  if (target.kernels) return found;
-  for (const node of facts.model.graph.nodes) {
-    if (node.domain !== "" || !["Conv", "ConvTranspose", "Gemm", "MatMul"].includes(node.op)) continue;
-    const weight = node.input(1);
-    if (!weight || constantOf(weight)) continue;
-    const rule = { ...target.param, ...target.params.weight, ...target.operators.get(node.op)?.params.weight };
-    const origin = originOf(weight, decided);
-    if (rule.symmetric && origin) found.add(origin);
-  }
-  return found;
 }
 
 /** Whether the entry only repeats, after an operator that moves data, what another entry says. */

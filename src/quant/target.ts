@@ -68,6 +68,11 @@ export interface Target {
   readonly float: Readonly<Record<string, string>>;
 }
 
+/** Whether the hardware is a Hexagon without 16-bit weights (V66 to V69). */
+export function isBeforeV73({ hardware }: Target): boolean {
+  return hardware !== null && ["V66", "V68", "V69"].includes(hardware);
+}
+
 /** AIMET 2.42: outputs that share their input's quantizer, and operators whose inputs share the output's. */
 const aimetTies = {
   output_takes_input: ["AveragePool", "Relu", "Resize", "Upsample"],
