@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "../src/base/index.ts";
-import type { Io } from "../src/cli/io.ts";
+import type { RawIo } from "../src/cli/io.ts";
 import { main } from "../src/cli/program.ts";
 import { writeNpy } from "../src/data/index.ts";
 import { writeModelFile } from "../src/formats/index-node.ts";
@@ -20,7 +20,7 @@ export interface Run {
 /** The outcome of one command; nothing of it touches the process. */
 export async function avocet(args: readonly string[], signal = new AbortController().signal): Promise<Run> {
   let [out, err] = ["", ""];
-  const io: Io = {
+  const io: RawIo = {
     out: (text) => {
       out += text;
     },

@@ -37,6 +37,10 @@ export function topK(labels: ClassLabels, k: number, output?: string): Metric {
           throw new AvocetError(
             "data/labels",
             `expected labels below ${classes}, the label of sample ${first + n} is ${label}`,
+            {
+              at: labels.source ?? "labels",
+              hint: "the model has one score for each class: are data and labels of its kind?",
+            },
           );
         }
         const own = data[n * classes + label]!;
@@ -91,6 +95,7 @@ export function meanIoU(
               "data/labels",
               `expected labels below ${classes}, sample ${first + n} has a pixel of class ${truth}`,
               {
+                at: labels.source ?? "labels",
                 hint: "--ignore-label names the label of pixels that are not judged",
               },
             );

@@ -81,6 +81,13 @@ export interface ErrorDetail {
 
 const brand = Symbol.for("avocet.error");
 
+/** Characters of a message; what an error repeats may be as long as a file. Every fault of a recipe at once fits. */
+const longestText = 4000;
+
+function bounded(text: string, most = longestText): string {
+  return text.length <= most ? text : `${text.slice(0, most)}… (${text.length - most} characters more)`;
+}
+
 /**
  * A mistake in what the user gave us (a file, an option, a model). Our own bugs are plain `Error`s whose message
  * starts with `internal:`. The message follows "expected <rule>, got <value>"; place and remedy are separate fields.
@@ -92,9 +99,14 @@ export class AvocetError extends Error {
   readonly detail: ErrorDetail;
 
   constructor(code: ErrorCode, problem: string, detail: ErrorDetail = {}) {
-    super(problem, detail.cause === undefined ? undefined : { cause: detail.cause });
+    super(bounded(problem), detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
-    this.detail = detail;
+    const { at, hint } = detail;
+    this.detail = {
+      ...detail,
+      ...(at !== undefined && { at: bounded(at, longestText / 4) }),
+      ...(hint !== undefined && { hint: bounded(hint) }),
+    };
   }
 
   /** Recognises errors of other copies of the package and of other workers, which `instanceof` does not. */
@@ -102,9 +114,9 @@ export class AvocetError extends Error {
     return typeof error === "object" && error !== null && brand in error;
   }
 
-  /** The full text for people: problem, place, remedy. */
-  describe(): string {
-    const at = this.detail.at ? ` (at ${this.detail.at})` : "";
+  /** The full text for people: problem, place, remedy. `shown` makes a place fit for where it is shown. */
+  describe(shown = (at: string) => at): string {
+    const at = this.detail.at ? ` (at ${shown(this.detail.at)})` : "";
     const hint = this.detail.hint ? `\n  hint: ${this.detail.hint}` : "";
     return `${this.message}${at}${hint}`;
   }

@@ -10,6 +10,7 @@ export {
   unpackRecord,
 } from "./checkpoint.ts";
 export { debug, debugLevel, setDebug } from "./debug.ts";
+export { didYouMean, nearest } from "./did-you-mean.ts";
 export { AvocetError, type ErrorCode, type ErrorDetail, ensure, invariant } from "./errors.ts";
 export { type JsonOrigin, jsonLimits, parseJson } from "./json.ts";
 export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";

@@ -4,6 +4,7 @@
  * be interrupted nor survived; this one stays small, and answers at once.
  */
 import { showFailure } from "./failure.ts";
+import { safeIo } from "./io.ts";
 import { processIo } from "./process-io.ts";
 
 const args = process.argv.slice(2);
@@ -16,7 +17,12 @@ if (needsNoModel(args) || process.env.AVOCET_SUPERVISOR === "off") {
   const { supervise } = await import("./supervisor/supervise.ts");
   const outcome = await supervise(args);
   if ("code" in outcome) process.exitCode = outcome.code;
-  else process.exitCode = showFailure(outcome.error, processIo(AbortSignal.abort()), args.includes("--json"));
+  else {
+    const raw = processIo(AbortSignal.abort());
+    // The worker may have left a line of progress behind.
+    if (raw.interactive) raw.err("\r\x1b[2K");
+    process.exitCode = showFailure(outcome.error, safeIo(raw), args.includes("--json"));
+  }
 }
 
 /** Help and the version, which should not wait for a second process. */

@@ -132,10 +132,9 @@ function encodings(program: Command, io: Io): void {
     .argument("<dir>", "a folder of quantize")
     .requiredOption("-o, --output <file>", "the file to write")
     .addOption(
-      new Option("--encodings <version>", "version of the format")
-        .choices(["0.6.1", "1.0.0", "2.0.0"])
-        .default("1.0.0"),
+      new Option("--format <version>", "version of the format").choices(["0.6.1", "1.0.0", "2.0.0"]).default("1.0.0"),
     )
+    .addOption(new Option("--encodings <version>", "the same").choices(["0.6.1", "1.0.0", "2.0.0"]).hideHelp())
     .option("--float-model <model>", "the float model, when it is no longer where the recipe says")
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")

@@ -61,8 +61,8 @@ export function making(command: Command): Command {
 /** How graphs are run and what is said meanwhile. */
 export function common(command: Command): Command {
   return command
-    .option("--batch <n>", "samples a run", whole)
-    .option("--threads <n>", "threads of the runtime", whole)
+    .option("--batch <n>", "samples a run", positive)
+    .option("--threads <n>", "threads of the runtime", positive)
     .addOption(
       new Option("--runtime <name>", "what runs the graphs").choices(["ort-node", "ort-web"]).default("ort-node"),
     )

@@ -1,8 +1,8 @@
 /** The streams and the terminal of this process, as a command sees them. */
-import type { Io } from "./io.ts";
+import type { RawIo } from "./io.ts";
 
-/** The `Io` of this process; its streams may lose their readers without harm. */
-export function processIo(signal: AbortSignal): Io {
+/** The streams of this process; its streams may lose their readers without harm. */
+export function processIo(signal: AbortSignal): RawIo {
   // A closed pipe (`avocet … | head`) is not an error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);

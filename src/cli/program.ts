@@ -1,15 +1,17 @@
 /** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
 import { Command, CommanderError, Option } from "commander";
-import { AvocetError, type ErrorCode } from "../base/index.ts";
+import { AvocetError, didYouMean, type ErrorCode } from "../base/index.ts";
 import type { ExitCode } from "./exit.ts";
 import { showFailure } from "./failure.ts";
-import type { Io } from "./io.ts";
+import { type Io, type RawIo, safeIo } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
 import { common, data, fraction, judging, making, positive, rate } from "./options.ts";
+import { strict } from "./strict-options.ts";
 import { version } from "./version.ts";
 
 /** Runs one command; never throws. Failures are text on stderr, or `{ "error": … }` on stdout with --json. */
-export async function main(args: readonly string[], io: Io): Promise<ExitCode> {
+export async function main(args: readonly string[], raw: RawIo): Promise<ExitCode> {
+  const io = safeIo(raw);
   const json = args.includes("--json");
   const done: { code: ExitCode } = { code: 0 };
   const program = build(io, (code) => {
@@ -65,8 +67,35 @@ function build(io: Io, exit: Exit): Command {
   verify(program, io, exit);
   report(program, io);
   modelCommands(program, io, exit);
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  for (const command of program.commands) {
+    strict(command);
+    command.exitOverride().copyInheritedSettings(program);
+  }
+  help(program);
   return program;
+}
+
+/** As commander's own, which shows everything when the command is misspelt. */
+function help(program: Command): void {
+  const names = program.commands.map((command) => command.name());
+  program.helpCommand(false);
+  program
+    .command("help")
+    .description("what a command does, and its options")
+    .argument("[command]")
+    .addOption(new Option("--json", "a failure as JSON").hideHelp())
+    .exitOverride()
+    .action((name?: string) => {
+      const found = program.commands.find((command) => command.name() === name);
+      if (found) found.outputHelp();
+      else if (name === undefined) program.outputHelp();
+      else {
+        throw new AvocetError("usage/unknown-option", `expected a command, got "${name}"`, {
+          at: "avocet help",
+          hint: didYouMean(name, names) ?? `one of ${names.join(", ")}`,
+        });
+      }
+    });
 }
 
 function inspect(program: Command, io: Io): void {

@@ -13,10 +13,9 @@ export function progressView(io: Io, quiet: boolean): ProgressView {
   if (quiet) return { show: () => {}, end: () => {} };
   let step = "";
   let last = 0;
-  let drawn = false;
+  // Printing anything, even nothing, ends the line that is being drawn.
   const end = () => {
-    if (drawn) io.err("\n");
-    drawn = false;
+    if (io.interactive) io.err("");
   };
   return {
     show(event) {
@@ -31,8 +30,7 @@ export function progressView(io: Io, quiet: boolean): ProgressView {
       if (event.step === step && now - last < 80 && !finished) return;
       step = event.step;
       last = now;
-      drawn = true;
-      io.err(`\r\x1b[2K${line(event)}`);
+      io.draw(line(event));
     },
     end,
   };

@@ -45,6 +45,7 @@ export {
 } from "./preprocess.ts";
 export { resize } from "./resample.ts";
 export { joinFeeds, joinRows } from "./rows.ts";
+export { checkSchema } from "./schema-faults.ts";
 export { choose, parseSelection, type Selection, samples } from "./selection.ts";
 export { recordStates, type State, type StateOptions, withStates } from "./states.ts";
 export { parseTokenLines, type TokenLine, type TokenOptions, tokenDataset } from "./tokens.ts";

@@ -6,6 +6,8 @@ import { parseSelection, type Selection, selectedIndices } from "./selection.ts"
 export interface ClassLabels {
   readonly kind: "classes";
   readonly count: number;
+  /** For messages: where they came from. */
+  readonly source?: string;
   /** Names of the classes by number, where they are known. */
   readonly names?: readonly string[];
   /** The class of sample `index`. */
@@ -15,6 +17,7 @@ export interface ClassLabels {
 export interface MaskLabels {
   readonly kind: "masks";
   readonly count: number;
+  readonly source?: string;
   readonly height: number;
   readonly width: number;
   readonly names?: readonly string[];
@@ -39,7 +42,8 @@ export function classLabels(
   return {
     kind: "classes",
     count: classes.length,
-    at: (index) => classes[checked(index, classes.length)]!,
+    source,
+    at: (index) => classes[checked(index, classes.length, source)]!,
     ...(names && { names }),
   };
 }
@@ -58,10 +62,10 @@ export function maskLabels(
     });
   }
   const at = (index: number) => {
-    const row = checked(index, count);
+    const row = checked(index, count, source);
     return bytes.subarray(row * size, (row + 1) * size);
   };
-  return { kind: "masks", count, height, width, at, ...(names && { names }) };
+  return { kind: "masks", count, source, height, width, at, ...(names && { names }) };
 }
 
 /**
@@ -100,7 +104,7 @@ export function selectLabels<T extends Labels>(labels: T, spec: string | number 
   return {
     ...labels,
     count: indices.length,
-    at: (index: number) => labels.at(indices[checked(index, indices.length)]!),
+    at: (index: number) => labels.at(indices[checked(index, indices.length, labels.source ?? "labels")]!),
   };
 }
 
@@ -109,21 +113,24 @@ export function selectLabels<T extends Labels>(labels: T, spec: string | number 
  * labels are of the whole. Throws `data/labels` when neither fits.
  */
 export function alignLabels<T extends Labels>(labels: T, dataset: Dataset): T {
-  const { count, origin, source } = dataset;
+  const { count, origin } = dataset;
   if (count === labels.count) return labels;
   if (origin && origin.count === labels.count) {
     return { ...labels, ...(count !== null && { count }), at: (index: number) => labels.at(origin.of(index)) };
   }
   if (count === null) return labels;
   throw new AvocetError("data/labels", `expected ${count} labels, one per sample, got ${labels.count}`, {
-    at: source,
+    at: labels.source ?? "labels",
     hint: origin
-      ? `or labels of the whole data (${origin.count ?? "unknown"} samples)`
-      : "data and labels must be of the same samples",
+      ? `or labels of the whole data, ${dataset.source} (${origin.count ?? "unknown"} samples)`
+      : `data (${dataset.source}) and labels must be of the same samples`,
   });
 }
 
-function checked(index: number, count: number): number {
+function checked(index: number, count: number, source: string): number {
   if (index >= 0 && index < count) return index;
-  throw new AvocetError("data/labels", `expected a label for sample ${index}, there are ${count}`);
+  throw new AvocetError("data/labels", `expected a label for sample ${index}, there are ${count}`, {
+    at: source,
+    hint: "data and labels must be of the same samples",
+  });
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
+import { checkSchema } from "./schema-faults.ts";
 
 const entrySchema = z.looseObject({
   offset: z.number().int().min(0),
@@ -41,11 +42,14 @@ export function isPackIndex(json: unknown): boolean {
 
 /** Reads an index. Throws `data/unreadable`. */
 export function parsePackIndex(json: unknown, at: string): PackIndex {
-  const result = indexSchema.safeParse(json);
-  if (!result.success) {
-    throw new AvocetError("data/unreadable", `expected the index of a pack:\n${z.prettifyError(result.error)}`, { at });
+  const result = checkSchema(indexSchema, json);
+  if ("faults" in result) {
+    throw new AvocetError("data/unreadable", `expected the index of a pack:\n${result.faults}`, {
+      at,
+      hint: 'for example {"images": [{"offset": 0, "length": 1234, "label": 7}]}',
+    });
   }
-  return Array.isArray(result.data) ? { images: result.data } : result.data;
+  return Array.isArray(result.value) ? { images: result.value } : result.value;
 }
 
 /** The encoded pictures of a pack. Throws `data/unreadable` for an entry outside the file, `data/none`. */

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
+import { checkSchema } from "./schema-faults.ts";
 
 const side = z.number().int().min(1).max(65_535);
 const box = z.union([side, z.tuple([side, side])]).describe("[width, height] in pixels, or one number for a square.");
@@ -83,9 +84,9 @@ export type ResizeFilter = NonNullable<Preprocess["resize"]>["filter"];
 
 /** Checks preprocessing and fills its defaults. Throws `recipe/invalid` with every fault at once. */
 export function parsePreprocess(input: unknown, at = "preprocess"): Preprocess {
-  const result = preprocessSchema.safeParse(input);
-  if (result.success) return result.data;
-  throw new AvocetError("recipe/invalid", `the preprocessing has faults:\n${z.prettifyError(result.error)}`, {
+  const result = checkSchema(preprocessSchema, input);
+  if ("value" in result) return result.value;
+  throw new AvocetError("recipe/invalid", `the preprocessing has faults:\n${result.faults}`, {
     at,
     hint: 'for example {"resize": {"short": 256}, "crop": 224, "scale": "1/255", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}',
   });

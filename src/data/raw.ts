@@ -5,6 +5,7 @@ import { AvocetError, ByteReader } from "../base/index.ts";
 import { byteLength, type DType, type Shape, sizeOf } from "../tensor/index.ts";
 import type { RawLayout } from "./array-rows.ts";
 import { type ByteSource, bytesSource } from "./byte-source.ts";
+import { checkSchema } from "./schema-faults.ts";
 
 /** Element types by the ending of a raw file's name. */
 export const rawEndings: Readonly<Record<string, DType>> = {
@@ -34,13 +35,12 @@ export type RawDescription = z.infer<typeof rawSchema>;
 
 /** Checks a description. Throws `data/unreadable`. */
 export function parseRaw(json: unknown, at: string): RawDescription {
-  const result = rawSchema.safeParse(json);
-  if (result.success) return result.data;
-  throw new AvocetError(
-    "data/unreadable",
-    `expected the description of a raw array:\n${z.prettifyError(result.error)}`,
-    { at },
-  );
+  const result = checkSchema(rawSchema, json);
+  if ("value" in result) return result.value;
+  throw new AvocetError("data/unreadable", `expected the description of a raw array:\n${result.faults}`, {
+    at,
+    hint: 'for example {"file": "x.u8", "dtype": "uint8", "shape": [-1, 32, 32, 3]}',
+  });
 }
 
 /** The layout of a raw file of `size` bytes. Throws `data/wrong-shape`, `data/wrong-dtype`. */

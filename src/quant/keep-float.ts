@@ -1,6 +1,6 @@
 /** What the user wants to stay in float: node names, names of their outputs, /regular expressions/, operator types. */
 import { RE2JS } from "re2js";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, nearest } from "../base/index.ts";
 import type { Model, Node } from "../ir/index.ts";
 
 /**
@@ -63,27 +63,4 @@ function expressionOf(pattern: string, letters: string, selector: string): RE2JS
       cause,
     });
   }
-}
-
-/** The names that need the fewest edits, if they are not further off than half the length. */
-export function nearest(wanted: string, names: readonly string[], count: number): string[] {
-  return names
-    .map((name) => ({ name, edits: editDistance(wanted.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ edits }) => edits <= Math.max(2, wanted.length / 2))
-    .sort((a, b) => a.edits - b.edits)
-    .slice(0, count)
-    .map(({ name }) => name);
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

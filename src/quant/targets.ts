@@ -1,5 +1,5 @@
 /** The built-in targets, as the files they would be. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, didYouMean } from "../base/index.ts";
 import { parseTarget, type Target } from "./target.ts";
 import type { TargetFile } from "./target-schema.ts";
 
@@ -230,7 +230,7 @@ export function targetFile(name: string): TargetFile {
   const file = Object.hasOwn(files, name) ? files[name] : undefined;
   if (!file) {
     throw new AvocetError("target/unknown", `expected a target, got "${name}"`, {
-      hint: `${targetNames.join(", ")}, or a file with an AIMET quantsim configuration`,
+      hint: `${[didYouMean(name, targetNames)].flatMap((near) => (near ? [`${near} One of `] : [])).join("")}${targetNames.join(", ")}, or a file with an AIMET quantsim configuration`,
     });
   }
   return file;

@@ -1,5 +1,6 @@
 /** The methods that a recipe can name, and the options of each: what is checked, and what editors offer. */
 import { z } from "zod";
+import { didYouMean } from "../base/index.ts";
 
 const whole = z.number().int().nonnegative();
 const yes = z.boolean().optional();
@@ -151,11 +152,17 @@ export const methodSchema = z.discriminatedUnion(
   ],
   {
     error: (issue) =>
-      issue.code === "invalid_union" ? `expected one of the methods ${methodNames.join(", ")}` : undefined,
+      issue.code === "invalid_union" ? unknownMethod((issue.input as { method?: unknown } | null)?.method) : undefined,
   },
 );
 
 export type MethodStep = z.infer<typeof methodSchema>;
+
+function unknownMethod(method: unknown): string {
+  const hint = didYouMean(method, methodNames);
+  const got = typeof method === "string" ? `, got "${method}"` : "";
+  return `expected one of the methods ${methodNames.join(", ")}${got}${hint ? ` (${hint})` : ""}`;
+}
 
 /** The names that `--method` and recipes know. */
 export const methodNames: readonly string[] = methodSchema.options.map((option) => option.shape.method.value);

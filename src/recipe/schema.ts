@@ -1,7 +1,7 @@
 /** The recipe: what the user asked for, as data. Validated here; published as JSON Schema. */
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
-import { preprocessSchema } from "../data/index.ts";
+import { checkSchema, preprocessSchema } from "../data/index.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
 import { trainingSchema } from "./training-options.ts";
@@ -74,9 +74,12 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 
 /** Checks a recipe and fills its defaults. Throws `recipe/invalid` with every fault at once. */
 export function parseRecipe(input: unknown, at = "recipe"): Recipe {
-  const result = recipeSchema.safeParse(input);
-  if (result.success) return result.data;
-  throw new AvocetError("recipe/invalid", `the recipe has faults:\n${z.prettifyError(result.error)}`, { at });
+  const result = checkSchema(recipeSchema, input);
+  if ("value" in result) return result.value;
+  throw new AvocetError("recipe/invalid", `the recipe has faults:\n${result.faults}`, {
+    at,
+    hint: "docs/recipes.md explains every key; schema/recipe.schema.json lets an editor check them",
+  });
 }
 
 /** A typed recipe for `avocet.config.ts`. */

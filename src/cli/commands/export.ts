@@ -9,11 +9,14 @@ import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
 export interface ExportOptions extends OutputOptions {
-  readonly encodings: EncodingsVersion;
+  readonly format: EncodingsVersion;
+  /** The former name of `format`. */
+  readonly encodings?: EncodingsVersion;
   readonly floatModel?: string;
 }
 
 export async function exportEncodings(dir: string, options: ExportOptions, io: Io): Promise<void> {
+  const version = options.encodings ?? options.format;
   const inputs = [...filesOfArgument(dir), ...(options.floatModel ? [options.floatModel] : [])];
   const output = openOutputFile(options.output, { force: options.force, kind: "encodings", inputs });
   const { model } = await openFloatModel(openModel(dir), options.floatModel);
@@ -21,10 +24,9 @@ export async function exportEncodings(dir: string, options: ExportOptions, io: I
   await normalise(model, { runtime: await openRuntime() });
   const path = join(dir, "plan.json");
   const plan = planFromJson(readFileSync(path, "utf8"), path);
-  const text = writeEncodings(plan, model, { version: options.encodings });
+  const text = writeEncodings(plan, model, { version });
   output.write(text);
   const encoded = plan.entries.filter((entry) => entry.encoding).length;
-  if (options.json)
-    io.out(`${JSON.stringify({ output: options.output, version: options.encodings, values: encoded })}\n`);
-  else io.out(`${options.output}: encodings ${options.encodings} of ${encoded} values.\n`);
+  if (options.json) io.out(`${JSON.stringify({ output: options.output, version, values: encoded })}\n`);
+  else io.out(`${options.output}: encodings ${version} of ${encoded} values.\n`);
 }

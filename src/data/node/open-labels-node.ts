@@ -128,6 +128,7 @@ async function folderMasks(path: string, files: readonly string[]): Promise<Labe
   const { width, height } = maskOf(0);
   return {
     kind: "masks",
+    source: path,
     count: files.length,
     width,
     height,

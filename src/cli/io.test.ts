@@ -1,0 +1,67 @@
+/** What a terminal is given: no orders of strangers, and no line that something else is glued to. */
+import { expect, test } from "vitest";
+import { AvocetError } from "../base/index.ts";
+import { showFailure } from "./failure.ts";
+import { safeIo } from "./io.ts";
+import { progressView } from "./progress.ts";
+
+function terminal() {
+  let text = "";
+  const io = safeIo({
+    out: (part) => {
+      text += part;
+    },
+    err: (part) => {
+      text += part;
+    },
+    interactive: true,
+    color: true,
+    signal: new AbortController().signal,
+    env: {},
+  });
+  return { io, text: () => text };
+}
+
+test("control characters and turned directions are spelled out, letters of any script are not", () => {
+  const { io, text } = terminal();
+  io.out("a\x1b[31mred\x07 \u009b2J \u202etxt.exe\r größe 卷积 🙂\n\tb\n");
+  expect(text()).toBe("a\\u001b[31mred\\u0007 \\u009b2J \\u202etxt.exe\\u000d größe 卷积 🙂\n\tb\n");
+});
+
+test("JSON says the same with them spelled out", () => {
+  const { io, text } = terminal();
+  const value = { name: "a\x1b[31m\u009b \u2028 \u202e" };
+  io.out(JSON.stringify(value));
+  expect(JSON.parse(text())).toEqual(value);
+  expect(text()).not.toMatch(/[\u001b\u009b\u202e]/);
+});
+
+test("the place of an error stays on its line", () => {
+  const { io, text } = terminal();
+  showFailure(new AvocetError("import/malformed", "expected a model", { at: "a\nerror: b\x1b[2J" }), io, false);
+  expect(text()).toBe("error import/malformed: expected a model (at a\\nerror: b\\u001b[2J)\n");
+});
+
+test("a message begins below the bar that it interrupts, and the bar shows no orders either", () => {
+  const { io, text } = terminal();
+  const view = progressView(io, false);
+  view.show({ step: "calibrate", done: 3, total: 9, detail: "x\x1b[1m\n" });
+  showFailure(new AvocetError("abort/interrupted", "interrupted"), io, false);
+  view.show({ step: "verify", done: 1, total: 2 });
+  view.show({ step: "write", done: 1, total: 2 });
+  view.end();
+  const bar = "\r\x1b[2K";
+  expect(text().split(bar)).toEqual([
+    "",
+    "calibrate      ███████░░░░░░░░░░░░░ 3/9  x\\u001b[1m\\n\nerror abort/interrupted: interrupted\n",
+    "verify         ██████████░░░░░░░░░░ 1/2\n",
+    "write          ██████████░░░░░░░░░░ 1/2\n",
+  ]);
+});
+
+test("what an error repeats is cut, whatever a file held", () => {
+  const long = "x".repeat(30_000);
+  const { message, detail } = new AvocetError("usage/bad-value", `got ${long}`, { at: long, hint: long });
+  expect(message).toMatch(/^got x{3996}… \(26004 characters more\)$/);
+  expect(detail.at!.length + detail.hint!.length).toBeLessThan(5_100);
+});
