@@ -6,7 +6,14 @@
 import { roundHalfEven } from "../src/base/index.ts";
 import type { Model, Node, Value } from "../src/ir/index.ts";
 import { type Encoding, entriesByValue, forEachRun, type Plan } from "../src/quant/index.ts";
-import { type Feeds, sizeOf } from "../src/tensor/index.ts";
+import {
+  type Feeds,
+  fromBfloat16Bits,
+  fromFloat16Bits,
+  sizeOf,
+  toBfloat16Bits,
+  toFloat16Bits,
+} from "../src/tensor/index.ts";
 
 /** A tensor of numbers in float64. */
 export interface Numbers {
@@ -24,8 +31,14 @@ export function runQuantized(model: Model, plan: Plan, feeds: Feeds): Map<string
     if (scaleFrom)
       results.set(
         value.name,
-        ontoAccumulator(numbers, entries.get(scaleFrom.input)!.encoding!, entries.get(scaleFrom.weight)!.encoding!),
+        ontoAccumulator(
+          numbers,
+          entries.get(scaleFrom.input)!.encoding!,
+          entries.get(scaleFrom.weight)!.encoding!,
+          entry!.encoding!,
+        ),
       );
+    else if (entry?.grid.kind === "float") results.set(value.name, shortened(numbers, entry.grid.dtype));
     else results.set(value.name, entry?.encoding ? onto(numbers, entry.encoding) : numbers);
   };
   for (const input of model.graph.inputs)
@@ -59,8 +72,19 @@ function onto({ shape, data }: Numbers, { scale, offset, grid, granularity, symm
   return { shape, data: out };
 }
 
-function ontoAccumulator({ shape, data }: Numbers, input: Encoding, weight: Encoding): Numbers {
-  const scales = weight.scale.map((s) => Math.fround(Math.fround(s) * Math.fround(input.scale[0]!)));
+/** float16 and bfloat16, to the nearest, ties to even. */
+function shortened({ shape, data }: Numbers, dtype: string): Numbers {
+  const short = (x: number) =>
+    dtype === "float16" ? fromFloat16Bits(toFloat16Bits(x)) : fromBfloat16Bits(toBfloat16Bits(x));
+  return { shape, data: data.map((x) => short(Math.fround(x))) };
+}
+
+/** Blocks have no accumulator of their own: there the plan's scale of the bias is taken as it is. */
+function ontoAccumulator({ shape, data }: Numbers, input: Encoding, weight: Encoding, own: Encoding): Numbers {
+  const scales =
+    weight.granularity.kind === "block"
+      ? own.scale.map(Math.fround)
+      : weight.scale.map((s) => Math.fround(Math.fround(s) * Math.fround(input.scale[0]!)));
   return {
     shape,
     data: data.map((x, i) => roundHalfEven(Math.fround(x / scales[i % scales.length]!)) * scales[i % scales.length]!),

@@ -34,6 +34,8 @@ export async function layerDifferences(
 ): Promise<LayerDifference[]> {
   const { samples = 2 } = options;
   const threads = options.threads === undefined ? {} : { threads: options.threads };
+  // Nothing on integers that could differ: weights alone are quantized, or activations are on a float grid.
+  if (quantizedValues(shipped).next().done) return [];
   const probe = withQuantizedOutputs(shipped);
   const apart = layersApart(shipped);
   await using whole = await runtime.open(probe, { optimization: "off", ...threads });
@@ -68,7 +70,7 @@ export async function layerDifferences(
 }
 
 /** The integer outputs of QuantizeLinear that may cross the door (4-bit outputs abort the process). */
-function* quantizedValues(model: Model): Iterable<Value> {
+function* quantizedValues(model: Model): Generator<Value> {
   for (const node of model.graph.nodes) {
     if (node.op !== "QuantizeLinear" || node.domain !== "") continue;
     if (["int8", "uint8", "int16", "uint16"].includes(integerType(node.input(2)))) yield node.output;

@@ -50,7 +50,8 @@ export type ErrorCode =
   | "data/not-finite"
   | "data/too-large"
   // quantization
-  | "quant/bits-out-of-range"
+  | "quant/unsupported-grid"
+  | "quant/unsupported-granularity"
   | "quant/unknown-grid"
   | "quant/already-quantized"
   | "quant/unsupported-model"

@@ -33,6 +33,7 @@ const configuration: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "output/not-ours",
   "resume/other-run",
   "quant/unknown-grid",
-  "quant/bits-out-of-range",
+  "quant/unsupported-grid",
+  "quant/unsupported-granularity",
   "quant/no-such-value",
 ]);

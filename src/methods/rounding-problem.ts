@@ -2,7 +2,7 @@
  * What every method that rounds a weight against its moments solves: find integers q with Ŵ = s·(q + o) that minimise,
  * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/moments.ts). Rows are independent.
  */
-import { type Encoding, forEachRun, type LinearLayer, type Moments, matrixOf, steps } from "../quant/index.ts";
+import { type Encoding, endsOf, forEachRun, type LinearLayer, type Moments, matrixOf } from "../quant/index.ts";
 import { Tensor } from "../tensor/index.ts";
 
 export interface RoundingProblem {
@@ -14,7 +14,7 @@ export interface RoundingProblem {
   readonly weight: Float64Array;
   /** Scale of every element. */
   readonly scale: Float64Array;
-  /** Lowest and highest integer of Ŵ / s: the offset, and offset + 2^bits − 1. */
+  /** Lowest and highest integer of Ŵ / s. */
   readonly low: Float64Array;
   readonly high: Float64Array;
   /** H per group, [groups, columns, columns]. */
@@ -77,15 +77,13 @@ function spread(layer: LinearLayer, encoding: Encoding): [Float64Array, Float64A
   forEachRun(shape, encoding.granularity, (slice, start, end) => {
     slices.fill(slice, start, end);
   });
-  const top = steps(encoding.grid);
   const scale = new Float64Array(size);
   const low = new Float64Array(size);
   const high = new Float64Array(size);
   layer.order.forEach((place, i) => {
     const slice = slices[place]!;
     scale[i] = Math.fround(encoding.scale[slice]!);
-    low[i] = encoding.offset[slice]!;
-    high[i] = encoding.offset[slice]! + top;
+    ({ low: low[i], high: high[i] } = endsOf(encoding, slice));
   });
   return [scale, low, high];
 }

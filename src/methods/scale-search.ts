@@ -5,6 +5,7 @@
 import {
   type Encoding,
   encodeWeight,
+  endsOf,
   forEachRun,
   type IntGrid,
   type LinearLayer,
@@ -93,14 +94,16 @@ export async function withBestScales(
 
 /** The grid of every row; of every element where blocks share scales. */
 export function rowGrid(problem: RoundingProblem, layer: LinearLayer, encoding: Encoding): RowGrid {
-  const top = steps(encoding.grid);
   if (encoding.granularity.kind === "block") {
     const { scale, low, high } = withEncoding(problem, layer, encoding);
     return { scale: Float32Array.from(scale), low: Float32Array.from(low), high: Float32Array.from(high) };
   }
   const { of } = rowGroups(layer, encoding);
-  const low = Float32Array.from(of, (slice) => encoding.offset[slice]!);
-  return { scale: Float32Array.from(of, (slice) => encoding.scale[slice]!), low, high: low.map((o) => o + top) };
+  return {
+    scale: Float32Array.from(of, (slice) => encoding.scale[slice]!),
+    low: Float32Array.from(of, (slice) => endsOf(encoding, slice).low),
+    high: Float32Array.from(of, (slice) => endsOf(encoding, slice).high),
+  };
 }
 
 /** Which rows are judged together, and which of these groups each slice belongs to. */

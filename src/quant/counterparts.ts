@@ -1,6 +1,7 @@
 /** Which value of a quantized model stands for a value of its float model. */
 import type { Model, Value } from "../ir/index.ts";
 import { isFloat } from "../tensor/index.ts";
+import { clipsToGrid } from "./stored.ts";
 
 /** A value of the reference model, and the value of the other model that readers get in its place. */
 export interface Counterpart {
@@ -35,9 +36,23 @@ function computedFloats(model: Model): string[] {
 /** What DequantizeLinear (or a Cast back) gives behind the value's quantizer; the value itself without one. */
 function afterQuantizer(value: Value): Value {
   for (const first of value.consumers()) {
-    if (first.op !== "QuantizeLinear" && first.op !== "Cast") continue;
-    const second = first.output.consumers().find((node) => node.op === "DequantizeLinear" || node.op === "Cast");
-    if (second && (first.op === "QuantizeLinear") === (second.op === "DequantizeLinear")) return second.output;
+    if (first.op === "Cast") {
+      const back = first.output.consumers().find((node) => node.op === "Cast");
+      if (back) return back.output;
+    }
+    // In front of integers of 16 bits: see `lower`.
+    if (clipsToGrid(first)) return dequantizedBehind(first.output) ?? value;
   }
-  return value;
+  return dequantizedBehind(value) ?? value;
+}
+
+function dequantizedBehind(value: Value): Value | undefined {
+  for (const node of value.consumers()) {
+    if (node.op !== "QuantizeLinear") continue;
+    // Where the grid is narrower than its integers a Clip of these stands between.
+    const clip = node.output.consumers().find((reader) => reader.op === "Clip");
+    const back = (clip?.output ?? node.output).consumers().find((reader) => reader.op === "DequantizeLinear");
+    if (back) return back.output;
+  }
+  return undefined;
 }

@@ -12,6 +12,13 @@ export type Granularity =
   /** Blocks of `size` along `axis`, each output channel (`channelAxis`) apart. */
   | { readonly kind: "block"; readonly axis: number; readonly size: number; readonly channelAxis: number };
 
+/** For people: "per tensor", "per channel (axis 0)", "in blocks of 32 (axis 1)". */
+export function granularityName(granularity: Granularity): string {
+  if (granularity.kind === "tensor") return "per tensor";
+  const axis = `(axis ${granularity.axis})`;
+  return granularity.kind === "channel" ? `per channel ${axis}` : `in blocks of ${granularity.size} ${axis}`;
+}
+
 export interface Encoding {
   readonly grid: IntGrid;
   readonly granularity: Granularity;
@@ -21,14 +28,30 @@ export interface Encoding {
   readonly offset: readonly number[];
 }
 
+/** The whole numbers of a slice: x̂ / scale lies in low … high. */
+export interface Ends {
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * What slice i can represent, in steps of its scale. Everything that rounds asks here: the file, its simulation, the methods,
+ * the training form. A strict symmetric grid has one step fewer than its bits allow; it is told by its offset, as in AIMET.
+ */
+export function endsOf({ grid, symmetric, offset }: Encoding, i = 0): Ends {
+  const low = offset[i]!;
+  const strict = symmetric && low === 1 - 2 ** (grid.bits - 1);
+  return { low, high: strict ? -low : low + steps(grid) };
+}
+
 /** The lowest representable number of slice i. */
 export function encodingMin(encoding: Encoding, i = 0): number {
-  return encoding.scale[i]! * encoding.offset[i]!;
+  return encoding.scale[i]! * endsOf(encoding, i).low;
 }
 
 /** The highest representable number of slice i. */
 export function encodingMax(encoding: Encoding, i = 0): number {
-  return encoding.scale[i]! * (encoding.offset[i]! + steps(encoding.grid));
+  return encoding.scale[i]! * endsOf(encoding, i).high;
 }
 
 /** ONNX zero point of slice i under the storage of the grid. */

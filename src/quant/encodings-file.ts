@@ -4,9 +4,9 @@
  */
 import type { Model } from "../ir/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
-import { type Encoding, encodingMax, encodingMin, zeroPoint } from "./encoding.ts";
+import { type Encoding, encodingMin, zeroPoint } from "./encoding.ts";
 import { constantOf, Facts, keepsGrid } from "./facts.ts";
-import { gridName } from "./grid.ts";
+import { gridName, steps } from "./grid.ts";
 import { isMoved } from "./place.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
 
@@ -84,7 +84,8 @@ function rowsOf0({ encoding, symmetric }: PlanEntry): Json[] {
     dtype: "int",
     is_symmetric: symmetric ? "True" : "False",
     min: encodingMin(encoding, i),
-    max: encodingMax(encoding, i),
+    // AIMET writes one step more than a strict symmetric grid has, and infers from the offset that it is one.
+    max: scale * (encoding.offset[i]! + steps(encoding.grid)),
     offset: encoding.offset[i],
     scale,
   }));

@@ -4,14 +4,13 @@
  */
 import { roundHalfAway, roundHalfEven } from "../base/index.ts";
 import { Tensor } from "../tensor/index.ts";
-import type { Encoding } from "./encoding.ts";
-import { steps } from "./grid.ts";
+import { type Encoding, endsOf } from "./encoding.ts";
 import { forEachRun } from "./slices.ts";
 
 /** How ties are rounded: "half-even" as ONNX's QuantizeLinear (x/scale), "half-away" as AIMET (x/scale − offset). */
 export type TieRounding = "half-even" | "half-away";
 
-/** The integer 0 … 2^bits − 1 of one number; float32 arithmetic throughout. */
+/** The integer 0 … top of one number; float32 arithmetic throughout. */
 export function quantizeNumber(x: number, scale: number, offset: number, top: number, ties: TieRounding): number {
   const f = Math.fround;
   const s = f(scale);
@@ -25,15 +24,14 @@ export function quantizeNumber(x: number, scale: number, offset: number, top: nu
   return Math.min(Math.max(roundHalfAway(f(f(inside / s) - f(offset))), 0), top);
 }
 
-/** The integers 0 … 2^bits − 1 of a tensor (subtract 2^(bits − 1) for signed storage). Shape as the tensor's. */
+/** The integers of a tensor, counted from the lowest of their slice (0 … 2^bits − 1). Shape as the tensor's. */
 export function quantize(tensor: Tensor, encoding: Encoding, ties: TieRounding = "half-even"): Float64Array {
   const x = tensor.floats();
   const out = new Float64Array(x.length);
-  const top = steps(encoding.grid);
   forEachRun(tensor.shape, encoding.granularity, (slice, start, end) => {
     const scale = encoding.scale[slice]!;
-    const offset = encoding.offset[slice]!;
-    for (let i = start; i < end; i++) out[i] = quantizeNumber(x[i]!, scale, offset, top, ties);
+    const { low, high } = endsOf(encoding, slice);
+    for (let i = start; i < end; i++) out[i] = quantizeNumber(x[i]!, scale, low, high - low, ties);
   });
   return out;
 }

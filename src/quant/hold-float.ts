@@ -1,24 +1,43 @@
 /**
- * Keeps in float what the plan left in float. ONNX Runtime rounds float weights of a Conv, ConvTranspose or Gemm to int8 by
- * itself, with one scale for the tensor, where the input comes from a DequantizeLinear (its pass WeightBiasQuantization). For
+ * Keeps in float what the plan left in float. ONNX Runtime rounds float weights of a Conv, ConvTranspose or Gemm (which MatMul and
+ * Add become) to int8 by itself, with one scale for the tensor, where the input comes from a DequantizeLinear (its pass WeightBiasQuantization). For
  * MobileNet's depthwise layers that is ruin: 0.1 % instead of 56 % were right. A Max of one input, which changes nothing and is
  * not optimised away, between the two tells it not to.
  */
 import { addNode, type Graph, type Node, type Value } from "../ir/index.ts";
+import { isFloat } from "../tensor/index.ts";
 import { movesData } from "./facts.ts";
 
 /** Inserts a Max before every float product that reads dequantized numbers; returns how many. */
 export function holdFloatProducts(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
-    if (node.domain !== "" || !["Conv", "ConvTranspose", "Gemm"].includes(node.op)) continue;
-    if (node.input(1)?.initializer?.dtype !== "float32") continue;
+    if (!isRounded(node)) continue;
+    if (!isConstantFloat(node.input(1))) continue;
     const reader = beforePadding(node);
     const x = reader.input(0);
     if (!x || !isDequantized(x)) continue;
     const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: reader } }).output;
     if (x.type) held.type = x.type;
     graph.setInput(reader, 0, held);
+    count++;
+  }
+  return count;
+}
+
+/**
+ * Inserts a Max between weights of 8 bits in blocks and their readers; returns how many. ONNX Runtime 1.30 takes blocks for
+ * channels as it fuses a product of such a weight, and then fails when it runs. Of 4 and 16 bits it fuses none.
+ */
+export function holdBlocks(graph: Graph): number {
+  let count = 0;
+  for (const node of [...graph.nodes]) {
+    if (node.op !== "DequantizeLinear" || node.domain !== "" || node.int("block_size", 0) === 0) continue;
+    if (!["int8", "uint8"].includes(node.input(2)?.initializer?.dtype ?? "")) continue;
+    const { output } = node;
+    const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
+    if (output.type) held.output.type = output.type;
+    graph.replaceUses(output, held.output, (use) => !("node" in use && use.node === held));
     count++;
   }
   return count;
@@ -35,6 +54,19 @@ function beforePadding(node: Node): Node {
     reader = pad;
   }
   return reader;
+}
+
+/** The products whose float weights the runtime rounds; MatMul with an Add behind it becomes a Gemm before. */
+function isRounded(node: Node): boolean {
+  if (node.domain !== "") return false;
+  if (node.op === "MatMul") return node.output.consumers().some((reader) => reader.op === "Add");
+  return ["Conv", "ConvTranspose", "Gemm"].includes(node.op);
+}
+
+/** Float weights, as they are or in half precision behind a Cast, which the runtime folds. */
+function isConstantFloat(weight: Value | null): boolean {
+  const stored = weight?.producer?.op === "Cast" ? weight.producer.input(0) : weight;
+  return stored?.initializer !== undefined && isFloat(stored.initializer.dtype);
 }
 
 /** Whether it comes from a DequantizeLinear, also past data movement, through which the runtime shifts it. */

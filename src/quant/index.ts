@@ -4,7 +4,16 @@ export { isQuantizing } from "./acceptable.ts";
 export { biasEncoding, biasEntry } from "./bias-encoding.ts";
 export { type CalibrateOptions, type Calibration, calibrate, encodeObserved, withBiasEncodings } from "./calibrate.ts";
 export { type Counterpart, counterparts } from "./counterparts.ts";
-export { type Encoding, encodingMax, encodingMin, type Granularity, isIntGrid, zeroPoint } from "./encoding.ts";
+export {
+  type Encoding,
+  type Ends,
+  encodingMax,
+  encodingMin,
+  endsOf,
+  type Granularity,
+  isIntGrid,
+  zeroPoint,
+} from "./encoding.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";
 export { keepsGrid } from "./facts.ts";
 export { dequantize, quantize, quantizeDequantize, type TieRounding } from "./fake-quantize.ts";
@@ -40,4 +49,5 @@ export type { CoarseHistogram, ValueStatistics } from "./statistics.ts";
 export { type OperatorRule, type ParameterRule, parseTarget, type Target } from "./target.ts";
 export type { TargetFile } from "./target-schema.ts";
 export { builtinTarget, targetFile, targetNames } from "./targets.ts";
+export { type Grids, parseGrids } from "./usable-grid.ts";
 export { encodeWeight } from "./weight-encoding.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { seededFeeds } from "../../test/same-outputs.ts";
+import { outputsOf, seededFeeds } from "../../test/same-outputs.ts";
 import { fromArray } from "../data/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import { type Model, parseModel } from "../ir/index.ts";
@@ -128,10 +128,20 @@ describe("ort-cpu becomes integer kernels", () => {
 });
 
 const floats: Record<string, [text: string, options: Partial<PlaceOptions> & { target?: string }, found: string[]]> = {
-  "four bits": [
+  "no reason needed: a stock session widens weights of four bits as it loads": [
     conv("y = Relu(c)"),
     { weights: parseGrid("int4") },
-    ["Conv_c: its weight is int4, and the integer kernels take 8 bits"],
+    [],
+  ],
+  "nor for activations of four bits: they are kept in eight": [
+    conv("d = Conv(c, w2)\n y = Relu(d)", ", float[8,8,1,1] w2"),
+    { weights: parseGrid("int2"), activations: parseGrid("uint4") },
+    [],
+  ],
+  "sixteen bits of the weight": [
+    conv("y = Relu(c)"),
+    { weights: parseGrid("int16") },
+    ["Conv_c: its weight is int16, and the integer kernels take 8 bits"],
   ],
   "sixteen bits": [
     conv("y = Relu(c)"),
@@ -168,11 +178,29 @@ test.each(Object.entries(floats))("a float kernel has its reason: %s", async (_,
   expect(found.map(({ node, reason }) => `${node.slice(node.indexOf(" ") + 1)}: ${reason}`)).toEqual(expected);
 });
 
-test("eight bits have no blocks: ONNX Runtime would take them for channels and fail to run", async () => {
-  const model = parseModel("f (float[4,16] x) => (float[] y) <float[16,8] w> { y = MatMul(x, w) }", { seed: 7 });
-  const plan = await planned(model, { granularity: { block: 4 } });
-  expect(plan.entries.find((entry) => entry.value === "w")!.granularity).toEqual({ kind: "channel", axis: 1 });
-});
+test.each(["int2", "uint2", "int8", "uint8"])(
+  "blocks of %s run: ONNX Runtime would take them for channels",
+  async (name) => {
+    const texts = [
+      "f (float[4,16] x) => (float[4,8] y) <float[16,8] w> { y = MatMul(x, w) }",
+      "f (float[4,16] x) => (float[4,8] y) <float[16,8] w, float[8,8] v> { m = MatMul(x, w) y = MatMul(m, v) }",
+      "f (float[1,8,5,5] x) => (float[1,8,3,3] y) <float[8,8,3,3] w> { y = Conv(x, w) }",
+    ];
+    for (const text of texts) {
+      const model = parseModel(text, { seed: 7 });
+      const plan = await planned(model, { weights: parseGrid(name), granularity: { block: 4 } });
+      expect(plan.entries.find((entry) => entry.value === "w")!.granularity.kind).toBe("block");
+      const shipped = lower(model, plan);
+      const feeds = seededFeeds(model);
+      const stock = await outputsOf(shipped, feeds, { optimization: "full" });
+      const simulated = await outputsOf(shipped, feeds);
+      stock.y!.floats().forEach((x, i) => {
+        // Sums of 72 products in float32.
+        expect(x).toBeCloseTo(simulated.y!.floats()[i]!, 4);
+      });
+    }
+  },
+);
 
 test("a Clip whose bound the grid exceeds is not left out, and the report says so", async () => {
   const model = parseModel(conv("y = Clip(c, zero, six)", zeroSix), { seed: 7 });

@@ -69,7 +69,8 @@ function isSame(candidate: Node, node: Node): boolean {
 function storedWeight(node: Node): Value | undefined {
   for (const value of node.inputs.slice(0, 2)) {
     const source = value?.producer;
-    if (source?.op === "DequantizeLinear" && source.input(0)?.initializer) return source.input(0)!;
+    const stored = source?.op === "DequantizeLinear" ? unwidened(source.input(0)) : null;
+    if (stored?.initializer) return stored;
   }
   return undefined;
 }
@@ -82,9 +83,9 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   for (const value of node.inputs.slice(0, 2)) {
     const source = value?.producer;
     if (source?.op !== "DequantizeLinear") return `its input ${value?.name} is not quantized`;
-    const dtype = dtypeOf(source.input(0));
+    const dtype = dtypeOf(source.input(2));
     if (dtype !== "int8" && dtype !== "uint8")
-      return `its ${source.input(0)?.initializer ? "weight" : "input"} is ${dtype}, and the integer kernels take 8 bits`;
+      return `its ${unwidened(source.input(0))?.initializer ? "weight" : "input"} is ${dtype}, and the integer kernels take 8 bits`;
   }
   if (node.op === "MatMul" && node.input(0)?.producer?.input(0)?.initializer) return "its constant is the first factor";
   if (node.op === "Gemm" && (node.float("alpha", 1) !== 1 || node.float("beta", 1) !== 1))
@@ -92,10 +93,14 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   return whyNotFused(node.output, node) ?? "ONNX Runtime left it in float for a reason that Avocet does not know";
 }
 
-function dtypeOf(value: Value | null): string {
-  if (value?.initializer) return value.initializer.dtype;
-  const point = value?.producer?.input(2)?.initializer;
-  return point?.dtype ?? "uint8";
+/** The integers as they are stored: narrow ones are widened by a Cast as the file is loaded. */
+function unwidened(value: Value | null): Value | null {
+  return value?.producer?.op === "Cast" ? value.producer.input(0) : value;
+}
+
+/** The type of a quantizer's integers is that of its zero point. */
+function dtypeOf(zeroPoint: Value | null): string {
+  return zeroPoint?.initializer?.dtype ?? "uint8";
 }
 
 /** The way from the product to the QuantizeLinear behind it. */

@@ -2,10 +2,25 @@
 import { describe, expect, test } from "vitest";
 import { runQuantized } from "../../test/quantized-reference.ts";
 import { outputsOf, seededFeeds } from "../../test/same-outputs.ts";
+import { roundHalfEven } from "../base/index.ts";
 import { fromArray } from "../data/index.ts";
 import { type Model, parseModel, printModel } from "../ir/index.ts";
 import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { calibrate, gridName, lower, type PlaceOptions, type Plan, parseGrid, place, requiredOpset } from "./index.ts";
+import { Tensor } from "../tensor/index.ts";
+import {
+  calibrate,
+  type Encoding,
+  gridName,
+  type IntGrid,
+  lower,
+  type PlaceOptions,
+  type Plan,
+  type PlanEntry,
+  parseGrid,
+  place,
+  quantizeDequantize,
+  requiredOpset,
+} from "./index.ts";
 import { builtinTarget } from "./targets.ts";
 
 const parse = (text: string) => parseModel(text, { seed: 5 });
@@ -96,10 +111,134 @@ test.each([
   ["int16", "uint16"],
   ["uint8", "int16"],
   ["int8", "int8"],
+  ["int2", "uint2"],
+  ["int4", "uint4"],
+  ["int8", "int4"],
+  ["int4", "int3"],
 ])("weights %s, activations %s", async (weights, activations) => {
   const model = parse(graphs.residual!);
   const plan = await planned(model, "ort-cpu", { weights: parseGrid(weights), activations: parseGrid(activations) });
   await expectAsPlanned(model, plan);
+});
+
+test("fewer than 8 bits: integers of 8 behind a Clip of the grid; a weight is packed, and widened as the file is loaded", async () => {
+  const model = parse(graphs["Conv with bias and Relu"]!);
+  const plan = await planned(model, "ort-cpu", { weights: parseGrid("int4"), activations: parseGrid("uint4") });
+  const lowered = lower(model, plan);
+  expect([...lowered.graph.nodes].map((n) => n.op)).toEqual(
+    ["QuantizeLinear", "Clip", "DequantizeLinear", "Cast", "DequantizeLinear", "DequantizeLinear"].concat([
+      "Conv",
+      "Relu",
+      "QuantizeLinear",
+      "Clip",
+      "DequantizeLinear",
+    ]),
+  );
+  const stored = Object.fromEntries(
+    [...lowered.graph.initializers].map((v) => [v.name, `${v.initializer!.dtype} ${v.initializer!.size}`]),
+  );
+  expect(stored).toMatchObject({ w_quantized: "int4 108", w_zero_point: "int8 4", x_zero_point: "uint8 1" });
+  expect(lowered.graph.valuesByName().get("y_highest")!.initializer!.numbers()).toEqual([15]);
+});
+
+describe("strict and one-sided grids", () => {
+  const scale = [0.1, 0.2, 0.3, 0.4];
+  const grid = (name: string) => parseGrid(name) as IntGrid;
+  /** Numbers around every end: below, at, between, above. */
+  const line = Tensor.float32(
+    [4, 300],
+    Float32Array.from({ length: 1200 }, (_, i) => ((i % 300) - 150) * 0.37),
+  );
+  const perChannel = { kind: "channel", axis: 0 } as const;
+  const cases: Record<string, Encoding> = {
+    "strict int8": encoding("int8", [-127, -127, -127, -127]),
+    "strict int4": encoding("int4", [-7, -7, -7, -7]),
+    "strict uint4": encoding("uint4", [-7, -7, -7, -7]),
+    "int8, some channels without negatives": encoding("int8", [-128, 0, -128, 0]),
+    "int4, the first channel without negatives": encoding("int4", [0, -8, 0, -8]),
+    "uint8, strict beside one-sided": encoding("uint8", [0, -127, 0, -127]),
+    "asymmetric int8": { ...encoding("int8", [-3, -250, 0, -128]), symmetric: false },
+    "asymmetric int4": { ...encoding("int4", [-3, -15, 0, -7]), symmetric: false },
+  };
+  function encoding(name: string, offset: readonly number[]): Encoding {
+    return { grid: grid(name), granularity: perChannel, symmetric: true, scale, offset };
+  }
+  const expected = (x: number, { grid, symmetric, offset }: Encoding, channel: number) => {
+    const low = offset[channel]!;
+    const isStrict = symmetric && low === -(2 ** (grid.bits - 1) - 1);
+    const high = isStrict ? -low : low + 2 ** grid.bits - 1;
+    const s = Math.fround(scale[channel]!);
+    return Math.fround(s * Math.min(Math.max(roundHalfEven(Math.fround(x / s)), low), high));
+  };
+
+  test.each(Object.entries(cases))("%s: the stored weight is what the encoding says", async (_, of) => {
+    const model = parse("f (float[1,4,300] x) => (float[1,4,300] y) <float[4,300] w> { y = Add(x, w) }");
+    model.graph.valuesByName().get("w")!.initializer = line;
+    const entry = { value: "w", kind: "weight", ...of, encoding: of, reason: "" } as const;
+    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] });
+    const zero = { x: Tensor.float32([1, 4, 300], new Float32Array(1200)) };
+    const { y } = await outputsOf(lowered, zero);
+    const wanted = line.floats().map((x, i) => expected(x, of, Math.floor(i / 300)));
+    expect(y!.floats()).toEqual(wanted);
+    expect(quantizeDequantize(line, of).floats()).toEqual(wanted);
+  });
+
+  test.each([
+    ["strict int8", "int8", -127],
+    ["strict int16", "int16", -32767],
+    ["strict int4", "int4", -7],
+    ["strict int2", "int2", -1],
+    ["one-sided int8", "int8", 0],
+    ["one-sided int4", "int4", 0],
+    ["one-sided int16", "int16", 0],
+    ["int16", "int16", -32768],
+  ] as const)("%s: an activation keeps to the ends of its grid", async (_, name, offset) => {
+    const of: Encoding = {
+      grid: grid(name),
+      granularity: { kind: "tensor" },
+      symmetric: true,
+      scale: [40 / 2 ** grid(name).bits],
+      offset: [offset],
+    };
+    const model = parse("f (float[4,300] x) => (float[4,300] y) { y = Relu(x) }");
+    const entry = { value: "x", kind: "activation", ...of, encoding: of, reason: "" } as const;
+    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] });
+    const { y } = await outputsOf(lowered, { x: line });
+    const s = Math.fround(of.scale[0]!);
+    const high = offset === 1 - 2 ** (of.grid.bits - 1) ? -offset : offset + 2 ** of.grid.bits - 1;
+    const wanted = line
+      .floats()
+      .map((x) => Math.max(Math.fround(s * Math.min(Math.max(roundHalfEven(Math.fround(x / s)), offset), high)), 0));
+    expect(y!.floats()).toEqual(wanted);
+    const negative = parse("f (float[4,300] x) => (float[4,300] y) { y = Neg(x) }");
+    const below = (
+      await outputsOf(lower(negative, { version: 1, target: "none", entries: [entry], left: [] }), { x: line })
+    ).y!;
+    expect(Math.max(...below.floats())).toBeCloseTo(-s * offset, 5 /* float32 */);
+  });
+});
+
+test("a grid that was changed beside the encoding of the former one is refused", async () => {
+  const model = parse(graphs["Conv with bias and Relu"]!);
+  const plan = await planned(model, "ort-cpu");
+  const changes: Record<string, Partial<PlanEntry>> = {
+    "fewer bits": { grid: parseGrid("int4") },
+    "other storage": { grid: parseGrid("uint8") },
+    "other granularity": { granularity: { kind: "tensor" } },
+    "other axis": { granularity: { kind: "channel", axis: 1 } },
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    const entries = plan.entries.map((entry) => (entry.value === "w" ? { ...entry, ...change } : entry));
+    expect(() => lower(model, { ...plan, entries }), name).toThrowError(
+      expect.objectContaining({ code: "quant/invalid-plan", detail: expect.objectContaining({ at: "w" }) }),
+    );
+  }
+  const float8 = plan.entries.map((entry) =>
+    entry.value === "w" ? { ...entry, grid: parseGrid("float8e4m3fn"), encoding: undefined } : entry,
+  ) as PlanEntry[];
+  expect(() => lower(model, { ...plan, entries: float8 })).toThrowError(
+    expect.objectContaining({ code: "quant/unsupported-grid" }),
+  );
 });
 
 test("blocks along the input axis", async () => {

@@ -1,7 +1,8 @@
 /**
  * Lowering: model and plan → the model that ships, in standard operators. An activation gets QuantizeLinear and
  * DequantizeLinear behind it, a weight becomes integers behind a DequantizeLinear, a bias int32 on the grid of the accumulator, a
- * float grid a pair of Casts. This very file is what was simulated; nothing else stands for it.
+ * float grid a pair of Casts. A grid that is narrower than the integers it is kept in has a Clip of those integers. This very
+ * file is what was simulated; nothing else stands for it.
  */
 import { AvocetError } from "../base/index.ts";
 import {
@@ -15,42 +16,52 @@ import {
   tensorType,
   type Value,
 } from "../ir/index.ts";
+import { rowOf } from "../ops/index.ts";
 import { upgradeOpset } from "../passes/index.ts";
-import { dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../tensor/index.ts";
-import type { Encoding } from "./encoding.ts";
+import { type DType, dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../tensor/index.ts";
+import { type Encoding, granularityName } from "./encoding.ts";
 import { constantOf } from "./facts.ts";
 import { fitClipBounds } from "./fit-clip.ts";
-import { storageDType } from "./grid.ts";
+import { gridName, quantizerDType, storageDType } from "./grid.ts";
 import { holdBiases } from "./hold-biases.ts";
-import { holdFloatProducts } from "./hold-float.ts";
+import { holdBlocks, holdFloatProducts } from "./hold-float.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
-import { biasTensor, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
+import { biasTensor, clipEnds, endNames, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
+import { refuseGrid } from "./usable-grid.ts";
 
 /** The version of the standard operator set that the plan's quantizers need. */
 export function requiredOpset(plan: Plan): number {
   return Math.max(13, ...plan.entries.map(opsetOf));
 }
 
-function opsetOf({ grid, granularity }: PlanEntry): number {
-  if (grid.kind === "float") return grid.dtype.startsWith("float8") ? 19 : 13;
-  if (grid.bits === 2) return 25;
-  if (grid.bits === 3 || grid.bits === 4 || grid.bits === 16 || granularity.kind === "block") return 21;
-  return 13;
+function opsetOf({ kind, grid, granularity }: PlanEntry): number {
+  if (grid.kind === "float") return 13;
+  // Activations of fewer than 8 bits are kept in 8.
+  const stored = kind === "activation" ? Math.max(grid.bits, 8) : grid.bits;
+  if (stored === 2) return 25;
+  return stored < 8 || stored === 16 || granularity.kind === "block" ? 21 : 13;
+}
+
+/** The version of the file format that has the element types of an operator set. */
+function irVersionOf(opset: number): number {
+  return opset >= 25 ? 13 : opset >= 21 ? 10 : 7;
 }
 
 /**
  * A new model with the plan's quantizers in standard operators; the model that is given stays as it is. Graph inputs and
  * outputs keep their names. Throws `quant/not-calibrated` listing entries without an encoding, `quant/no-such-value` for
- * entries that the model lacks, and what raising the opset throws, where the plan's quantizers need a later one.
+ * entries that the model lacks, `quant/invalid-plan` for an entry whose encoding is of another grid or granularity,
+ * `quant/unsupported-grid` for a grid that no operator quantizes to, and what raising the opset throws, where the plan's
+ * quantizers need a later one.
  */
 export function lower(model: Model, plan: Plan): Model {
   refuseUnready(model, plan);
   const copy = cloneModel(model);
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
   nameNodes(copy.graph);
-  new Lowering(copy.graph, holdBiases(fitClipBounds(plan, model), model)).run();
-  if (holdFloatProducts(copy.graph) > 0) nameNodes(copy.graph);
-  copy.irVersion = Math.max(copy.irVersion, requiredOpset(plan) >= 21 ? 10 : 7);
+  new Lowering(copy, holdBiases(fitClipBounds(plan, model), model)).run();
+  if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) > 0) nameNodes(copy.graph);
+  copy.irVersion = Math.max(copy.irVersion, irVersionOf(requiredOpset(plan)));
   check(copy, "after lowering");
   return copy;
 }
@@ -87,6 +98,24 @@ function refuseUnready(model: Model, plan: Plan): void {
       },
     );
   }
+  for (const entry of plan.entries) {
+    if (entry.kind !== "bias") refuseGrid(entry.grid, entry.kind, entry.value);
+    refuseStale(entry);
+  }
+}
+
+/** An entry whose grid was changed by hand, beside the encoding of the former one. */
+function refuseStale({ value, grid, granularity, encoding }: PlanEntry): void {
+  if (!encoding) return;
+  const [wanted, found] = [
+    `${gridName(grid)} ${granularityName(granularity)}`,
+    `${gridName(encoding.grid)} ${granularityName(encoding.granularity)}`,
+  ];
+  if (wanted === found) return;
+  throw new AvocetError("quant/invalid-plan", `expected an encoding on ${wanted}, got one on ${found}`, {
+    at: value,
+    hint: "an encoding belongs to its grid: remove it and calibrate the plan again",
+  });
 }
 
 function listed(entries: readonly PlanEntry[]): string {
@@ -98,18 +127,22 @@ function listed(entries: readonly PlanEntry[]): string {
 interface Stored {
   readonly scale: Value;
   readonly zeroPoint: Value;
+  /** The ends of a grid that is narrower than its integers. */
+  readonly ends: readonly Value[];
 }
 
 class Lowering {
   readonly #graph: Graph;
+  readonly #opset: number;
   readonly #plan: Plan;
   readonly #entries: ReadonlyMap<string, PlanEntry>;
   readonly #values: ReadonlyMap<string, Value>;
   readonly #order: ReadonlyMap<Node, number>;
   readonly #stored = new Map<string, Stored>();
 
-  constructor(graph: Graph, plan: Plan) {
+  constructor({ graph, opset }: Model, plan: Plan) {
     this.#graph = graph;
+    this.#opset = opset;
     this.#plan = plan;
     this.#entries = entriesByValue(plan);
     this.#values = graph.valuesByName();
@@ -120,41 +153,59 @@ class Lowering {
     for (const entry of this.#plan.entries) {
       const value = this.#values.get(entry.value)!;
       if (entry.kind === "bias") this.#lowerBias(entry, value);
-      else if (entry.grid.kind === "float") this.#lowerFloat(value, entry.grid.dtype);
+      else if (entry.grid.kind === "float") this.#lowerFloat(value, entry.grid.dtype as "float16" | "bfloat16");
       else if (constantOf(value)) this.#lowerConstant(entry, value, entry.encoding!);
       else this.#lowerActivation(entry, value, entry.encoding!);
     }
   }
 
   /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
-  #store(entry: PlanEntry, encoding: Encoding, shape: readonly number[]): Stored {
+  #store(entry: PlanEntry, encoding: Encoding, dtype: DType, shape: readonly number[]): Stored {
     const { scale, offset } = encoding;
     const key = scale.length === 1 ? `${entry.tiedTo ?? entry.value} ${scale[0]} ${offset[0]}` : entry.value;
     const found = this.#stored.get(key);
     if (found) return found;
+    const add = (name: string, tensor: Tensor) => this.#graph.addInitializer(`${entry.value}_${name}`, tensor);
     const made = {
-      scale: this.#graph.addInitializer(`${entry.value}_scale`, scaleTensor(encoding, shape)),
-      zeroPoint: this.#graph.addInitializer(`${entry.value}_zero_point`, zeroPointTensor(encoding, shape)),
+      scale: add("scale", scaleTensor(encoding, shape)),
+      zeroPoint: add("zero_point", zeroPointTensor(encoding, shape, dtype)),
+      ends: entry.kind === "activation" ? clipEnds(encoding).map((end, i) => add(endNames[i]!, end)) : [],
     };
     this.#stored.set(key, made);
     return made;
   }
 
-  #lowerActivation(entry: PlanEntry, value: Value, encoding: Encoding): void {
-    const { scale, zeroPoint } = this.#store(entry, encoding, []);
+  #lowerActivation(entry: PlanEntry, value: Value, planned: Encoding): void {
+    const encoding = this.#asActivation(planned);
+    const dtype = quantizerDType(encoding.grid);
+    const { scale, zeroPoint, ends } = this.#store(entry, encoding, dtype, []);
+    // The kernel of Clip takes 8 bits, and floats. Behind QuantizeLinear it leaves the kernel in front on integers.
+    const clipsFloats = dtypes[dtype].bits > 8;
     this.#putBehind(value, (place) => {
-      const quantize = this.#insert("QuantizeLinear", [value, scale, zeroPoint], `${entry.value}_quantized`, place);
-      quantize.output.type = retyped(value, storageDType(encoding.grid));
-      const dequantize = this.#insert(
-        "DequantizeLinear",
-        [quantize.output, scale, zeroPoint],
-        `${entry.value}_dequantized`,
-        {
-          after: quantize,
-        },
-      );
-      return [quantize, dequantize];
+      const made: Node[] = [];
+      const next = (op: string, name: string, type: DType, ...others: readonly Value[]) => {
+        const from = made.at(-1);
+        const node = this.#insert(op, [from?.output ?? value, ...others], name, from ? { after: from } : place);
+        node.output.type = retyped(value, type);
+        made.push(node);
+      };
+      if (ends.length > 0 && clipsFloats) next("Clip", `${entry.value}_clipped`, "float32", ...ends);
+      next("QuantizeLinear", `${entry.value}_quantized`, dtype, scale, zeroPoint);
+      if (ends.length > 0 && !clipsFloats) next("Clip", `${entry.value}_clipped`, dtype, ...ends);
+      next("DequantizeLinear", `${entry.value}_dequantized`, "float32", scale, zeroPoint);
+      return [made[0]!, made.at(-1)!];
     });
+  }
+
+  /**
+   * Signed grids of activations are counted from their lowest number in the file, where they are narrower than 8 bits, and in
+   * operator sets from 21 on: of int8 a stock session of ONNX Runtime 1.30 refuses what it moves behind a Reshape of its own
+   * ("output_dtype INT8 does not match y_zero_point type UINT8"). The numbers stay the same.
+   */
+  #asActivation(encoding: Encoding): Encoding {
+    const { grid } = encoding;
+    const counted = grid.bits <= 8 && grid.signed && (this.#opset >= 21 || clipEnds(encoding).length > 0);
+    return counted ? { ...encoding, grid: { ...grid, signed: false } } : encoding;
   }
 
   /** Everybody who read the value reads what the two nodes give; a graph output keeps its name. */
@@ -168,21 +219,34 @@ class Lowering {
     if (isGraphOutput && value.name !== name) this.#graph.renameLike(value, `${name}_float`);
   }
 
-  #lowerConstant(entry: PlanEntry, value: Value, encoding: Encoding): void {
+  #lowerConstant(entry: PlanEntry, value: Value, planned: Encoding): void {
     const tensor = value.initializer!;
-    const { scale, zeroPoint } = this.#store(entry, encoding, tensor.shape);
+    // Integer kernels of two operands take them in one type.
+    const encoding = isParameter(value) ? planned : this.#asActivation(planned);
+    const { granularity, grid } = encoding;
+    const stored = storageDType(grid);
+    // A stock session runs integer kernels on what a Cast widens as it loads; blocks have none, and stay packed until they are read.
+    const dtype = granularity.kind === "block" && grid.bits !== 2 ? stored : quantizerDType(grid);
+    const { scale, zeroPoint } = this.#store(entry, encoding, dtype, tensor.shape);
     const integers = this.#graph.addInitializer(`${entry.value}_quantized`, quantizedTensor(tensor, encoding));
-    const { granularity } = encoding;
+    const place = this.#beforeReaders(value);
+    const wide =
+      stored === dtype
+        ? integers
+        : this.#insert("Cast", [integers], `${entry.value}_${dtype}`, place, { to: dtypes[dtype].onnx }).output;
     const attributes: Record<string, number> =
       granularity.kind === "tensor"
         ? {}
         : granularity.kind === "channel"
           ? { axis: granularity.axis }
           : { axis: granularity.axis, block_size: granularity.size };
-    this.#replaceConstant(value, [integers, scale, zeroPoint], attributes);
+    this.#replaceConstant(value, [wide, scale, zeroPoint], attributes);
   }
 
-  /** The scale is the float32 product of the two scales in the file: ONNX Runtime compares them bit by bit. */
+  /**
+   * The scale is the float32 product of the two scales in the file: ONNX Runtime compares them bit by bit. There is no zero point:
+   * some kernels for 32 bits refuse one.
+   */
   #lowerBias(entry: PlanEntry, value: Value): void {
     const input = this.#entries.get(entry.scaleFrom?.input ?? "")?.encoding;
     const weight = this.#entries.get(entry.scaleFrom?.weight ?? "")?.encoding;
@@ -220,7 +284,7 @@ class Lowering {
     if (value.useCount === 0) this.#graph.removeInitializer(value);
   }
 
-  #lowerFloat(value: Value, dtype: "float16" | "bfloat16" | "float8e4m3fn" | "float8e5m2"): void {
+  #lowerFloat(value: Value, dtype: "float16" | "bfloat16"): void {
     const back = { to: dtypes.float32.onnx };
     const narrow = { to: dtypes[dtype].onnx };
     const tensor = constantOf(value);
@@ -232,16 +296,9 @@ class Lowering {
       });
       return;
     }
-    if (dtype === "float16" || dtype === "bfloat16") {
-      const bits = Uint16Array.from(tensor.floats(), dtype === "float16" ? toFloat16Bits : toBfloat16Bits);
-      const half = this.#graph.addInitializer(`${value.name}_${dtype}`, Tensor.of(dtype, tensor.shape, bits));
-      this.#adopt(value, this.#insert("Cast", [half], `${value.name}_dequantized`, this.#beforeReaders(value), back));
-      return;
-    }
-    const down = this.#insert("Cast", [value], `${value.name}_${dtype}`, this.#beforeReaders(value), narrow);
-    const up = this.#insert("Cast", [down.output], `${value.name}_dequantized`, { after: down }, back);
-    up.output.type = value.type;
-    this.#graph.replaceUses(value, up.output, (use) => !("node" in use && use.node === down));
+    const bits = Uint16Array.from(tensor.floats(), dtype === "float16" ? toFloat16Bits : toBfloat16Bits);
+    const half = this.#graph.addInitializer(`${value.name}_${dtype}`, Tensor.of(dtype, tensor.shape, bits));
+    this.#adopt(value, this.#insert("Cast", [half], `${value.name}_dequantized`, this.#beforeReaders(value), back));
   }
 
   /** In front of the first node of this graph that reads the value, or that holds a body that does. */
@@ -277,6 +334,17 @@ class Lowering {
     return this.#graph.insert(spec, place);
   }
 }
+
+/** Whether the constant is the weight of a product or a parameter of a normalization, and no operand beside activations. */
+function isParameter(value: Value): boolean {
+  return value.consumers().some((node) => {
+    const row = node.domain === "" ? rowOf(node) : undefined;
+    const indices = [...(row?.linear ? [row.linear.weight] : []), ...(row?.normalization ?? [])];
+    return indices.some((index) => node.input(index) === value) || recurrent.has(node.op);
+  });
+}
+
+const recurrent = new Set(["LSTM", "GRU", "RNN"]);
 
 function retyped(value: Value, dtype: Parameters<typeof tensorType>[0]): ReturnType<typeof tensorType> {
   return tensorType(dtype, value.type?.kind === "tensor" ? value.type.shape : null);

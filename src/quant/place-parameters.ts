@@ -8,6 +8,7 @@ import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
 import type { Unit } from "./supergroups.ts";
 import { isBeforeV73, type Target } from "./target.ts";
+import { isLeftFloat } from "./usable-grid.ts";
 
 /** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
 export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
@@ -38,11 +39,17 @@ export function placeParameters(
     if (unit.first !== node) continue;
     const bias = biasOf(unit, facts);
     if (!bias) continue;
-    const entry = placement.target.bias === "int32" ? placeBias(bias, unit, placement, decided, found) : undefined;
+    const accumulates = placement.target.bias === "int32" && choices.activations.kind === "int";
+    const entry = accumulates ? placeBias(bias, unit, placement, decided, found) : undefined;
     if (entry || !found.has(bias))
-      found.set(bias, entry ?? { value: bias.name, left: "the target keeps biases in float" });
+      found.set(bias, entry ?? { value: bias.name, left: whyFloatBias(placement, choices) });
   }
   return found;
+}
+
+function whyFloatBias({ target }: Placement, { activations }: ParameterChoices): string {
+  if (target.bias === "int32" && activations.kind === "float") return "no integers are added: activations are float";
+  return "the target keeps biases in float";
 }
 
 /** The constant vector that a linear operator adds: its own bias input, or that of the Add it is run with. */
@@ -69,20 +76,18 @@ function placeOne(
   if (tooNarrow !== undefined) return left(tooNarrow);
   if (kind === "bias" && target.bias === "int32" && parameter.linear)
     return left("the bias cannot share the scales of input and weight");
-  if (target.kernels && !linearInput(node, parameter, decided)) return left(`the input of ${node.op} is not quantized`);
+  // Without integers in front of it a weight is still smaller.
+  if (target.kernels && choices.activations.kind === "int" && !linearInput(node, parameter, decided))
+    return left(`the input of ${node.op} is not quantized`);
   const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
+  if (isLeftFloat(choices.weights)) return left("you asked for weights in float");
   if (value.initializer!.size === 0) return left("it is empty");
-  const granularity = granularityOf(parameter, placement, choices);
+  const { granularity, because } = granularityOf(parameter, placement, choices);
   const { grid, symmetric } = parameter.normalization
     ? normalizationGrid(node, choices, target, decided)
     : { grid: choices.weights, symmetric: rule.symmetric };
-  const slices =
-    granularity.kind === "tensor"
-      ? "one scale"
-      : granularity.kind === "channel"
-        ? "a scale per channel"
-        : "a scale per block";
+  const slices = { tensor: "one scale", channel: "a scale per channel", block: "a scale per block" }[granularity.kind];
   const users = facts.parameters(value).length;
   return {
     value: value.name,
@@ -94,7 +99,7 @@ function placeOne(
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
     ...shortScale(grid, target),
-    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}`,
+    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}`,
   };
 }
 
@@ -144,23 +149,32 @@ function linearInput(node: Node, parameter: Parameter, decided: ReadonlyMap<Valu
   return other ? originOf(other, decided) !== undefined : false;
 }
 
-function granularityOf(parameter: Parameter, { target }: Placement, choices: ParameterChoices): Granularity {
+/** What shares a scale, and why it is not what was asked for. */
+function granularityOf(
+  parameter: Parameter,
+  { target }: Placement,
+  choices: ParameterChoices,
+): { readonly granularity: Granularity; readonly because: string } {
   const { node, value, linear, kind } = parameter;
   const { shape } = value.initializer!;
-  if (!linear || kind !== "weight") return { kind: "tensor" };
+  const is = (granularity: Granularity, because = "") => ({ granularity, because });
+  if (!linear || kind !== "weight") return is({ kind: "tensor" });
   const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
   const axis = positive(linear.channelAxis(node));
-  const groupedTranspose = node.op === "ConvTranspose" && node.int("group", 1) > 1;
   const wanted =
     choices.granularity ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
-  if (wanted === "tensor" || shape.length < 2 || groupedTranspose) return { kind: "tensor" };
-  if (wanted === "channel") return { kind: "channel", axis };
+  if (wanted === "tensor") return is({ kind: "tensor" });
+  const instead = choices.granularity === undefined ? "" : ": ";
+  if (shape.length < 2) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);
+  if (node.op === "ConvTranspose" && node.int("group", 1) > 1)
+    return is({ kind: "tensor" }, instead && `${instead}the groups of a ConvTranspose share its channels`);
+  if (wanted === "channel") return is({ kind: "channel", axis });
   const inputAxis = positive(linear.inputAxis(node));
-  // A block must divide the axis; where it does not, a scale per channel is the closest that exists. So it is for 8 bits:
-  // ONNX Runtime 1.30 takes their blocks for channels when it fuses, and then refuses to run (docs/onnx-runtime.md).
-  const eight = choices.weights.kind === "int" && choices.weights.bits === 8;
-  if (eight || shape[inputAxis]! % wanted.block !== 0 || wanted.block < 2) return { kind: "channel", axis };
-  return { kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axis };
+  const inputs = shape[inputAxis]!;
+  if (wanted.block < 2 || inputs % wanted.block !== 0) {
+    return is({ kind: "channel", axis }, `: blocks of ${wanted.block} do not divide ${inputs} inputs`);
+  }
+  return is({ kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axis });
 }
 
 /** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */

@@ -135,12 +135,60 @@ describe("ort-cpu", () => {
   });
 });
 
-test("weights of three bits are placed, activations of three bits refused: nothing saturates them", () => {
+test("three bits are placed for weights and activations", () => {
   const text = "f (float[4,8] x) => (float[4,6] y) <float[8,6] w> { y = MatMul(x, w) }";
-  expect(lines(text, "ort-cpu", { weights: parseGrid("int3") })).toContain("w: weight int3 symmetric axis 1");
-  expect(() => lines(text, "ort-cpu", { activations: parseGrid("uint3") })).toThrowError(
-    expect.objectContaining({ code: "quant/bits-out-of-range" }),
-  );
+  const three = { weights: parseGrid("int3"), activations: parseGrid("uint3") };
+  expect(lines(text, "ort-cpu", three)).toEqual([
+    "x: activation uint3",
+    "w: weight int3 symmetric axis 1",
+    "y stays float: the integer kernel of MatMul gives float, and no reader takes integers",
+  ]);
+});
+
+test("grids that nothing quantizes to are refused, for weights and for activations", () => {
+  const text = "f (float[4,8] x) => (float[4,6] y) <float[8,6] w> { y = MatMul(x, w) }";
+  for (const grid of ["int32", "uint32", "float8e4m3fn", "float8e5m2"].map(parseGrid)) {
+    for (const choice of [{ weights: grid }, { activations: grid }]) {
+      expect(() => lines(text, "ort-cpu", choice)).toThrowError(
+        expect.objectContaining({
+          code: "quant/unsupported-grid",
+          detail: expect.objectContaining({ hint: expect.any(String) }),
+        }),
+      );
+    }
+  }
+});
+
+test("float32 asks for no quantizer: weights alone, activations alone", () => {
+  const text = "f (float[4,8] x) => (float[4,6] y) <float[8,6] w, float[6] b> { m = MatMul(x, w) y = Add(m, b) }";
+  const float = parseGrid("float32");
+  for (const target of ["ort-cpu", "aimet-default"]) {
+    const weightsOnly = lines(text, target, { activations: float });
+    expect(weightsOnly.filter((line) => !line.includes("stays float"))).toEqual(["w: weight int8 symmetric axis 1"]);
+    const activationsOnly = lines(text, target, { weights: float });
+    expect(activationsOnly).toContain("x: activation uint8");
+    expect(activationsOnly.join()).not.toContain("weight int8");
+    expect(() => lines(text, target, { weights: float, activations: float })).toThrowError(
+      expect.objectContaining({ code: "quant/nothing-to-quantize" }),
+    );
+  }
+});
+
+test("a block size that does not divide falls back to channels with the reason, and is refused where it never fits", () => {
+  const text = `f (float[1,3,6,6] x) => (float[1,8,2,2] y) <float[8,3,3,3] w, float[8,8,3,3] v> {
+    c = Conv(x, w)
+    y = Conv(c, v) }`;
+  const reasons = (block: number) =>
+    planOf(parse(text), "aimet-default", { granularity: { block } }).entries.flatMap(({ kind, granularity, reason }) =>
+      kind === "weight" ? [[granularity.kind, reason]] : [],
+    );
+  expect(reasons(4)).toEqual([
+    ["channel", "the weight of Conv: int8, a scale per channel: blocks of 4 do not divide 3 inputs"],
+    ["block", "the weight of Conv: int8, a scale per block"],
+  ]);
+  for (const block of [1, 5, 16]) {
+    expect(() => reasons(block)).toThrowError(expect.objectContaining({ code: "quant/unsupported-granularity" }));
+  }
 });
 
 describe("aimet-default", () => {

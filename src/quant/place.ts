@@ -4,7 +4,7 @@ import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
 import { constantOf, Facts, keepsGrid } from "./facts.ts";
-import { type Grid, gridName, saturates } from "./grid.ts";
+import type { Grid } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";
@@ -19,6 +19,7 @@ import type { LeftFloat, Plan, PlanEntry } from "./plan.ts";
 import { unitsOf } from "./supergroups.ts";
 import type { Target } from "./target.ts";
 import { type Ties, tiesOf } from "./ties.ts";
+import { isLeftFloat, refuseGrid } from "./usable-grid.ts";
 
 export interface PlaceOptions {
   /** Element type and shape of every value as it runs, from `traceShapes`. */
@@ -36,22 +37,15 @@ export interface PlaceOptions {
 /**
  * Decides which values get a quantizer. Batch norms should be folded and constants hoisted first. Throws
  * `quant/already-quantized`, `quant/unsupported-model`, `quant/no-such-value` for a selector that matches nothing,
- * `quant/bits-out-of-range` for activations of 3 bits, and `quant/nothing-to-quantize`.
+ * `quant/unsupported-grid`, `quant/unsupported-granularity` for a block size that divides the inputs of no layer, and
+ * `quant/nothing-to-quantize`.
  */
 export function place(model: Model, target: Target, options: PlaceOptions): Plan {
   refuseUnfit(model);
-  const grid = options.activations ?? target.activations;
-  if (!saturates(grid)) {
-    throw new AvocetError(
-      "quant/bits-out-of-range",
-      `expected 2, 4, 8 or 16 bits for activations, got ${gridName(grid)}`,
-      {
-        at: model.source ?? model.graph.name,
-        hint: "ONNX has no such type: integers of weights are stored in four bits, but activations would saturate there",
-      },
-    );
-  }
-  const weights = options.weights ?? target.weights;
+  const at = model.source ?? model.graph.name;
+  const [grid, weights] = [options.activations ?? target.activations, options.weights ?? target.weights];
+  refuseGrid(grid, "activation", at);
+  refuseGrid(weights, "weight", at);
   const facts = new Facts(model, options.shapes);
   const kept = new Map(
     [...selectNodes(model, options.keepFloat ?? [])].map(([node, selector]) => [
@@ -86,13 +80,16 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     const decision = decided.get(value);
     if (!decision) continue;
     if (!decision.on) left.push({ value: value.name, reason: decision.reason });
+    else if (isLeftFloat(grid)) left.push({ value: value.name, reason: "you asked for activations in float" });
     else if (constantOf(value)) {
-      const precision = decision.layerGain
-        ? layerNormPrecision(weights, target)
-        : { grid, symmetric: target.symmetric };
+      const precision =
+        decision.layerGain && !isLeftFloat(weights)
+          ? layerNormPrecision(weights, target)
+          : { grid, symmetric: target.symmetric };
       entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, target));
     } else entries.push(activationEntry(value, grid, decision, placement, ties, computed));
   }
+  refuseNoBlocks(model, entries, options.granularity);
   if (entries.length === 0) {
     const reason = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
     throw new AvocetError(
@@ -105,6 +102,20 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     );
   }
   return { version: 1, target: target.name, entries, left };
+}
+
+/** A block size that fits no weight at all is a mistake; one that does not fit some is in the reasons of their entries. */
+function refuseNoBlocks(model: Model, entries: readonly PlanEntry[], granularity: WeightGranularity | undefined): void {
+  if (typeof granularity !== "object" || entries.some((entry) => entry.granularity.kind === "block")) return;
+  if (granularity.block >= 2 && !entries.some((entry) => entry.granularity.kind === "channel")) return;
+  throw new AvocetError(
+    "quant/unsupported-granularity",
+    `expected a block size of 2 or more that divides the inputs of a layer, got ${granularity.block}`,
+    {
+      at: model.source ?? model.graph.name,
+      hint: "`avocet inspect` shows the shapes of the weights; a scale per channel (--granularity channel) needs no block size",
+    },
+  );
 }
 
 /** Inputs, then for every node the constants that it is the first to read, then its outputs. */

@@ -1,7 +1,6 @@
 /** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
 import { z } from "zod";
 import { AvocetError, parseJson } from "../base/index.ts";
-import { saturates } from "./grid.ts";
 import type { Plan } from "./plan.ts";
 
 const grid = z.discriminatedUnion("kind", [
@@ -66,7 +65,6 @@ const plan = z
     const byValue = new Map(entries.map((one) => [one.value, one]));
     const fault = (message: string, i: number) => context.addIssue({ code: "custom", message, path: ["entries", i] });
     entries.forEach((one, i) => {
-      if (one.kind === "activation" && !saturates(one.grid)) fault("expected no activation of 3 bits", i);
       if (byValue.get(one.value) !== one) fault(`expected one entry a value, got two for ${one.value}`, i);
       if (one.tiedTo !== undefined && byValue.get(one.tiedTo)?.tiedTo !== undefined)
         fault(`${one.tiedTo} is tied itself`, i);

@@ -1,9 +1,11 @@
 /** How encodings and quantized constants are stored in an ONNX file: scale, zero point and integers as tensors. */
 import { roundHalfEven } from "../base/index.ts";
-import { packBits, sizeOf, Tensor, type TensorData } from "../tensor/index.ts";
-import { type Encoding, zeroPoint } from "./encoding.ts";
+import type { Node } from "../ir/index.ts";
+import { arrayKind, type DType, dtypes, packBits, Tensor, type TensorData } from "../tensor/index.ts";
+import { type Encoding, type Ends, endsOf, zeroPoint } from "./encoding.ts";
 import { quantize } from "./fake-quantize.ts";
-import { type IntGrid, storageDType } from "./grid.ts";
+import { quantizerDType, storageDType } from "./grid.ts";
+import { forEachRun } from "./slices.ts";
 
 /** The shape of an encoding's scale: a scalar, a vector, or the blocks of a tensor of this shape. */
 export function scaleShape(encoding: Encoding, shape: readonly number[]): readonly number[] {
@@ -17,39 +19,59 @@ export function scaleTensor(encoding: Encoding, shape: readonly number[]): Tenso
   return Tensor.float32(scaleShape(encoding, shape), encoding.scale);
 }
 
-export function zeroPointTensor(encoding: Encoding, shape: readonly number[]): Tensor {
+/** The zero points as integers of `dtype`, the type that the constant or the activation has in front of DequantizeLinear. */
+export function zeroPointTensor(encoding: Encoding, shape: readonly number[], dtype: DType): Tensor {
   const points = encoding.scale.map((_, i) => storedZeroPoint(encoding, i));
-  return integerTensor(encoding.grid, scaleShape(encoding, shape), points);
+  return integerTensor(dtype, scaleShape(encoding, shape), points);
 }
 
 /**
- * A symmetric grid in signed storage has its zero at 0, the strict one (−127 … 127) too: the integers are shifted by one
- * against AIMET's counting, and kernels that want a zero point of 0 get it.
+ * A strict symmetric grid (−127 … 127) in signed storage has its zero at 0, like one that is not strict (−128 … 127): kernels
+ * that want a zero point of 0 get it.
  */
-export function storedZeroPoint(encoding: Encoding, i: number): number {
-  return encoding.grid.signed && encoding.symmetric ? 0 : zeroPoint(encoding, i);
+export function storedZeroPoint(encoding: Encoding, i = 0): number {
+  const { low, high } = endsOf(encoding, i);
+  return encoding.grid.signed && low === -high ? 0 : zeroPoint(encoding, i);
+}
+
+/** The lowest and highest integer of slice i as the file stores them. */
+export function storedEnds(encoding: Encoding, i = 0): Ends {
+  const { low, high } = endsOf(encoding, i);
+  const zero = storedZeroPoint(encoding, i);
+  return { low: low + zero, high: high + zero };
+}
+
+/**
+ * The ends of a grid per tensor as the bounds of a Clip, where the integers of its quantizer reach beyond them; else nothing. Of 8
+ * bits they are integers, above that floats, as ONNX Runtime has kernels.
+ */
+export function clipEnds(encoding: Encoding): readonly Tensor[] {
+  const dtype = quantizerDType(encoding.grid);
+  const { bits, kind } = dtypes[dtype];
+  const lowest = kind === "int" ? -(2 ** (bits - 1)) : 0;
+  const { low, high } = storedEnds(encoding);
+  if (low <= lowest && high >= lowest + 2 ** bits - 1) return [];
+  if (bits <= 8) return [low, high].map((end) => integerTensor(dtype, [], [end]));
+  const ends = endsOf(encoding);
+  return [ends.low, ends.high].map((end) => Tensor.scalar(Math.fround(encoding.scale[0]!) * end));
+}
+
+/** What the bounds of such a Clip are called, behind the name of the value. */
+export const endNames = ["lowest", "highest"] as const;
+
+/** Whether a Clip is one of lowering's, and not the model's own. */
+export function clipsToGrid(node: Node): boolean {
+  return node.op === "Clip" && node.input(1)?.name.endsWith(`_${endNames[0]}`) === true;
 }
 
 /** The integers of a constant as the file stores them. Ties are rounded to even, as QuantizeLinear does. */
 export function quantizedTensor(tensor: Tensor, encoding: Encoding): Tensor {
-  const { grid } = encoding;
-  const low = grid.signed ? -(2 ** (grid.bits - 1)) : 0;
   const integers = quantize(tensor, encoding, "half-even");
-  const shift = storedZeroPoint(encoding, 0) + encoding.offset[0]!;
-  if (encoding.granularity.kind === "tensor" || (grid.signed && encoding.symmetric)) {
-    const top = low + 2 ** grid.bits - 1;
-    return integerTensor(
-      grid,
-      tensor.shape,
-      integers.map((q) => Math.min(q + shift, top)),
-    );
-  }
-  // Asymmetric slices have a zero point each, which QuantizeLinear adds as well: the integers differ by storage alone.
-  return integerTensor(
-    grid,
-    tensor.shape,
-    integers.map((q) => q + low),
-  );
+  forEachRun(tensor.shape, encoding.granularity, (slice, start, end) => {
+    const { low } = storedEnds(encoding, slice);
+    for (let i = start; i < end; i++) integers[i]! += low;
+  });
+  return integerTensor(storageDType(encoding.grid), tensor.shape, integers);
 }
 
 /** A bias on the grid whose step is `scale[c]` (one number or one a channel), as int32. */
@@ -62,26 +84,15 @@ export function biasTensor(bias: Tensor, scale: Float32Array): Tensor {
   return Tensor.of("int32", bias.shape, data);
 }
 
-/** Integers as a tensor of the grid's storage type; types under 8 bits are packed. */
-export function integerTensor(grid: IntGrid, shape: readonly number[], values: ArrayLike<number>): Tensor {
-  return Tensor.of(storageDType(grid), shape, integerData(grid, values, sizeOf(shape)));
+/** Integers as a tensor of this type; types under 8 bits are packed. */
+export function integerTensor(dtype: DType, shape: readonly number[], values: ArrayLike<number>): Tensor {
+  const { bits } = dtypes[dtype];
+  const data = bits < 8 ? packBits(values, bits as 2 | 4) : packed(dtype, values);
+  return Tensor.of(dtype, shape, data);
 }
 
-function integerData(grid: IntGrid, values: ArrayLike<number>, count: number): TensorData {
-  const list = Array.from({ length: count }, (_, i) => values[i]!);
-  switch (grid.bits) {
-    case 2:
-      return packBits(list, 2);
-    case 3:
-    case 4:
-      return packBits(list, 4);
-    case 8:
-      return grid.signed ? Int8Array.from(list) : Uint8Array.from(list);
-    case 16:
-      return grid.signed ? Int16Array.from(list) : Uint16Array.from(list);
-    case 32:
-      return grid.signed ? Int32Array.from(list) : Uint32Array.from(list);
-    default:
-      return grid.bits satisfies never;
-  }
+function packed(dtype: DType, values: ArrayLike<number>): TensorData {
+  const data = new (arrayKind(dtype))(values.length);
+  for (let i = 0; i < values.length; i++) data[i] = values[i]!;
+  return data;
 }

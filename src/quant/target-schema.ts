@@ -35,7 +35,9 @@ const operator = z.strictObject({
     .optional(),
 });
 
-const grid = z.string().regex(/^(u?int(2|4|8|16)|float16|fp16|bfloat16|bf16)$/, "expected a grid, for example uint8");
+const grid = z
+  .string()
+  .regex(/^(u?int(2|3|4|8|16)|float16|fp16|bfloat16|bf16|float32|float)$/, "expected a grid, for example uint8");
 
 /** What AIMET's format cannot say. */
 const avocet = z.strictObject({

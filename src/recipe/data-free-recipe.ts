@@ -1,7 +1,7 @@
 /** Recipes without data: what they say to `dataFreeQuantization`, and what their result can be looked at with. */
 import type { Work } from "../base/index.ts";
 import { type Dataset, fromIterable } from "../data/index.ts";
-import { parseGrid } from "../quant/index.ts";
+import { parseGrids } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { type DataFreeContext, inputsOf } from "./data-free.ts";
 import { noiseFeeds } from "./noise-inputs.ts";
@@ -19,8 +19,7 @@ export function dataFreeContext(recipe: Recipe, runtime: Runtime, work: Work): D
     target: targetOf(recipe),
     preprocess,
     inputs: knowledgeOf(recipe),
-    weights: weights === undefined ? undefined : parseGrid(weights),
-    activations: activations === undefined ? undefined : parseGrid(activations),
+    ...parseGrids({ weights, activations }),
     granularity: granularityOf(granularity),
     keepFloat: float,
   };

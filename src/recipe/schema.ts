@@ -8,7 +8,7 @@ import { trainingSchema } from "./training-options.ts";
 
 const granularity = z
   .string()
-  .regex(/^(tensor|channel|block:[1-9]\d*)$/, "expected tensor, channel or block:SIZE")
+  .regex(/^(tensor|channel|block:([2-9]|[1-9]\d+))$/, "expected tensor, channel or block:SIZE with a size of 2 or more")
   .describe("What shares one weight scale; default: what the target prefers.");
 
 const calibration = z
@@ -27,8 +27,14 @@ export const recipeSchema = z.strictObject({
     .union([z.string(), z.looseObject({})])
     .default("ort-cpu")
     .describe("A built-in target, or an AIMET quantsim configuration."),
-  weights: z.string().optional().describe("Grid of the weights, for example int4; default: the target's."),
-  activations: z.string().optional().describe("Grid of the activations, for example uint8 or int16."),
+  weights: z
+    .string()
+    .optional()
+    .describe("Grid of the weights, for example int4; default: the target's. float32: none."),
+  activations: z
+    .string()
+    .optional()
+    .describe("Grid of the activations, for example uint8 or int16; default: the target's. float32: none."),
   granularity: granularity.optional(),
   calibration: calibration.default("sqnr"),
   samples: z

@@ -7,7 +7,7 @@ import {
   builtinTarget,
   calibrate,
   type Plan,
-  parseGrid,
+  parseGrids,
   parseTarget,
   place,
   type Scheme,
@@ -64,8 +64,7 @@ export class Stages {
     const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
     const placed = place(model, target, {
       shapes,
-      ...(recipe.weights ? { weights: parseGrid(recipe.weights) } : {}),
-      ...(recipe.activations ? { activations: parseGrid(recipe.activations) } : {}),
+      ...parseGrids(recipe),
       granularity: granularityOf(recipe.granularity),
       keepFloat: recipe.float,
     });

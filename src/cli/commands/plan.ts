@@ -6,7 +6,7 @@ import {
   builtinTarget,
   gridName,
   type Plan,
-  parseGrid,
+  parseGrids,
   parseTarget,
   place,
   planToJson,
@@ -39,8 +39,7 @@ export async function plan(path: string, options: PlanOptions, io: Io): Promise<
   await normalise(model);
   const placed = place(model, target, {
     shapes: inferTypes(model),
-    ...(options.weights ? { weights: parseGrid(options.weights) } : {}),
-    ...(options.activations ? { activations: parseGrid(options.activations) } : {}),
+    ...parseGrids(options),
     keepFloat: options.float ?? [],
   });
   const json = planToJson(placed);

@@ -5,13 +5,8 @@
  */
 import { type Emitter, passStraightThrough } from "../../autodiff/index.ts";
 import type { Value } from "../../ir/index.ts";
+import type { Ends } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-
-/** The whole numbers of a grid: x̂ / s lies in low … high. */
-export interface Ends {
-  readonly low: number;
-  readonly high: number;
-}
 
 /** round(x), through which gradients pass unchanged. */
 export function roundStraightThrough(e: Emitter, x: Value): Value {
@@ -20,10 +15,20 @@ export function roundStraightThrough(e: Emitter, x: Value): Value {
   return rounded;
 }
 
-/** A weight on its grid; `scale` broadcasts against it. Weights are small, so plain arithmetic serves every bit width. */
-export function quantizeWeight(e: Emitter, weight: Value, scale: Value, { low, high }: Ends): Value {
+/**
+ * A weight on its grid; `scale` and the whole numbers at its ends broadcast against it. Weights are small, so plain arithmetic
+ * serves every bit width.
+ */
+export function quantizeWeight(
+  e: Emitter,
+  weight: Value,
+  scale: Value,
+  { low, high }: { readonly low: Value; readonly high: Value },
+): Value {
   const steps = roundStraightThrough(e, e.div(weight, scale));
-  return e.mul(e.op("Clip", [steps, e.scalar(low), e.scalar(high)]), scale);
+  const scalars = low.initializer?.shape.length === 0 && high.initializer?.shape.length === 0;
+  const inside = scalars ? e.op("Clip", [steps, low, high]) : e.op("Min", [e.op("Max", [steps, low]), high]);
+  return e.mul(inside, scale);
 }
 
 /** An activation on a grid whose ends are fixed whole numbers, with a learned scalar scale. */

@@ -3,6 +3,7 @@ import { invariant } from "../../base/index.ts";
 import { cloneModel, type Model } from "../../ir/index.ts";
 import {
   type Encoding,
+  endsOf,
   entriesByValue,
   limitPairs,
   type Plan,
@@ -12,7 +13,7 @@ import {
   withEntries,
 } from "../../quant/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { endsOf, type LearnedQuantizer, type TrainableModel } from "./trainable.ts";
+import type { LearnedQuantizer, TrainableModel } from "./trainable.ts";
 
 /** What training gave, by the names of the trainable model's constants. Values that were not trained may be absent. */
 export type Trained = ReadonlyMap<string, Tensor>;

@@ -11,7 +11,10 @@ import {
   lower,
   type Plan,
   parseGrid,
+  parseTarget,
   place,
+  type Target,
+  targetFile,
   type WeightGranularity,
 } from "../../quant/index.ts";
 import { openRuntime, traceShapes } from "../../runtime/index.ts";
@@ -41,6 +44,18 @@ const pictures = (seed: number) => {
   );
 };
 
+/** AIMET's default with other flags, as its configuration format can say them. */
+function variant(defaults: object): Target {
+  const file = targetFile("aimet-default");
+  return parseTarget({ ...file, defaults: { ...file.defaults, ...defaults } }, "variant");
+}
+const symmetricOutputs = { is_output_quantized: "True", is_symmetric: "True" };
+const targets: Record<string, Target> = {
+  strict: variant({ ops: symmetricOutputs, strict_symmetric: "True" }),
+  "unsigned symmetric": variant({ ops: symmetricOutputs, unsigned_symmetric: "True" }),
+  "asymmetric weights": variant({ params: { is_quantized: "True", is_symmetric: "False" } }),
+};
+
 interface Setting {
   readonly target: string;
   readonly weights: string;
@@ -50,9 +65,15 @@ interface Setting {
 
 async function planned({ target, weights, activations, granularity }: Setting): Promise<{ model: Model; plan: Plan }> {
   const model = parseModel(text, { seed: 5 });
+  // Some channels without negatives, so that slices of one weight have different ends where a target allows that.
+  const w3 = model.graph.valuesByName().get("w3")!;
+  w3.initializer = Tensor.float32(
+    [8, 8, 1, 1],
+    w3.initializer!.floats().map((x, i) => (i % 16 < 8 ? Math.abs(x) : x)),
+  );
   const feeds: Feeds = { x: pictures(1) };
   const shapes = await traceShapes(model, runtime, feeds);
-  const placed = place(model, builtinTarget(target), {
+  const placed = place(model, targets[target] ?? builtinTarget(target), {
     shapes,
     weights: parseGrid(weights),
     activations: parseGrid(activations),
@@ -66,7 +87,22 @@ const settings: Record<string, Setting> = {
   "W8A8 per channel": { target: "ort-cpu", weights: "int8", activations: "uint8" },
   "W4A4 per channel": { target: "aimet-default", weights: "int4", activations: "uint4" },
   "W3A8 per tensor": { target: "aimet-default", weights: "int3", activations: "uint8", granularity: "tensor" },
-  "W4A16 in blocks": { target: "aimet-default", weights: "int4", activations: "uint16", granularity: { block: 1 } },
+  "W4A16 in blocks": { target: "aimet-default", weights: "int4", activations: "uint16", granularity: { block: 4 } },
+  "W8A8 in blocks of two": { target: "ort-cpu", weights: "int8", activations: "uint8", granularity: { block: 2 } },
+  "asymmetric W4A8 per channel": { target: "asymmetric weights", weights: "uint4", activations: "uint8" },
+  "asymmetric W4A8 in blocks": {
+    target: "asymmetric weights",
+    weights: "int4",
+    activations: "uint8",
+    granularity: { block: 4 },
+  },
+  "strict W2A8": { target: "strict", weights: "int2", activations: "int8" },
+  "strict W4A3 per tensor": { target: "strict", weights: "int4", activations: "int3", granularity: "tensor" },
+  "unsigned symmetric W4A8, some channels without negatives": {
+    target: "unsigned symmetric",
+    weights: "int4",
+    activations: "int8",
+  },
   "W8A8, activations signed": { target: "aimet-default", weights: "int8", activations: "int8" },
 };
 
@@ -80,6 +116,10 @@ describe("the training form", () => {
     test(`${name}: computes what the lowered plan computes, and settles where it began`, async () => {
       const { model, plan } = await planned(setting);
       const trainable = trainableModel(model, plan);
+      const kinds = new Set(plan.entries.flatMap((entry) => (entry.kind === "weight" ? [entry.granularity.kind] : [])));
+      expect([...kinds]).toContain(
+        typeof setting.granularity === "object" ? "block" : (setting.granularity ?? "channel"),
+      );
       expect(trainable.quantizers.length).toBeGreaterThanOrEqual(4);
       expect([...trainable.weights].sort()).toEqual(["w1", "w2", "w3", "w4"]);
       expect([...trainable.biases].sort()).toEqual(["b1", "b2", "b4"]);
@@ -95,30 +135,33 @@ describe("the training form", () => {
     });
   }
 
-  test("what was trained is what the settled plan says", async () => {
-    const { model, plan } = await planned(settings["W4A4 per channel"]!);
-    const trainable = trainableModel(model, plan);
-    const values = trainable.model.graph.valuesByName();
-    const random = new Random(9);
-    const trained = new Map<string, Tensor>();
-    const { weights, biases, weightScales, ranges } = trainable;
-    for (const name of [...weights, ...biases, ...weightScales, ...ranges]) {
-      const { shape, ...start } = values.get(name)!.initializer!;
-      void start;
-      const moved = values
-        .get(name)!
-        .initializer!.floats()
-        .map((x) => x * random.uniform(0.8, 1.2));
-      values.get(name)!.initializer = Tensor.float32(shape, moved);
-      trained.set(name, values.get(name)!.initializer!);
-    }
-    const feeds = { x: pictures(3) };
-    const { model: settled, plan: learned } = settle(model, plan, trainable, trained);
-    expect(learned.entries.filter((entry) => entry.kind !== "bias").every((entry) => entry.frozen)).toBe(true);
-    const shipped = (await outputsOf(lower(settled, learned), feeds)).y!.floats();
-    const simulated = (await outputsOf(trainable.model, feeds)).y!.floats();
-    expect(apart(simulated, shipped)).toBeLessThan(1e-4);
-  });
+  test.each(["W4A4 per channel", "W4A16 in blocks", "asymmetric W4A8 per channel", "strict W2A8"])(
+    "what was trained is what the settled plan says: %s",
+    async (name) => {
+      const { model, plan } = await planned(settings[name]!);
+      const trainable = trainableModel(model, plan);
+      const values = trainable.model.graph.valuesByName();
+      const random = new Random(9);
+      const trained = new Map<string, Tensor>();
+      const { weights, biases, weightScales, ranges } = trainable;
+      for (const name of [...weights, ...biases, ...weightScales, ...ranges]) {
+        const { shape, ...start } = values.get(name)!.initializer!;
+        void start;
+        const moved = values
+          .get(name)!
+          .initializer!.floats()
+          .map((x) => x * random.uniform(0.8, 1.2));
+        values.get(name)!.initializer = Tensor.float32(shape, moved);
+        trained.set(name, values.get(name)!.initializer!);
+      }
+      const feeds = { x: pictures(3) };
+      const { model: settled, plan: learned } = settle(model, plan, trainable, trained);
+      expect(learned.entries.filter((entry) => entry.kind !== "bias").every((entry) => entry.frozen)).toBe(true);
+      const shipped = (await outputsOf(lower(settled, learned), feeds)).y!.floats();
+      const simulated = (await outputsOf(trainable.model, feeds)).y!.floats();
+      expect(apart(simulated, shipped)).toBeLessThan(1e-4);
+    },
+  );
 });
 
 /** x̂ = s · clip(round(x / s), low, high) of many numbers, with the gradients of a weighted sum of it. */

@@ -7,9 +7,17 @@ import { Emitter } from "../../autodiff/index.ts";
 import { invariant } from "../../base/index.ts";
 import { cloneModel, type Graph, type Model, type Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
-import { type Encoding, entriesByValue, isIntGrid, type Plan, type PlanEntry } from "../../quant/index.ts";
+import {
+  type Encoding,
+  type Ends,
+  endsOf,
+  entriesByValue,
+  isIntGrid,
+  type Plan,
+  type PlanEntry,
+} from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import { type Ends, quantizeWeight, quantizeWithRange, quantizeWithScale } from "./emit.ts";
+import { quantizeWeight, quantizeWithRange, quantizeWithScale } from "./emit.ts";
 
 export interface TrainableModel {
   /** Inputs and outputs are those of the float model; everything trainable is a constant of it. Opset 21 or later. */
@@ -106,7 +114,7 @@ class Building {
         : null;
       const scale = factor ? e.mul(start, factor) : start;
       const whole = spreadBlocks(e, encoding, shape, scale);
-      return quantizeWeight(e, value, whole, endsOf(encoding));
+      return quantizeWeight(e, value, whole, endsOfSlices(e, encoding, shape));
     });
   }
 
@@ -153,10 +161,16 @@ class Building {
   }
 }
 
-/** Whole numbers in AIMET's convention: x̂ = s · (q + offset) with q in 0 … 2^bits − 1. */
-export function endsOf(encoding: Encoding): Ends {
-  const low = encoding.offset[0]!;
-  return { low, high: low + 2 ** encoding.grid.bits - 1 };
+/** The whole numbers of every slice, as constants that broadcast against the weight: two scalars where they are the same. */
+function endsOfSlices(e: Emitter, encoding: Encoding, shape: readonly number[]): { low: Value; high: Value } {
+  const ends = encoding.scale.map((_, i) => endsOf(encoding, i));
+  const [first] = ends;
+  const part = (of: (end: Ends) => number) => {
+    if (ends.every((end) => of(end) === of(first!))) return e.scalar(of(first!));
+    const all = e.constant(Tensor.float32(broadcastShape(encoding, shape), Float32Array.from(ends, of)));
+    return spreadBlocks(e, encoding, shape, all);
+  };
+  return { low: part((end) => end.low), high: part((end) => end.high) };
 }
 
 function ones(encoding: Encoding): Float32Array {
@@ -170,13 +184,13 @@ export function broadcastShape({ granularity, scale }: Encoding, shape: readonly
   return shape.map((length, axis) => (axis === granularity.axis ? length / granularity.size : length));
 }
 
-/** Scales of blocks repeated over their elements; other scales broadcast by themselves. */
-function spreadBlocks(e: Emitter, encoding: Encoding, shape: readonly number[], scale: Value): Value {
+/** Numbers of blocks repeated over their elements; those of channels broadcast by themselves. */
+function spreadBlocks(e: Emitter, encoding: Encoding, shape: readonly number[], numbers: Value): Value {
   const { granularity } = encoding;
-  if (granularity.kind !== "block") return scale;
+  if (granularity.kind !== "block") return numbers;
   const { axis, size } = granularity;
   const blocks = broadcastShape(encoding, shape);
   const split = [...blocks.slice(0, axis + 1), size, ...blocks.slice(axis + 1)];
   const one = split.map((length, i) => (i === axis + 1 ? 1 : length));
-  return e.reshape(e.expand(e.reshape(scale, one), split), shape);
+  return e.reshape(e.expand(e.reshape(numbers, one), split), shape);
 }

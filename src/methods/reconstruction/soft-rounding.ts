@@ -5,7 +5,7 @@
 import { Emitter } from "../../autodiff/index.ts";
 import { invariant, roundHalfEven } from "../../base/index.ts";
 import type { Model, Value } from "../../ir/index.ts";
-import { type Encoding, forEachRun, steps } from "../../quant/index.ts";
+import { type Encoding, endsOf, forEachRun } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { alphaOf, gamma, rectifiedSigmoid, zeta } from "../adaround/math.ts";
 
@@ -45,14 +45,13 @@ export function roundingOf(
     Float32Array<ArrayBuffer>,
     Float32Array<ArrayBuffer>,
   ];
-  const top = steps(encoding.grid);
   forEachRun(float.shape, encoding.granularity, (slice, first, end) => {
     const s = Math.fround(encoding.scale[slice]!);
-    const low = encoding.offset[slice]!;
+    const { low, high } = endsOf(encoding, slice);
     const inside = (q: number, most: number) => Math.min(Math.max(q, low), most);
     for (let i = first; i < end; i++) {
-      const integer = inside(roundHalfEven(found[i]! / s), low + top);
-      let base = inside(Math.floor(w[i]! / s), low + top - 1);
+      const integer = inside(roundHalfEven(found[i]! / s), high);
+      let base = inside(Math.floor(w[i]! / s), high - 1);
       // Methods that go further than a neighbour are followed.
       if (integer !== base && integer !== base + 1) base = integer < base ? integer : integer - 1;
       const rest = Math.min(Math.max(w[i]! / s - base, 0), 1);
