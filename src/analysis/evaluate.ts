@@ -2,7 +2,8 @@
 import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { fixedBatchOf, type Session } from "../runtime/index.ts";
-import type { Metric } from "./metric.ts";
+import type { Interval } from "./confidence.ts";
+import { type Metric, scoreInterval } from "./metric.ts";
 
 export interface EvaluateOptions extends Work {
   /** Samples a run (default 10; a model with a fixed batch keeps its own). */
@@ -13,6 +14,8 @@ export interface Evaluation {
   readonly metric: string;
   /** A fraction. */
   readonly value: number;
+  /** Where the score of all such data lies in 95 of 100 cases; null where the metric does not tell. */
+  readonly interval: Interval | null;
   readonly samples: number;
   readonly seconds: number;
 }
@@ -53,7 +56,13 @@ export async function evaluateAll(
   }
   if (samples === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
   const seconds = (performance.now() - start) / 1000;
-  return judged.map(({ metric }) => ({ metric: metric.name, value: metric.value(), samples, seconds }));
+  return judged.map(({ metric }) => ({
+    metric: metric.name,
+    value: metric.value(),
+    interval: scoreInterval(metric),
+    samples,
+    seconds,
+  }));
 }
 
 /** The batch a session takes: its own where the model fixes it on the axis that counts samples, else the wanted one. */

@@ -6,6 +6,8 @@ import type { Feeds } from "../tensor/index.ts";
 export interface LatencyOptions extends Work {
   /** Counted runs of each session (default 30, fewer when one run is long: about a second and a half in all). */
   readonly runs?: number;
+  /** The outputs that are asked for. Default: all. */
+  readonly want?: readonly string[];
 }
 
 /** Median milliseconds of one run of each session with the same feeds. */
@@ -16,22 +18,22 @@ export async function latencies(
 ): Promise<number[]> {
   let longest = 0;
   for (const session of sessions) {
-    await session.run(feeds);
-    longest = Math.max(longest, await time(session, feeds));
+    await session.run(feeds, options.want);
+    longest = Math.max(longest, await time(session, feeds, options.want));
   }
   const runs = options.runs ?? Math.max(5, Math.min(30, Math.round(1500 / longest / sessions.length)));
   const times = sessions.map(() => [] as number[]);
   for (let run = 0; run < runs; run++) {
     throwIfAborted(options);
-    for (const [i, session] of sessions.entries()) times[i]!.push(await time(session, feeds));
+    for (const [i, session] of sessions.entries()) times[i]!.push(await time(session, feeds, options.want));
     await breathe();
   }
   return times.map(median);
 }
 
-async function time(session: Session, feeds: Feeds): Promise<number> {
+async function time(session: Session, feeds: Feeds, want: readonly string[] | undefined): Promise<number> {
   const start = performance.now();
-  await session.run(feeds);
+  await session.run(feeds, want);
   return performance.now() - start;
 }
 

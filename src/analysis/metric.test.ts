@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../base/index.ts";
 import { classLabels, maskLabels } from "../data/index.ts";
 import { Tensor } from "../tensor/index.ts";
-import { Agreement, argmaxClasses, meanIoU, scoreLayout, topK } from "./index.ts";
+import { argmaxClasses, meanIoU, scoreLayout, topK } from "./index.ts";
 
 /** The score of one batch under top-k. */
 function top(k: number, labels: readonly number[], scores: readonly (readonly number[])[]): number {
@@ -51,9 +51,9 @@ describe("top-k", () => {
     );
     const foreign = topK(classLabels([7], "test"), 1);
     expect(() => foreign.see({ y: Tensor.float32([1, 2], [0, 1]) }, 0, 1)).toThrow(/labels below 2/);
-    expect(() => topK(classLabels([0], "test"), 1, "z").see({ y: Tensor.float32([1, 2], [0, 1]) }, 0, 1)).toThrow(
-      /expected an output/,
-    );
+    expect(() =>
+      topK(classLabels([0], "test"), 1, { output: "z" }).see({ y: Tensor.float32([1, 2], [0, 1]) }, 0, 1),
+    ).toThrow(/expected an output/);
   });
 });
 
@@ -122,37 +122,5 @@ describe("mean IoU", () => {
     expect(() => metric.see({ y: scoresOf([0, 1], 3) }, 0, 1)).toThrow(
       /labels below 3, sample 0 has a pixel of class 9/,
     );
-  });
-});
-
-describe("agreement", () => {
-  const agree = (shape: readonly number[], a: readonly number[], b: readonly number[]) => {
-    const agreement = new Agreement();
-    agreement.see(Tensor.float32(shape, a), Tensor.float32(shape, b));
-    return agreement.value();
-  };
-
-  test("is the share of samples, or of pixels, with the same winner", () => {
-    expect(agree([2, 3], [1, 2, 3, 3, 2, 1], [0, 0, 9, 0, 9, 0])).toBe(0.5);
-    expect(agree([1, 2, 1, 4], [1, 1, 0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 0, 1, 1, 1])).toBe(0.75);
-  });
-
-  test("ties are places where several classes share the highest score on either side", () => {
-    const agreement = new Agreement();
-    const scores = (rows: readonly (readonly number[])[]) => Tensor.float32([rows.length, 3], rows.flat());
-    agreement.see(scores([[1, 5, 5], [5, 1, 5], [1, 2, 3], [7, 7, 1]]), scores([[1, 5, 4], [5, 1, 4], [1, 3, 3], [6, 7, 1]])); // biome-ignore format: matrices
-    expect([agreement.value(), agreement.ties()]).toEqual([0.5, 1]);
-    agreement.see(scores([[1, 1, 2]]), scores([[0, 0, 1]]));
-    expect([agreement.value(), agreement.ties()]).toEqual([0.6, 0.8]);
-    expect(new Agreement().ties()).toBeNull();
-  });
-
-  test("NaN agrees with nothing, not even with NaN", () => {
-    expect(agree([2, 2], [Number.NaN, 0, 0, 1], [Number.NaN, 0, 0, 1])).toBe(0.5);
-  });
-
-  test("outputs without classes have none", () => {
-    expect(agree([3], [1, 2, 3], [1, 2, 3])).toBeNull();
-    expect(agree([3, 1], [1, 2, 3], [1, 2, 3])).toBeNull();
   });
 });

@@ -1,8 +1,8 @@
-/** Metrics with labels: top-k accuracy and mean intersection over union. They stream; nothing of a batch is kept. */
+/** What a metric with labels is, and what it knows beside its score: how sure it is, and what guessing would reach. */
 import { AvocetError } from "../base/index.ts";
-import type { ClassLabels, MaskLabels } from "../data/index.ts";
 import type { Feeds, Tensor } from "../tensor/index.ts";
-import { argmaxClasses, scoreLayout } from "./classes.ts";
+import { bootstrapInterval, type Interval, mcNemar, pairedInterval, wilsonInterval } from "./confidence.ts";
+import type { OutputMeaning } from "./output-meaning.ts";
 
 export interface Metric {
   readonly name: string;
@@ -10,129 +10,75 @@ export interface Metric {
   see(outputs: Feeds, first: number, size: number): void;
   /** The score so far, a fraction in 0 … 1; higher is better. */
   value(): number;
+  /** From what intervals are told; absent: they cannot be. */
+  readonly tally?: Tally;
 }
 
-/** The share of samples whose label is among the k highest scores of the first (or the named) output. */
-export function topK(labels: ClassLabels, k: number, output?: string): Metric {
-  let hits = 0;
-  let seen = 0;
-  return {
-    name: `top${k}`,
-    see(outputs, first, size) {
-      const scores = pick(outputs, output);
-      const { outer, classes, inner } = scoreLayout(scores.shape);
-      if (outer !== size || inner !== 1) {
-        throw new AvocetError(
-          "data/wrong-shape",
-          `expected scores [${size}, classes], got [${scores.shape.join(",")}]`,
-          {
-            hint: "top-k judges classification; use --metric miou for segmentation",
-          },
-        );
-      }
-      const data = scores.floats();
-      for (let n = 0; n < size; n++) {
-        const label = labels.at(first + n);
-        if (label < 0 || label >= classes) {
-          throw new AvocetError(
-            "data/labels",
-            `expected labels below ${classes}, the label of sample ${first + n} is ${label}`,
-            {
-              at: labels.source ?? "labels",
-              hint: "the model has one score for each class: are data and labels of its kind?",
-            },
-          );
-        }
-        const own = data[n * classes + label]!;
-        // Classes that win against the label: a higher score, an equal one that comes first, or NaN, as in NumPy.
-        let ahead = 0;
-        for (let c = 0; c < classes; c++) {
-          const score = data[n * classes + c]!;
-          if (c !== label && !(score < own || (score === own && c > label))) ahead++;
-        }
-        if (ahead < k && !Number.isNaN(own)) hits++;
-      }
-      seen += size;
-    },
-    value: () => hits / Math.max(seen, 1),
-  };
+/** A score as a function of what single samples add up to, in the order in which they were seen. */
+export interface Tally {
+  readonly rows: readonly ArrayLike<number>[];
+  /** The score of as many samples whose rows add up to this. */
+  score(sums: ArrayLike<number>): number;
+  /** A row is one number: 1 (right) or 0. */
+  readonly isShare: boolean;
+  /** Classes of the model; null where its output does not tell. */
+  classes(): number | null;
+  /** What guessing would score. */
+  guessing(): Guessing;
 }
 
-/**
- * Mean over classes of intersection / union, over all pixels of all samples. Pixels with the label `ignore` are not
- * judged and it is no class, but a judged pixel may be predicted as it, which is an error of its true class.
- */
-export function meanIoU(
-  labels: MaskLabels,
-  options: { readonly ignore?: number; readonly output?: string } = {},
-): Metric {
-  const places = labels.height * labels.width;
-  let table = new Float64Array(0);
-  let classes = 0;
-  return {
-    name: "miou",
-    see(outputs, first, size) {
-      const scores = pick(outputs, options.output);
-      const layout = scoreLayout(scores.shape, places);
-      if (layout.outer * layout.inner !== size * places) {
-        throw new AvocetError(
-          "data/wrong-shape",
-          `expected scores for ${size} × ${labels.height} × ${labels.width} pixels, got [${scores.shape.join(",")}]`,
-        );
-      }
-      if (classes === 0) {
-        classes = layout.classes;
-        table = new Float64Array(classes * (classes + 1));
-      }
-      const found = argmaxClasses(scores, layout);
-      for (let n = 0; n < size; n++) {
-        const mask = labels.at(first + n);
-        for (let i = 0; i < places; i++) {
-          const truth = mask[i]!;
-          if (truth === options.ignore) continue;
-          if (truth >= classes) {
-            throw new AvocetError(
-              "data/labels",
-              `expected labels below ${classes}, sample ${first + n} has a pixel of class ${truth}`,
-              {
-                at: labels.source ?? "labels",
-                hint: "--ignore-label names the label of pixels that are not judged",
-              },
-            );
-          }
-          // Pixels with NaN are found as no class: the last column.
-          const guess = found[n * places + i]!;
-          const at = truth * (classes + 1) + (guess < 0 ? classes : guess);
-          table[at] = table[at]! + 1;
-        }
-      }
-    },
-    value: () => meanOfUnions(table, classes, options.ignore),
-  };
+export interface Guessing {
+  /** Each class with the same chance. */
+  readonly chance: number;
+  /** Always the commonest answer, which only who knows the labels can give; 0 where they are of one class. */
+  readonly commonest: number;
 }
 
-/** Mean IoU of a confusion matrix [truth, found or none]. Classes that occur neither as truth nor as found count as 0. */
-function meanOfUnions(table: Float64Array, classes: number, ignore: number | undefined): number {
-  let sum = 0;
-  let judged = 0;
-  for (let c = 0; c < classes; c++) {
-    if (c === ignore) continue;
-    const row = table.subarray(c * (classes + 1), (c + 1) * (classes + 1));
-    const truth = row.reduce((a, b) => a + b, 0);
-    let found = 0;
-    for (let other = 0; other < classes; other++) found += table[other * (classes + 1) + c]!;
-    const hit = row[c]!;
-    sum += hit / Math.max(truth + found - hit, 1);
-    judged++;
-  }
-  return sum / Math.max(judged, 1);
+export interface MetricOptions {
+  /** The output that is judged. Default: the first. */
+  readonly output?: string | undefined;
+  /** What it holds. Default: what the metric expects, classes on axis 1. */
+  readonly meaning?: OutputMeaning | undefined;
 }
 
-function pick(outputs: Feeds, name: string | undefined): Tensor {
+/** The judged output. Throws `usage/bad-value` where there is none of this name. */
+export function judgedOutput(outputs: Feeds, name: string | undefined): Tensor {
   const found = name === undefined ? Object.values(outputs)[0] : outputs[name];
-  if (!found)
-    throw new AvocetError("usage/bad-value", `expected an output of the model, got "${name}"`, {
-      hint: Object.keys(outputs).join(", "),
-    });
-  return found;
+  if (found) return found;
+  throw new AvocetError("usage/bad-value", `expected an output of the model, got "${name}"`, {
+    hint: Object.keys(outputs).join(", "),
+  });
+}
+
+/** Where the score of all such data lies in 95 of 100 cases; null where the metric does not tell. */
+export function scoreInterval({ tally }: Metric): Interval | null {
+  if (!tally || tally.rows.length === 0) return null;
+  if (!tally.isShare) return bootstrapInterval(tally.rows, (sums) => tally.score(sums));
+  return wilsonInterval(hitsOf(tally.rows), tally.rows.length);
+}
+
+export interface PairedScores {
+  /** 95 % interval of the first score minus the second. */
+  readonly interval: Interval;
+  /** For shares: the chance of such a difference between models that are equally good (McNemar). */
+  readonly p: number | null;
+}
+
+/** How sure the difference of two scores on the same samples is; null where the metrics do not tell. */
+export function pairedScores(first: Metric, second: Metric): PairedScores | null {
+  const [a, b] = [first.tally, second.tally];
+  if (!a || !b || a.rows.length === 0 || a.rows.length !== b.rows.length) return null;
+  if (!a.isShare || !b.isShare) {
+    const width = a.rows[0]!.length;
+    const rows = a.rows.map((row, i) => [...Array.from(row), ...Array.from(b.rows[i]!)]);
+    const figure = (sums: Float64Array) => a.score(sums.subarray(0, width)) - b.score(sums.subarray(width));
+    return { interval: bootstrapInterval(rows, figure), p: null };
+  }
+  const only = (one: Tally, other: Tally) => one.rows.filter((row, i) => row[0]! > other.rows[i]![0]!).length;
+  const [onlyFirst, onlySecond] = [only(a, b), only(b, a)];
+  return { interval: pairedInterval(onlyFirst, onlySecond, a.rows.length), p: mcNemar(onlyFirst, onlySecond) };
+}
+
+function hitsOf(rows: readonly ArrayLike<number>[]): number {
+  return rows.reduce((sum, row) => sum + row[0]!, 0);
 }

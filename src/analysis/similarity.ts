@@ -21,7 +21,7 @@ import { batchOf } from "./evaluate.ts";
 
 export interface Similarity {
   readonly name: string;
-  /** 10 · log10(Σ x² / Σ (x − y)²) in dB; Infinity when equal. */
+  /** 10 · log10(Σ x² / Σ (x − y)²) in dB; Infinity when equal, NaN where one of them holds what is no number. */
   readonly sqnr: number;
   /** Σ x·y / √(Σ x² · Σ y²). */
   readonly cosine: number;
@@ -50,6 +50,7 @@ export async function compareValues(
   data: Dataset,
   options: SimilarityOptions = {},
 ): Promise<Similarity[]> {
+  if (pairs.length === 0) return [];
   const joined = sideBySide(reference, other, pairs);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   await using session = await runtime.open(joined, { fuseQdq: false, ...threads });
@@ -112,8 +113,8 @@ function sideBySide(reference: Model, other: Model, pairs: readonly ValuePair[])
   absorb(graph, other.graph, map);
   const right = other.graph.valuesByName();
   const sums = pairs.flatMap((pair) => {
-    const x = find(left, pair.reference, reference);
-    const y = map.get(find(right, pair.other, other))!;
+    const x = asFloat(graph, find(left, pair.reference, reference));
+    const y = asFloat(graph, map.get(find(right, pair.other, other))!);
     return [product(graph, x, x), product(graph, y, y), squaredDifference(graph, x, y)];
   });
   const all = addNode(graph, "Concat", sums, { axis: 0 }, { output: "avocet:sums" }).output;
@@ -122,6 +123,12 @@ function sideBySide(reference: Model, other: Model, pairs: readonly ValuePair[])
   removeDead(graph);
   check(joined, "after joining two models");
   return joined;
+}
+
+/** Sums of half precision overflow, and those of other types do not join: all are float32. */
+function asFloat(graph: Graph, value: Value): Value {
+  if (value.type?.kind === "tensor" && value.type.dtype === "float32") return value;
+  return addNode(graph, "Cast", [value], { to: 1 }).output;
 }
 
 function product(graph: Graph, x: Value, y: Value): Value {

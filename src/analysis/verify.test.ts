@@ -98,14 +98,21 @@ describe("verify", () => {
     expect(found.differences.map(({ layer }) => layer)).toEqual(["Conv second"]);
   });
 
-  test("agreements are shares of pixels; both files are timed", async () => {
-    const found = await verify(file(shippedPath), file(floatPath), real, data);
+  test("without a class axis pixels are numbers, with one decisions; both files are timed", async () => {
+    const numbers = await verify(file(shippedPath), file(floatPath), real, data);
+    expect(numbers.agreement).toMatchObject({ simulation: null, float: null, of: null });
+    expect(numbers.agreement.why).toEqual(["y: no Softmax ends it, and nobody says which axis holds classes"]);
+    expect(numbers.outputs).toMatchObject([{ name: "y", holds: "scores", equal: { simulation: null, float: null } }]);
+    expect(numbers.outputs[0]!.sqnr.float).toBeGreaterThan(20);
+    const classes = { classAxis: 1 };
+    const found = await verify(file(shippedPath), file(floatPath), real, data, classes);
+    expect(found.agreement).toMatchObject({ of: "pixels", interval: [expect.any(Number), expect.any(Number)] });
     expect(found.agreement.simulation).toBeGreaterThan(0.98); // a step of rounding turns a near tie here and there
     expect(found.agreement.float).toBeGreaterThan(0.9);
-    expect(found.latencyMs.float).toBeGreaterThan(0);
-    expect(found.latencyMs.quantized).toBeGreaterThan(0);
+    expect(found.latencyMs!.float).toBeGreaterThan(0);
+    expect(found.latencyMs!.quantized).toBeGreaterThan(0);
     expect(found.bytes).toEqual({ float: 100, quantized: 100 });
-    const spoilt = await verify(file(shippedPath), file(floatPath), faulty("first"), data);
+    const spoilt = await verify(file(shippedPath), file(floatPath), faulty("first"), data, classes);
     expect(spoilt.agreement.simulation).toBeLessThan(found.agreement.simulation!);
   });
 

@@ -2,27 +2,62 @@
 import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
-import type { Runtime, RuntimeName } from "../runtime/index.ts";
+import { crosses, type Runtime, type RuntimeName, type Session } from "../runtime/index.ts";
+import type { Feeds } from "../tensor/index.ts";
 import { Agreement } from "./agreement.ts";
+import { attempt, type Unjudged } from "./attempt.ts";
+import type { Interval } from "./confidence.ts";
+import type { DecisionUnit } from "./decision-layout.ts";
 import { batchOf } from "./evaluate.ts";
 import { latencies } from "./latency.ts";
 import { type LayerDifference, layerDifferences } from "./layer-difference.ts";
+import { OutputDifference } from "./output-difference.ts";
+import { type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";
+
+/** Shares of decisions on which both choose the same class. */
+export interface AgreementShares {
+  /** Of the stock session and the same file without optimisation; null where the model holds no classes. */
+  readonly simulation: number | null;
+  /** Of the stock session and the float model. */
+  readonly float: number | null;
+  /** What is decided about; null without decisions. */
+  readonly of: DecisionUnit | null;
+  /** 95 % interval of `float`. */
+  readonly interval: Interval | null;
+  /** How many classes float chose; null without decisions. */
+  readonly choices: number | null;
+  /** Why there is none, output by output. */
+  readonly why: readonly string[];
+}
+
+/** One output of the stock session beside that of the simulation and of the float model; null where one of them did not run. */
+export interface VerifiedOutput {
+  readonly name: string;
+  readonly holds: OutputMeaning["kind"];
+  /** In dB, for floating-point numbers. */
+  readonly sqnr: { readonly simulation: number | null; readonly float: number | null };
+  /** Share of equal elements, for all else. */
+  readonly equal: { readonly simulation: number | null; readonly float: number | null };
+}
 
 export interface Verification {
   readonly runtime: RuntimeName;
   readonly runtimeVersion: string;
   readonly samples: number;
-  /** Shares of places on which both choose the same class; null where the model has no classes. */
-  readonly agreement: { readonly simulation: number | null; readonly float: number | null };
-  /** Share of places where several classes share the shipped file's highest score: its output grid cannot tell them apart. */
+  readonly agreement: AgreementShares;
+  /** Share of decisions where several classes share the shipped file's highest score: its output grid cannot tell them apart. */
   readonly ties: number | null;
-  readonly latencyMs: { readonly float: number; readonly quantized: number };
+  readonly outputs: readonly VerifiedOutput[];
+  /** Null where one of the two did not run. */
+  readonly latencyMs: { readonly float: number; readonly quantized: number } | null;
   readonly bytes: { readonly float: number; readonly quantized: number };
   /** Layers whose integers differ between stock session and simulation, the worst first. */
   readonly differences: readonly LayerDifference[];
+  /** What could not be judged, and why. */
+  readonly unjudged: readonly Unjudged[];
 }
 
-export interface VerifyOptions extends Work {
+export interface VerifyOptions extends Work, MeaningOptions {
   readonly batch?: number;
   readonly threads?: number;
 }
@@ -34,7 +69,10 @@ export interface VerifiedFile {
   readonly bytes: number;
 }
 
-/** Runs the shipped file stock and unoptimised, and the float file, on the same samples. */
+/**
+ * Runs the shipped file stock and unoptimised, and the float file, on the same samples. Only a stock session that does not open or
+ * run is an error; whatever else cannot be judged is told in `unjudged`. Throws `runtime/…`, `data/none`, `graph/invalid`.
+ */
 export async function verify(
   shipped: VerifiedFile,
   float: VerifiedFile,
@@ -43,42 +81,122 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const unjudged: Unjudged[] = [];
   await using stock = await runtime.open(shipped.path, threads);
-  await using simulated = await runtime.open(shipped.path, { optimization: "off", ...threads });
-  await using reference = await runtime.open(float.path, threads);
-  const [simulation, floating] = [new Agreement(), new Agreement()];
-  let latencyMs: number[] = [];
+  const names = stock.outputs.flatMap(({ name, dtype }) => (dtype !== null && crosses(dtype) ? [name] : []));
+  for (const { name, dtype } of stock.outputs) {
+    if (!names.includes(name))
+      unjudged.push({
+        what: `output ${name}`,
+        reason: `${runtime.name} hands over no ${dtype ?? "sequence or optional value"}`,
+      });
+  }
+  const openOther = (what: string, open: () => Promise<Session>) => attempt(what, unjudged, open);
+  await using simulated = await openOther("the simulation", () =>
+    runtime.open(shipped.path, { optimization: "off", ...threads }),
+  );
+  await using reference = await openOther("the float model", () => runtime.open(float.path, threads));
+  expectOutputs(reference, names, float.path);
+  const meanings = new Map([...outputMeanings(float.model, options)].filter(([name]) => names.includes(name)));
+  const sides = {
+    simulation: new Side("the simulation", simulated, meanings, unjudged),
+    float: new Side("the float model", reference, meanings, unjudged),
+  };
   let samples = 0;
   for await (const batch of data.batches(batchOf(stock, options.batch ?? 8, data), options.signal)) {
     throwIfAborted(options);
-    const a = await stock.run(batch.feeds);
-    const b = await simulated.run(batch.feeds);
-    const c = await reference.run(batch.feeds);
-    for (const name of Object.keys(a)) {
-      if (!b[name] || !c[name])
-        throw new AvocetError("graph/invalid", `expected the float model to have the output ${name}`, {
-          at: float.path,
-        });
-      simulation.see(a[name]!, b[name]);
-      floating.see(a[name]!, c[name]);
-    }
+    if (names.length === 0) break;
+    const outputs = await stock.run(batch.feeds, names);
+    for (const side of [sides.simulation, sides.float]) await side.see(outputs, batch.feeds, names, batch.size);
     samples += batch.size;
     options.onProgress?.({ step: "verify", done: samples, total: data.count });
     await breathe();
   }
-  if (samples === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
-  for await (const one of data.batches(batchOf(stock, 1, data), options.signal)) {
-    latencyMs = await latencies([reference, stock], one.feeds, options);
-    break;
-  }
+  if (samples === 0 && names.length > 0)
+    throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
+  const differing = () => layerDifferences(shipped.model, runtime, data, options);
+  const { simulation, float: floating } = sides;
   return {
     runtime: runtime.name,
     runtimeVersion: runtime.version,
     samples,
-    agreement: { simulation: simulation.value(), float: floating.value() },
-    ties: simulation.ties(),
-    latencyMs: { float: latencyMs[0]!, quantized: latencyMs[1]! },
+    agreement: {
+      simulation: simulation.agreement.value(),
+      float: floating.agreement.value(),
+      of: floating.agreement.unit() ?? simulation.agreement.unit(),
+      interval: floating.agreement.interval(),
+      choices: floating.agreement.choices(),
+      why: floating.agreement.why(),
+    },
+    ties: simulation.agreement.ties(),
+    outputs: names.map((name) => ({
+      name,
+      holds: meanings.get(name)?.kind ?? "other",
+      sqnr: { simulation: simulation.of(name)?.sqnr() ?? null, float: floating.of(name)?.sqnr() ?? null },
+      equal: { simulation: simulation.of(name)?.equal() ?? null, float: floating.of(name)?.equal() ?? null },
+    })),
+    latencyMs: (await attempt("latency", unjudged, () => timed(reference, stock, names, data, options))) ?? null,
     bytes: { float: float.bytes, quantized: shipped.bytes },
-    differences: await layerDifferences(shipped.model, runtime, data, options),
+    differences: (await attempt("differences of single layers", unjudged, differing)) ?? [],
+    unjudged,
   };
+}
+
+function expectOutputs(reference: Session | undefined, names: readonly string[], at: string): void {
+  const absent = names.find((name) => reference && !reference.outputs.some((output) => output.name === name));
+  if (absent === undefined) return;
+  throw new AvocetError("graph/invalid", `expected the float model to have the output ${absent}`, { at });
+}
+
+/** A session that is compared with the stock one until it fails. */
+class Side {
+  readonly agreement: Agreement;
+  readonly #differences = new Map<string, OutputDifference>();
+  readonly #what: string;
+  readonly #unjudged: Unjudged[];
+  #session: Session | undefined;
+
+  constructor(
+    what: string,
+    session: Session | undefined,
+    meanings: ReadonlyMap<string, OutputMeaning>,
+    unjudged: Unjudged[],
+  ) {
+    this.agreement = new Agreement(meanings);
+    this.#what = what;
+    this.#session = session;
+    this.#unjudged = unjudged;
+  }
+
+  of(name: string): OutputDifference | undefined {
+    return this.#differences.get(name);
+  }
+
+  async see(stock: Feeds, feeds: Feeds, names: readonly string[], size: number): Promise<void> {
+    const session = this.#session;
+    if (!session) return;
+    const own = await attempt(this.#what, this.#unjudged, () => session.run(feeds, names));
+    if (!own) this.#session = undefined;
+    for (const name of own ? names : []) {
+      this.agreement.see(name, stock[name]!, own![name]!, size);
+      const difference = this.#differences.get(name) ?? new OutputDifference();
+      this.#differences.set(name, difference);
+      difference.see(stock[name]!, own![name]!);
+    }
+  }
+}
+
+async function timed(
+  reference: Session | undefined,
+  stock: Session,
+  names: readonly string[],
+  data: Dataset,
+  options: VerifyOptions,
+): Promise<{ float: number; quantized: number } | undefined> {
+  if (!reference || names.length === 0) return undefined;
+  for await (const one of data.batches(batchOf(stock, 1, data), options.signal)) {
+    const [float, quantized] = await latencies([reference, stock], one.feeds, { ...options, want: names });
+    return { float: float!, quantized: quantized! };
+  }
+  return undefined;
 }

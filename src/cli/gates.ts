@@ -1,5 +1,7 @@
 /** Quality gates: the result is written all the same, the exit code says that a promise was not kept. */
+import type { AgreementShares } from "../analysis/index.ts";
 import { AvocetError } from "../base/index.ts";
+import type { ScoreReport } from "../report/index.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
 
@@ -10,26 +12,30 @@ export interface Gate {
   readonly text: string;
 }
 
-/** The score may fall by at most `limit` (a fraction). */
-export function dropGate(limit: number, float: number, quantized: number): Gate {
-  const drop = float - quantized;
-  return {
-    option: "--max-drop",
-    passed: drop <= limit,
-    text: `the score fell by ${drop.toFixed(4)}, at most ${limit} was asked for`,
-  };
+/** The score may fall by at most `limit` (a fraction). `worthless` says why the score means nothing, where that is so. */
+export function dropGate(limit: number, score: ScoreReport | null, worthless?: string): Gate {
+  const option = "--max-drop";
+  if (!score) return { option, passed: false, text: "the score could not be judged" };
+  const drop = score.float - score.quantized;
+  if (worthless !== undefined) return { option, passed: false, text: worthless };
+  // Fractions of samples: what is equal in decimals must not fail by a rounding of binary ones.
+  const passed = drop <= limit + 1e-9;
+  return { option, passed, text: `the score fell by ${drop.toFixed(4)}, at most ${limit} was asked for` };
 }
 
 /** Agreement with float must reach `limit`. */
-export function agreementGate(limit: number, agreement: number | null): Gate {
-  return {
-    option: "--min-agreement",
-    passed: agreement !== null && agreement >= limit,
-    text:
-      agreement === null
-        ? "the model has no classes to agree on"
-        : `agreement ${agreement.toFixed(4)}, at least ${limit} was asked for`,
-  };
+export function agreementGate(limit: number, agreement: AgreementShares, worthless?: string): Gate {
+  const { float, why } = agreement;
+  const option = "--min-agreement";
+  if (worthless !== undefined) return { option, passed: false, text: worthless };
+  if (float === null) {
+    return {
+      option,
+      passed: false,
+      text: `there are no decisions to agree on: ${why.join("; ") || "none was judged"}`,
+    };
+  }
+  return { option, passed: float >= limit, text: `agreement ${float.toFixed(4)}, at least ${limit} was asked for` };
 }
 
 /** Tells of the gates that were missed; 3 if there is one. */

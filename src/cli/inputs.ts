@@ -1,11 +1,10 @@
 /** What commands read: models and folders of `quantize`, data, labels, metrics. One place for how options name them. */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { type Metric, meanIoU, topK } from "../analysis/index.ts";
+import { join } from "node:path";
 import { AvocetError, parseJson, type Work } from "../base/index.ts";
 import { sha256OfFile } from "../base/index-node.ts";
-import { alignLabels, type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
-import { dataPaths, openData, openLabels, parseDataSpec } from "../data/node/index.ts";
+import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
+import { dataPaths, openData } from "../data/node/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";
@@ -19,12 +18,6 @@ export interface DataOptions {
   readonly constant?: readonly string[];
   readonly state?: readonly string[];
   readonly sequence?: number;
-}
-
-export interface JudgeOptions {
-  readonly labels?: string;
-  readonly metric: string;
-  readonly ignoreLabel?: number;
 }
 
 /** A model argument: an ONNX file, or the shipped file of a folder of `quantize` with its recipe. */
@@ -205,32 +198,4 @@ export async function openSamples(
   // A state comes from all steps before it, whatever part of them is asked for.
   const fitted = isStateful ? await fitData(model, data, inputs, await openRuntime(run.runtime, run), run) : data;
   return count === undefined ? fitted : samples(fitted, count);
-}
-
-/** The metric that --metric, --labels and --ignore-label ask for, over the samples that are judged. */
-export async function openMetric(options: JudgeOptions, spec: string, data: Dataset): Promise<Metric> {
-  // Class folders and packs carry their labels; those are of all samples, whatever part of them is judged.
-  const labels = alignLabels(await openLabels(options.labels ?? parseDataSpec(spec).path), data);
-  const top = /^top(\d+)$/.exec(options.metric);
-  if (top && labels.kind === "classes") return topK(labels, Number(top[1]));
-  if (options.metric === "miou" && labels.kind === "masks") {
-    return meanIoU(labels, options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel });
-  }
-  if (!top && options.metric !== "miou") {
-    throw new AvocetError("usage/bad-value", `expected a metric, got "${options.metric}"`, {
-      hint: "top1, top5, topK or miou",
-    });
-  }
-  throw new AvocetError(
-    "data/labels",
-    `expected ${top ? "one class a sample" : "one class a pixel"} for ${options.metric}, got ${labels.kind}`,
-    {
-      at: options.labels ?? spec,
-    },
-  );
-}
-
-/** Bytes of a file and of the external data beside it, as far as it is one file: what a user ships. */
-export function fileBytes(path: string): number {
-  return statSync(resolve(path)).size;
 }

@@ -1,5 +1,7 @@
 /** How large a model is, before and after a command changed it. */
+import { statSync } from "node:fs";
 import { parametersOf } from "../analysis/index.ts";
+import { dataFilesOf } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 
 export interface ModelSize {
@@ -8,6 +10,11 @@ export interface ModelSize {
   readonly parameters: number;
   /** Nodes by operator. */
   readonly operators: Readonly<Record<string, number>>;
+}
+
+/** Bytes of a model's file and of the external data that it is read from: what a user ships. */
+export function modelBytes(path: string, model: Model): number {
+  return [path, ...dataFilesOf(model)].reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
 export function sizeOfModel(model: Model): ModelSize {

@@ -26,7 +26,18 @@ export function judging(command: Command): void {
   command
     .option("--labels <labels>", "y.npy, a text file with one label a line, or class folders")
     .option("--metric <name>", "top1, top5 or miou", "top1")
-    .option("--ignore-label <n>", "pixels with this label are not judged", whole);
+    .option("--ignore-label <n>", "pixels with this label are not judged", whole)
+    .option("--classes <file>", "which class of the model a folder or name is: a name a line, or JSON");
+  classAxis(command);
+}
+
+/** Where outputs hold classes, when the graph does not tell. */
+export function classAxis(command: Command): void {
+  command.option(
+    "--class-axis <axis>",
+    "axis of the outputs that holds classes: 1, -1, none, or OUTPUT:AXIS (repeatable; default: by Softmax)",
+    collect,
+  );
 }
 
 /** What makes a quantized model: the recipe, the data, and where the result goes. */

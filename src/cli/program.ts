@@ -5,7 +5,7 @@ import type { ExitCode } from "./exit.ts";
 import { showFailure } from "./failure.ts";
 import { type Io, type RawIo, safeIo } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
-import { common, data, fraction, judging, making, positive, rate } from "./options.ts";
+import { classAxis, common, data, fraction, judging, making, positive, rate } from "./options.ts";
 import { strict } from "./strict-options.ts";
 import { version } from "./version.ts";
 
@@ -14,7 +14,7 @@ export async function main(args: readonly string[], raw: RawIo): Promise<ExitCod
   const io = safeIo(raw);
   const json = args.includes("--json");
   const done: { code: ExitCode } = { code: 0 };
-  const program = build(io, (code) => {
+  const program = build(io, args, (code) => {
     done.code = code;
   });
   try {
@@ -52,7 +52,7 @@ const usageCodes: Readonly<Record<string, ErrorCode>> = {
 
 type Exit = (code: ExitCode) => void;
 
-function build(io: Io, exit: Exit): Command {
+function build(io: Io, args: readonly string[], exit: Exit): Command {
   const program = new Command("avocet")
     .description("Makes neural networks small and fast enough for the edge.")
     .version(version)
@@ -60,8 +60,8 @@ function build(io: Io, exit: Exit): Command {
     .showSuggestionAfterError()
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) });
   inspect(program, io);
-  quantize(program, io, exit);
-  train(program, io, exit);
+  quantize(program, io, args, exit);
+  train(program, io, args, exit);
   evaluate(program, io);
   compare(program, io);
   verify(program, io, exit);
@@ -108,7 +108,7 @@ function inspect(program: Command, io: Io): void {
     .action(async (model, options) => (await import("./commands/inspect.ts")).inspect(model, options, io));
 }
 
-function quantize(program: Command, io: Io, exit: Exit): void {
+function quantize(program: Command, io: Io, args: readonly string[], exit: Exit): void {
   const command = program
     .command("quantize")
     .description("post-training quantization: a float model in, a folder with the verified file and a report out")
@@ -116,11 +116,11 @@ function quantize(program: Command, io: Io, exit: Exit): void {
   making(command);
   judging(command);
   common(command).action(async (model, options) =>
-    (await import("./commands/quantize.ts")).quantize(model, options, io, exit),
+    (await import("./commands/quantize.ts")).quantize(model, { ...options, command: args }, io, exit),
   );
 }
 
-function train(program: Command, io: Io, exit: Exit): void {
+function train(program: Command, io: Io, args: readonly string[], exit: Exit): void {
   const command = program
     .command("train")
     .description("quantization-aware training: as quantize, then weights and ranges learn from all the data")
@@ -139,7 +139,7 @@ function train(program: Command, io: Io, exit: Exit): void {
     .option("--evaluate-labels <labels>", "labels of --evaluate, where they do not lie with the data");
   judging(command);
   common(command).action(async (model, options) =>
-    (await import("./commands/train.ts")).train(model, options, io, exit),
+    (await import("./commands/train.ts")).train(model, { ...options, command: args }, io, exit),
   );
 }
 
@@ -164,6 +164,7 @@ function compare(program: Command, io: Io): void {
     .argument("<model>", "the reference: an ONNX file")
     .argument("<other>", "an ONNX file or a folder of quantize")
     .option("--samples <n>", "N samples spread evenly (default 64), or first:N");
+  classAxis(command);
   data(command);
   common(command).action(async (model, other, options) =>
     (await import("./commands/compare.ts")).compare(model, other, options, io),
@@ -178,6 +179,7 @@ function verify(program: Command, io: Io, exit: Exit): void {
     .option("--float-model <model>", "the float model, when it is no longer where the recipe says")
     .option("--samples <n>", "N samples spread evenly (default 500), or first:N")
     .option("--min-agreement <fraction>", "gate: agreement with float", fraction);
+  classAxis(command);
   data(command);
   common(command).action(async (dir, options) => (await import("./commands/verify.ts")).verify(dir, options, io, exit));
 }

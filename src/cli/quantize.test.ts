@@ -191,7 +191,8 @@ describe("judging", () => {
   test("compare: outputs, agreement, values; equal models are exact, which JSON says as null", async () => {
     const data = ["--data", shop.at("x.npy")];
     const { json } = await avocetJson(["compare", shop.at("tiny.onnx"), shop.at("default"), ...data]);
-    expect(Object.keys(json)).toEqual(["samples", "outputs", "agreement", "values"]);
+    expect(Object.keys(json)).toEqual(["samples", "outputs", "agreement", "decisions", "equal", "values"]);
+    expect(json.decisions).toMatchObject({ of: "samples", why: [] });
     expect(json.samples).toBe(40);
     expect(json.outputs[0]).toMatchObject({ name: "y" });
     expect(json.outputs[0].sqnr).toBeGreaterThan(20);

@@ -1,34 +1,46 @@
 /** What `quantize` and `train` share: a float model in; a folder with the shipped file, encodings, plan, recipe and report out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { evaluateAll, type Metric, type Verification, verify } from "../analysis/index.ts";
+import { evaluateAll, pairedScores } from "../analysis/index.ts";
 import { AvocetError, type Checkpoint, type Work } from "../base/index.ts";
 import { expectApart } from "../base/index-node.ts";
 import { type Dataset, samples } from "../data/index.ts";
-import { dataFilesOf, readModelFile, writeModelFile } from "../formats/index-node.ts";
+import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { planToJson, writeEncodings } from "../quant/index.ts";
 import { isDataFree, noiseData, type Quantized, type Recipe } from "../recipe/index.ts";
-import { openOutputFolder } from "../recipe/index-node.ts";
-import { type RunReport, renderReport } from "../report/index.ts";
+import { type OutputFolder, openOutputFolder } from "../recipe/index-node.ts";
+import {
+  jsonNumbers,
+  type RunReport,
+  renderReport,
+  type ScoreReport,
+  voidsScore,
+  writeReport,
+} from "../report/index.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../runtime/index.ts";
+import { agreementDocument } from "./agreement-document.ts";
 import type { ExitCode } from "./exit.ts";
 import { agreementGate, dropGate, type Gate, judgeGates } from "./gates.ts";
 import { watchInputs } from "./input-watch.ts";
-import { fileBytes, type JudgeOptions, openMetric, openSamples, pathsRead } from "./inputs.ts";
+import { openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
+import { type JudgedData, judgedOnOther, judgedOnOwn, type UsedData } from "./judged-data.ts";
+import { classAxisOf, type JudgeOptions, type OpenedMetric, openMetric } from "./metric-options.ts";
 import { progressView } from "./progress.ts";
 import { findConfig } from "./recipe-file.ts";
 import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
-import { reportRun } from "./run-report.ts";
+import { judgedReport, type RunParts, unjudgedReport } from "./run-report.ts";
 import { summary } from "./summary.ts";
 
 export interface RunOptions extends RecipeOptions, JudgeOptions {
+  /** The arguments of the command, for the report. */
+  readonly command?: readonly string[];
   readonly output: string;
   readonly evaluate?: string;
   readonly evaluateSamples?: string;
-  /** Of \`train\`: labels of the data, where those that judge are others. */
+  /** Of `train`: labels of the data, where those that judge are others. */
   readonly trainingLabels?: string;
   readonly maxDrop?: number;
   readonly minAgreement?: number;
@@ -58,6 +70,8 @@ export interface Given {
 export interface Making {
   /** On what the result depends beside model, data and recipe, by name: a run that is resumed must have the same. */
   readonly identity: Readonly<Record<string, string>>;
+  /** All of the data is trained on; otherwise a part calibrates. */
+  readonly training?: boolean;
   make(
     runtime: Runtime,
     work: Work & { readonly threads?: number; readonly checkpoint: Checkpoint },
@@ -87,7 +101,13 @@ export async function quantizedRun(
       hint: "agreement is measured on --evaluate or --data",
     });
   }
-  const files = [path, options.recipe ?? findConfig(process.cwd()), options.preprocess, options.target];
+  const files = [
+    path,
+    options.recipe ?? findConfig(process.cwd()),
+    options.preprocess,
+    options.target,
+    options.classes,
+  ];
   const read = [recipe.data, options.evaluate, options.labels, options.trainingLabels];
   using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
   const model = readModelFile(path);
@@ -99,7 +119,8 @@ export async function quantizedRun(
       : null;
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
-  const { identity, make } = await prepare({ model, data, recipe });
+  const classAxis = classAxisOf(options.classAxis);
+  const { identity, make, training = false } = await prepare({ model, data, recipe });
   const runtime = await openRuntime(options.runtime, options);
   using checkpoint = await openRunCheckpoint(options, recipe, runtime, io, identity);
   const progress = progressView(io, options.quiet === true);
@@ -112,100 +133,154 @@ export async function quantizedRun(
   const quantized = await make(runtime, { ...work, checkpoint });
   clock();
   await watch.expectUnchanged();
-  const shippedPath = join(folder.staging, "model.onnx");
-  quantized.shipped.source = shippedPath;
-  await writeModelFile(quantized.shipped, shippedPath);
-  folder.write("model.encodings", writeEncodings(quantized.plan, quantized.decided, {}));
-  folder.write("plan.json", planToJson(quantized.plan));
-  folder.write("recipe.json", `${JSON.stringify(recipe, null, 2)}\n`);
-  const write = clock();
-  const score = judging ? await scoreOf([path, shippedPath], judging, runtime, options, work) : null;
-  const seen = judging?.data ?? data;
-  const compared = seen ? samples(seen, verifySamples) : noiseOr(quantized, recipe);
-  const verified = await verify(
-    { model: quantized.shipped, path: shippedPath, bytes: fileBytes(shippedPath) },
-    { model, path, bytes: fileBytes(path) },
-    runtime,
-    compared,
-    work,
-  );
-  const verification = seen ? verified : withoutDecisions(verified);
-  const report = await reportRun({
+  const shipped = await writeResult(folder, quantized, recipe);
+  const used: UsedData | null =
+    data && (training || !isDataFree(recipe))
+      ? { spec: recipe.data, data, part: recipe.samples, by: training ? "training" : "calibration" }
+      : null;
+  const parts: RunParts = {
     name: basename(path),
+    command: options.command ?? [],
     quantized,
     recipe,
-    score,
-    verification,
+    calibrated: used ? samples(used.data, used.part).count : null,
     runtime,
-    data: compared,
-    noise: !seen,
+    float: { model, path },
+    shipped: { path: join(folder.staging, "model.onnx"), bytes: shipped.byteLength },
     work,
+  };
+  const write = clock();
+  const unfinished = () => ({ read: reading, ...quantized.seconds, write, judge: 0, total: clock.total() });
+  // The result is in its place before it is judged: whatever a judge does, it is not lost.
+  writeReports(folder, options.output, {
+    ...unjudgedReport(parts),
+    seconds: unfinished(),
   });
-  await watch.expectUnchanged();
-  const seconds = { read: reading, ...quantized.seconds, write, judge: clock(), total: clock.total() };
-  const complete: RunReport = { ...report, seconds };
-  folder.write("report.json", `${JSON.stringify(complete, null, 1)}\n`);
-  folder.write("report.html", renderReport([{ name: basename(options.output), report: complete }]));
   const written = readdirSync(folder.staging).sort();
   folder.commit();
   checkpoint.remove();
+  const shippedPath = join(options.output, "model.onnx");
+  quantized.shipped.source = shippedPath;
+  const judged = judgedDataOf({ judging, data, used, quantized, recipe });
+  const draft = await judgedReport(
+    { ...parts, shipped: { ...parts.shipped, path: shippedPath } },
+    {
+      judged,
+      score: async () => (judging ? await scoreOf([path, shippedPath], judging, runtime, options, work) : null),
+      classAxis,
+      classes: judging !== null || options.minAgreement !== undefined,
+    },
+  );
+  const report: RunReport = { ...draft, seconds: { ...unfinished(), judge: clock(), total: clock.total() } };
+  // Of inputs that changed meanwhile nothing was judged; the folder says so already.
+  await watch.expectUnchanged();
+  writeReports(folder, options.output, report);
   progress.end();
   const result = {
     output: options.output,
     files: written,
-    ...(score ? { score } : {}),
-    agreement: verification.agreement,
-    latencyMs: verification.latencyMs,
-    bytes: verification.bytes,
-    seconds,
+    ...(report.score ? { score: report.score } : {}),
+    ...agreementDocument(report.agreement),
+    samples: report.agreementSamples,
+    judgedOn: report.judgedOn,
+    outputs: report.outputs,
+    latencyMs: report.latencyMs,
+    bytes: report.bytes,
+    warnings: report.warnings,
+    unjudged: report.unjudged,
+    seconds: report.seconds,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
-  io.out(options.json ? `${JSON.stringify(result)}\n` : summary(complete, options.output));
-  const gates: Gate[] = [];
-  if (options.maxDrop !== undefined && score) gates.push(dropGate(options.maxDrop, score.float, score.quantized));
-  if (options.minAgreement !== undefined) gates.push(agreementGate(options.minAgreement, verification.agreement.float));
-  exit(judgeGates(gates, io));
+  io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : summary(report, options.output));
+  exit(judgeGates(gatesOf(options, report), io));
+}
+
+/** Everything but the report, into the folder that is being made. */
+async function writeResult(folder: OutputFolder, quantized: Quantized, recipe: Recipe): Promise<WrittenFiles> {
+  const path = join(folder.staging, "model.onnx");
+  quantized.shipped.source = path;
+  const written = await writeModelFile(quantized.shipped, path);
+  folder.write("model.encodings", writeEncodings(quantized.plan, quantized.decided, {}));
+  folder.write("plan.json", planToJson(quantized.plan));
+  folder.write("recipe.json", `${JSON.stringify(recipe, null, 2)}\n`);
+  return written;
+}
+
+function writeReports(folder: OutputFolder, output: string, report: RunReport): void {
+  folder.write("report.json", writeReport(report));
+  folder.write("report.html", renderReport([{ name: basename(output), report }]));
 }
 
 interface Judging {
+  readonly spec: string;
   readonly data: Dataset;
-  /** One for each of the two models: metrics add up what they see. */
-  readonly metrics: readonly Metric[];
+  readonly metric: OpenedMetric;
 }
 
 async function openJudging(model: Model, spec: string, options: RunOptions, recipe: Recipe): Promise<Judging> {
   const data = await openSamples(model, spec, recipe.preprocess, options.evaluateSamples, recipe, options);
-  return { data, metrics: [await openMetric(options, spec, data), await openMetric(options, spec, data)] };
+  return { spec, data, metric: await openMetric(options, spec, data, model) };
 }
 
-/** Without any data kernels and latencies are measured on noise. Throws `data/none` where no noise can be made. */
-function noiseOr(quantized: Quantized, recipe: Recipe): Dataset {
+/** The samples of --evaluate, else those of --data, else noise; null where no noise can be made. */
+function judgedDataOf({
+  judging,
+  data,
+  used,
+  quantized,
+  recipe,
+}: {
+  readonly judging: Judging | null;
+  readonly data: Dataset | null;
+  readonly used: UsedData | null;
+  readonly quantized: Quantized;
+  readonly recipe: Recipe;
+}): JudgedData | null {
+  if (judging) return judgedOnOther(judging.spec, judging.data, used, verifySamples);
+  if (used) return judgedOnOwn(used, verifySamples);
+  if (data) return { data: samples(data, verifySamples), on: { data: "held-out", seen: 0 } };
   const noise = noiseData(quantized, recipe, noiseSamples);
-  if (noise) return noise;
-  throw new AvocetError("data/none", "expected data to run the result on, got none", {
-    hint: "--data or --evaluate; noise stands in where shapes are static and preprocessing or the recipe's inputs tell the range",
-  });
-}
-
-/** What a model decides on noise says nothing. */
-function withoutDecisions(verification: Verification): Verification {
-  return { ...verification, agreement: { simulation: null, float: null }, ties: null };
+  return noise ? { data: noise, on: { data: "noise", seen: 0 } } : null;
 }
 
 /** Float and quantized file, judged side by side in stock sessions. */
 async function scoreOf(
   paths: readonly [string, string],
-  { data, metrics }: Judging,
+  { data, metric }: Judging,
   runtime: Runtime,
   options: RunOptions,
   work: Work,
-): Promise<NonNullable<RunReport["score"]>> {
+): Promise<ScoreReport> {
   const threads = options.threads ? { threads: options.threads } : {};
   await using float = await runtime.open(paths[0], threads);
   await using quantized = await runtime.open(paths[1], threads);
+  const metrics = [metric.make(), metric.make()] as const;
   const judged = [float, quantized].map((session, i) => ({ session, metric: metrics[i]! }));
   const [a, b] = await evaluateAll(judged, data, { ...work, ...(options.batch ? { batch: options.batch } : {}) });
-  return { metric: options.metric, float: a!.value, quantized: b!.value, samples: a!.samples };
+  const paired = pairedScores(...metrics);
+  return {
+    metric: options.metric,
+    float: a!.value,
+    quantized: b!.value,
+    samples: a!.samples,
+    interval:
+      a!.interval && b!.interval && paired
+        ? { float: a!.interval, quantized: b!.interval, lost: paired.interval }
+        : null,
+    p: paired?.p ?? null,
+    guessing: metrics[0].tally?.guessing() ?? null,
+    classes: metrics[0].tally?.classes() ?? null,
+    namedClasses: metric.namedClasses,
+  };
+}
+
+/** A gate on figures that are worth nothing is missed. */
+function gatesOf({ maxDrop, minAgreement }: RunOptions, report: RunReport): Gate[] {
+  const gates: Gate[] = [];
+  const worthless = report.warnings.find(voidsScore)?.text;
+  if (maxDrop !== undefined) gates.push(dropGate(maxDrop, report.score, worthless));
+  if (minAgreement !== undefined) gates.push(agreementGate(minAgreement, report.agreement, worthless));
+  return gates;
 }
 
 /** Seconds since the last call; `total` since the first. */

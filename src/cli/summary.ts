@@ -1,23 +1,54 @@
-/** What `quantize` tells people at the end: a small table, the settings, where things are. */
+/** What `quantize` tells people at the end: a small table with intervals, warnings, the settings, where things are. */
 import { join } from "node:path";
-import { bytes, milliseconds, percent, type RunReport } from "../report/index.ts";
+import type { Interval } from "../analysis/index.ts";
+import { bytes, decibels, decisions, milliseconds, percent, points, type RunReport } from "../report/index.ts";
 
 export function summary(report: RunReport, output: string): string {
-  const { score, agreement, latencyMs, settings } = report;
-  const row = (name: string, float: string, quantized: string) =>
-    `  ${name.padEnd(12)}${float.padStart(12)}${quantized.padStart(12)}\n`;
+  const { score, agreement, latencyMs, settings, outputs, warnings } = report;
+  const row = (name: string, float: string, quantized: string, more = "") =>
+    `  ${name.padEnd(12)}${float.padStart(12)}${quantized.padStart(12)}${more ? `   ${more}` : ""}\n`;
+  const lost = score ? score.float - score.quantized : 0;
   return [
     row("", "float", "quantized"),
-    score ? row(score.metric, percent(score.float), percent(score.quantized)) : "",
-    agreement.float === null ? "" : row("agreement", "", percent(agreement.float)),
+    score
+      ? row(
+          score.metric,
+          percent(score.float),
+          percent(score.quantized),
+          score.interval
+            ? `lost ${points(lost)}, 95 % interval ${points(score.interval.lost[0])} to ${points(score.interval.lost[1])}`
+            : "",
+        )
+      : "",
+    score?.interval ? row("  95 %", range(score.interval.float), range(score.interval.quantized)) : "",
+    agreement.float === null
+      ? ""
+      : row(
+          "same class",
+          "",
+          percent(agreement.float),
+          `${decisions(agreement.of, report.agreementSamples)}${agreement.interval ? `, 95 % interval ${range(agreement.interval)} %` : ""}`,
+        ),
+    ...(score || agreement.float !== null
+      ? []
+      : outputs.map(({ name, sqnr }) => row("output", "", decibels(sqnr), name))),
+    score || agreement.float !== null || outputs.length === 0
+      ? ""
+      : `  no share of equal decisions: ${agreement.why.join("; ")}\n`,
     row("size", bytes(report.bytes.float), bytes(report.bytes.quantized)),
-    row("latency", milliseconds(latencyMs.float), milliseconds(latencyMs.quantized)),
+    latencyMs ? row("latency", milliseconds(latencyMs.float), milliseconds(latencyMs.quantized)) : "",
     `\n${Object.entries(settings)
       .map(([key, value]) => `${key} ${value}`)
       .join(", ")}\n`,
     ...undone(report).map((line) => `${line}\n`),
+    ...warnings.map(({ text }) => `warning: ${text}\n`),
     `${join(output, "model.onnx")} ships; ${join(output, "report.html")} explains.\n`,
   ].join("");
+}
+
+/** In percent: "45.1–58.9". */
+function range([low, high]: Interval): string {
+  return `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
 }
 
 /** The steps that the preset `best` took back, with its figures. */

@@ -1,10 +1,27 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
-import { macsOf, parametersOf, type Similarity, type Verification } from "../analysis/index.ts";
+import {
+  attemptNow,
+  macsOf,
+  parametersOf,
+  type Similarity,
+  type Unjudged,
+  type Verification,
+} from "../analysis/index.ts";
 import type { Value } from "../ir/index.ts";
-import { encodingMax, forEachRun, gridName, isIntGrid, type KernelFinding, type PlanEntry } from "../quant/index.ts";
-import type { RunReport, WeightReport } from "../report/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { rowOf } from "../ops/index.ts";
+import {
+  type Encoding,
+  encodingMax,
+  forEachRun,
+  gridName,
+  isIntGrid,
+  type KernelFinding,
+  type PlanEntry,
+} from "../quant/index.ts";
+import { type RunReport, type WeightReport, warningsOf } from "../report/index.ts";
+import { sizeOf, type Tensor } from "../tensor/index.ts";
 import type { Quantized } from "./quantized.ts";
+import { layerReports } from "./report-layers.ts";
 import { valueReports } from "./report-values.ts";
 
 export interface ReportParts {
@@ -14,46 +31,70 @@ export interface ReportParts {
   readonly settings: RunReport["settings"];
   readonly score: RunReport["score"];
   readonly verification: Verification;
+  readonly environment: RunReport["environment"];
+  readonly judgedOn: RunReport["judgedOn"];
+  /** What could not be judged so far. */
+  readonly unjudged: readonly Unjudged[];
   readonly kernels: readonly KernelFinding[];
   readonly similarity: readonly Similarity[];
   /** Value name → share of its numbers that are clipped, for the values whose range does not hold all. */
   readonly clipped: ReadonlyMap<string, number>;
 }
 
-/** Plain data; nothing is run here. How long everything took is known only when it has been written. */
+/**
+ * Plain data; nothing is run here. How long everything took is known only when it has been written. A part that a strange model breaks
+ * is left out and told.
+ */
 export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   const { quantized, verification, similarity } = parts;
-  const { prepared: model } = quantized;
+  const { prepared: model, plan } = quantized;
   const outputs = new Set(model.graph.outputs.map((value) => value.name));
-  return {
+  const unjudged = [...parts.unjudged, ...verification.unjudged];
+  const part = <T>(what: string, build: () => T, otherwise: T): T => attemptNow(what, unjudged, build) ?? otherwise;
+  const report: Omit<RunReport, "seconds" | "warnings"> = {
     version: 1,
     avocet: parts.avocet,
+    environment: parts.environment,
     model: {
       name: parts.name,
       opset: model.opset,
       nodes: model.graph.nodeCount,
       parameters: parametersOf(model),
-      macs: macsOf(model, quantized.shapes),
+      quantized: part("how many weights are quantized", () => quantizedParameters(quantized), null),
+      macs: part("multiply-accumulates", () => macsOf(model, quantized.shapes), null),
     },
     settings: parts.settings,
     runtime: verification.runtime,
     score: parts.score,
     agreement: verification.agreement,
     agreementSamples: verification.samples,
+    judgedOn: parts.judgedOn,
     ties: verification.ties,
     latencyMs: verification.latencyMs,
     bytes: verification.bytes,
     outputs: similarity.filter((s) => outputs.has(s.name)),
-    values: valueReports(quantized, similarity, parts.clipped),
-    weights: weightReports(quantized),
-    left: quantized.plan.left,
+    values: part("values", () => valueReports(quantized, similarity, parts.clipped), []),
+    weights: part("weights by channel", () => weightReports(quantized), []),
+    layers: part("the table of layers", () => layerReports(quantized, similarity, parts.kernels), []),
+    left: plan.left,
     kernels: {
       integer: parts.kernels.filter((k) => k.integer).length,
       float: parts.kernels.filter((k) => !k.integer).map(({ node, reason }) => ({ node, reason: reason ?? "" })),
     },
     differences: verification.differences,
     steps: quantized.steps,
+    unjudged,
   };
+  return { ...report, warnings: warningsOf(report) };
+}
+
+/** Numbers that are stored on a grid. */
+function quantizedParameters({ prepared, plan }: Quantized): number {
+  const values = prepared.graph.valuesByName();
+  return plan.entries.reduce((sum, entry) => {
+    const constant = entry.kind !== "activation" && entry.encoding ? values.get(entry.value)?.initializer : undefined;
+    return sum + (constant && constant.shape.length > 0 ? constant.size : 0);
+  }, 0);
 }
 
 function weightReports(quantized: Quantized): WeightReport[] {
@@ -61,24 +102,53 @@ function weightReports(quantized: Quantized): WeightReport[] {
   return quantized.plan.entries.flatMap((entry) => {
     const value = values.get(entry.value);
     if (entry.kind !== "weight" || !entry.encoding || !value?.initializer || !isIntGrid(entry.grid)) return [];
-    return [weightReport(entry, value)];
+    // A single number (a factor, a bound) has no channels to compare.
+    return value.initializer.size < 2 ? [] : [weightReport(entry, value)];
   });
 }
 
 function weightReport(entry: PlanEntry, value: Value): WeightReport {
   const encoding = entry.encoding!;
   const { granularity } = encoding;
-  const axis =
-    granularity.kind === "channel" ? granularity.axis : granularity.kind === "block" ? granularity.channelAxis : 0;
-  const { min, max } = channelRanges(value.initializer!, axis);
+  const weight = value.initializer!;
+  const { min, max } = channelRanges(weight, channelAxisOf(entry, value));
   return {
     name: entry.value,
     layer: value.consumers()[0]?.toString() ?? "",
     grid: gridName(entry.grid),
     granularity: granularity.kind,
     channels: { min, max },
-    limit: encoding.scale.map((_, i) => encodingMax(encoding, i)),
+    limit: limitsOf(encoding, weight.shape, min.length),
   };
+}
+
+/** The axis of output channels: what the grid is over, else what the layer that reads the weight says, else the first. */
+function channelAxisOf({ encoding }: PlanEntry, value: Value): number {
+  const { granularity } = encoding!;
+  if (granularity.kind === "channel") return granularity.axis;
+  if (granularity.kind === "block") return granularity.channelAxis;
+  const rank = value.initializer!.shape.length;
+  for (const use of value.uses()) {
+    const role = "node" in use ? rowOf(use.node)?.linear : undefined;
+    if (!role || !("node" in use) || role.weight !== use.index) continue;
+    const axis = role.channelAxis(use.node);
+    if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
+  }
+  return 0;
+}
+
+/** One number a scale, or with blocks the highest of each channel's. */
+function limitsOf(encoding: Encoding, shape: readonly number[], channels: number): number[] {
+  const limits = encoding.scale.map((_, i) => encodingMax(encoding, i));
+  const { granularity } = encoding;
+  if (granularity.kind !== "block") return limits;
+  const inner = sizeOf(shape.slice(granularity.channelAxis + 1));
+  const highest: number[] = new Array(channels).fill(0);
+  forEachRun(shape, granularity, (slice, start) => {
+    const channel = Math.floor(start / inner) % channels;
+    highest[channel] = Math.max(highest[channel]!, limits[slice]!);
+  });
+  return highest;
 }
 
 /** Lowest and highest weight of every channel. */

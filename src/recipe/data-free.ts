@@ -71,7 +71,7 @@ export async function dataFreeQuantization(model: Model, context: DataFreeContex
   return { ...kept, steps: [...steps.slice(0, -2), report, ...steps.slice(-2)] };
 }
 
-/** The ratio of signal to quantization noise at the first output, in dB, on inputs that are no data. */
+/** The ratio of signal to quantization noise at the first float output, in dB, on inputs that are no data; 0 where it cannot be told. */
 async function onNoise(
   model: Model,
   { prepared, shipped, shapes }: Quantized,
@@ -81,13 +81,17 @@ async function onNoise(
   // Biases of the quantized model's float form are corrected ones: the model as it was given is the reference.
   await using exact = await context.runtime.open(model);
   await using rounded = await context.runtime.open(shipped, { fuseQdq: false });
-  const name = model.graph.outputs[0]!.name;
+  const name = model.graph.outputs.find((value) => shapes.get(value.name)?.dtype === "float32")?.name;
+  if (name === undefined) return 0;
   let [signal, error] = [0, 0];
   for (let seed = 0; seed < 8; seed++) {
     throwIfAborted(context);
     const feeds = noiseFeeds(prepared, shapes, known, seed);
     if (!feeds) return 0;
-    const [wanted, found] = [(await exact.run(feeds))[name]!.floats(), (await rounded.run(feeds))[name]!.floats()];
+    const [wanted, found] = [
+      (await exact.run(feeds, [name]))[name]!.floats(),
+      (await rounded.run(feeds, [name]))[name]!.floats(),
+    ];
     wanted.forEach((value, i) => {
       signal += value * value;
       error += (value - found[i]!) ** 2;

@@ -1,5 +1,5 @@
 /** Judges states of a run on calibration samples that no method sees: the SQNR of the outputs against the float model. */
-import { compareValues } from "../analysis/index.ts";
+import { compareValues, outputSignals } from "../analysis/index.ts";
 import { type Checkpoint, remembered, type Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
@@ -27,9 +27,9 @@ export async function judgeOn(
   const few = data.count !== null && data.count < 10;
   const training = few ? data : samples(data, "except-every:5");
   const aside = few ? data : samples(samples(data, "every:5"), most);
-  const outputs = float.graph.outputs.map((value) => value.name);
   const measure = async (state: State) => {
     const shipped = lower(state.model, state.plan);
+    const outputs = outputSignals(float, state.shapes);
     const similar = await compareValues(float, shipped, counterparts(outputs, shipped), runtime, aside, options);
     return Math.min(...similar.map((s) => s.sqnr));
   };

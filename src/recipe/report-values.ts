@@ -11,28 +11,37 @@ import {
   type ValueStatistics,
 } from "../quant/index.ts";
 import type { ValueReport } from "../report/index.ts";
+import { isFloat } from "../tensor/index.ts";
 import type { Quantized } from "./quantized.ts";
 
-/** The activations worth comparing, in the order of execution: those the plan quantizes, and the outputs. */
+/** The activations worth comparing, in the order of execution: those the plan quantizes, and the outputs that are float. */
 export function comparedValues(quantized: Quantized): string[] {
   const entries = entriesByValue(quantized.plan);
   const names: string[] = [];
   for (const value of quantized.prepared.graph.values()) {
     const entry = entries.get(value.name);
+    const type = quantized.shapes.get(value.name);
+    if (value.initializer || !type || !isFloat(type.dtype)) continue;
     if (entry?.kind === "activation" || value.isGraphOutput) names.push(value.name);
   }
   return names;
 }
 
 /**
- * The ranges outside which numbers of each quantized activation are clipped: half a step wider than the grid, since what is
- * nearer is only rounded. Values whose observed numbers all fit are left out.
+ * Half a step, since what is nearer is only rounded. Ties lie there, and rounding to even may send them one step beyond the grid: the
+ * hundredth keeps them in, as float32 has them.
+ */
+const reach = 0.51;
+
+/**
+ * The ranges outside which numbers of each quantized activation are clipped: half a step wider than the grid. Values whose observed
+ * numbers all fit are left out.
  */
 export function clippingRanges(quantized: Quantized): ValueRange[] {
   const statistics = new Map(quantized.statistics.map((s) => [s.value, s]));
   return quantized.plan.entries.flatMap((entry) => {
     if (entry.kind !== "activation" || !entry.encoding) return [];
-    const half = entry.encoding.scale[0]! / 2;
+    const half = reach * entry.encoding.scale[0]!;
     const [min, max] = [encodingMin(entry.encoding) - half, encodingMax(entry.encoding) + half];
     const seen = statistics.get(entry.tiedTo ?? entry.value);
     return seen && seen.min >= min && seen.max <= max ? [] : [{ value: entry.value, min, max }];

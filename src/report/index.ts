@@ -1,7 +1,20 @@
 /** @module Reports: what analysis found, as one self-contained HTML page and as JSON. */
 export { renderReport } from "./page.ts";
-export type { KernelReport, RunReport, StepLine, ValueReport, WeightReport } from "./run-report.ts";
-export { nextSteps } from "./sections/next.ts";
+export { jsonNumbers, readReport, writeReport } from "./read-report.ts";
+export type {
+  Environment,
+  JudgedOn,
+  KernelReport,
+  LayerReport,
+  RunReport,
+  ScoreReport,
+  StepLine,
+  ValueReport,
+  Warning,
+  WeightReport,
+} from "./run-report.ts";
+export { type Advice, nextSteps } from "./sections/next.ts";
 export type { NamedRun } from "./sections/side-by-side.ts";
 export { verdictSentence } from "./sections/verdict.ts";
-export { bytes, milliseconds, percent } from "./words.ts";
+export { type Judged, scoreWarnings, voidsScore, warningsOf } from "./warnings.ts";
+export { bytes, decibels, decisions, milliseconds, percent, points } from "./words.ts";

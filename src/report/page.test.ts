@@ -1,6 +1,16 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { sampleReport } from "../../test/sample-report.ts";
-import { nextSteps, renderReport, verdictSentence } from "./index.ts";
+import {
+  nextSteps,
+  type RunReport,
+  readReport,
+  renderReport,
+  type ScoreReport,
+  verdictSentence,
+  warningsOf,
+  writeReport,
+} from "./index.ts";
 
 describe("a report page", () => {
   const report = sampleReport();
@@ -12,8 +22,14 @@ describe("a report page", () => {
   });
 
   test("needs nothing from elsewhere", () => {
-    expect(page).not.toMatch(/<script|<link|@import|url\(|src=|https?:/);
-    expect(page).toContain("default-src 'none'");
+    expect(page).not.toMatch(/<script [^>]|<link|@import|url\(|src=|https?:/);
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!.replaceAll("&#39;", "'");
+    const [, script] = /<script>([\s\S]*?)<\/script>/.exec(page)!;
+    const hash = createHash("sha256").update(script!).digest("base64");
+    expect(policy, `the script changed: write its hash into script.ts: ${hash}`).toBe(
+      `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`,
+    );
+    expect(page.match(/<script>/g)).toHaveLength(1);
   });
 
   test("escapes names of the model, which strangers chose", () => {
@@ -45,16 +61,16 @@ describe("a report page", () => {
     const bare = {
       ...report,
       score: null,
-      agreement: { simulation: null, float: null },
+      agreement: { simulation: null, float: null, of: null, interval: null, choices: null, why: [] },
       values: report.values.map((v) => ({ ...v, sqnr: Number.POSITIVE_INFINITY })),
       weights: [],
       left: [],
       differences: [],
       outputs: [{ name: "y", sqnr: Number.POSITIVE_INFINITY, cosine: 1 }],
     };
-    const text = renderReport([{ name: "bare", report: bare }]);
+    const text = renderReport([{ name: "bare", report: bare }]).replace(/<script>[\s\S]*/, "");
     expect(text).not.toMatch(/NaN|undefined|null/);
-    expect(verdictSentence(bare)).toContain("is quantized");
+    expect(verdictSentence(bare)).toContain("gives the same outputs as float");
   });
 });
 
@@ -72,12 +88,45 @@ describe("several runs", () => {
   });
 });
 
+const score = (float: number, quantized: number, samples: number): ScoreReport => {
+  const half = 1 / Math.sqrt(samples);
+  const around = (x: number) => [x - half, x + half] as const;
+  return {
+    metric: "top1",
+    float,
+    quantized,
+    samples,
+    interval: { float: around(float), quantized: around(quantized), lost: around(float - quantized) },
+    p: 1,
+    guessing: { chance: 0.1, commonest: 0.2 },
+    classes: 10,
+    namedClasses: null,
+  };
+};
+/** As it would be judged. */
+const judged = (report: RunReport): RunReport => ({ ...report, warnings: warningsOf(report) });
+const said = (report: RunReport) => nextSteps(report).map(({ text, command }) => `${text}\n${command ?? ""}`).join("\n"); // biome-ignore format: one call
+
 describe("advice", () => {
-  test("names the figure it rests on", () => {
-    const text = nextSteps(sampleReport()).join("\n");
-    expect(text).toContain("--granularity channel");
+  test("names the figure it rests on, and the command that tries it", () => {
+    const text = said(sampleReport());
+    expect(text).toContain("avocet quantize tiny.onnx --data 'my pictures/' --granularity channel -o out-channel");
     expect(text).toContain("w0");
     expect(text).toContain("clipping");
+  });
+
+  test("Avocet's own remedies come with their commands, those that were used already do not", () => {
+    const { settings, ...rest } = sampleReport();
+    const text = said({ ...rest, settings: { ...settings, preset: "standard" } });
+    for (const command of [
+      "avocet quantize tiny.onnx --data 'my pictures/' --preset best -o out-best",
+      "--method dead-channels --method reconstruction -o out-reconstruction",
+      "avocet train tiny.onnx --data 'my pictures/' -o out-trained",
+    ]) {
+      expect(text).toContain(command);
+    }
+    expect(said({ ...rest, settings: { ...settings, preset: "best" } })).not.toContain("--preset best");
+    expect(said({ ...rest, settings: { ...settings, preset: "standard", training: "4 epochs" } })).not.toContain("avocet train"); // biome-ignore format: a call
   });
 
   test("most noise is what is added beside the signal, not the longest fall of a clean value", () => {
@@ -86,31 +135,124 @@ describe("advice", () => {
       { ...a!, name: "clean", sqnr: 40, fall: 30, layer: "l1" },
       { ...b!, name: "noisy", sqnr: 10, fall: 9, layer: "l2" },
     ];
-    const text = nextSteps({ ...sampleReport(), values }).join("\n");
+    const text = said({ ...sampleReport(), values });
     expect(text).toContain("--float l2 --float noisy");
     expect(text).not.toContain("--float l1");
   });
 
   test("ties are told where they are many, clipping not where nothing clips anyway", () => {
     const { settings, ...rest } = sampleReport();
-    expect(nextSteps({ ...rest, settings, ties: 0.1 }).join("\n")).toContain("On 10.0 % of the decisions");
-    expect(nextSteps({ ...rest, settings, ties: 0 }).join("\n")).not.toContain("of the decisions");
-    expect(nextSteps({ ...rest, settings: { ...settings, calibration: "minmax" } }).join("\n")).not.toContain(
-      "clipping",
-    );
+    expect(said({ ...rest, settings, ties: 0.1 })).toContain("On 10.0 % of the decisions");
+    expect(said({ ...rest, settings, ties: 0 })).not.toContain("of the decisions");
+    expect(said({ ...rest, settings: { ...settings, calibration: "minmax" } })).not.toContain("clipping");
   });
 
   test("a run that lost nothing gets no remedies, even where signal fell", () => {
-    const score = { metric: "top1", float: 0.9, quantized: 0.9, samples: 10 };
-    expect(nextSteps({ ...sampleReport(), score }).join("\n")).not.toMatch(/--float|--granularity|--activations/);
+    expect(said({ ...sampleReport(), score: score(0.9, 0.9, 10) })).not.toMatch(/--float|--granularity|--activations/);
   });
 
-  test("a good run is told to ship", () => {
-    const good = {
-      ...sampleReport(),
-      score: { metric: "top1", float: 0.9, quantized: 0.9, samples: 10 },
-      kernels: { integer: 9, float: [] },
-    };
-    expect(nextSteps(good)).toEqual(["Nothing stands out. Ship it; --weights int4 shows how much smaller it can be."]);
+  const good = { ...sampleReport(), kernels: { integer: 9, float: [] } };
+
+  test("a good run on enough samples is told to ship, with what is certain", () => {
+    expect(nextSteps(judged({ ...good, score: score(0.9, 0.9, 40_000) }))).toEqual([
+      {
+        text: "Nothing stands out. Ship it. With 95 % certainty it loses 0.50 points at most. --weights int4 shows how much smaller it can be.",
+        command: "avocet quantize tiny.onnx --data 'my pictures/' --weights int4 -o out-int4",
+      },
+    ]);
+  });
+
+  test.each([
+    ["few samples", { score: score(0.9, 0.9, 100) }, /cannot rule out a loss of 10.00 points/],
+    ["float that guesses", { score: score(0.1, 0.1, 400) }, /nothing follows from the scores/],
+    ["labels of other classes", { score: { ...score(0.9, 0.9, 40_000), namedClasses: 7 } }, /--classes FILE/],
+    [
+      "numbers that are none",
+      { score: score(0.9, 0.9, 40_000), outputs: [{ name: "y", sqnr: Number.NaN, cosine: 0 }] },
+      /not finite/,
+    ],
+    ["no labels", { score: null }, /No labelled data/],
+  ] as const)("%s: not told to ship", (_, more, wanted) => {
+    const text = said(judged({ ...good, ...more }));
+    expect(text).not.toContain("Ship it");
+    expect(text).toMatch(wanted);
+  });
+});
+
+describe("the verdict", () => {
+  test.each([
+    ["a loss beyond noise", { score: score(0.9, 0.8, 10_000) }, "loses 10.00 points, is"],
+    [
+      "a loss within it",
+      { score: score(0.9, 0.895, 100) },
+      "loses 0.50 points, within noise (-9.50 points to 10.50 points of loss)",
+    ],
+    ["no difference", { score: score(0.9, 0.9, 100) }, "scores as float on 100 samples, within noise"],
+    ["float that guesses", { score: score(0, 0, 100) }, "was not judged (float scores 0.00 %"],
+    [
+      "agreement of pixels",
+      { score: null, agreement: { ...sampleReport().agreement, of: "pixels" } },
+      "chooses the same class as float for 91.2 % of the pixels",
+    ],
+    [
+      "no classes",
+      { score: null, agreement: { ...sampleReport().agreement, float: null } },
+      "keeps its outputs to 17.3 dB",
+    ],
+    ["a larger file", { bytes: { float: 100, quantized: 200 } }, "is 2.0× larger"],
+    ["as large", { bytes: { float: 100, quantized: 98 } }, "is as large"],
+    ["slower", { latencyMs: { float: 1, quantized: 2 } }, "and 2.0× slower"],
+    ["not timed", { latencyMs: null }, "smaller."],
+  ] as const)("%s", (_, more, wanted) => {
+    expect(verdictSentence(judged({ ...sampleReport(), ...more }))).toContain(wanted);
+  });
+});
+
+describe("warnings", () => {
+  const kinds = (more: Partial<RunReport>) => warningsOf({ ...sampleReport(), ...more }).map(({ kind }) => kind);
+
+  test.each([
+    ["nothing to warn of", {}, []],
+    ["near chance", { score: score(0.1, 0.1, 400) }, ["near-chance", "within-noise"]],
+    ["label folders", { score: { ...sampleReport().score!, namedClasses: 100 } }, ["class-count"]],
+    ["calibration data", { judgedOn: { data: "calibration", seen: 40, samples: 40 } }, ["seen-data"]],
+    ["within noise", { score: score(0.9, 0.89, 400) }, ["within-noise"]],
+    ["one class", { agreement: { ...sampleReport().agreement, choices: 1 } }, ["one-class"]],
+    ["mostly float", { model: { ...sampleReport().model, quantized: 100 } }, ["mostly-float"]],
+    ["slower", { latencyMs: { float: 1, quantized: 2 } }, ["slower"]],
+    ["larger", { bytes: { float: 1, quantized: 2 } }, ["larger"]],
+    ["not judged", { unjudged: [{ what: "latency", reason: "runtime/run: no" }] }, ["not-judged"]],
+  ] as const)("%s", (_, more, wanted) => {
+    expect(kinds(more as Partial<RunReport>)).toEqual(wanted);
+  });
+});
+
+describe("report.json", () => {
+  test("is read back as it was, with the decibels of what is exact and of what is no number", () => {
+    const report = sampleReport();
+    const values = [
+      { ...report.values[0]!, sqnr: Number.POSITIVE_INFINITY },
+      { ...report.values[1]!, sqnr: Number.NaN },
+    ];
+    const whole = { ...report, values };
+    expect(readReport(writeReport(whole), "report.json")).toEqual(whole);
+  });
+
+  test.each(["null", "{}", "[]", '{"version":1,"values":[]}', "{", "", '"report"', "[".repeat(100_000)])(
+    "%s is malformed",
+    (text) => {
+      expect(() => readReport(text, "report.json")).toThrow(
+        expect.objectContaining({ code: "import/malformed", detail: expect.objectContaining({ at: "report.json" }) }),
+      );
+    },
+  );
+
+  test("every field that is of another type is refused, and says where", () => {
+    const report = JSON.parse(writeReport(sampleReport()));
+    for (const key of Object.keys(report)) {
+      const wrong = JSON.stringify({ ...report, [key]: 7.5 === report[key] ? "x" : { not: "this" } });
+      if (["settings", "seconds"].includes(key)) continue;
+      expect(() => readReport(wrong, "report.json"), key).toThrow(new RegExp(`at ${key}`));
+    }
   });
 });

@@ -1,6 +1,9 @@
-/** A report as one self-contained HTML file: no scripts, no network, light and dark. */
+/** A report as one self-contained HTML file: no network, one script of ours that sorts tables, light and dark. */
+import { shellWords } from "./command.ts";
 import { html, Markup } from "./markup.ts";
 import type { RunReport } from "./run-report.ts";
+import { script, scriptHash } from "./script.ts";
+import { layerSection } from "./sections/layers.ts";
 import { nextSection } from "./sections/next.ts";
 import { kernelSection, leftSection, stepSection } from "./sections/runtime.ts";
 import { type NamedRun, sideBySideSection } from "./sections/side-by-side.ts";
@@ -8,7 +11,7 @@ import { histogramSection, signalSection } from "./sections/values.ts";
 import { verdict, verdictSentence } from "./sections/verdict.ts";
 import { weightSection } from "./sections/weights.ts";
 import { css } from "./style.ts";
-import { count } from "./words.ts";
+import { count, plural } from "./words.ts";
 
 /** The page of one run, or of several side by side. */
 export function renderReport(runs: readonly NamedRun[]): string {
@@ -16,17 +19,35 @@ export function renderReport(runs: readonly NamedRun[]): string {
   if (!only) throw new Error("internal: a report needs at least one run");
   const title = runs.length === 1 ? verdictSentence(only.report) : `${runs.length} runs side by side`;
   const body = runs.length === 1 ? onePage(only.report) : html`${sideBySideSection(runs)}${runs.map(chapter)}`;
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'`;
   return `<!doctype html>\n${html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>${title}</title><style>${new Markup(css)}</style></head>
-<body><main>${body}</main></body></html>`}\n`;
+<meta http-equiv="Content-Security-Policy" content="${policy}"><title>${title}</title><style>${new Markup(css)}</style></head>
+<body><main>${body}</main><script>${new Markup(script)}</script></body></html>`}\n`;
 }
 
 function onePage(report: RunReport): Markup {
-  const { model } = report;
-  return html`${verdict(report)}${signalSection(report)}${histogramSection(report)}${weightSection(report)}${kernelSection(report)}
-    ${nextSection(report)}${leftSection(report)}${stepSection(report)}
-    <footer>${model.name}: ${count(model.nodes)} operators, ${count(model.parameters)} parameters${model.macs === null ? null : html`, ${count(model.macs)} multiply-accumulates`},
-      opset ${model.opset}. Made by Avocet ${report.avocet}. All figures are in report.json beside this file.</footer>`;
+  return html`${verdict(report)}${nextSection(report)}${signalSection(report)}${layerSection(report)}${histogramSection(report)}${weightSection(report)}
+    ${kernelSection(report)}${leftSection(report)}${stepSection(report)}${footer(report)}`;
+}
+
+function footer({ model, avocet, environment }: RunReport): Markup {
+  const facts = [
+    `${count(model.nodes)} operators`,
+    `${count(model.parameters)} parameters${model.quantized === null ? "" : `, ${count(model.quantized)} of them quantized`}`,
+    ...(model.macs === null ? [] : [`${count(model.macs)} multiply-accumulates`]),
+    `opset ${model.opset}`,
+  ];
+  return html`<footer><p>${model.name}: ${facts.join(", ")}. All figures are in report.json next to this file.</p>
+    ${environment ? madeBy(environment, avocet) : html`<p>Made by Avocet ${avocet}.</p>`}</footer>`;
+}
+
+function madeBy(
+  { command, date, cpu, threads, versions }: NonNullable<RunReport["environment"]>,
+  avocet: string,
+): Markup {
+  const made = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return html`<p>Made by Avocet ${avocet} on ${date.replace("T", " ").replace(/\.\d+Z$/, " UTC")}: ${cpu}, ${threads === null ? "threads as the runtime chooses" : plural(threads, "thread")}, ${made.join(", ")}.</p>
+    ${command.length > 0 ? html`<p><code>${shellWords(["avocet", ...command])}</code></p>` : null}`;
 }
 
 function chapter({ name, report }: NamedRun): Markup {

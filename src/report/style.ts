@@ -27,7 +27,15 @@ td{border-bottom:1px solid var(--line);padding:6px 10px 6px 0;vertical-align:top
 td.n,th.n{text-align:right;white-space:nowrap}
 .scroll{overflow-x:auto}
 details{margin-top:14px}summary{cursor:pointer;color:var(--accent);font-weight:600}
-ul.next{padding-left:20px;margin:8px 0}ul.next li{margin:8px 0;max-width:78ch}
+ul.next{padding-left:20px;margin:8px 0}ul.next li{margin:10px 0;max-width:88ch;overflow-wrap:anywhere}
+.command{display:flex;gap:8px;align-items:flex-start;margin:4px 0}
+.command code{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:4px 8px;overflow-wrap:anywhere}
+button.copy{font:12px ui-sans-serif,system-ui,sans-serif;color:var(--accent);background:none;border:1px solid var(--line);border-radius:6px;padding:4px 8px;cursor:pointer}
+ul.warnings{list-style:none;margin:18px 0 0;padding:12px 16px;border-left:4px solid var(--warn);background:var(--card);overflow-wrap:anywhere}
+ul.warnings li::before{content:"warning: ";color:var(--warn);font-weight:600}
+.settings span{margin-right:14px}.settings code,footer code{overflow-wrap:anywhere}
+.filter{font:14px ui-sans-serif,system-ui,sans-serif;width:100%;max-width:360px;padding:6px 10px;margin-bottom:8px;border:1px solid var(--line);border-radius:8px;background:var(--paper);color:var(--ink)}
+.sheet th[role=button]{cursor:pointer}.sheet th[aria-sort=ascending]::after{content:" ↑"}.sheet th[aria-sort=descending]::after{content:" ↓"}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{fill:var(--soft);font:11px ui-sans-serif,system-ui,sans-serif}
 .axis{stroke:var(--line);stroke-width:1}
@@ -37,5 +45,9 @@ svg text{fill:var(--soft);font:11px ui-sans-serif,system-ui,sans-serif}
 .path{fill:none;stroke:var(--quant);stroke-width:1;opacity:.45}
 .key{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px;vertical-align:-1px}
 footer{margin-top:60px;color:var(--soft);font-size:13px}
+@media (max-width:640px){main{padding:24px 14px 60px}h1{font-size:24px}.grid{grid-template-columns:1fr}.wide text{font-size:26px}
+table,tbody,tr,td{display:block;width:100%}thead{display:none}tr{border-bottom:1px solid var(--line);padding:8px 0}
+td,td.n{border:0;padding:2px 0;text-align:left;white-space:normal}td:empty{display:none}
+td[data-label]::before{content:attr(data-label) " ";color:var(--soft);font-size:12px;display:inline-block;min-width:9ch}tr[hidden]{display:none}}
 @media print{body{background:#fff}.card{break-inside:avoid}}
 `;

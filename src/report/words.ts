@@ -18,9 +18,10 @@ export function milliseconds(ms: number): string {
   return ms < 10 ? `${ms.toFixed(2)} ms` : `${ms.toFixed(1)} ms`;
 }
 
-/** 41.23 → "41.2 dB"; equal values are "exact". */
+/** 41.23 → "41.2 dB"; equal values are "exact", where a number is none "no number". */
 export function decibels(db: number): string {
-  return Number.isFinite(db) ? `${db.toFixed(1)} dB` : "exact";
+  if (Number.isNaN(db)) return "no number";
+  return Number.isFinite(db) ? `${db.toFixed(1)} dB` : db > 0 ? "exact" : "lost";
 }
 
 /** 475544 → "475.5 k". */
@@ -46,4 +47,14 @@ export function tail(name: string, length = 44): string {
 /** "1 layer", "3 layers". */
 export function plural(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** 0.0362 → "3.62 points". */
+export function points(fraction: number): string {
+  return `${(100 * fraction).toFixed(2)} points`;
+}
+
+/** What decisions are about: "200 samples", or "pixels of 200 samples". */
+export function decisions(of: "samples" | "pixels" | "positions" | null, samples: number): string {
+  return of === null || of === "samples" ? plural(samples, "sample") : `${of} of ${plural(samples, "sample")}`;
 }

@@ -1,16 +1,10 @@
 /** `avocet evaluate`: the score of a model or of a folder of `quantize`, in a stock session. */
 import { evaluate as judge } from "../../analysis/index.ts";
+import { scoreWarnings } from "../../report/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
-import {
-  type DataOptions,
-  inputsOf,
-  type JudgeOptions,
-  openMetric,
-  openModel,
-  openSamples,
-  preprocessOf,
-} from "../inputs.ts";
+import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
+import { type JudgeOptions, openMetric } from "../metric-options.ts";
 import { progressView } from "../progress.ts";
 
 export interface EvaluateOptions extends DataOptions, JudgeOptions {
@@ -32,7 +26,8 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
     inputsOf(options, opened.recipe),
     { ...options, signal: io.signal },
   );
-  const metric = await openMetric(options, options.data!, data);
+  const opening = await openMetric(options, options.data!, data, opened.model);
+  const metric = opening.make();
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, {
@@ -45,9 +40,25 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
     onProgress: progress.show,
   });
   progress.end();
-  if (options.json) io.out(`${JSON.stringify(result)}\n`);
-  else
-    io.out(
-      `${result.metric} ${(100 * result.value).toFixed(2)} % of ${result.samples} samples in ${result.seconds.toFixed(1)} s\n`,
-    );
+  const { interval, value } = result;
+  const warnings = scoreWarnings(
+    {
+      float: value,
+      samples: result.samples,
+      interval: interval && { float: interval },
+      guessing: metric.tally?.guessing() ?? null,
+      classes: metric.tally?.classes() ?? null,
+      namedClasses: opening.namedClasses,
+    },
+    "the model",
+  );
+  if (options.json) {
+    io.out(`${JSON.stringify({ ...result, warnings })}\n`);
+    return;
+  }
+  const range = interval ? `, 95 % interval ${interval.map((end) => (100 * end).toFixed(2)).join(" to ")} %` : "";
+  io.out(
+    `${result.metric} ${(100 * value).toFixed(2)} % of ${result.samples} samples in ${result.seconds.toFixed(1)} s${range}\n`,
+  );
+  for (const { text } of warnings) io.out(`warning: ${text}\n`);
 }

@@ -6,8 +6,8 @@ import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/in
 import { rowOf } from "../../ops/index.ts";
 import { graphsOf, inferTypes, inlineFunctions, normalise, runPass } from "../../passes/index.ts";
 import { builtinTarget, type LeftFloat, place } from "../../quant/index.ts";
-import { fileBytes } from "../inputs.ts";
 import type { Io } from "../io.ts";
+import { modelBytes } from "../model-size.ts";
 
 export interface InspectOptions {
   readonly target: string;
@@ -41,7 +41,7 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     parameters: parametersOf(flat),
     macs: macsOf(flat, shapes),
     peakActivations: peakActivations(flat, shapes),
-    bytes: [path, ...dataFiles].reduce((sum, file) => sum + fileBytes(file), 0),
+    bytes: modelBytes(path, model),
     dataFiles,
     quantizable: await quantizable(flat, options.target),
   };

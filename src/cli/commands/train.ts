@@ -29,6 +29,7 @@ export async function train(
     }
     const labels = labelSpec === undefined ? undefined : alignLabels(await openLabels(labelSpec), data);
     return {
+      training: true,
       identity: { labels: labelSpec === undefined ? "none" : await dataFingerprint(labelSpec) },
       make: (runtime, work) => trainModel(model, data, recipe, runtime, { ...work, labels }),
     };

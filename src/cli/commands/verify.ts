@@ -1,25 +1,32 @@
 /** `avocet verify`: the written file on the runtime that will run it, against its simulation and against float. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { verify as check, type Verification } from "../../analysis/index.ts";
+import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/index.ts";
+import type { Dataset } from "../../data/index.ts";
 import { type KernelFinding, planFromJson } from "../../quant/index.ts";
+import { isDataFree } from "../../recipe/index.ts";
+import { decibels, decisions, jsonNumbers, percent, type Warning, warningsOf } from "../../report/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
+import { agreementDocument } from "../agreement-document.ts";
 import type { ExitCode } from "../exit.ts";
 import { agreementGate, judgeGates } from "../gates.ts";
 import {
   type DataOptions,
-  fileBytes,
   inputsOf,
+  type ModelArgument,
   openFloatModel,
   openModel,
   openSamples,
   preprocessOf,
 } from "../inputs.ts";
 import type { Io } from "../io.ts";
+import { type JudgedData, judgedOnOther, judgedOnOwn } from "../judged-data.ts";
 import { kernelsOf } from "../kernels.ts";
+import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
+import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
 
-export interface VerifyOptions extends DataOptions {
+export interface VerifyOptions extends DataOptions, ClassAxisOptions {
   readonly floatModel?: string;
   readonly minAgreement?: number;
   readonly batch?: number;
@@ -37,52 +44,111 @@ export async function verify(
 ): Promise<void> {
   const shipped = openModel(dir);
   const float = await openFloatModel(shipped, options.floatModel);
-  const data = await openSamples(
-    float.model,
-    options.data ?? shipped.recipe?.data,
-    preprocessOf(options, shipped.recipe),
-    options.samples ?? 500,
-    inputsOf(options, shipped.recipe),
-    { ...options, signal: io.signal },
-  );
+  const classAxis = classAxisOf(options.classAxis);
+  const judged = await judgedData(shipped, float, options, io);
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const result = await check(
-    { model: shipped.model, path: shipped.path, bytes: fileBytes(shipped.path) },
-    { model: float.model, path: float.path, bytes: fileBytes(float.path) },
+    { model: shipped.model, path: shipped.path, bytes: modelBytes(shipped.path, shipped.model) },
+    { model: float.model, path: float.path, bytes: modelBytes(float.path, float.model) },
     runtime,
-    data,
+    judged.data,
     {
       signal: io.signal,
       onProgress: progress.show,
+      classAxis,
+      classes: options.minAgreement !== undefined,
       ...(options.batch ? { batch: options.batch } : {}),
       ...(options.threads ? { threads: options.threads } : {}),
     },
   );
+  const unjudged: Unjudged[] = [...result.unjudged];
   const planPath = join(dir, "plan.json");
-  const kernels = await kernelsOf(shipped.path, planFromJson(readFileSync(planPath, "utf8"), planPath), runtime);
+  const kernels =
+    (await attempt("kernels", unjudged, async () =>
+      kernelsOf(shipped.path, planFromJson(readFileSync(planPath, "utf8"), planPath), runtime),
+    )) ?? [];
   progress.end();
   const integerKernels = kernels.filter((k) => k.integer).length;
   const floatKernels = kernels.filter((k) => !k.integer).map(({ node, reason }) => ({ node, reason }));
-  if (options.json) io.out(`${JSON.stringify({ ...result, integerKernels, floatKernels })}\n`);
-  else io.out(text(result, kernels));
+  const judgedOn = { ...judged.on, samples: result.samples };
+  const warnings = warningsOf({
+    ...result,
+    score: null,
+    outputs: result.outputs.map(({ name, sqnr }) => ({
+      name,
+      sqnr: sqnr.float ?? Number.POSITIVE_INFINITY,
+      cosine: 1,
+    })),
+    agreementSamples: result.samples,
+    judgedOn,
+    unjudged,
+    kernels: { integer: integerKernels, float: floatKernels.map(({ node, reason = "" }) => ({ node, reason })) },
+    model: { parameters: 0, quantized: null },
+  });
+  const document = {
+    ...result,
+    ...agreementDocument(result.agreement),
+    unjudged,
+    judgedOn,
+    integerKernels,
+    floatKernels,
+    warnings,
+  };
+  io.out(options.json ? `${JSON.stringify(document, jsonNumbers)}\n` : text(result, kernels, warnings));
   exit(
-    options.minAgreement === undefined
-      ? 0
-      : judgeGates([agreementGate(options.minAgreement, result.agreement.float)], io),
+    options.minAgreement === undefined ? 0 : judgeGates([agreementGate(options.minAgreement, result.agreement)], io),
   );
 }
 
-function text(v: Verification, kernels: readonly KernelFinding[]): string {
-  const share = (x: number | null) => (x === null ? "no classes to agree on" : `${(100 * x).toFixed(2)} %`);
+/** Samples of --data, else those of the recipe's data that it did not calibrate on. */
+async function judgedData(
+  { recipe }: ModelArgument,
+  float: ModelArgument,
+  options: VerifyOptions,
+  io: Io,
+): Promise<JudgedData> {
+  const preprocess = preprocessOf(options, recipe);
+  const open = (spec: string | undefined): Promise<Dataset> =>
+    openSamples(float.model, spec, preprocess, undefined, inputsOf(options, recipe), { ...options, signal: io.signal });
+  const spec = options.data ?? recipe?.data;
+  const calibrating = recipe && !isDataFree(recipe) && recipe.data !== undefined ? recipe.data : undefined;
+  const data = await open(spec);
+  const most = options.samples ?? 500;
+  if (calibrating === undefined) return judgedOnOther(spec ?? "", data, null, most);
+  const whole = options.data === undefined ? data : await open(calibrating).catch(() => null);
+  if (!whole) return judgedOnOther(spec ?? "", data, null, most);
+  const used = { spec: calibrating, data: whole, part: recipe!.samples, by: "calibration" as const };
+  return options.data === undefined ? judgedOnOwn(used, most) : judgedOnOther(options.data, data, used, most);
+}
+
+function text(v: Verification, kernels: readonly KernelFinding[], warnings: readonly Warning[]): string {
+  const { agreement, latencyMs } = v;
   const float = kernels.filter((k) => !k.integer);
+  const range = agreement.interval
+    ? ` (95 % interval ${agreement.interval.map((end) => percent(end)).join(" to ")})`
+    : "";
+  const share = (x: number | null) => (x === null ? "not judged" : percent(x));
   const lines = [
     `${v.runtime} ${v.runtimeVersion}, ${v.samples} samples`,
-    `the stock session decides like the simulation: ${share(v.agreement.simulation)}, like float: ${share(v.agreement.float)}`,
-    `latency  float ${v.latencyMs.float.toFixed(2)} ms, quantized ${v.latencyMs.quantized.toFixed(2)} ms`,
+    agreement.float === null && agreement.simulation === null
+      ? `no share of equal decisions: ${agreement.why.join("; ") || "no output holds classes"}`
+      : `the stock session decides like the simulation: ${share(agreement.simulation)}, like float: ${share(agreement.float)}${range}, of ${decisions(agreement.of, v.samples)}`,
+    ...v.outputs.map(({ name, sqnr, equal }) => {
+      const of = (side: "simulation" | "float") =>
+        equal[side] !== null
+          ? `${percent(equal[side]!)} equal`
+          : sqnr[side] !== null
+            ? decibels(sqnr[side]!)
+            : "not judged";
+      return `output   ${name}: against the simulation ${of("simulation")}, against float ${of("float")}`;
+    }),
+    latencyMs
+      ? `latency  float ${latencyMs.float.toFixed(2)} ms, quantized ${latencyMs.quantized.toFixed(2)} ms`
+      : "latency  not measured",
     `size     float ${v.bytes.float} bytes, quantized ${v.bytes.quantized} bytes`,
     `kernels  ${kernels.length - float.length} integer, ${float.length} float`,
-    ...(v.ties ? [`ties     ${(100 * v.ties).toFixed(2)} % of the decisions fall between equal scores`] : []),
+    ...(v.ties ? [`ties     ${percent(v.ties)} of the decisions fall between equal scores`] : []),
     ...float.map((k) => `  float: ${k.node}: ${k.reason}`),
     ...v.differences
       .slice(0, 20)
@@ -90,6 +156,7 @@ function text(v: Verification, kernels: readonly KernelFinding[]): string {
         (d) =>
           `  differs: ${d.layer}: ${(100 * d.differing).toFixed(3)} % of its integers, at most ${d.maxSteps} steps`,
       ),
+    ...warnings.map(({ text }) => `warning: ${text}`),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -13,19 +13,20 @@ const width = 1000;
 const height = 250;
 
 /** Exact values (no noise) are drawn at the top. */
-export function signalPath(points: readonly SignalPoint[]): Markup {
+export function signalPath(all: readonly SignalPoint[]): Markup {
+  const points = all.filter(({ sqnr }) => !Number.isNaN(sqnr));
   const finite = points.map((p) => p.sqnr).filter(Number.isFinite);
-  const low = Math.min(0, ...finite);
+  const low = Math.max(-40, Math.min(0, ...finite));
   const high = Math.max(60, ...finite);
   const x = (i: number) => left + ((width - left - 10) * (i + 0.5)) / Math.max(points.length, 1);
-  const y = (db: number) => 10 + ((height - 40) * (high - Math.min(db, high))) / (high - low);
+  const y = (db: number) => 10 + ((height - 40) * (high - Math.max(low, Math.min(db, high)))) / (high - low);
   const ticks = Array.from(
     { length: Math.floor((high - low) / 20) + 1 },
     (_, i) => Math.ceil(low / 20) * 20 + 20 * i,
   ).filter((t) => t <= high);
   const path = points.map((p, i) => `${i === 0 ? "M" : "L"}${x(i).toFixed(1)} ${y(p.sqnr).toFixed(1)}`).join("");
   const radius = short(Math.max(1.8, Math.min(4, 260 / points.length)));
-  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="SQNR of every value along the graph">
+  return html`<svg class="wide" viewBox="0 0 ${width} ${height}" role="img" aria-label="SQNR of every value along the graph">
     ${ticks.map((t) => html`<line class="axis" x1="${left}" x2="${width}" y1="${y(t)}" y2="${y(t)}"/><text x="0" y="${y(t) + 4}">${t} dB</text>`)}
     <path class="path" d="${path}"/>
     ${points.map((p, i) => html`<circle class="dot ${grade(p.sqnr)}" cx="${x(i).toFixed(1)}" cy="${y(p.sqnr).toFixed(1)}" r="${radius}"><title>${p.op} ${tail(p.name)}: ${decibels(p.sqnr)}</title></circle>`)}

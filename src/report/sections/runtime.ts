@@ -70,6 +70,6 @@ function notesOf(notes: readonly string[]): Markup {
 
 function table(head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
   return html`<div class="card scroll"><table><thead><tr>${head.map((cell) => html`<th>${cell}</th>`)}</tr></thead>
-    <tbody>${rows.slice(0, shownRows).map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table>
+    <tbody>${rows.slice(0, shownRows).map((row) => html`<tr>${row.map((cell, i) => html`<td data-label="${head[i]}">${cell}</td>`)}</tr>`)}</tbody></table>
     ${rows.length > shownRows ? html`<p class="soft">… and ${rows.length - shownRows} more in report.json</p>` : null}</div>`;
 }

@@ -12,16 +12,22 @@ export function sideBySideSection(runs: readonly NamedRun[]): Markup {
   const keys = [...new Set(runs.flatMap(({ report }) => Object.keys(report.settings)))];
   const differing = keys.filter((key) => new Set(runs.map(({ report }) => report.settings[key])).size > 1);
   const best = Math.max(...runs.map(({ report }) => report.score?.quantized ?? Number.NEGATIVE_INFINITY));
+  const head = ["Run", ...differing, "Float", "Quantized", "Like float", "Output SQNR", "Size", "Latency"];
+  const cellsOf = ({ name, report: r }: NamedRun): readonly (string | Markup)[] => [
+    html`<a href="#${name}">${name}</a>`,
+    ...differing.map((key) => r.settings[key] ?? ""),
+    r.score ? percent(r.score.float) : "–",
+    r.score
+      ? html`<span class="${r.score.quantized === best ? "good" : ""}">${percent(r.score.quantized)}</span>`
+      : "–",
+    r.agreement.float === null ? "–" : percent(r.agreement.float, 1),
+    r.outputs.length > 0 ? decibels(Math.min(...r.outputs.map((o) => o.sqnr))) : "–",
+    bytes(r.bytes.quantized),
+    r.latencyMs ? milliseconds(r.latencyMs.quantized) : "–",
+  ];
+  const first = 1 + differing.length;
+  const kind = (i: number) => (i >= first ? "n" : "");
   return html`<header><p>Avocet quantization report</p><h1>${runs.length} runs side by side</h1></header>
-  <div class="card scroll"><table><thead><tr><th>Run</th>${differing.map((key) => html`<th>${key}</th>`)}<th class="n">Float</th><th class="n">Quantized</th>
-    <th class="n">Like float</th><th class="n">Output SQNR</th><th class="n">Size</th><th class="n">Latency</th></tr></thead><tbody>
-  ${runs.map(
-    ({
-      name,
-      report: r,
-    }) => html`<tr><td><a href="#${name}">${name}</a></td>${differing.map((key) => html`<td>${r.settings[key] ?? ""}</td>`)}
-    <td class="n">${r.score ? percent(r.score.float) : "–"}</td><td class="n ${r.score?.quantized === best ? "good" : ""}">${r.score ? percent(r.score.quantized) : "–"}</td>
-    <td class="n">${r.agreement.float === null ? "–" : percent(r.agreement.float, 1)}</td><td class="n">${decibels(Math.min(...r.outputs.map((o) => o.sqnr)))}</td>
-    <td class="n">${bytes(r.bytes.quantized)}</td><td class="n">${milliseconds(r.latencyMs.quantized)}</td></tr>`,
-  )}</tbody></table></div>`;
+  <div class="card scroll"><table><thead><tr>${head.map((title, i) => html`<th class="${kind(i)}">${title}</th>`)}</tr></thead><tbody>
+  ${runs.map((run) => html`<tr>${cellsOf(run).map((cell, i) => html`<td class="${kind(i)}" data-label="${head[i]}">${cell}</td>`)}</tr>`)}</tbody></table></div>`;
 }

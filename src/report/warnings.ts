@@ -1,0 +1,140 @@
+/** Why a figure is not what it seems: nothing may claim to be good that is not. */
+import type { RunReport, ScoreReport, Warning } from "./run-report.ts";
+import { bytes, decisions, milliseconds, percent, points } from "./words.ts";
+
+/** Decisions that are alike by chance alone when there are fewer. */
+const fewSamples = 8;
+
+/** What warnings follow from. */
+export type Judged = Pick<
+  RunReport,
+  "score" | "unjudged" | "outputs" | "agreement" | "agreementSamples" | "judgedOn" | "bytes" | "latencyMs" | "kernels"
+> & { readonly model: Pick<RunReport["model"], "parameters" | "quantized"> };
+
+/** The heaviest first. */
+export function warningsOf(report: Judged): Warning[] {
+  const { score, unjudged } = report;
+  return [
+    ...unjudged.map(({ what, reason }): Warning => ({ kind: "not-judged", text: `not judged: ${what} (${reason})` })),
+    ...(score ? scoreWarnings(score) : []),
+    ...notFinite(report),
+    ...oneClass(report),
+    ...seenData(report),
+    ...cost(report),
+    ...(score ? withinNoise(score) : []),
+  ];
+}
+
+/** What makes a score worthless: no gate on it can be kept. */
+export function voidsScore({ kind }: Warning): boolean {
+  return kind === "near-chance" || kind === "class-count";
+}
+
+/** Of a score of the float model, or of any single model. */
+export function scoreWarnings(
+  score: Pick<ScoreReport, "float" | "guessing" | "samples" | "classes" | "namedClasses"> & {
+    readonly interval: Pick<NonNullable<ScoreReport["interval"]>, "float"> | null;
+  },
+  who = "float",
+): Warning[] {
+  const { float, guessing, samples, interval, classes, namedClasses } = score;
+  const found: Warning[] = [];
+  const low = interval ? interval.float[0] : float;
+  if (guessing && (low <= guessing.chance || float <= guessing.commonest)) {
+    const reached = Math.max(guessing.chance, guessing.commonest);
+    const range = interval ? `, 95 % interval ${percent(low)} to ${percent(interval.float[1])}` : "";
+    const fault =
+      float > reached
+        ? "so few samples cannot tell them apart"
+        : "labels, the order of classes or preprocessing do not fit the model";
+    found.push({
+      kind: "near-chance",
+      text: `${who} scores ${percent(float)} of ${samples} samples${range}, and guessing ${percent(reached)}: ${fault}, and nothing follows from the scores`,
+    });
+  }
+  if (classes !== null && namedClasses !== null && classes !== namedClasses) {
+    found.push({
+      kind: "class-count",
+      text: `the labels name ${namedClasses} classes, and the model has ${classes}: the n-th name is judged as class n. --classes FILE says which class a name is`,
+    });
+  }
+  return found;
+}
+
+function withinNoise({ float, quantized, interval, samples }: ScoreReport): Warning[] {
+  if (!interval || interval.lost[0] > 0 || interval.lost[1] < 0) return [];
+  const lost = float - quantized;
+  const range = `95 % interval ${points(interval.lost[0])} to ${points(interval.lost[1])}`;
+  const text =
+    Math.abs(lost) < 5e-5
+      ? `no difference was seen on ${samples} samples, which would not show less than ${points(interval.lost[1])} (${range})`
+      : `the difference of ${points(lost)} lies within noise: ${range} on ${samples} samples`;
+  return [{ kind: "within-noise", text }];
+}
+
+function notFinite({ outputs }: Judged): Warning[] {
+  const bad = outputs.filter(({ sqnr }) => Number.isNaN(sqnr));
+  return bad.length === 0
+    ? []
+    : [
+        {
+          kind: "not-finite",
+          text: `${bad.map(({ name }) => name).join(", ")}: numbers that are not finite, in float or quantized`,
+        },
+      ];
+}
+
+function oneClass({ agreement, agreementSamples }: Judged): Warning[] {
+  if (agreement.float === null || agreement.choices !== 1 || agreementSamples < fewSamples) return [];
+  return [
+    {
+      kind: "one-class",
+      text: `float chooses the same class for all ${decisions(agreement.of, agreementSamples)}: that quantized agrees says nothing`,
+    },
+  ];
+}
+
+function seenData({ judgedOn, agreement, score }: Judged): Warning[] {
+  if (!judgedOn || judgedOn.seen === 0 || judgedOn.samples === 0) return [];
+  const figures = agreement.float === null ? "decibels" : "agreement";
+  const what = score
+    ? `score and ${figures} are`
+    : figures === "agreement"
+      ? "agreement is"
+      : "decibels of outputs are";
+  const use = judgedOn.data === "training" ? "training" : "calibration";
+  const part =
+    judgedOn.seen === judgedOn.samples ? `the ${judgedOn.samples}` : `${judgedOn.seen} of the ${judgedOn.samples}`;
+  return [
+    {
+      kind: "seen-data",
+      text: `${what} measured on ${use} data: ${part} judged samples were used by it. --evaluate DATA judges on others`,
+    },
+  ];
+}
+
+function cost({ model, bytes: size, latencyMs, kernels }: Judged): Warning[] {
+  const found: Warning[] = [];
+  if (model.quantized !== null && model.parameters > 0 && model.quantized < model.parameters / 2) {
+    found.push({
+      kind: "mostly-float",
+      text: `only ${percent(model.quantized / model.parameters, 1)} of the weights are quantized; most stay in float`,
+    });
+  }
+  if (latencyMs && latencyMs.quantized > 1.05 * latencyMs.float) {
+    const { integer, float } = kernels;
+    const why =
+      integer + float.length > 0 ? `, ${integer} of ${integer + float.length} products run as integer kernels` : "";
+    found.push({
+      kind: "slower",
+      text: `slower than float on this machine: ${milliseconds(latencyMs.float)} → ${milliseconds(latencyMs.quantized)}${why}`,
+    });
+  }
+  if (size.quantized > size.float) {
+    found.push({
+      kind: "larger",
+      text: `the file is larger than float: ${bytes(size.float)} → ${bytes(size.quantized)}`,
+    });
+  }
+  return found;
+}
