@@ -16,6 +16,7 @@ import { recogniseOperators } from "./recognise/recognise.ts";
 import { removeDeadNodes } from "./remove-dead.ts";
 import { removeIdentities } from "./remove-identity.ts";
 import { shareConstants, shareSubexpressions } from "./share-equal.ts";
+import { spreadBiases } from "./spread-bias.ts";
 import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
 
 export interface NormaliseOptions {
@@ -56,6 +57,7 @@ async function runAll(model: Model, options: NormaliseOptions, more: readonly Pa
     foldShapes,
     removeIdentities,
     cancelMovement,
+    spreadBiases,
     ...(foldBatchNorm ? [foldBatchNorms, foldChannelAffines] : []),
     ...more,
     removeDeadNodes,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { outputsOf, seededFeeds } from "../../test/same-outputs.ts";
+import { signalToNoise } from "../../test/signal-to-noise.ts";
 import { fromArray } from "../data/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import { type Model, parseModel, printModel } from "../ir/index.ts";
@@ -68,4 +69,26 @@ test.each(Object.entries(models))("%s", async (_name, source) => {
 test("float products that read float numbers are left alone", async () => {
   const model = parseModel("f (float[1,2,4,4] x) => (float[] y) <float[2,2,1,1] w> { y = Conv(x, w) }", { seed: 1 });
   expect(printModel(lower(model, { version: 1, target: "none", entries: [], left: [] }))).not.toContain("Max");
+});
+
+test("a Softmax whose grid is finer than ONNX Runtime's integer kernel can count, and a product with several matrices", async () => {
+  const runtime = await openRuntime();
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["": 21]> g (float[N,8,6] x) => (float[N,8,5] y) <float[1,6,6] w, float[1,6,5] v, float k = {0.05}>
+      { a = MatMul(x, w) b = Transpose <perm = [0,2,1]> (x) c = MatMul(a, b) d = Mul(c, k) s = Softmax <axis = -1> (d) e = MatMul(s, x) y = MatMul(e, v) }`,
+    { seed: 4 },
+  );
+  const feeds = seededFeeds(model);
+  const shapes = await traceShapes(model, runtime, feeds);
+  const data = fromArray("x", [2, 8, 6], feeds.x!.floats());
+  for (const name of ["aimet-default", "ort-cpu"]) {
+    const { plan } = await calibrate(model, place(model, builtinTarget(name), { shapes }), runtime, data);
+    const shipped = lower(model, plan);
+    const [float, stock] = [await outputsOf(model, feeds), await outputsOf(shipped, feeds, { optimization: "full" })];
+    // Eight bits leave 30 dB and more; the kernel that overflows leaves less than 10, the other one does not run.
+    expect(signalToNoise(float.y!.floats(), stock.y!.floats()), name).toBeGreaterThan(25);
+    const scales = plan.entries.find((entry) => entry.value === "v")!.encoding!.scale;
+    // Integer kernels have one scale for several matrices; other targets have their scale per channel as AIMET does.
+    expect(scales.length).toBe(name === "ort-cpu" ? 1 : 5);
+  }
 });

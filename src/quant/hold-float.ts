@@ -2,18 +2,19 @@
  * Keeps in float what the plan left in float. ONNX Runtime rounds float weights of a Conv, ConvTranspose or Gemm (which MatMul and
  * Add become) to int8 by itself, with one scale for the tensor, where the input comes from a DequantizeLinear (its pass WeightBiasQuantization). For
  * MobileNet's depthwise layers that is ruin: 0.1 % instead of 56 % were right. A Max of one input, which changes nothing and is
- * not optimised away, between the two tells it not to.
+ * not optimised away, between the two tells it not to. So it does for what it would fuse and then not
+ * run, or run wrongly.
  */
 import { addNode, type Graph, type Node, type Value } from "../ir/index.ts";
 import { isFloat } from "../tensor/index.ts";
 import { movesData } from "./facts.ts";
 
-/** Inserts a Max before every float product that reads dequantized numbers; returns how many. */
+/** Inserts a Max before every product that must run in float although it reads dequantized numbers; returns how many. */
 export function holdFloatProducts(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
-    if (!isRounded(node)) continue;
-    if (!isConstantFloat(node.input(1))) continue;
+    const float = isRounded(node) && isConstantFloat(node.input(1));
+    if (node.domain !== "" || !(float || isWithoutKernel(node) || isFineSoftmax(node))) continue;
     const reader = beforePadding(node);
     const x = reader.input(0);
     if (!x || !isDequantized(x)) continue;
@@ -41,6 +42,22 @@ export function holdBlocks(graph: Graph): number {
     count++;
   }
   return count;
+}
+
+/** A constant of several matrices with scales per channel: ONNX Runtime fuses the product, and then refuses to run it. */
+function isWithoutKernel(node: Node): boolean {
+  const weight = node.op === "MatMul" ? node.input(1)?.producer : undefined;
+  if (weight?.op !== "DequantizeLinear") return false;
+  return (weight.input(0)?.initializer?.shape.length ?? 0) > 2 && weight.input(1)?.initializer?.shape.length !== 0;
+}
+
+/** ONNX Runtime's integer Softmax counts in 32 bits that overflow where the output's grid is finer than 1/256. */
+function isFineSoftmax(node: Node): boolean {
+  if (node.op !== "Softmax") return false;
+  return node.output.consumers().some((reader) => {
+    const scale = reader.op === "QuantizeLinear" ? reader.input(1)?.initializer?.floats()[0] : undefined;
+    return scale !== undefined && scale < 1 / 256;
+  });
 }
 
 /** The paddings in front of a convolution, which the runtime takes into it: the Max must not come between. */

@@ -62,6 +62,28 @@ describe("output gains", () => {
     expect(gainsAt(model("y = Sin(x)", weights), "x")).toBeNull();
   });
 
+  test("a Clip takes away the sides of zero that lie beyond its bounds, and only those", () => {
+    const gains = (low: number, high: number) =>
+      gainsAt(
+        model("k = Clip(x, lo, hi) y = Conv(k, w)", `${weights}, float lo = {${low}}, float hi = {${high}}`),
+        "x",
+      )!;
+    const sides = ({ above, below }: ReturnType<typeof gains>) => [above[0], below[0]];
+    expect(sides(gains(0, 6))).toEqual([25, 0]);
+    expect(sides(gains(-0.5, 1.5))).toEqual([25, 25]);
+    expect(sides(gains(-1, 0))).toEqual([0, 25]);
+    expect(sides(gainsAt(model("k = Clip(x) y = Conv(k, w)", weights), "x")!)).toEqual([25, 25]);
+  });
+
+  test("a reader that nobody understands, or the model's output, may see what a Relu beside it does not", () => {
+    const output = "float[1,2,4,4] y, float[1,2,4,4] z";
+    const strange = gainsAt(model("r = Relu(x) y = Conv(r, w) z = Sin(x)", weights, output), "x")!;
+    expect([...strange.below]).toEqual([25, 4]);
+    const returned = gainsAt(model("z = Identity(x) r = Relu(z) y = Conv(r, w)", weights, output), "z")!;
+    expect([...returned.below]).toEqual([25, 4]);
+    expect([...gainsAt(model("r = Relu(x) y = Conv(r, w)", weights), "x")!.below]).toEqual([0, 0]);
+  });
+
   test("a concatenation passes on each part's share", () => {
     const graph = model(
       "r = Relu(x) c = Concat <axis = 1> (x, r) y = Conv(c, w)",

@@ -4,7 +4,7 @@
  * ten times as fine as one that it leaves alone, and numbers below a PReLU count by its slope.
  */
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf } from "./facts.ts";
+import { clipBounds, constantOf } from "./facts.ts";
 
 /** Squared gains per channel (axis 1), for errors of numbers above and below zero. */
 export interface Gains {
@@ -38,15 +38,21 @@ export class OutputGains {
     if (channels === undefined) return null;
     const above = new Float64Array(channels);
     const below = new Float64Array(channels);
+    let strangers = value.isGraphOutput;
     for (const node of value.consumers()) {
       const found = this.#through(node, value, channels);
       // Broadcasting or another layout: the reader's channels are not the value's.
-      if (found?.above.length !== channels) continue;
+      if (found?.above.length !== channels) {
+        strangers = true;
+        continue;
+      }
       for (let c = 0; c < channels; c++) {
         above[c]! += found.above[c]!;
         below[c]! += found.below[c]!;
       }
     }
+    // A reader that is not understood may look at the side of zero that the others do not see.
+    if (strangers) for (let c = 0; c < channels; c++) above[c] = below[c] = Math.max(above[c]!, below[c]!);
     // Channels that nobody reads would be the whole of a mean that is taken over nothing.
     return above.some((gain) => gain > 0) || below.some((gain) => gain > 0) ? { above, below } : null;
   }
@@ -66,8 +72,9 @@ export class OutputGains {
       case "LeakyRelu":
         return slopeGains([node.float("alpha", 0.01)], channels, next());
       case "Relu":
-      case "Clip":
         return slopeGains([0], channels, next());
+      case "Clip":
+        return node.input(0) === value ? clipGains(node, next()) : null;
       case "Add":
       case "Sub":
         return eitherSign(next());
@@ -129,6 +136,14 @@ function slopeGains(slopes: readonly number[] | undefined, channels: number, out
   if (!out || !slopes || (slopes.length !== 1 && slopes.length !== channels)) return null;
   const slope = (c: number) => slopes[slopes.length === 1 ? 0 : c]!;
   return { above: out.above, below: out.below.map((gain, c) => gain * slope(c) ** 2) };
+}
+
+/** Nothing passes on a side of zero that lies beyond a bound. */
+function clipGains(node: Node, out: Gains | null): Gains | null {
+  const bounds = clipBounds(node);
+  if (!out || !bounds) return out;
+  const nothing = new Float64Array(out.above.length);
+  return { above: bounds.max > 0 ? out.above : nothing, below: bounds.min < 0 ? out.below : nothing };
 }
 
 /** What an addition gives has another sign than what went in. */

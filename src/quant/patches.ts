@@ -111,20 +111,15 @@ function windowOf(
       const [size, stride, span] = [input[d]!, strides[d]!, reach[d]!];
       if (transposed) {
         const full = (size - 1) * stride + span + extra[d]!;
-        const same = auto.startsWith("SAME") ? size * stride : undefined;
-        const length = asked?.at(d - rank) ?? same ?? (auto === "VALID" ? full : full - pads[d]! - pads[rank + d]!);
-        const total = full - length;
-        const free = asked !== undefined || same !== undefined;
-        begin.push(
-          free
-            ? auto === "SAME_UPPER"
-              ? Math.floor(total / 2)
-              : total - Math.floor(total / 2)
-            : auto === "VALID"
-              ? 0
-              : pads[d]!,
-        );
-        output.push(length);
+        const same = auto.startsWith("SAME");
+        const wanted = asked?.at(d - rank) ?? (same ? size * stride : undefined);
+        // A kernel that reaches less far than the stride leaves nothing to cut off.
+        const total = Math.max(0, full - (wanted ?? full));
+        const [half, rest] = [Math.floor(total / 2), Math.ceil(total / 2)];
+        const given = auto === "VALID" ? [0, 0] : [pads[d]!, pads[rank + d]!];
+        const [low, high] = wanted === undefined ? given : auto === "SAME_UPPER" ? [half, rest] : [rest, half];
+        begin.push(low!);
+        output.push(asked?.at(d - rank) ?? full - low! - high!);
       } else if (auto.startsWith("SAME")) {
         const length = Math.ceil(size / stride);
         const total = Math.max(0, (length - 1) * stride + span - size);

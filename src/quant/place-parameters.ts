@@ -168,6 +168,9 @@ function granularityOf(
   if (shape.length < 2) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);
   if (node.op === "ConvTranspose" && node.int("group", 1) > 1)
     return is({ kind: "tensor" }, instead && `${instead}the groups of a ConvTranspose share its channels`);
+  // Integer kernels take scales per channel of one matrix.
+  if (target.kernels !== null && node.op === "MatMul" && shape.length > 2)
+    return is({ kind: "tensor" }, instead && `${instead}its integer kernel has one scale for several matrices`);
   if (wanted === "channel") return is({ kind: "channel", axis });
   const inputAxis = positive(linear.inputAxis(node));
   const inputs = shape[inputAxis]!;
@@ -181,6 +184,13 @@ function granularityOf(
 function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
   if (!target.pairSafeWeights || grid.kind !== "int" || grid.bits !== 8 || !grid.signed) return false;
   return parameter.linear !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
+}
+
+/** Output channels of a linear operator, over all groups. */
+function outputsOf(node: Node, { linear, value }: Parameter): number {
+  return (
+    value.initializer!.shape.at(linear!.channelAxis(node))! * (node.op === "ConvTranspose" ? node.int("group", 1) : 1)
+  );
 }
 
 function placeBias(
@@ -199,7 +209,10 @@ function placeBias(
   if (bias.consumers().length > 1 || placement.facts.parameters(weight!.value).length > 1) {
     return left("several operators share it or its weight, each with its own input scale");
   }
-  if (bias.initializer!.shape.length !== 1) return left("a bias that is no vector has no integer kernel");
+  const { shape } = bias.initializer!;
+  if (shape.length !== 1 || shape[0] !== outputsOf(first, weight!)) {
+    return left("a bias that is no vector of the output channels has no integer kernel");
+  }
   if (first.op === "Gemm" && (first.float("alpha", 1) !== 1 || first.float("beta", 1) !== 1)) {
     return left("alpha or beta of Gemm scale it");
   }

@@ -64,6 +64,8 @@ export async function observeChannels(
     reductions.set(name, alongAxis(axis, rank, "ReduceSumSquare", "ReduceMin", "ReduceMax"));
   }
   for (const name of outputs.keys()) if (!reductions.has(name)) reductions.set(name, overall("ReduceSumSquare"));
+  // Without layers there is nothing to look at, and no graph to run.
+  if (reductions.size === 0) return { channels: new Map(), power: new Map() };
   const { signal, onProgress, batch } = context;
   await using taps = await openTaps(model, context.runtime, { reductions });
   let samples = 0;

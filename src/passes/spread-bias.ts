@@ -1,0 +1,35 @@
+/** A bias of Gemm that is one number, or a matrix of one row, becomes a vector with a number for each output channel. */
+import type { Node } from "../ir/index.ts";
+import { ops } from "../ops/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Pass } from "./pass.ts";
+import { passOf, refuse, rule } from "./rule.ts";
+import { constantOf, isOp } from "./walk.ts";
+import { elementsOf, floatConstant, floatTensor, replaceConstant } from "./weights.ts";
+
+interface Found {
+  readonly gemm: Node;
+  readonly bias: Tensor;
+  readonly channels: number;
+}
+
+export const spreadBias = rule<Found>({
+  name: "spread-bias",
+  match: (gemm) => {
+    const bias = isOp(gemm, "Gemm") ? floatConstant(gemm.input(2)) : undefined;
+    const channels = constantOf(gemm.input(1))?.shape[ops.Gemm.linear!.channelAxis(gemm)];
+    if (!bias || channels === undefined) return undefined;
+    return bias.shape.length === 1 && bias.size === channels ? undefined : { gemm, bias, channels };
+  },
+  check: ({ bias, channels }) =>
+    bias.size === 1 || (bias.size === channels && bias.shape.at(-1) === channels)
+      ? true
+      : refuse("its bias differs from row to row"),
+  rewrite: ({ gemm, bias, channels }, graph) => {
+    const numbers = elementsOf(bias);
+    const vector = floatTensor(bias.dtype, [channels], (c) => numbers[bias.size === 1 ? 0 : c]!);
+    replaceConstant(graph, gemm, 2, vector, `${gemm.name || gemm.output.name}.bias`);
+  },
+});
+
+export const spreadBiases: Pass = passOf("spread-bias", [spreadBias]);
