@@ -51,7 +51,7 @@ const ways: readonly { readonly name: string; readonly recipe: RecipeInput; read
 ];
 
 /** What a target or data-free cannot do is said; anything else is a fault. */
-const refusals = new Set(["quant/nothing-to-quantize", "quant/not-calibrated"]);
+const refusals = new Set(["quant/nothing-to-quantize", "quant/not-calibrated", "quant/unsupported-granularity"]);
 
 const short = (text: string) => (text.length > 300 ? `${text.slice(0, 150)} … ${text.slice(-150)}` : text);
 

@@ -28,7 +28,7 @@ export function biasEncoding(input: Encoding, weight: Encoding, channels: number
   const scale = scales.map((s) => Math.max(s * input.scale[0]!, floor));
   return {
     grid: { kind: "int", bits: 32, signed: true },
-    granularity: scale.length === 1 ? { kind: "tensor" } : { kind: "channel", axis: 0 },
+    granularity: weight.granularity.kind === "tensor" ? { kind: "tensor" } : { kind: "channel", axis: 0 },
     symmetric: true,
     scale,
     offset: scale.map(() => -(2 ** 31)),

@@ -80,6 +80,8 @@ describe("bias", () => {
       granularity: { kind: "tensor" },
       scale: [0.1],
     });
+    // One channel is not the same as one scale for all: the plan says which.
+    expect(biasEncoding(input, weight({ kind: "channel", axis: 1 }, [0.2]), 1).granularity.kind).toBe("channel");
   });
 
   test("of blocks the largest, of a grouped transposed convolution the group's", () => {
