@@ -1,19 +1,22 @@
 /** What a model costs: parameters, and multiply-accumulates of one run at given shapes. */
-import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
+import { type Graph, type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
+import { graphsOf } from "../passes/index.ts";
 import { isFloat } from "../tensor/index.ts";
 
 export type Shapes = ReadonlyMap<string, TensorType>;
 
 /**
- * Float numbers stored in the model: the parameters in the usual sense, statistics of batch norms included. Constants
+ * Float numbers stored in the model, bodies included: the parameters in the usual sense, with statistics of batch norms. Constants
  * shared by layers count once; scalars and the bounds of Clip are no parameters but parts of formulas.
  */
 export function parametersOf(model: Model): number {
   let count = 0;
-  for (const value of model.graph.initializers) {
-    const { dtype, shape, size } = value.initializer!;
-    if (isFloat(dtype) && shape.length > 0 && !(size === 1 && isBound(value))) count += size;
+  for (const graph of graphsOf(model)) {
+    for (const value of graph.initializers) {
+      const { dtype, shape, size } = value.initializer!;
+      if (isFloat(dtype) && shape.length > 0 && !(size === 1 && isBound(value))) count += size;
+    }
   }
   return count;
 }
@@ -22,12 +25,19 @@ function isBound(value: Value): boolean {
   return [...value.uses()].every((use) => "node" in use && use.node.opName === "Clip" && use.index > 0);
 }
 
-/** Multiply-accumulates of one run of one sample, or null when a shape that they need is not known. */
+/**
+ * Multiply-accumulates of one run of one sample, or null when a shape or a number of turns that they need is not known. Of an If
+ * the costlier branch counts.
+ */
 export function macsOf(model: Model, shapes: Shapes): number | null {
+  return macsOfGraph(model.graph, shapes) ?? null;
+}
+
+function macsOfGraph(graph: Graph, shapes: Shapes): number | undefined {
   let total = 0;
-  for (const node of model.graph.nodes) {
+  for (const node of graph.nodes) {
     const macs = macsOfNode(node, shapes);
-    if (macs === undefined) return null;
+    if (macs === undefined) return undefined;
     total += macs;
   }
   return total;
@@ -35,6 +45,13 @@ export function macsOf(model: Model, shapes: Shapes): number | null {
 
 /** Multiply-accumulates of one node; 0 for operators without any worth counting, undefined when a shape is missing. */
 export function macsOfNode(node: Node, shapes: Shapes): number | undefined {
+  const bodies = [...node.subgraphs()].map((body) => macsOfGraph(body, shapes));
+  if (bodies.length > 0) {
+    if (bodies.includes(undefined)) return undefined;
+    const most = Math.max(...(bodies as number[]));
+    // How often a loop turns is in no file.
+    return node.op === "If" || most === 0 ? most : undefined;
+  }
   const row = rowOf(node);
   if (!row?.macs) return 0;
   const shapeOf = (value: Value | null) => (value ? (shapeAt(value, shapes) ?? null) : null);

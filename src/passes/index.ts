@@ -9,6 +9,7 @@ export {
 } from "./batch-norm.ts";
 export { cancelMovement } from "./cancel-movement.ts";
 export { hoistConstants, unlistConstants } from "./constants.ts";
+export { type Contradiction, contradictions, correctOutputs, shapeText } from "./correct-outputs.ts";
 export { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold-batch-norm.ts";
 export { foldChannelAffine, foldChannelAffines } from "./fold-channel-affine.ts";
 export { type FoldOptions, foldConstants } from "./fold-constants.ts";
@@ -18,6 +19,7 @@ export { freezeShapes } from "./freeze-shapes.ts";
 export { type InferOptions, inferTypes } from "./infer-types.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { bareLayer, biasOf, channelsOf, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
+export { moveConstants } from "./move-constants.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";

@@ -104,6 +104,8 @@ test("without a runtime, and without folding", async () => {
     "hoist-constants",
     "upgrade-opset",
     "inline-functions",
+    "correct-outputs",
+    "move-constants",
     "fold-shapes",
     "remove-identity",
     "cancel-movement",

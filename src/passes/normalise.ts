@@ -4,6 +4,7 @@ import { checkNodes } from "../ops/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { cancelMovement } from "./cancel-movement.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
+import { correctOutputs } from "./correct-outputs.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
 import { foldConstants } from "./fold-constants.ts";
@@ -11,6 +12,7 @@ import { foldPaddings } from "./fold-padding.ts";
 import { foldShapes } from "./fold-shapes.ts";
 import { freezeShapes } from "./freeze-shapes.ts";
 import { inlineFunctions } from "./inline-functions.ts";
+import { moveConstants } from "./move-constants.ts";
 import { type Pass, type PassReport, runPass, runPasses } from "./pass.ts";
 import { recogniseOperators } from "./recognise/recognise.ts";
 import { removeDeadNodes } from "./remove-dead.ts";
@@ -50,10 +52,10 @@ async function runAll(model: Model, options: NormaliseOptions, more: readonly Pa
   checkNodes(model);
   // A function that is written in newer operators lifts the model that calls it.
   const newest = Math.max(opset, ...model.functions.map((f) => f.opsets.get("") ?? 0));
-  const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(newest), inlineFunctions];
+  const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(newest), inlineFunctions, correctOutputs];
   const rounds: Pass[] = [
     hoistConstants,
-    ...(runtime ? [foldConstants(runtime), freezeShapes(runtime)] : []),
+    ...(runtime ? [foldConstants(runtime), freezeShapes(runtime)] : [moveConstants]),
     foldShapes,
     removeIdentities,
     cancelMovement,

@@ -35,16 +35,34 @@ export function refuseUnfit(model: Model): void {
       },
     );
   }
-  let [full, half] = [0, 0];
-  for (const { initializer } of model.graph.initializers) {
-    if (initializer?.dtype === "float32") full += initializer.size;
-    if (initializer?.dtype === "float16" || initializer?.dtype === "bfloat16") half += initializer.size;
-  }
-  const halfInput = model.graph.inputs.some((v) => v.type?.kind === "tensor" && /^b?float16$/.test(v.type.dtype));
-  if (half > full || (halfInput && half > 0)) {
-    throw new AvocetError("quant/unsupported-model", "expected a float32 model, got one in half precision", {
-      ...at,
-      hint: "export the model in float32, or convert it back: scales and weights are rounded twice otherwise",
-    });
+  const count = (dtypes: RegExp) => {
+    let size = 0;
+    for (const { initializer } of model.graph.initializers)
+      if (dtypes.test(initializer!.dtype)) size += initializer!.size;
+    return size;
+  };
+  const full = count(/^float32$/);
+  for (const [dtypes, what, hint] of otherPrecisions) {
+    const other = count(dtypes);
+    const fed = model.graph.inputs.some(
+      (v) => !v.initializer && v.type?.kind === "tensor" && dtypes.test(v.type.dtype),
+    );
+    if (other > full || (fed && other > 0)) {
+      throw new AvocetError("quant/unsupported-model", `expected a float32 model, got one in ${what}`, { ...at, hint });
+    }
   }
 }
+
+/** What models compute in beside float32. */
+const otherPrecisions: readonly (readonly [dtypes: RegExp, what: string, hint: string])[] = [
+  [
+    /^b?float16$/,
+    "half precision",
+    "export the model in float32, or convert it back: scales and weights are rounded twice otherwise",
+  ],
+  [
+    /^float64$/,
+    "double precision",
+    "export the model in float32 (in PyTorch `model.float()`, in Keras `set_floatx('float32')`): integers of 8 or 16 bits do not see the difference",
+  ],
+];

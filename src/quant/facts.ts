@@ -38,11 +38,11 @@ export class Facts {
     }
   }
 
-  /** Whether the value is a tensor of floats, as traced, declared, or (where nothing is known) taken to be. */
+  /** Whether the value is a tensor of floats that has any, as traced, declared, or (where nothing is known) taken to be. */
   isFloat(value: Value): boolean {
     const type = this.#shapes.get(value.name) ?? value.type;
     if (!type) return true;
-    return type.kind === "tensor" && isFloat(type.dtype);
+    return type.kind === "tensor" && isFloat(type.dtype) && type.shape?.includes(0) !== true;
   }
 
   /** The lengths where they are known numbers. */
@@ -72,7 +72,7 @@ function* parametersOf(node: Node): Iterable<Parameter> {
   const row = rowOf(node);
   const at = (index: number) => {
     const value = node.input(index);
-    return value && constantOf(value) && isFloat(value.initializer!.dtype) ? value : undefined;
+    return value && constantOf(value)?.size && isFloat(value.initializer!.dtype) ? value : undefined;
   };
   if (row?.linear) {
     const weight = at(row.linear.weight);

@@ -1,7 +1,8 @@
 /** @module Quantization: grids, encodings, observers, targets, placement, calibration, lowering. */
 
-export { isQuantizing } from "./acceptable.ts";
+export { isQuantizing, refuseUnfit } from "./acceptable.ts";
 export { biasEncoding, biasEntry } from "./bias-encoding.ts";
+export { layersInBodies } from "./bodies.ts";
 export { type CalibrateOptions, type Calibration, calibrate, encodeObserved, withBiasEncodings } from "./calibrate.ts";
 export { type Counterpart, counterparts } from "./counterparts.ts";
 export {

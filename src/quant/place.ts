@@ -2,6 +2,7 @@
 import { AvocetError } from "../base/index.ts";
 import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
+import { layersInBodies } from "./bodies.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
 import { constantOf, Facts, keepsGrid } from "./facts.ts";
 import type { Grid } from "./grid.ts";
@@ -91,7 +92,9 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   }
   refuseNoBlocks(model, entries, options.granularity);
   if (entries.length === 0) {
-    const reason = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
+    const bodies = Object.keys(layersInBodies(model)).join(", ");
+    const first = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
+    const reason = bodies ? `: layers sit in bodies of ${bodies}, and only the main graph is quantized` : first;
     throw new AvocetError(
       "quant/nothing-to-quantize",
       `expected something that ${target.name} can quantize, found nothing${reason}`,

@@ -3,7 +3,7 @@ import { AvocetError, type Checkpoint, throwIfAborted, type Work } from "../base
 import { type Dataset, samples } from "../data/index.ts";
 import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
-import { lower } from "../quant/index.ts";
+import { lower, refuseUnfit } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { chooseSteps } from "./choose.ts";
 import { dataFreeQuantization } from "./data-free.ts";
@@ -49,6 +49,8 @@ export async function quantizeModel(
   const chosen = samples(await fitData(model, data, recipe, runtime, options), recipe.samples);
   const normalised = cloneModel(model);
   const passes = await normalise(normalised, { runtime });
+  // Before anything is run: a runtime that cannot run such a model would tell of its own reasons.
+  refuseUnfit(normalised);
   const given = { recipe, target, runtime, data: chosen, options };
   const reports: StepReport[] = passes.map((pass) => ({
     step: pass.pass,

@@ -4,8 +4,16 @@ import { AvocetError } from "../../base/index.ts";
 import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
 import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
-import { graphsOf, inferTypes, inlineFunctions, normalise, runPass } from "../../passes/index.ts";
-import { builtinTarget, type LeftFloat, place } from "../../quant/index.ts";
+import {
+  contradictions,
+  graphsOf,
+  hoistConstants,
+  inferTypes,
+  inlineFunctions,
+  normalise,
+  runPass,
+} from "../../passes/index.ts";
+import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/index.ts";
 import type { Io } from "../io.ts";
 import { modelBytes } from "../model-size.ts";
 
@@ -18,6 +26,8 @@ interface Quantizable {
   readonly weights: number;
   readonly activations: number;
   readonly left: readonly LeftFloat[];
+  /** Layers inside bodies, by the operator that has them: only the main graph is quantized. */
+  readonly inBodies: Readonly<Record<string, number>>;
   /** Why nothing can be quantized, where that is so. */
   readonly refused?: string;
 }
@@ -29,6 +39,7 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
   // Calls of functions cost what their bodies cost.
   const flat = cloneModel(model);
   if (flat.functions.length > 0) await runPass(flat, inlineFunctions);
+  await runPass(flat, hoistConstants);
   const shapes = inferTypes(flat);
   const result = {
     file: path,
@@ -43,6 +54,11 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     peakActivations: peakActivations(flat, shapes),
     bytes: modelBytes(path, model),
     dataFiles,
+    contradictions: contradictions(flat).map(({ output, declared, found }) => ({
+      output,
+      declared: declared.shape,
+      found: found.shape,
+    })),
     quantizable: await quantizable(flat, options.target),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
@@ -73,15 +89,16 @@ function portOf(type: ValueType | undefined): {
 
 /** What a plan would hold. The passes that `quantize` runs come first, those that need a runtime left out. */
 async function quantizable(model: Model, target: string): Promise<Quantizable> {
+  const inBodies = layersInBodies(model);
   try {
     const normal = cloneModel(model);
     await normalise(normal);
     const plan = place(normal, builtinTarget(target), { shapes: inferTypes(normal) });
     const count = (kind: string) => plan.entries.filter((entry) => entry.kind === kind).length;
-    return { weights: count("weight"), activations: count("activation"), left: plan.left };
+    return { weights: count("weight"), activations: count("activation"), left: plan.left, inBodies };
   } catch (error) {
     if (!AvocetError.is(error) || !/^(quant|import)\//.test(error.code)) throw error;
-    return { weights: 0, activations: 0, left: [], refused: error.message };
+    return { weights: 0, activations: 0, left: [], inBodies, refused: error.message };
   }
 }
 
@@ -102,6 +119,7 @@ function text(r: {
   readonly macs: number | null;
   readonly peakActivations: PeakMemory | null;
   readonly bytes: number;
+  readonly contradictions: readonly { output: string; declared: unknown; found: unknown }[];
   readonly quantizable: Quantizable;
 }): string {
   const port = (p: { name: string; dtype: string | null; shape: readonly (number | string | null)[] | null }) =>
@@ -116,11 +134,16 @@ function text(r: {
     `outputs     ${r.outputs.map(port).join("; ")}`,
     `operators   ${counts.map(([op, n]) => `${op} ${n}`).join(", ")}`,
     ...(r.unknownOperators.length > 0 ? [`unknown     ${r.unknownOperators.join(", ")}`] : []),
+    ...r.contradictions.map(
+      ({ output, declared, found }) =>
+        `contradicts ${output} is declared ${JSON.stringify(declared)}, the graph makes ${JSON.stringify(found)}`,
+    ),
     `parameters  ${r.parameters}`,
     `MACs        ${r.macs ?? unknownShapes}`,
     `activations ${r.peakActivations ? `${r.peakActivations.bytes} bytes at most, at ${r.peakActivations.at}` : unknownShapes}`,
     q.refused ? `quantizable nothing: ${q.refused}` : `quantizable ${q.weights} weights, ${q.activations} activations`,
     ...[...reasons].map(([reason, n]) => `  float: ${n} × ${reason}`),
+    ...Object.entries(q.inBodies).map(([op, n]) => `  float: ${n} × it sits in a body of ${op}`),
   ];
   return `${lines.join("\n")}\n`;
 }
