@@ -6,6 +6,7 @@ import { AvocetError, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { cloneModel, type Model, type TensorType, type Value } from "../ir/index.ts";
 import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../runtime/index.ts";
+import { Tensor } from "../tensor/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
 import { quantizeDequantize } from "./fake-quantize.ts";
@@ -196,7 +197,9 @@ function withQuantizedWeights(model: Model, plan: Plan): Model {
   for (const { kind, value, encoding } of plan.entries) {
     if (kind !== "weight" || !encoding) continue;
     const constant = values.get(value)!;
-    constant.initializer = quantizeDequantize(constantOf(value, values), encoding, "half-away");
+    const tensor = constantOf(value, values);
+    const rounded = () => quantizeDequantize(tensor, encoding, "half-away").data;
+    constant.initializer = Tensor.lazy("float32", tensor.shape, rounded);
   }
   return copy;
 }

@@ -2,12 +2,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AvocetError } from "../base/index.ts";
 import { writeModel } from "../formats/index.ts";
 import { writeModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 
-/** Protobuf ends at 2 GiB; what the graph itself takes must fit beside the tensors. */
-const mostBytes = 1.8e9;
+/**
+ * The runtime maps files into its memory, but keeps a copy of bytes: beyond this the copy costs more than the file. What has no room
+ * on disk may still cross as bytes, as long as protobuf holds it (2 GiB, and the graph itself must fit beside the tensors).
+ */
+const mostBytes = 256e6;
+const mostInOneFile = 1.8e9;
 
 export interface PackedModel {
   /** Bytes, or a path. */
@@ -29,6 +34,9 @@ export async function packModel(model: Model, limit = mostBytes): Promise<Packed
     return { file: path, remove };
   } catch (error) {
     await remove();
+    if (AvocetError.is(error) && error.code === "output/not-writable" && bytes <= mostInOneFile) {
+      return { file: writeModel(model), remove: async () => {} };
+    }
     throw error;
   }
 }

@@ -56,6 +56,26 @@ describe("lazy data", () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
+  test("what was loaded first makes room for what is loaded later, and is loaded again", () => {
+    const loads = [0, 0, 0, 0];
+    // Four times 100 MB, of which two fit into the budget; nobody writes into the pages, so that they cost no memory.
+    const tensors = loads.map((_, i) =>
+      Tensor.lazy("uint8", [1e8], () => {
+        loads[i]!++;
+        return new Uint8Array(1e8);
+      }),
+    );
+    for (const tensor of tensors) expect(tensor.data.length).toBe(1e8);
+    expect(tensors[3]!.data).toBe(tensors[3]!.data);
+    expect(loads).toEqual([1, 1, 1, 1]);
+    tensors[2]!.data;
+    tensors[0]!.data;
+    expect(loads).toEqual([2, 1, 1, 1]);
+    tensors[2]!.data;
+    expect(loads).toEqual([2, 1, 2, 1]);
+    for (const tensor of tensors) tensor.release();
+  });
+
   test("data that cannot be loaded again is not released", () => {
     const tensor = Tensor.float32([1], [3]);
     tensor.release();

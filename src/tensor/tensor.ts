@@ -3,6 +3,7 @@ import { AvocetError } from "../base/index.ts";
 import { arrayKind, byteLength, type DType, dtypes, type TensorData } from "./dtype.ts";
 import { fromFloat8Bits, isShortFloat } from "./float8.ts";
 import { fromBfloat16Bits, fromFloat16Bits } from "./float16.ts";
+import { countLoaded } from "./loaded.ts";
 import { unpackBits } from "./packing.ts";
 
 export type Shape = readonly number[];
@@ -19,6 +20,7 @@ export class Tensor {
   readonly shape: Shape;
   #data: TensorData | null;
   #load: (() => TensorData) | null;
+  #uncount: (() => void) | null = null;
 
   private constructor(dtype: DType, shape: Shape, data: TensorData | null, load: (() => TensorData) | null) {
     if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
@@ -48,7 +50,10 @@ export class Tensor {
     return new Tensor(dtype, shape, data, null);
   }
 
-  /** A tensor whose data is read when first asked for, and may be dropped again with `release`. */
+  /**
+   * A tensor whose data is read when it is asked for. It may be dropped again, with `release` or to make room for others, so that
+   * `load` must give the same whenever it is called, and nobody may write into the data.
+   */
   static lazy(dtype: DType, shape: Shape, load: () => TensorData): Tensor {
     return new Tensor(dtype, shape, null, load);
   }
@@ -90,12 +95,16 @@ export class Tensor {
       );
     }
     this.#data = data;
+    this.#uncount = countLoaded(this);
     return data;
   }
 
   /** Forgets loaded data that can be loaded again. */
   release(): void {
-    if (this.#load) this.#data = null;
+    if (!this.#load) return;
+    this.#uncount?.();
+    this.#uncount = null;
+    this.#data = null;
   }
 
   /** The elements as little-endian bytes (ONNX raw_data); a view, not a copy. */
