@@ -11,7 +11,7 @@ import {
   type LinearLayer,
   leastPairSafeScales,
   type PlanEntry,
-  shortScale,
+  shortWeightScale,
   steps,
 } from "../quant/index.ts";
 import { type RoundingProblem, withEncoding } from "./rounding-problem.ts";
@@ -49,7 +49,7 @@ export async function withBestScales(
   const { spanning, given } = candidates;
   // Kernels that add two products in 16 bits set a floor under the scales of some targets.
   const { pairSafe, shortScale: short } = candidates.entry;
-  const floor = pairSafe ? leastPairSafeScales(layer.weight, spanning, short) : null;
+  const floor = pairSafe ? leastPairSafeScales(layer.weight, spanning, short !== undefined) : null;
   const allowed = (encoding: Encoding): Encoding =>
     floor ? { ...encoding, scale: encoding.scale.map((s, i) => Math.max(s, floor[i]!)) } : encoding;
   const owner = rowGroups(layer, spanning);
@@ -77,7 +77,7 @@ export async function withBestScales(
     await consider(
       allowed({
         ...spanning,
-        scale: spanning.scale.map((s) => (short ? shortScale(s * factor) : Math.fround(s * factor))),
+        scale: spanning.scale.map((s) => (short ? shortWeightScale(s * factor) : Math.fround(s * factor))),
       }),
     );
   }

@@ -12,6 +12,7 @@ import { type Encoding, isIntGrid } from "./encoding.ts";
 import { quantizeDequantize } from "./fake-quantize.ts";
 import { withinClip } from "./fit-clip.ts";
 import type { IntGrid } from "./grid.ts";
+import { type Shapes, withoutHalfwaySums } from "./halfway-sums.ts";
 import { holdBiases } from "./hold-biases.ts";
 import { observe } from "./observe.ts";
 import { GrowingHistogram } from "./observers/growing-histogram.ts";
@@ -81,20 +82,21 @@ export async function calibrate(
     }
   }
   return {
-    plan: withRanges(weighted, observers, model),
+    plan: withRanges(weighted, observers, model, options.shapes),
     statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
   };
 }
 
 /**
  * Fills the plan's encodings from observers that have seen their values elsewhere: what statistics promise, what another
- * run recorded. Weights are encoded from their elements. Throws `quant/not-calibrated` naming values without an observer.
+ * run recorded. Weights are encoded from their elements. `shapes` are the types of the values as they run. Throws `quant/not-calibrated` naming values without an observer.
  */
 export function encodeObserved(
   model: Model,
   plan: Plan,
   observers: ReadonlyMap<string, Observer>,
   weightScheme: Scheme = "sqnr",
+  shapes?: Shapes,
 ): Plan {
   const absent = plan.entries.filter((entry) => needsObserver(entry) && !observers.has(entry.value));
   if (absent.length > 0) {
@@ -105,12 +107,12 @@ export function encodeObserved(
     );
   }
   const weighted = encodeWeights(plan, model.graph.valuesByName(), weightScheme);
-  return withRanges(withPairSafeScales(weighted, model), observers, model);
+  return withRanges(withPairSafeScales(weighted, model), observers, model, shapes);
 }
 
-function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, model: Model): Plan {
-  const values = model.graph.valuesByName();
-  return withBiasEncodings(protectWeightScales(encodeActivations(weighted, observers, values), model), model);
+function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, model: Model, shapes?: Shapes): Plan {
+  const ranged = encodeActivations(weighted, observers, model.graph.valuesByName());
+  return withBiasEncodings(protectWeightScales(withoutHalfwaySums(ranged, model, shapes), model), model);
 }
 
 async function gainsOf(
@@ -159,7 +161,7 @@ function encodeActivations(
       const useful = usefulRange(groups.get(entry.value) ?? []);
       const encoding = activationEncoding(entry, observers, useful);
       const producer = values.get(entry.value)?.producer ?? null;
-      changed.set(entry.value, { ...entry, encoding: withinClip(encoding, producer, entry.shortScale === true) });
+      changed.set(entry.value, { ...entry, encoding: withinClip(encoding, producer, entry.shortScale !== undefined) });
     }
   }
   const heads = entriesByValue(withEntries(plan, changed));

@@ -3,13 +3,14 @@
  * are tiny beside it, it would saturate. Then the weight's scale grows until the bias holds, whoever decided it: at that point one
  * step of the product is 2⁻³¹ of the bias, so that what the weights lose is nothing beside it.
  */
-import type { Model, Node, Value } from "../ir/index.ts";
+import type { Model, Node } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
-import { constantOf, keepsGrid } from "./facts.ts";
+import { entryAt } from "./entry-at.ts";
+import { constantOf } from "./facts.ts";
 import { type AddedVector, addedVector } from "./layer-bias.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
-import { shortScale } from "./short-scale.ts";
+import { shortWeightScale } from "./short-scale.ts";
 
 /** A bias stays below this, a little less than 2³¹, so that float32 rounding cannot push it over. */
 export const largestBias = 2 ** 31 - 2 ** 15;
@@ -35,7 +36,7 @@ export function* integerProducts(
     const index = constantOf(node.input(role.weight)) ? role.weight : 0;
     const [value, other] = [node.input(index), node.input(index === 0 ? role.weight : 0)];
     const weight = value && constantOf(value) ? (changed.get(value.name) ?? entries.get(value.name)) : undefined;
-    const input = encodingOf(other, entries);
+    const input = entryAt(other, entries)?.encoding;
     if (!weight?.encoding || !isIntGrid(weight.grid) || input?.scale.length !== 1) continue;
     yield { node, weight, encoding: weight.encoding, input };
   }
@@ -51,7 +52,7 @@ export function holdBiases(plan: Plan, model: Model): Plan {
     const biases = biasesOfSlices(added, encoding);
     const scale = encoding.scale.map((s, slice) => {
       const least = holding(biases[slice]!, input.scale[0]!);
-      return s >= least ? s : weight.shortScale ? shortScale(least) : least;
+      return s >= least ? s : weight.shortScale ? shortWeightScale(least) : least;
     });
     if (scale.every((s, slice) => s === encoding.scale[slice])) continue;
     const told = weight.frozen && !weight.reason.endsWith(why) ? { reason: `${weight.reason}${why}` } : {};
@@ -83,13 +84,4 @@ export function biasesOfSlices({ tensor, factor }: AddedVector, { granularity, s
   if (last % channels !== 0) return scale.map(() => all);
   // A grouped ConvTranspose has fewer weight channels than biases: each group repeats them.
   return scale.map((_, slice) => all.filter((_, i) => i % channels === channelOf(slice)));
-}
-
-/** The encoding that holds for a value: its own, or that of what it was moved from. */
-export function encodingOf(value: Value | null, entries: ReadonlyMap<string, PlanEntry>): Encoding | undefined {
-  if (!value) return undefined;
-  const entry = entries.get(value.name);
-  if (entry) return isIntGrid(entry.grid) ? entry.encoding : undefined;
-  const source: Node | null = value.producer;
-  return source && keepsGrid(source) ? encodingOf(source.input(0), entries) : undefined;
 }

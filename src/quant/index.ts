@@ -26,7 +26,7 @@ export { lower, requiredOpset } from "./lower.ts";
 export { MomentGatherer, type MomentOptions, type Moments } from "./moments.ts";
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";
 export { makeObserver } from "./observers/make-observer.ts";
-export type { Observer, Scheme } from "./observers/observer.ts";
+export { isAimets, type Observer, type Scheme } from "./observers/observer.ts";
 export {
   leastPairSafeScales,
   limitPairs,
@@ -44,7 +44,7 @@ export { planFromJson, planToJson } from "./plan-json.ts";
 export { protectWeightScales } from "./protect-weight-scales.ts";
 export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type RangeOptions } from "./range.ts";
 export { applyEncodings, type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
-export { shortScale } from "./short-scale.ts";
+export { shortWeightScale } from "./short-scale.ts";
 export { forEachRun, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";
 export type { CoarseHistogram, ValueStatistics } from "./statistics.ts";
 export { type OperatorRule, type ParameterRule, parseTarget, type Target } from "./target.ts";

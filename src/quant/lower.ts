@@ -26,6 +26,7 @@ import { gridName, quantizerDType, storageDType } from "./grid.ts";
 import { holdBiases } from "./hold-biases.ts";
 import { holdBlocks, holdFloatProducts } from "./hold-float.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
+import { roundFloatBiases } from "./round-float-biases.ts";
 import { biasTensor, clipEnds, endNames, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
 import { refuseGrid } from "./usable-grid.ts";
 
@@ -60,6 +61,7 @@ export function lower(model: Model, plan: Plan): Model {
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
   nameNodes(copy.graph);
   new Lowering(copy, holdBiases(fitClipBounds(plan, model), model)).run();
+  roundFloatBiases(copy.graph);
   if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) > 0) nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, irVersionOf(requiredOpset(plan)));
   check(copy, "after lowering");

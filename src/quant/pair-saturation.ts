@@ -11,7 +11,7 @@ import { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { constantOf, isDepthwise } from "./facts.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
-import { shortScale } from "./short-scale.ts";
+import { shortWeightScale } from "./short-scale.ts";
 
 /** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */
 const largestPair = 128;
@@ -31,7 +31,7 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
     const tensor = constantOf(value);
     if (!entry.pairSafe || !entry.encoding || entry.frozen || !value || !tensor) continue;
     let { encoding } = entry;
-    for (const one of pairLayouts(value)) encoding = pairSafe(tensor, encoding, one, entry.shortScale);
+    for (const one of pairLayouts(value)) encoding = pairSafe(tensor, encoding, one, entry.shortScale === true);
     if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });
   }
   return withEntries(plan, changed);
@@ -141,7 +141,7 @@ function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Pair
       while (!isSafe(weights, places, scale[slice]!, largest)) {
         // First what the float sums ask for, then small steps: rounding may push a pair one over.
         const next = Math.max(largest / largestPair, scale[slice]! * 1.002);
-        scale[slice] = short ? shortScale(next) : next;
+        scale[slice] = short ? shortWeightScale(next) : next;
       }
     }
   }

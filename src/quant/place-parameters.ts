@@ -18,6 +18,7 @@ export interface ParameterChoices {
   readonly activations: Grid;
   /** Absent: what the target says of the operator. */
   readonly granularity?: WeightGranularity | undefined;
+  readonly shortScales: boolean;
 }
 
 /** An entry, or the reason for which the constant stays float. */
@@ -98,7 +99,7 @@ function placeOne(
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
-    ...shortScale(grid, target),
+    ...shortScale(grid, choices.shortScales),
     reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}`,
   };
 }
@@ -139,8 +140,8 @@ function atLeastEight(bits: Bits): Bits {
 }
 
 /** The part of an entry that says whether its scales must be short: wider grids run in float, where it gains nothing. */
-export function shortScale(grid: Grid, { shortScales }: Target): { readonly shortScale?: true } {
-  return shortScales && grid.kind === "int" && grid.bits <= 8 ? { shortScale: true } : {};
+export function shortScale(grid: Grid, short: PlanEntry["shortScale"] | false): Pick<PlanEntry, "shortScale"> {
+  return short && grid.kind === "int" && grid.bits <= 8 ? { shortScale: short } : {};
 }
 
 /** In a product of two inputs the weight may be either; the other one must be quantized for the integer kernel. */

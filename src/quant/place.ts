@@ -33,6 +33,11 @@ export interface PlaceOptions {
   readonly granularity?: WeightGranularity | undefined;
   /** What stays in float: names of nodes or values, /regular expressions/, operator types. Default: nothing. */
   readonly keepFloat?: readonly string[] | undefined;
+  /**
+   * Whether scales of grids of 8 bits and fewer may be chosen so that integer kernels are exact (short-scale.ts), unless the target
+   * forbids it. Default false: ranges of AIMET's schemes give AIMET's scales.
+   */
+  readonly exactScales?: boolean | undefined;
 }
 
 /**
@@ -54,6 +59,8 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
       `you asked for ${selector} to stay in float`,
     ]),
   );
+  const exact = target.shortScales !== false && options.exactScales === true;
+  const short = (exact || target.shortScales) === true;
   const placement: Placement = {
     facts,
     target,
@@ -66,7 +73,10 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     weights,
     activations: grid,
     granularity: options.granularity,
+    shortScales: short,
   });
+  // What layers give has the coarsest scales; those of sums must suit what is added (halfway-sums.ts).
+  const shortOf = (value: Value) => short && (exact && !isSum(value, placement) ? "coarse" : true);
   const ties = tiesOf(placement, decided);
   const computed = computedWeights(placement, decided, ties.heads, grid);
   const entries: PlanEntry[] = [];
@@ -87,8 +97,8 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
         decision.layerGain && !isLeftFloat(weights)
           ? layerNormPrecision(weights, target)
           : { grid, symmetric: target.symmetric };
-      entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, target));
-    } else entries.push(activationEntry(value, grid, decision, placement, ties, computed));
+      entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, short));
+    } else entries.push(activationEntry(value, grid, decision, placement, ties, computed, shortOf));
   }
   refuseNoBlocks(model, entries, options.granularity);
   if (entries.length === 0) {
@@ -137,14 +147,14 @@ function* inReadingOrder(model: Model): Iterable<Value> {
 }
 
 /** A constant beside activations has one scale, and needs no data to calibrate it. */
-function constantEntry(value: Value, { grid, symmetric }: Precision, decision: Decision, target: Target): PlanEntry {
+function constantEntry(value: Value, { grid, symmetric }: Precision, decision: Decision, short: boolean): PlanEntry {
   return {
     value: value.name,
     kind: "weight",
     grid,
     granularity: { kind: "tensor" },
     symmetric,
-    ...shortScale(grid, target),
+    ...shortScale(grid, short),
     reason: decision.reason,
   };
 }
@@ -156,6 +166,7 @@ function activationEntry(
   { target }: Placement,
   { heads, ranges }: Ties,
   computed: ReadonlyMap<Value, ComputedWeight>,
+  shortOf: (value: Value) => PlanEntry["shortScale"] | false,
 ): PlanEntry {
   // Values that share an encoding share what decides it.
   const tiedTo = heads.get(value);
@@ -173,12 +184,18 @@ function activationEntry(
     symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric,
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
-    ...shortScale(grid, target),
+    ...shortScale(grid, shortOf(head)),
     ...(range ? { range } : {}),
     ...(tiedTo ? { tiedTo: tiedTo.name } : {}),
     reason:
       tiedTo && !decision.movedFrom ? `${decision.reason}; it shares the encoding of ${tiedTo.name}` : decision.reason,
   };
+}
+
+/** Whether the value is a sum, a product or a mean of quantized numbers, perhaps behind an activation function. */
+function isSum(value: Value, { units }: Placement): boolean {
+  const first = value.producer && units.get(value.producer)?.first;
+  return first?.domain === "" && ["Add", "Mul", "AveragePool", "GlobalAveragePool"].includes(first.op);
 }
 
 /** Whether the entry only repeats, after an operator that moves data, what another entry says. */

@@ -15,8 +15,8 @@ export interface PlanEntry {
   readonly unsignedSymmetric?: boolean;
   /** The scale must grow until two neighbouring products with uint8 fit 16 bits (pair-saturation.ts). Default false. */
   readonly pairSafe?: true;
-  /** Scales are chosen to have few significant bits (short-scale.ts). Default false. */
-  readonly shortScale?: true;
+  /** Scales are chosen to have few significant bits; "coarse": to be 2^k or 3 · 2^k (short-scale.ts). Default false. */
+  readonly shortScale?: true | "coarse";
   /** Numbers fixed by the target (Softmax: 0 … 1), instead of what was observed. */
   readonly range?: { readonly min?: number; readonly max?: number };
   /**

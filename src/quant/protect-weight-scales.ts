@@ -5,10 +5,11 @@
  */
 import type { Model } from "../ir/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { biasesOfSlices, encodingOf, holdBiases, holding, integerProducts } from "./hold-biases.ts";
+import { entryAt } from "./entry-at.ts";
+import { biasesOfSlices, holdBiases, holding, integerProducts } from "./hold-biases.ts";
 import { addedVector } from "./layer-bias.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
-import { shortScale } from "./short-scale.ts";
+import { shortWeightScale } from "./short-scale.ts";
 
 /** Requantization factors at or below 2^−24 are misread by Hexagon's kernels; half a power of two is the margin. */
 const leastRequantization = 2 ** -23.5;
@@ -21,12 +22,12 @@ export function protectWeightScales(plan: Plan, model: Model): Plan {
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   for (const { node, weight, encoding, input } of integerProducts(model, entries, changed)) {
-    const output = encodingOf(node.output, entries);
+    const output = entryAt(node.output, entries)?.encoding;
     if (weight.frozen || weight.granularity.kind === "block" || output?.scale.length !== 1) continue;
     const added = addedVector(node);
     const biases = added ? biasesOfSlices(added, encoding) : encoding.scale.map(() => [0]);
     const safe = encoding.scale.map((s, slice) => safeScale(s, biases[slice]!, input, output));
-    const scale = safe.map((s, i) => (weight.shortScale && s !== encoding.scale[i] ? shortScale(s) : s));
+    const scale = safe.map((s, i) => (weight.shortScale && s !== encoding.scale[i] ? shortWeightScale(s) : s));
     if (scale.some((s, i) => s !== encoding.scale[i])) {
       changed.set(weight.value, { ...weight, encoding: { ...encoding, scale } });
     }

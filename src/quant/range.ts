@@ -5,7 +5,7 @@
 import { AvocetError, roundHalfAway } from "../base/index.ts";
 import type { Encoding, Granularity } from "./encoding.ts";
 import type { IntGrid } from "./grid.ts";
-import { shortScale } from "./short-scale.ts";
+import { coarseScale, shortScale } from "./short-scale.ts";
 
 /** What of a grid decides scale and offset; storage does not. */
 export interface GridChoice {
@@ -16,8 +16,8 @@ export interface GridChoice {
   readonly strict?: boolean | undefined;
   /** A symmetric value without negatives uses 0 … 2^bits − 1. */
   readonly unsignedSymmetric?: boolean | undefined;
-  /** Whether the scale grows to one of few significant bits (short-scale.ts). Default false. */
-  readonly shortScale?: boolean | undefined;
+  /** Whether the scale grows to one of few significant bits, or ("coarse") to 2^k or 3 · 2^k (short-scale.ts). Default false. */
+  readonly shortScale?: boolean | "coarse" | undefined;
 }
 
 /** Scale and offset of one slice: x̂ = scale · (q + offset), offset ≤ 0. */
@@ -63,13 +63,18 @@ export function affineOfRange(min: number, max: number, choice: GridChoice): Aff
     const down = steps - up;
     // Two bits have one step up only; AIMET divides by two there, so that −2 … 1 does not double every scale.
     const scale = Math.max(high / (up + (steps === 3 ? 1 : 0)), -low / down, floor);
-    return { scale: choice.shortScale ? shortScale(scale) : scale, offset: -down };
+    return { scale: shortened(scale, choice), offset: -down };
   }
   const least = Math.max((high - low) / steps, floor);
-  const scale = choice.shortScale ? shortScale(least) : least;
+  const scale = shortened(least, choice);
   // The clamp also turns −0 into 0: −0 would be printed and compared as another number.
   const offset = Math.min(Math.max(roundHalfAway(low / scale), -steps), 0) + 0;
   return { scale, offset };
+}
+
+function shortened(scale: number, choice: GridChoice): number {
+  if (!choice.shortScale) return scale;
+  return choice.shortScale === "coarse" ? coarseScale(scale) : shortScale(scale);
 }
 
 /** The numbers at both ends of what scale and offset can represent. */
@@ -83,7 +88,7 @@ export interface RangeOptions {
   readonly symmetric: boolean;
   readonly strict?: boolean | undefined;
   readonly unsignedSymmetric?: boolean | undefined;
-  readonly shortScale?: boolean | undefined;
+  readonly shortScale?: boolean | "coarse" | undefined;
   /** Default: per tensor. */
   readonly granularity?: Granularity | undefined;
 }

@@ -90,10 +90,10 @@ test("a stock session gives what the simulation gives, to the last bit", async (
   const feeds = seededFeeds(model);
   const shapes = await traceShapes(model, runtime, feeds);
   const data = fromArray("x", [1, 16, 40, 40], feeds.x!.floats());
-  const placed = place(model, builtinTarget("ort-cpu"), { shapes });
+  const placed = place(model, builtinTarget("ort-cpu"), { shapes, exactScales: true });
   expect(placed.entries.filter((e) => e.kind !== "bias").every((e) => e.shortScale)).toBe(true);
   // Sixteen bits run in float, where short scales gain nothing.
-  const wide = place(model, builtinTarget("ort-cpu"), { shapes, activations: parseGrid("uint16") });
+  const wide = place(model, builtinTarget("ort-cpu"), { shapes, activations: parseGrid("uint16"), exactScales: true });
   expect(wide.entries.filter((e) => e.kind === "activation").some((e) => e.shortScale)).toBe(false);
   // Without short scales 3 of 38,400 numbers differ on a machine with AVX-512.
   for (const scheme of ["sqnr", "minmax"] as const) {

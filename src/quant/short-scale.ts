@@ -33,8 +33,19 @@ export function shortScaleBelow(scale: number): number {
   return scale;
 }
 
+/** The least of the numbers 2^k and 3 · 2^k that is not below the scale. */
+export function coarseScale(scale: number): number {
+  const power = 2 ** Math.ceil(Math.log2(scale) - 1e-12);
+  return power * 0.75 >= scale ? power * 0.75 : power;
+}
+
+/** The multiple of three of the fewest significant bits in [scale, scale · 33/32]: for weights. */
+export function shortWeightScale(scale: number): number {
+  return 3 * shortScale(scale / 3);
+}
+
 /**
- * The scale of the fewest significant bits near `scale` under which the error is at most a twentieth above that of `scale`:
+ * The multiple of three of the fewest significant bits near `scale` under which the error is at most a twentieth above that of `scale`:
  * within a sixth of it, or (`atLeast`) from it to a 32nd above. `errorOf` may stop counting beyond `enough`.
  */
 export function shortestScale(
@@ -42,6 +53,10 @@ export function shortestScale(
   errorOf: (scale: number, enough: number) => number,
   atLeast = false,
 ): number {
+  return 3 * shortest(scale / 3, (third, enough) => errorOf(3 * third, enough), atLeast);
+}
+
+function shortest(scale: number, errorOf: (scale: number, enough: number) => number, atLeast: boolean): number {
   const [from, to] = atLeast ? [scale, scale * (1 + reach)] : [scale * (1 - around), scale * (1 + around)];
   const enough = errorOf(scale, Number.POSITIVE_INFINITY) * tolerance;
   for (let bits = 1; bits <= mostTried; bits++) {
@@ -58,6 +73,29 @@ export function shortestScale(
 
 /** How far from the best scale another one may be nearly as good. */
 const around = 1 / 6;
+
+/** The exponent of the lowest significant bit: a scale is an odd multiple of 2 to this. */
+export function lowestBit(scale: number): number {
+  let exponent = Math.floor(Math.log2(scale)) + 1;
+  while (!Number.isInteger(scale / 2 ** exponent)) exponent--;
+  return exponent;
+}
+
+/**
+ * The number of the fewest significant bits in [scale · 31/32, scale · 17/16] (`below`: not above the scale) whose lowest bit is at
+ * `exponent` or beneath. Where it would need all bits of a float32, the scale as it is.
+ */
+export function shortScaleFrom(scale: number, exponent: number, below = false): number {
+  const top = Math.floor(Math.log2(scale)) + 1;
+  for (let lowest = Math.min(exponent, top); top - lowest < allBits; lowest--) {
+    const unit = 2 ** lowest;
+    // Odd multiples of the unit: the lowest bit of an even one is higher.
+    const half = (scale / unit - 1) / 2;
+    const found = (2 * (below ? Math.floor(half) : Math.round(half)) + 1) * unit;
+    if (found >= scale * (1 - reach) && found <= scale * (1 + 2 * reach)) return found;
+  }
+  return scale;
+}
 
 function unitOf(scale: number, bits: number): number {
   return 2 ** (Math.floor(Math.log2(scale)) - bits + 1);

@@ -62,7 +62,8 @@ const avocet = z.strictObject({
   short_scales: flag
     .optional()
     .describe(
-      "Scales of grids of 8 bits and fewer get few significant bits, so that float sums of products are exact.",
+      "Whether scales of grids of 8 bits and fewer get few significant bits, so that float sums of products are exact and no " +
+        "sum ends half way between two steps. Default: with calibrations that AIMET does not have (sqnr, mse, entropy).",
     ),
   integer_kernels: z
     .strictObject({

@@ -60,8 +60,8 @@ export interface Target {
   readonly inputsTakeOutput: ReadonlySet<string>;
   readonly depthwiseSupergroups: boolean;
   readonly pairSafeWeights: boolean;
-  /** Whether scales of grids of 8 bits and fewer are chosen to have few significant bits. */
-  readonly shortScales: boolean;
+  /** Whether scales of grids of 8 bits and fewer are chosen to have few significant bits; absent: the calibration decides. */
+  readonly shortScales: boolean | undefined;
   /** null: AIMET's way, every output is quantized unless a rule says otherwise. */
   readonly kernels: IntegerKernels | null;
   /** Why an operator stays float, by operator. */
@@ -132,7 +132,7 @@ export function parseTarget(json: unknown, name: string): Target {
     inputsTakeOutput: new Set(ties.inputs_take_output),
     depthwiseSupergroups: own.depthwise_supergroups ?? false,
     pairSafeWeights: own.pair_safe_weights ?? false,
-    shortScales: own.short_scales ?? false,
+    shortScales: own.short_scales,
     kernels: own.integer_kernels
       ? {
           linear: new Set(own.integer_kernels.linear),

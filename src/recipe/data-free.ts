@@ -124,7 +124,7 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
   }
   const shapes = await shapesFor(float, preparation);
   const { weights, activations, keepFloat } = context;
-  const placed = place(float, target, { shapes, weights, activations, granularity, keepFloat });
+  const placed = place(float, target, { shapes, weights, activations, granularity, keepFloat, exactScales: true });
   const prepared = performance.now();
   const { deviations, ranges, unknown } = context;
   const ranged = dataFreeRanges(float, placed, {

@@ -6,6 +6,7 @@ import type { MethodReport, Prepared } from "../methods/index.ts";
 import {
   builtinTarget,
   calibrate,
+  isAimets,
   type Plan,
   parseGrids,
   parseTarget,
@@ -67,6 +68,7 @@ export class Stages {
       ...parseGrids(recipe),
       granularity: granularityOf(recipe.granularity),
       keepFloat: recipe.float,
+      exactScales: !isAimets(recipe.calibration as Scheme),
     });
     return this.#calibrated(model, model, placed, shapes, checkpoint);
   }

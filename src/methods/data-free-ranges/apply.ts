@@ -59,7 +59,7 @@ export function dataFreeRanges(
   const kept = lost.size > 0 ? withoutValues(plan, lost) : plan;
   for (const [value, reason] of lost) notes.push(`${value}: stays float: ${reason}`);
   return {
-    plan: encodeObserved(model, kept, observers, weightScheme),
+    plan: encodeObserved(model, kept, observers, weightScheme, shapes),
     report: { step: "data-free-ranges", edits: observers.size, seconds: (performance.now() - start) / 1000, notes },
   };
 }

@@ -18,7 +18,8 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
   if (values.length > mostErrors) {
     const observer = new SquaredErrorObserver(1);
     observer.see(values);
-    return observer.propose(choice);
+    const found = observer.propose({ ...choice, shortScale: false });
+    return choice.shortScale ? withShortScale(values, found, choice, false) : found;
   }
   const errorOf = kernel().errors(values);
   const cost = (candidate: Affine, best: number) => errorOf(candidate, steps, best);
@@ -29,13 +30,13 @@ export function bestScale(values: Float32Array, choice: GridChoice): Affine {
 
 /**
  * A proposal that spans what it should, with a scale that is shorter where that costs next to nothing: short-scale.ts. The range
- * only grows.
+ * only grows (`atLeast`).
  */
-export function withShortScale(values: Float32Array, proposed: Affine, choice: GridChoice): Affine {
+export function withShortScale(values: Float32Array, proposed: Affine, choice: GridChoice, atLeast = true): Affine {
   const errorOf = errorsOf(values);
   const steps = stepsOf(choice);
   const cost = (scale: number, enough: number) => errorOf({ ...proposed, scale }, steps, enough);
-  return { ...proposed, scale: shortestScale(proposed.scale, cost, true) };
+  return { ...proposed, scale: shortestScale(proposed.scale, cost, atLeast) };
 }
 
 /** Of any number of numbers. */
