@@ -1,14 +1,15 @@
 /** What commands read: models and folders of `quantize`, data, labels, metrics. One place for how options name them. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AvocetError, parseJson, type Work } from "../base/index.ts";
-import { sha256OfFile } from "../base/index-node.ts";
+import { disk, quietly, sha256OfFile } from "../base/index-node.ts";
 import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
 import { dataPaths, openData } from "../data/node/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";
 import { openRuntime, type RuntimeName } from "../runtime/index.ts";
+import { readTextFile } from "./text-file.ts";
 
 export interface DataOptions {
   readonly data?: string;
@@ -30,7 +31,7 @@ export interface ModelArgument {
 
 /** What is read of a model argument: the file, or the files of the folder. */
 export function filesOfArgument(argument: string): string[] {
-  if (!existsSync(argument) || !statSync(argument).isDirectory()) return [argument];
+  if (!quietly(() => disk.stat(argument))?.isDirectory()) return [argument];
   return ["model.onnx", "float.onnx", "plan.json", "recipe.json", "report.json"].map((name) => join(argument, name));
 }
 
@@ -45,7 +46,7 @@ export async function pathsRead(
 
 /** Reads an ONNX file or a folder of `quantize`. */
 export function openModel(argument: string): ModelArgument {
-  const folder = existsSync(argument) && statSync(argument).isDirectory();
+  const folder = quietly(() => disk.stat(argument))?.isDirectory() === true;
   if (!folder) return { path: argument, model: readModelFile(argument) };
   const path = join(argument, "model.onnx");
   const recipePath = join(argument, "recipe.json");
@@ -98,13 +99,7 @@ export function sha256(path: string): string {
 }
 
 export function readJson(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new AvocetError("import/not-found", `expected a file, got ${path}`, { at: path, cause });
-  }
-  return parseJson(text, { at: path, code: "usage/bad-value" });
+  return parseJson(readTextFile(path), { at: path, code: "usage/bad-value" });
 }
 
 /** --preprocess FILE, else what the recipe says. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AvocetError } from "../base/index.ts";
+import { disk, quietly } from "../base/index-node.ts";
 import { readJson } from "./inputs.ts";
 
 const endings = [".ts", ".mts", ".mjs", ".js", ".json"];
@@ -22,7 +23,9 @@ export function findConfig(folder: string): string | undefined {
 export async function readRecipeFile(path: string): Promise<unknown> {
   const ending = extname(path);
   if (!endings.includes(ending) || ending === ".json") return readJson(path);
-  if (!existsSync(path)) throw new AvocetError("import/not-found", `expected a file, got ${path}`, { at: path });
+  if (!quietly(() => disk.stat(path))?.isFile()) {
+    throw new AvocetError("import/not-found", `expected a file, got ${path}`, { at: path });
+  }
   if (/ts$/.test(ending) && !("typescript" in process.features && process.features.typescript)) {
     throw new AvocetError(
       "usage/bad-value",

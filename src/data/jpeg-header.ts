@@ -15,6 +15,8 @@ export interface JpegHeader {
   /** Bits a sample. */
   readonly precision: number;
   readonly progressive: boolean;
+  /** Coded without Huffman codes. */
+  readonly arithmetic: boolean;
   readonly components: readonly JpegComponent[];
   /** Adobe's transform (0 none, 1 YCbCr, 2 YCCK), or null without that marker. */
   readonly adobe: number | null;
@@ -72,6 +74,32 @@ export function readJpegHeader(bytes: Uint8Array, name: string): JpegHeader {
   return { ...frame, adobe, orientation };
 }
 
+/** How many scans a file has; counting ends behind `most`. What is cut off or damaged has those that are seen. */
+export function countScans(bytes: Uint8Array, name: string, most: number): number {
+  let scans = 0;
+  for (let at = 2; scans <= most && at + 1 < bytes.length; ) {
+    if (bytes[at] !== 0xff) {
+      // Entropy-coded bytes, where 0xff is followed by zero or by a restart.
+      const next = bytes.indexOf(0xff, at);
+      at = next < 0 ? bytes.length : next;
+      continue;
+    }
+    const marker = bytes[at + 1]!;
+    if (marker === 0xff) at++;
+    else if (marker === 0 || (marker >= 0xd0 && marker <= 0xd7)) at += 2;
+    else {
+      if (marker === 0xda) scans++;
+      if (marker === 0xd9) break;
+      try {
+        at = segmentAt(bytes, at, name).end;
+      } catch {
+        break;
+      }
+    }
+  }
+  return scans;
+}
+
 function readFrame(bytes: Uint8Array, { marker, body, end }: JpegSegment, name: string) {
   const count = bytes[body + 5] ?? 0;
   if (end - body < 6 + 3 * count || count < 1) throw damaged(name, "a whole frame header");
@@ -81,8 +109,8 @@ function readFrame(bytes: Uint8Array, { marker, body, end }: JpegSegment, name: 
     return { id: bytes[at]!, h: bytes[at + 1]! >> 4, v: bytes[at + 1]! & 15 };
   });
   if (components.some(({ h, v }) => h < 1 || h > 4 || v < 1 || v > 4)) throw damaged(name, "sampling factors 1 to 4");
-  const progressive = marker === 0xc2;
-  return { width: u16(body + 3), height: u16(body + 1), precision: bytes[body]!, progressive, components };
+  const [progressive, arithmetic] = [marker === 0xc2, marker >= 0xc9];
+  return { width: u16(body + 3), height: u16(body + 1), precision: bytes[body]!, progressive, arithmetic, components };
 }
 
 function ascii(bytes: Uint8Array, at: number, length: number): string {

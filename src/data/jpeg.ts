@@ -2,7 +2,8 @@
 import factory from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import { AvocetError } from "../base/index.ts";
 import { cmykPicture } from "./jpeg-cmyk.ts";
-import { readJpegHeader } from "./jpeg-header.ts";
+import { countScans, type JpegHeader, readJpegHeader } from "./jpeg-header.ts";
+import { dataLimits } from "./limits.ts";
 import { checkPixels, orient, type Picture } from "./picture.ts";
 
 interface Codec {
@@ -71,6 +72,7 @@ export function jpegDecoder(wasm: WebAssembly.Module): JpegDecoder {
     async decode(bytes, name, turn = false) {
       const header = readJpegHeader(bytes, name);
       checkPixels(header.width, header.height, name);
+      checkEffort(bytes, header, name);
       const { components, precision } = header;
       if (precision !== 8 || ![1, 3, 4].includes(components.length)) {
         const got = `${precision} bits and ${components.length} channels`;
@@ -80,9 +82,36 @@ export function jpegDecoder(wasm: WebAssembly.Module): JpegDecoder {
         components.length === 4
           ? await cmykPicture(bytes, header, name, (part) => run(part, name))
           : rgbOf(await run(bytes, name));
+      // The decoder's memory grows to its largest picture and never shrinks.
+      if (header.width * header.height > largePicture) codec = null;
       return turn ? orient(picture, header.orientation) : picture;
     },
   };
+}
+
+/** Pixels from which on a decoder is not kept. */
+const largePicture = 2 ** 24;
+
+/** Throws `data/unreadable` for a picture that its bytes cannot hold, or that would take minutes. */
+function checkEffort(bytes: Uint8Array, header: JpegHeader, name: string): void {
+  const pixels = header.width * header.height;
+  if (!header.arithmetic && pixels > bytes.length * dataLimits.jpegPixelsPerByte) {
+    throw new AvocetError(
+      "data/unreadable",
+      `expected a whole JPEG picture, got ${bytes.length} bytes for ${pixels} pixels`,
+      {
+        at: name,
+        hint: "the picture is damaged or was not copied completely",
+      },
+    );
+  }
+  const most = Math.min(dataLimits.jpegScans, Math.floor(dataLimits.jpegPixelScans / pixels));
+  const scans = countScans(bytes, name, most);
+  if (scans <= most) return;
+  throw new AvocetError("data/unreadable", `expected at most ${most} scans in a picture of this size, got more`, {
+    at: name,
+    hint: "save the picture again; encoders write ten scans or so",
+  });
 }
 
 function rgbOf({ data, width, height }: { data: Uint8ClampedArray; width: number; height: number }): Picture {

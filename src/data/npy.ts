@@ -3,6 +3,7 @@ import { AvocetError } from "../base/index.ts";
 import { arrayKind, byteLength, type DType, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
 import { type ArrayRows, rowsOfBytes, rowsOfTensor, swapBytes } from "./array-rows.ts";
 import { type ByteSource, bytesSource, checkRange } from "./byte-source.ts";
+import { dataLimits } from "./limits.ts";
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 const limits = {
@@ -10,8 +11,6 @@ const limits = {
   header: 1 << 20,
   /** NumPy itself stops at 64. */
   rank: 64,
-  /** Bytes of an array that must be held whole (Fortran order). */
-  whole: 2 ** 31,
 };
 
 const codes: readonly (readonly [string, DType])[] = [
@@ -109,11 +108,15 @@ export async function readNpy(bytes: Uint8Array | ByteSource, name = "npy"): Pro
 async function wholeArray(source: ByteSource, header: NpyHeader): Promise<Tensor> {
   const { dtype, shape, fortran, bigEndian, offset } = header;
   const length = byteLength(dtype, sizeOf(shape));
-  if (length > limits.whole) {
-    throw new AvocetError("data/unreadable", `expected at most ${limits.whole} bytes to hold at once, got ${length}`, {
-      at: source.name,
-      hint: fortran ? "save it in C order (numpy.ascontiguousarray), which is read by range" : "read it by sample",
-    });
+  if (length > dataLimits.wholeArrayBytes) {
+    throw new AvocetError(
+      "data/unreadable",
+      `expected at most ${dataLimits.wholeArrayBytes} bytes to hold at once, got ${length}`,
+      {
+        at: source.name,
+        hint: fortran ? "save it in C order (numpy.ascontiguousarray), which is read by range" : "read it by sample",
+      },
+    );
   }
   const bytes = (await source.read(offset, length)).slice();
   if (bigEndian) swapBytes(bytes, dtype);

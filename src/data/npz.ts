@@ -1,19 +1,13 @@
 /** NumPy's .npz files: zip archives of .npy arrays. Stored arrays are read by range, deflated ones are held whole. */
-import { inflateSync, zipSync } from "fflate";
+import { zipSync } from "fflate";
 import { AvocetError, ByteReader } from "../base/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { ArrayRows } from "./array-rows.ts";
 import { type ByteSource, bytesSource, partOf } from "./byte-source.ts";
+import { crc32 } from "./crc32.ts";
+import { type Inflated, inflateUpTo } from "./inflate.ts";
+import { dataLimits } from "./limits.ts";
 import { openNpy, readNpy, writeNpy } from "./npy.ts";
-
-const limits = {
-  entries: 65_536,
-  directory: 64 << 20,
-  /** Bytes that a deflated array may have. */
-  inflated: 2 ** 31,
-  /** Deflate cannot do better, so a larger claim is a lie. */
-  ratio: 1032,
-};
 
 interface Entry {
   readonly name: string;
@@ -24,7 +18,7 @@ interface Entry {
   readonly offset: number;
 }
 
-/** Opens every array of an .npz file, by name. Throws `data/unreadable`. */
+/** Opens every array of an .npz file, by name. Throws `data/unreadable`, `data/too-large`. */
 export async function openNpz(source: ByteSource): Promise<Map<string, ArrayRows>> {
   const arrays = new Map<string, ArrayRows>();
   for (const entry of await directoryOf(source)) {
@@ -33,7 +27,7 @@ export async function openNpz(source: ByteSource): Promise<Map<string, ArrayRows
   return arrays;
 }
 
-/** Reads every array of an .npz file. Throws `data/unreadable`. */
+/** Reads every array of an .npz file. Throws `data/unreadable`, `data/too-large`. */
 export async function readNpz(bytes: Uint8Array, name = "npz"): Promise<Record<string, Tensor>> {
   const source = bytesSource(bytes, name);
   const arrays: Record<string, Tensor> = {};
@@ -51,14 +45,14 @@ export function writeNpz(arrays: Readonly<Record<string, Tensor>>, options: { co
 
 async function open(source: ByteSource, entry: Entry): Promise<ByteSource> {
   const name = `${source.name}:${entry.name}`;
-  const local = new ByteReader(await source.read(entry.offset, 30), name);
+  const local = new ByteReader(await source.read(entry.offset, localHeader), name);
   if (local.u32() !== 0x04034b50) throw damaged(name, "a local zip header");
   local.skip(22);
-  const start = entry.offset + 30 + local.u16() + local.u16();
+  const start = entry.offset + localHeader + local.u16() + local.u16();
   const packed = partOf(source, start, entry.packed, name);
   if (entry.method === 0) return packed;
   if (entry.method !== 8) throw damaged(name, "zip method 0 or 8", entry.method);
-  if (entry.size > Math.min(limits.inflated, entry.packed * limits.ratio + limits.ratio)) {
+  if (entry.size > (entry.packed + 1) * dataLimits.inflateRatio) {
     throw damaged(name, "a size that deflate can reach", entry.size);
   }
   const inflated = inflate(await packed.read(0, entry.packed), entry.size, name);
@@ -67,16 +61,17 @@ async function open(source: ByteSource, entry: Entry): Promise<ByteSource> {
 }
 
 function inflate(packed: Uint8Array, size: number, name: string): Uint8Array {
+  let inflated: Inflated;
   try {
-    const inflated = inflateSync(packed, { out: new Uint8Array(size) });
-    if (inflated.length === size) return inflated;
+    inflated = inflateUpTo(packed, size, "raw");
   } catch (cause) {
     throw new AvocetError("data/unreadable", `expected deflated bytes, got ${(cause as Error).message}`, {
       at: name,
       cause,
     });
   }
-  throw damaged(name, `${size} inflated bytes`);
+  if (inflated.more || inflated.bytes.length !== size) throw damaged(name, `${size} inflated bytes`);
+  return inflated.bytes;
 }
 
 /** The central directory, zip64 included. */
@@ -106,10 +101,41 @@ async function directoryOf(source: ByteSource): Promise<Entry[]> {
       offset = Number(wide.u64());
     }
   }
-  if (count > limits.entries || size > limits.directory) throw damaged(name, `at most ${limits.entries} arrays`, count);
+  if (count > dataLimits.arrays || size > dataLimits.zipDirectoryBytes) {
+    throw new AvocetError("data/too-large", `expected at most ${dataLimits.arrays} arrays, got ${count}`, {
+      at: name,
+      hint: "one array for each input of the model, with the samples on its first axis",
+    });
+  }
   const reader = new ByteReader(await source.read(offset, size), name);
-  return Array.from({ length: count }, () => readEntry(reader, name));
+  const entries = Array.from({ length: count }, () => readEntry(reader, name));
+  expectBounded(entries, name);
+  return entries;
 }
+
+/** An honest archive keeps each entry once. One that lays many over the same bytes, or inflates without measure, takes memory. */
+function expectBounded(entries: readonly Entry[], archive: string): void {
+  const sorted = [...entries].sort((a, b) => a.offset - b.offset);
+  for (const [i, { name, offset, packed }] of sorted.entries()) {
+    const next = sorted[i + 1];
+    if (next && offset + localHeader + packed > next.offset) {
+      throw damaged(archive, "entries apart from each other", `${next.name} inside ${name}`);
+    }
+  }
+  const inflated = entries.reduce((sum, { method, size }) => sum + (method === 0 ? 0 : size), 0);
+  if (inflated <= dataLimits.inflatedBytes) return;
+  throw new AvocetError(
+    "data/too-large",
+    `expected at most ${dataLimits.inflatedBytes} inflated bytes, got ${inflated}`,
+    {
+      at: archive,
+      hint: "save it with numpy.savez, without compression: then it is read by range",
+    },
+  );
+}
+
+/** Bytes of the header before an entry, without its name. */
+const localHeader = 30;
 
 function readEntry(reader: ByteReader, archive: string): Entry {
   if (reader.u32() !== 0x02014b50) throw damaged(archive, "an entry of the zip directory");
@@ -143,17 +169,4 @@ function damaged(at: string, expected: string, got: string | number = "other byt
     at,
     hint: "the file is damaged or was not copied completely",
   });
-}
-
-const table = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-  return c;
-});
-
-/** The checksum of zip archives. */
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) crc = table[(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }

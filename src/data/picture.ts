@@ -1,5 +1,6 @@
 /** A decoded picture: 8 bits a channel, rows from the top, channels interleaved. */
 import { AvocetError } from "../base/index.ts";
+import { dataLimits } from "./limits.ts";
 
 export interface Picture {
   readonly width: number;
@@ -10,13 +11,12 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
-/** Pixels that a picture may have; Pillow warns at 89 million and refuses 179 million. */
-const pixelLimit = 2 ** 27;
-
 /** Throws `data/unreadable` for a picture of no or too many pixels, before memory is taken for it. */
 export function checkPixels(width: number, height: number, at: string): void {
-  if (width < 1 || height < 1 || width * height > pixelLimit) {
-    throw new AvocetError("data/unreadable", `expected 1 to ${pixelLimit} pixels, got ${width} × ${height}`, { at });
+  if (width < 1 || height < 1 || width * height > dataLimits.pixels) {
+    throw new AvocetError("data/unreadable", `expected 1 to ${dataLimits.pixels} pixels, got ${width} × ${height}`, {
+      at,
+    });
   }
 }
 

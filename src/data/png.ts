@@ -3,6 +3,7 @@ import { type DecodedPng, decode } from "fast-png";
 import { AvocetError } from "../base/index.ts";
 import { exifOrientation } from "./exif.ts";
 import { checkPixels, orient, type Picture } from "./picture.ts";
+import { chunksOf, plainPng } from "./png-chunks.ts";
 
 /** Whether the bytes begin as a PNG file does. */
 export function isPng(bytes: Uint8Array): boolean {
@@ -25,7 +26,7 @@ export function decodePng(bytes: Uint8Array, name: string, turn = false): Pictur
     else for (let c = 0; c < 3; c++) rgb[j + c] = values[i + c]!;
   }
   const picture: Picture = { width, height, channels: 3, data: rgb };
-  return turn ? orient(picture, orientationOf(bytes)) : picture;
+  return turn ? orient(picture, orientationOf(bytes, name)) : picture;
 }
 
 /** The values of a one-channel PNG (gray of up to 8 bits unscaled, or palette numbers). Throws `data/unreadable`. */
@@ -53,8 +54,9 @@ function open(bytes: Uint8Array, name: string): DecodedPng {
       hint: "save the picture without interlacing",
     });
   }
+  const plain = plainPng(bytes, name);
   try {
-    return decode(bytes, { checkCrc: true });
+    return decode(plain);
   } catch (cause) {
     throw new AvocetError("data/unreadable", `expected a whole PNG picture, got ${(cause as Error).message}`, {
       at: name,
@@ -88,13 +90,8 @@ function unpack({ width, height, depth, data }: DecodedPng): Uint8Array {
 }
 
 /** EXIF in PNG is a chunk of its own. */
-function orientationOf(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 8; at + 12 <= bytes.length; ) {
-    const length = view.getUint32(at);
-    if (view.getUint32(at + 4) === 0x65584966) return exifOrientation(bytes.subarray(at + 8, at + 8 + length));
-    at += 12 + length;
-  }
+function orientationOf(bytes: Uint8Array, name: string): number {
+  for (const { type, body } of chunksOf(bytes, name)) if (type === "eXIf") return exifOrientation(body);
   return 1;
 }
 

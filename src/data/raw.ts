@@ -1,10 +1,11 @@
 /** Raw arrays: elements and nothing else, whose type and shape are said beside them; and the IDX files of MNIST. */
-import { gunzipSync } from "fflate";
 import { z } from "zod";
 import { AvocetError, ByteReader } from "../base/index.ts";
 import { byteLength, type DType, type Shape, sizeOf } from "../tensor/index.ts";
 import type { RawLayout } from "./array-rows.ts";
 import { type ByteSource, bytesSource } from "./byte-source.ts";
+import { inflateUpTo } from "./inflate.ts";
+import { dataLimits } from "./limits.ts";
 import { checkSchema } from "./schema-faults.ts";
 
 /** Element types by the ending of a raw file's name. */
@@ -108,30 +109,37 @@ export async function idxLayout(source: ByteSource): Promise<RawLayout | null> {
     : null;
 }
 
-/** Bytes that a gzip file may hold. */
-const inflatedLimit = 2 ** 31;
-
-/** The contents of a gzip file, held in memory. Throws `data/unreadable`. */
+/** The contents of a gzip file, held in memory. Throws `data/unreadable`, `data/too-large`. */
 export async function gunzipped(source: ByteSource): Promise<ByteSource> {
-  const at = source.name;
-  const packed = await source.read(0, source.size);
-  if (packed[0] !== 0x1f || packed[1] !== 0x8b || packed.length < 18) {
+  const { name: at, size } = source;
+  const start = await source.read(0, Math.min(size, 2));
+  if (start[0] !== 0x1f || start[1] !== 0x8b || size < 18) {
     throw new AvocetError("data/unreadable", "expected a gzip file, got other bytes", { at });
   }
-  const claimed = new DataView(packed.buffer, packed.byteOffset).getUint32(packed.length - 4, true);
-  // Deflate reaches 1032 to 1 at most, so a larger claim is a lie that would only take memory.
-  if (claimed > Math.min(inflatedLimit, packed.length * 1032)) {
+  const trailer = await source.read(size - 4, 4);
+  const claimed = new DataView(trailer.buffer, trailer.byteOffset).getUint32(0, true);
+  if (claimed > size * dataLimits.inflateRatio) {
+    throw new AvocetError("data/unreadable", `expected a size that deflate can reach, got a claim of ${claimed}`, {
+      at,
+    });
+  }
+  if (claimed > dataLimits.inflatedBytes || size > dataLimits.inflatedBytes) {
     throw new AvocetError(
-      "data/unreadable",
-      `expected at most ${inflatedLimit} inflated bytes, got a claim of ${claimed}`,
-      { at },
+      "data/too-large",
+      `expected at most ${dataLimits.inflatedBytes} inflated bytes, got ${claimed}`,
+      {
+        at,
+        hint: "unpack it: what is not compressed is read by range",
+      },
     );
   }
   try {
-    const bytes = gunzipSync(packed, { out: new Uint8Array(claimed) });
-    if (bytes.length !== claimed) throw new Error(`${bytes.length} bytes instead of ${claimed}`);
+    const { bytes, more } = inflateUpTo(await source.read(0, size), claimed, "gzip");
+    if (more || bytes.length !== claimed)
+      throw new Error(`${more ? "more" : bytes.length} bytes instead of ${claimed}`);
     return bytesSource(bytes, at);
   } catch (cause) {
+    if (AvocetError.is(cause)) throw cause;
     throw new AvocetError("data/unreadable", `expected a whole gzip file, got ${(cause as Error).message}`, {
       at,
       cause,

@@ -3,6 +3,7 @@ import { AvocetError, ByteReader } from "../base/index.ts";
 import { sizeOf, Tensor } from "../tensor/index.ts";
 import type { ArrayRows } from "./array-rows.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
+import { dataLimits } from "./limits.ts";
 
 export interface Wav {
   readonly name: string;
@@ -27,7 +28,8 @@ export async function openWav(source: ByteSource): Promise<Wav> {
     throw unreadable(name, "a WAV file (RIFF, WAVE)", "other bytes");
   }
   let format: { code: number; channels: number; rate: number; bits: number } | null = null;
-  for (let at = 12; at + 8 <= source.size; ) {
+  for (let at = 12, chunks = 0; at + 8 <= source.size; chunks++) {
+    if (chunks === dataLimits.wavChunks) throw unreadable(name, `samples within ${chunks} chunks`, "more chunks");
     const header = new ByteReader(await source.read(at, 8), name);
     const [id, size] = [header.ascii(4), header.u32()];
     if (id === "fmt ") format = readFormat(new ByteReader(await source.read(at + 8, Math.min(size, 40)), name));

@@ -1,10 +1,8 @@
 /** Files on disk as byte sources: opened for each read, so that nothing has to be closed. */
-import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { AvocetError } from "../base/index.ts";
+import { disk } from "../base/index-node.ts";
 import type { ByteSource } from "./byte-source.ts";
-
-/** Node refuses single reads of 2 GiB and more. */
-const ONE_READ = 2 ** 30;
 
 /**
  * A file that is read by range. Throws `import/not-found` for what is no file, and on reading `import/truncated` when
@@ -17,7 +15,7 @@ export function fileSource(path: string): ByteSource {
     size: seen.size,
     read: (offset, length) =>
       withFile(path, (fd) => {
-        const now = fstatSync(fd);
+        const now = disk.fstat(fd);
         if (now.size !== seen.size || now.mtimeMs !== seen.mtimeMs || now.ino !== seen.ino) {
           throw new AvocetError("import/truncated", "expected the file as it was when the model was read, it changed", {
             at: path,
@@ -29,8 +27,11 @@ export function fileSource(path: string): ByteSource {
   };
 }
 
-/** A whole file of at most `most` bytes. Throws `import/not-found` and `import/too-large`. */
-export function readWhole(path: string, most: number, hint: string): Uint8Array {
+/**
+ * A whole file of at most `most` bytes, when `expect` finds nothing wrong with its first 64. Throws `import/not-found`,
+ * `import/too-large`, and what `expect` throws.
+ */
+export function readWhole(path: string, most: number, hint: string, expect: (start: Uint8Array) => void): Uint8Array {
   const { size } = statOf(path);
   if (size > most) {
     throw new AvocetError("import/too-large", `expected a file of at most ${most} bytes, got ${size}`, {
@@ -38,38 +39,48 @@ export function readWhole(path: string, most: number, hint: string): Uint8Array 
       hint,
     });
   }
-  return withFile(path, (fd) => readRange(fd, 0, size, path));
+  return withFile(path, (fd) => {
+    expect(readRange(fd, 0, Math.min(64, size), path));
+    return readRange(fd, 0, size, path);
+  });
 }
 
 function statOf(path: string): Stats {
-  let stats: Stats;
+  let stats: Stats | null;
   try {
-    stats = statSync(path);
+    stats = disk.stat(path);
   } catch (cause) {
-    throw new AvocetError("import/not-found", "expected a file, got nothing there", { at: path, cause });
+    throw notReadable(path, cause);
   }
-  if (!stats.isFile()) throw new AvocetError("import/not-found", "expected a file, got something else", { at: path });
-  return stats;
+  if (!stats) throw new AvocetError("import/not-found", "expected a file, got nothing there", { at: path });
+  if (stats.isFile()) return stats;
+  const what = stats.isDirectory() ? "a folder" : "a device, a pipe or a socket";
+  throw new AvocetError("import/not-found", `expected a file, got ${what}`, { at: path });
 }
 
 function withFile<T>(path: string, use: (fd: number) => T): T {
-  let fd: number;
   try {
-    fd = openSync(path, "r");
+    const fd = disk.open(path, "r");
+    try {
+      return use(fd);
+    } finally {
+      disk.close(fd);
+    }
   } catch (cause) {
-    throw new AvocetError("import/not-found", "expected a file that can be read", { at: path, cause });
+    throw notReadable(path, cause);
   }
-  try {
-    return use(fd);
-  } finally {
-    closeSync(fd);
-  }
+}
+
+function notReadable(path: string, cause: unknown): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (AvocetError.is(cause) || code === undefined) return cause;
+  return new AvocetError("import/not-found", `expected a file that can be read, got ${code}`, { at: path, cause });
 }
 
 function readRange(fd: number, offset: number, length: number, path: string): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length; ) {
-    const got = readSync(fd, bytes, done, Math.min(ONE_READ, length - done), offset + done);
+    const got = disk.read(fd, bytes, done, offset + done);
     if (got === 0) {
       throw new AvocetError("import/truncated", `expected ${length} bytes at offset ${offset}, the file ends`, {
         at: path,

@@ -1,10 +1,10 @@
 /** `avocet convert`: a model of any readable format as an ONNX file. */
-import { readFileSync } from "node:fs";
 import { AvocetError } from "../../base/index.ts";
 import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import { type Model, parseModel } from "../../ir/index.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
+import { readTextFile } from "../text-file.ts";
 
 export interface ConvertOptions extends OutputOptions {
   readonly external: "auto" | "always" | "never";
@@ -27,12 +27,7 @@ export async function convert(path: string, options: ConvertOptions, io: Io): Pr
 
 /** A model that `avocet print --full` wrote. Elided tensors cannot come back: they are a syntax error. */
 function readText(path: string): Model {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new AvocetError("import/not-found", `expected a model, got ${(cause as Error).message}`, { at: path, cause });
-  }
+  const text = readTextFile(path);
   try {
     return parseModel(text);
   } catch (error) {

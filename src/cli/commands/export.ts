@@ -1,5 +1,4 @@
 /** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { normalise } from "../../passes/index.ts";
 import { type EncodingsVersion, planFromJson, writeEncodings } from "../../quant/index.ts";
@@ -7,6 +6,7 @@ import { openRuntime } from "../../runtime/index.ts";
 import { filesOfArgument, openFloatModel, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
+import { readTextFile } from "../text-file.ts";
 
 export interface ExportOptions extends OutputOptions {
   readonly format: EncodingsVersion;
@@ -23,7 +23,7 @@ export async function exportEncodings(dir: string, options: ExportOptions, io: I
   // The plan names the values of the normalised model.
   await normalise(model, { runtime: await openRuntime() });
   const path = join(dir, "plan.json");
-  const plan = planFromJson(readFileSync(path, "utf8"), path);
+  const plan = planFromJson(readTextFile(path), path);
   const text = writeEncodings(plan, model, { version });
   output.write(text);
   const encoded = plan.entries.filter((entry) => entry.encoding).length;

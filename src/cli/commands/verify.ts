@@ -1,5 +1,4 @@
 /** `avocet verify`: the written file on the runtime that will run it, against its simulation and against float. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/index.ts";
 import type { Dataset } from "../../data/index.ts";
@@ -25,6 +24,7 @@ import { kernelsOf } from "../kernels.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
+import { readTextFile } from "../text-file.ts";
 
 export interface VerifyOptions extends DataOptions, ClassAxisOptions {
   readonly floatModel?: string;
@@ -66,7 +66,7 @@ export async function verify(
   const planPath = join(dir, "plan.json");
   const kernels =
     (await attempt("kernels", unjudged, async () =>
-      kernelsOf(shipped.path, planFromJson(readFileSync(planPath, "utf8"), planPath), runtime),
+      kernelsOf(shipped.path, planFromJson(readTextFile(planPath), planPath), runtime),
     )) ?? [];
   progress.end();
   const integerKernels = kernels.filter((k) => k.integer).length;

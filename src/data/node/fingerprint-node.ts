@@ -24,7 +24,7 @@ export async function dataFingerprint(spec: string): Promise<string> {
 export async function dataStamps(spec: string): Promise<Map<string, string>> {
   const stamps = new Map<string, string>();
   for (const file of await filesBehind(parseDataSpec(spec).path)) {
-    const { size, mtimeMs } = await statOf(file);
+    const { size, mtimeMs } = statOf(file);
     stamps.set(file, `${size} ${mtimeMs}`);
   }
   return stamps;
@@ -34,7 +34,7 @@ export async function dataStamps(spec: string): Promise<Map<string, string>> {
 export async function dataPaths(spec: string): Promise<string[]> {
   const { path } = parseDataSpec(spec);
   try {
-    return (await statOf(path)).folder ? [path] : await filesBehind(path);
+    return statOf(path).folder ? [path] : await filesBehind(path);
   } catch {
     return [path];
   }
@@ -42,7 +42,7 @@ export async function dataPaths(spec: string): Promise<string[]> {
 
 async function filesBehind(path: string): Promise<string[]> {
   if (path.startsWith("{")) return [parseRaw(parseJson(path, { at: path, code: "usage/bad-value" }), path).file];
-  if ((await statOf(path)).folder) return (await filesOf(path, [""])).map((name) => join(path, name));
+  if (statOf(path).folder) return (await filesOf(path, [""])).map((name) => join(path, name));
   if (hasEnding(path, [".jpgpack"])) return bothOf(await packOfFile(path));
   if (!hasEnding(path, [".json"])) return [path];
   const json = await readJson(path);

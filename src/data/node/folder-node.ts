@@ -2,6 +2,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AvocetError } from "../../base/index.ts";
+import { disk } from "../../base/index-node.ts";
 import { byCodeUnit } from "../labels.ts";
 
 /** Paths relative to the folder, by "/"; hidden files are left out, links are followed, no folder is entered twice. */
@@ -16,6 +17,13 @@ export async function filesOf(folder: string, endings: readonly string[]): Promi
     for (const entry of entries) {
       if (entry.name.startsWith(".")) continue;
       const inner = join(path, entry.name);
+      // A name that is no UTF-8 came as other letters, under which nothing is found.
+      if (entry.name.includes("\ufffd") && !disk.lstat(inner)) {
+        throw new AvocetError("data/unreadable", "expected file names in UTF-8, got one that is not", {
+          at: inner,
+          hint: "rename it, for example with convmv",
+        });
+      }
       const followed = entry.isSymbolicLink() ? await stat(inner).catch(() => null) : entry;
       if (followed?.isDirectory()) await walk(inner, `${prefix}${entry.name}/`);
       else if (followed?.isFile() && hasEnding(entry.name, endings)) found.push(prefix + entry.name);
@@ -24,6 +32,7 @@ export async function filesOf(folder: string, endings: readonly string[]): Promi
   try {
     await walk(folder, "");
   } catch (cause) {
+    if (AvocetError.is(cause)) throw cause;
     throw new AvocetError("data/unreadable", `expected a readable folder, got ${(cause as Error).message}`, {
       at: folder,
       cause,

@@ -6,6 +6,7 @@ import type { ArrayRows } from "../array-rows.ts";
 import { arrayDataset, placedDataset, scaledRows } from "../arrays.ts";
 import { conform } from "../conform.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
+import { dataLimits } from "../limits.ts";
 import { isPackIndex, packFiles } from "../pack.ts";
 import { arrayPictures, encodedPictures, type PictureSource, pictureDataset } from "../pictures.ts";
 import { type Preprocess, type PreprocessInput, parsePreprocess } from "../preprocess.ts";
@@ -119,7 +120,7 @@ async function openSequences(
 ): Promise<IndexedDataset | null> {
   const { path } = spec;
   if (path.startsWith("{")) return null;
-  const { folder } = await statOf(path);
+  const { folder } = statOf(path);
   if (!folder && hasEnding(path, [".jsonl"])) return openTokenLines(spec, inputs);
   if (!folder && hasEnding(path, [".json"])) return openTokenJson(await readJson(path), spec, inputs);
   const audio = folder ? await filesOf(path, [".wav"]) : hasEnding(path, [".wav"]) ? [""] : [];
@@ -131,7 +132,7 @@ async function openSequences(
 /** The pictures that a path holds, or null when it holds something else. */
 async function openPictures({ path }: DataSpec, turn: boolean): Promise<PictureSource | null> {
   if (path.startsWith("{")) return null;
-  const { folder } = await statOf(path);
+  const { folder } = statOf(path);
   if (folder) return folderPictures(path, turn);
   if (hasEnding(path, pictureEndings)) return filePictures(path, [""], turn);
   if (hasEnding(path, [".jpgpack"])) return packPictures(await packOfFile(path), turn);
@@ -158,7 +159,7 @@ function filePictures(folder: string, files: readonly string[], turn: boolean): 
       count: files.length,
       source: folder,
       name: (index) => `${pathOf(index)} (picture ${index})`,
-      bytes: (index) => readWhole(pathOf(index)),
+      bytes: (index) => readWhole(pathOf(index), dataLimits.pictureFileBytes),
     },
     nodePictureDecoder(),
     turn,

@@ -4,10 +4,11 @@ import { AvocetError } from "../../base/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { classLabels, type Labels, maskLabels, selectLabels, textLabels } from "../labels.ts";
+import { dataLimits } from "../limits.ts";
 import { isPackIndex, packLabels } from "../pack.ts";
 import { decodeMask } from "../png.ts";
 import { folderOf, inside, isRawDescription, openArrays, openDescribed } from "./array-file-node.ts";
-import { readJson, readWhole, statOf } from "./file-source-node.ts";
+import { readJson, readText, readWhole, statOf } from "./file-source-node.ts";
 import { classFolders, filesOf, hasEnding } from "./folder-node.ts";
 import { pictureEndings } from "./open-data-node.ts";
 import { packOfFile, packOfIndex } from "./pack-node.ts";
@@ -34,7 +35,7 @@ export async function openLabels(spec: string, options: LabelOptions = {}): Prom
 async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Labels> {
   const { path } = spec;
   if (path.startsWith("{")) return labelsOfArrays((await openArrays(spec))!, path, names);
-  if ((await statOf(path)).folder) return folderLabels(path);
+  if (statOf(path).folder) return folderLabels(path);
   if (hasEnding(path, [".json"])) return jsonLabels(path, names);
   if (hasEnding(path, [".jpgpack"])) {
     const { indexPath } = await packOfFile(path);
@@ -42,7 +43,7 @@ async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Label
   }
   const arrays = await openArrays(spec);
   if (arrays) return labelsOfArrays(arrays, path, names);
-  return textLabels(textOf(await readWhole(path), path), path, names);
+  return textLabels(await labelText(path), path, names);
 }
 
 async function jsonLabels(path: string, names: readonly string[] | undefined): Promise<Labels> {
@@ -123,7 +124,12 @@ async function folderLabels(path: string): Promise<Labels> {
 
 /** Masks stay as encoded as they are on disk, and are decoded when asked for: in bytes they would be many times larger. */
 async function folderMasks(path: string, files: readonly string[]): Promise<Labels> {
-  const encoded = await Promise.all(files.map((file) => readWhole(join(path, file))));
+  const encoded: Uint8Array[] = [];
+  let left: number = dataLimits.maskBytes;
+  for (const file of files) {
+    encoded.push(await readWhole(join(path, file), Math.min(left, dataLimits.pictureFileBytes)));
+    left -= encoded.at(-1)!.length;
+  }
   const maskOf = (index: number) => decodeMask(encoded[index]!, `${join(path, files[index]!)} (mask ${index})`);
   const { width, height } = maskOf(0);
   return {
@@ -144,10 +150,11 @@ async function folderMasks(path: string, files: readonly string[]): Promise<Labe
   };
 }
 
-function textOf(bytes: Uint8Array, at: string): string {
+async function labelText(path: string): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return await readText(path);
   } catch (cause) {
-    throw new AvocetError("data/labels", "expected labels as text, one a line, got other bytes", { at, cause });
+    if (!AvocetError.is(cause) || !/UTF-8/.test(cause.message)) throw cause;
+    throw new AvocetError("data/labels", "expected labels as text, one a line, got other bytes", { at: path, cause });
   }
 }

@@ -5,13 +5,12 @@ import type { ArrayRows } from "../array-rows.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
 import { parseTokenLines, type TokenLine, tokenDataset, tokenLine } from "../tokens.ts";
 import { openWav, wavWindows } from "../wav.ts";
-import { fileSource, readWhole } from "./file-source-node.ts";
+import { fileSource, readText } from "./file-source-node.ts";
 import type { DataSpec } from "./spec-node.ts";
 
 /** Token ids of a .jsonl file. Throws `data/unreadable`, `data/none`, `data/wrong-shape`. */
 export async function openTokenLines(spec: DataSpec, inputs: readonly InputPort[]): Promise<IndexedDataset> {
-  const text = new TextDecoder().decode(await readWhole(spec.path));
-  return tokensOf(parseTokenLines(text, spec.path), spec, inputs);
+  return tokensOf(parseTokenLines(await readText(spec.path), spec.path), spec, inputs);
 }
 
 /** Token ids of JSON: an array of texts, or an object that has it under `?key=`; null for other JSON. */

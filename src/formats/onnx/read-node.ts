@@ -7,6 +7,7 @@ import { fileSource, readWhole } from "../file-source-node.ts";
 import { limits } from "../limits.ts";
 import type { ExternalData } from "./context.ts";
 import { readModel } from "./read.ts";
+import { expectOnnx } from "./recognise.ts";
 
 export interface FileReadOptions {
   /** Folder of the external data (default: the model's). Nothing outside it is ever opened. */
@@ -15,7 +16,8 @@ export interface FileReadOptions {
 
 /** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
 export function readModelFile(path: string, options: FileReadOptions = {}): Model {
-  const bytes = readWhole(path, limits.onnxFileBytes, "keep large weights in external data");
+  const expect = (start: Uint8Array) => expectOnnx(start, path);
+  const bytes = readWhole(path, limits.onnxFileBytes, "keep large weights in external data", expect);
   return readModel(bytes, { name: path, external: externalIn(options.folder ?? dirname(path), basename(path)) });
 }
 
