@@ -2,6 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { AvocetError } from "../base/index.ts";
+import { expectModelFile } from "../formats/index-node.ts";
 import { targetNames } from "../quant/index.ts";
 import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
 import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
@@ -39,6 +40,7 @@ export async function recipeOf(
     const found = existsSync(model) ? "a folder" : "nothing there";
     throw new AvocetError("import/not-found", `expected a model file, got ${found}`, { at: model });
   }
+  expectModelFile(model);
   const file = options.recipe ?? findConfig(process.cwd());
   if (file && !options.recipe) tell(`recipe: ${file}\n`);
   // Where its schema lies is told for editors, from where the file is.

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { gzipSync, zlibSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fieldCase, missing } from "../../test/fixtures.ts";
+import { root } from "../../test/source-files.ts";
 import { Tensor } from "../tensor/index.ts";
 import { crc32 } from "./crc32.ts";
 import { dataLimits } from "./limits.ts";
@@ -64,6 +65,12 @@ function png(width: number, height: number, pixels: number, more: readonly [stri
     ...chunk("IEND", new Uint8Array(0)),
   ]);
 }
+
+test("docs/data.md lists every limit with its value", () => {
+  const page = readFileSync(join(root, "docs/data.md"), "utf8");
+  const rows = [...page.matchAll(/^\| `(\w+)`.* \| (\d+) \|$/gm)].map(([, name, value]) => [name, Number(value)]);
+  expect(Object.fromEntries(rows)).toEqual(dataLimits);
+});
 
 describe("pictures", () => {
   test("pixels beyond the picture's are not inflated, as libpng leaves them", async () => {

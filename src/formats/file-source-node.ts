@@ -27,21 +27,24 @@ export function fileSource(path: string): ByteSource {
   };
 }
 
-/**
- * A whole file of at most `most` bytes, when `expect` finds nothing wrong with its first 64. Throws `import/not-found`,
- * `import/too-large`, and what `expect` throws.
- */
-export function readWhole(path: string, most: number, hint: string, expect: (start: Uint8Array) => void): Uint8Array {
+/** The first `length` bytes of a file, or as many as it has. Throws as `readWhole` does. */
+export function readStart(path: string, length: number, most: number, hint: string): Uint8Array {
+  const size = sizeWithin(path, most, hint);
+  return withFile(path, (fd) => readRange(fd, 0, Math.min(length, size), path));
+}
+
+/** A whole file of at most `most` bytes. Throws `import/not-found` and `import/too-large`. */
+export function readWhole(path: string, most: number, hint: string): Uint8Array {
+  const size = sizeWithin(path, most, hint);
+  return withFile(path, (fd) => readRange(fd, 0, size, path));
+}
+
+function sizeWithin(path: string, most: number, hint: string): number {
   const { size } = statOf(path);
-  if (size > most) {
-    throw new AvocetError("import/too-large", `expected a file of at most ${most} bytes, got ${size}`, {
-      at: path,
-      hint,
-    });
-  }
-  return withFile(path, (fd) => {
-    expect(readRange(fd, 0, Math.min(64, size), path));
-    return readRange(fd, 0, size, path);
+  if (size <= most) return size;
+  throw new AvocetError("import/too-large", `expected a file of at most ${most} bytes, got ${size}`, {
+    at: path,
+    hint,
   });
 }
 

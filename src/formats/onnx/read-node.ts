@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
-import { fileSource, readWhole } from "../file-source-node.ts";
+import { fileSource, readStart, readWhole } from "../file-source-node.ts";
 import { limits } from "../limits.ts";
 import type { ExternalData } from "./context.ts";
 import { readModel } from "./read.ts";
@@ -14,10 +14,20 @@ export interface FileReadOptions {
   readonly folder?: string;
 }
 
+const largeWeights = "keep large weights in external data";
+
+/**
+ * Throws unless a file begins as a model does, before all of it is read: `import/not-found`, `import/too-large`,
+ * `import/unknown-format`, `import/truncated`.
+ */
+export function expectModelFile(path: string): void {
+  expectOnnx(readStart(path, 64, limits.onnxFileBytes, largeWeights), path);
+}
+
 /** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
 export function readModelFile(path: string, options: FileReadOptions = {}): Model {
-  const expect = (start: Uint8Array) => expectOnnx(start, path);
-  const bytes = readWhole(path, limits.onnxFileBytes, "keep large weights in external data", expect);
+  expectModelFile(path);
+  const bytes = readWhole(path, limits.onnxFileBytes, largeWeights);
   return readModel(bytes, { name: path, external: externalIn(options.folder ?? dirname(path), basename(path)) });
 }
 
