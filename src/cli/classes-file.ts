@@ -1,7 +1,7 @@
 /** `--classes FILE`: which class of the model a name (of a folder, of a label) is. */
-import { readFileSync } from "node:fs";
 import { AvocetError, parseJson } from "../base/index.ts";
 import type { ClassLabels } from "../data/index.ts";
+import { readTextFile } from "./text-file.ts";
 
 export interface ClassFile {
   readonly path: string;
@@ -16,12 +16,7 @@ export interface ClassFile {
  * or to several (`{"0": ["n01440764", "tench"]}`). Throws `data/labels`, `import/not-found`.
  */
 export function readClasses(path: string): ClassFile {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new AvocetError("import/not-found", `expected a file of class names, got ${path}`, { at: path, cause });
-  }
+  const text = readTextFile(path);
   const entries = /^\s*[[{]/.test(text) ? entriesOfJson(text, path) : entriesOfLines(text);
   const numbers = new Map<string, number>();
   for (const [name, number] of entries) {

@@ -1,6 +1,6 @@
 /** How large a model is, before and after a command changed it. */
-import { statSync } from "node:fs";
 import { parametersOf } from "../analysis/index.ts";
+import { disk, quietly } from "../base/index-node.ts";
 import { dataFilesOf } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 
@@ -14,7 +14,7 @@ export interface ModelSize {
 
 /** Bytes of a model's file and of the external data that it is read from: what a user ships. */
 export function modelBytes(path: string, model: Model): number {
-  return [path, ...dataFilesOf(model)].reduce((sum, file) => sum + statSync(file).size, 0);
+  return [path, ...dataFilesOf(model)].reduce((sum, file) => sum + (quietly(() => disk.stat(file))?.size ?? 0), 0);
 }
 
 export function sizeOfModel(model: Model): ModelSize {

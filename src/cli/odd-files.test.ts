@@ -51,6 +51,7 @@ const reads: Record<string, (path: string) => string[]> = {
   data: (path) => ["run", "$/tiny.onnx", "--data", path],
   "data that judges": (path) => [...quantize, "--evaluate", path],
   labels: (path) => ["evaluate", "$/tiny.onnx", "--data", "$/x.npy", "--labels", path],
+  classes: (path) => ["evaluate", "$/tiny.onnx", "--data", "$/x.npy", "--labels", "$/y.npy", "--classes", path],
   preprocess: (path) => ["run", "$/tiny.onnx", "--data", "$/x.npy", "--preprocess", path],
   recipe: (path) => [...quantize, "--recipe", path],
   target: (path) => [...quantize, "--target", path],

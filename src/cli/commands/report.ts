@@ -1,11 +1,10 @@
 /** `avocet report`: the page of one run, or of several side by side. */
-import { readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { AvocetError } from "../../base/index.ts";
 import { jsonNumbers, type NamedRun, readReport, renderReport, verdictSentence } from "../../report/index.ts";
 import { filesOfArgument } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";
+import { readTextFile } from "../text-file.ts";
 
 export interface ReportOptions {
   readonly output: string;
@@ -23,14 +22,5 @@ export async function report(dirs: readonly string[], options: ReportOptions, io
 
 function readRun(dir: string): NamedRun {
   const path = join(dir, "report.json");
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new AvocetError("import/not-found", "expected a folder made by quantize, with report.json", {
-      at: path,
-      cause,
-    });
-  }
-  return { name: basename(resolve(dir)), report: readReport(text, path) };
+  return { name: basename(resolve(dir)), report: readReport(readTextFile(path), path) };
 }
