@@ -46,7 +46,7 @@ test("a recipe tells the range of an input that is no picture; the input's scale
   const { code, err } = await run("ranges", "--recipe", shop.at("ranges.json"), "--target", "aimet-default");
   expect(code, err).toBe(0);
   const entries: { value: string; encoding: { scale: number[] } }[] = shop.json("ranges", "plan.json").entries;
-  expect(entries.find((entry) => entry.value === "x")!.encoding.scale[0]).toBeCloseTo(2 / 255, 8); // float32 of 2/255
+  expect(entries.find((entry) => entry.value === "x")!.encoding.scale[0]).toBe(1 / 128); // 2/255, but for the last step
 });
 
 test("nothing known of the input: the values without a range are listed, with the way out", async () => {
@@ -58,6 +58,26 @@ test("nothing known of the input: the values without a range are listed, with th
   expect(unmeasured.code).toBe(0);
   expect(unmeasured.json.warnings[0]).toMatchObject({ kind: "not-judged", text: expect.stringMatching(/no data/) });
   expect(shop.listing()).toContain("unmeasured/model.onnx");
+});
+
+test("data tells the range of an input that nothing else tells, and the result is that of the range told", async () => {
+  const tiny = [shop.at("tiny.onnx"), "--preset", "data-free", "--granularity", "tensor"];
+  const { code, err } = await avocetJson(["quantize", ...tiny, "--data", shop.at("x.npy"), "-o", shop.at("read")]);
+  expect(code, err).toBe(0);
+  const { steps } = shop.json("read", "report.json") as { steps: { step: string; notes: string[] }[] };
+  const notes = (name: string) => steps.find(({ step }) => step === name)?.notes[0];
+  expect(notes("input-ranges")).toMatch(/^x: -[\d.]+ … [\d.]+, read from \d+ samples: nothing else tells its range$/);
+  expect(notes("cross-layer-equalization")).toMatch(/^(kept|undone): output SQNR on noise/);
+});
+
+test("with one scale per weight and nothing known, the report says what was not tried and what would tell", async () => {
+  const tiny = [shop.at("net.onnx"), "--preset", "data-free", "--granularity", "tensor"];
+  const { code, err } = await avocetJson(["quantize", ...tiny, "-o", shop.at("unknown")]);
+  expect(code, err).toBe(0);
+  const { steps } = shop.json("unknown", "report.json") as { steps: { step: string; notes: string[] }[] };
+  expect(steps.find(({ step }) => step === "cross-layer-equalization")?.notes[0]).toBe(
+    "not tried, as nothing tells the range of x: --preprocess, the recipe's inputs or --data do",
+  );
 });
 
 test("with labelled data the result is judged on it, and still not calibrated with it", async () => {

@@ -33,10 +33,14 @@ export function shortScaleBelow(scale: number): number {
   return scale;
 }
 
-/** The least of the numbers 2^k and 3 · 2^k that is not below the scale. */
+/** How much smaller a coarse scale may be: on 8 bits a range of −1 … 1 or 0 … 6 loses its last step, where 2/255 becomes 2^-7. */
+const lastStep = 1 / 200;
+
+/** The least of the numbers 2^k and 3 · 2^k that is not below the scale, but for a step at the end of the range. */
 export function coarseScale(scale: number): number {
-  const power = 2 ** Math.ceil(Math.log2(scale) - 1e-12);
-  return power * 0.75 >= scale ? power * 0.75 : power;
+  const least = scale * (1 - lastStep);
+  const power = 2 ** Math.ceil(Math.log2(least));
+  return power * 0.75 >= least ? power * 0.75 : power;
 }
 
 /** The multiple of three of the fewest significant bits in [scale, scale · 33/32]: for weights. */

@@ -58,6 +58,8 @@ export async function dataFreeQuantization(model: Model, context: DataFreeContex
   const plain = await attempt(model, context, context.equalize ?? false);
   const perTensor = plain.plan.entries.every((e) => e.kind !== "weight" || e.granularity.kind === "tensor");
   if (context.equalize !== undefined || !perTensor) return plain;
+  const untold = untoldInputs(plain, context);
+  if (untold.length > 0) return { ...plain, steps: withEqualization(plain, notTried(untold)) };
   // Equalization helps most nets with one scale per weight, and ruins those with channels that hardly vary.
   const equalized = await attempt(model, context, true);
   const before = await onNoise(model, plain, context);
@@ -67,8 +69,30 @@ export async function dataFreeQuantization(model: Model, context: DataFreeContex
   const step = equalized.steps.find((report) => report.step === "cross-layer-equalization")!;
   const note = `${verdict}: output SQNR on noise ${before.toFixed(1)} → ${after.toFixed(1)} dB`;
   const report = { ...step, edits: kept === equalized ? step.edits : 0, notes: [note, ...step.notes] };
-  const steps = kept.steps.filter((other) => other !== step);
-  return { ...kept, steps: [...steps.slice(0, -2), report, ...steps.slice(-2)] };
+  return { ...kept, steps: withEqualization(kept, report, step) };
+}
+
+/** The steps with what became of equalization before those that fill ranges and correct biases. */
+function withEqualization(
+  { steps }: Quantized,
+  report: MethodReport,
+  replaced?: MethodReport,
+): readonly MethodReport[] {
+  const others = steps.filter((other) => other !== replaced);
+  return [...others.slice(0, -2), report, ...others.slice(-2)];
+}
+
+/** Inputs of floats for which no noise can be made, so that nothing can be judged on them. */
+function untoldInputs({ prepared, shapes }: Quantized, context: DataFreeContext): readonly string[] {
+  const known = inputsOf(prepared, context);
+  return prepared.graph.inputs
+    .filter(({ name, initializer }) => !initializer && shapes.get(name)?.dtype === "float32" && !known.has(name))
+    .map(({ name }) => name);
+}
+
+function notTried(inputs: readonly string[]): MethodReport {
+  const note = `not tried, as nothing tells the range of ${inputs.join(", ")}: --preprocess, the recipe's inputs or --data do`;
+  return { step: "cross-layer-equalization", edits: 0, seconds: 0, notes: [note] };
 }
 
 /** The ratio of signal to quantization noise at the first float output, in dB, on inputs that are no data; 0 where it cannot be told. */

@@ -6,9 +6,10 @@ import { normalise } from "../passes/index.ts";
 import { lower, refuseUnfit } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { chooseSteps } from "./choose.ts";
-import { dataFreeQuantization } from "./data-free.ts";
+import { dataFreeQuantization, inputsOf } from "./data-free.ts";
 import { dataFreeContext } from "./data-free-recipe.ts";
 import { fitData } from "./fit-data.ts";
+import { observedInputs } from "./observed-inputs.ts";
 import { isDataFree, stepsOf } from "./presets.ts";
 import type { Quantized, StepReport } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
@@ -25,7 +26,7 @@ export interface QuantizeOptions extends Work {
 
 /**
  * Normalises, runs the recipe's methods around placement and calibration, and lowers. The given model is not changed.
- * Without data (null) only the preset `data-free` can work; it never looks at data. Throws what the stages throw:
+ * Without data (null) only the preset `data-free` can work; it looks at data only for the range of inputs that nothing else tells. Throws what the stages throw:
  * `quant/already-quantized`, `quant/nothing-to-quantize`, `quant/not-calibrated` (no range without data), `data/none`,
  * `data/wrong-shape`, `data/not-finite`, `recipe/invalid` …
  */
@@ -37,7 +38,7 @@ export async function quantizeModel(
   options: QuantizeOptions = {},
 ): Promise<Quantized> {
   const clock = stopwatch();
-  if (isDataFree(recipe)) return await dataFreeQuantization(model, dataFreeContext(recipe, runtime, options));
+  if (isDataFree(recipe)) return await withoutCalibration(model, data, recipe, runtime, options);
   const { steps, careful } = stepsOf(recipe);
   if (!data) {
     throw new AvocetError("data/none", "expected calibration data, got none", {
@@ -82,4 +83,21 @@ export async function quantizeModel(
     steps: [...reports, ...told],
     seconds: { ...seconds, prepare: normalising + seconds.prepare, methods: choosing + seconds.methods },
   };
+}
+
+/** The preset `data-free`. */
+async function withoutCalibration(
+  model: Model,
+  data: Dataset | null,
+  recipe: Recipe,
+  runtime: Runtime,
+  options: QuantizeOptions,
+): Promise<Quantized> {
+  const context = dataFreeContext(recipe, runtime, options);
+  if (!data) return await dataFreeQuantization(model, context);
+  const known = inputsOf(model, context);
+  const fitted = await fitData(model, data, recipe, runtime, options);
+  const { inputs, report } = await observedInputs(model, fitted, new Set(known.keys()), options.signal);
+  const made = await dataFreeQuantization(model, { ...context, inputs: { ...context.inputs, ...inputs } });
+  return report.edits === 0 ? made : { ...made, steps: [report, ...made.steps] };
 }
