@@ -1,5 +1,5 @@
 /** Writes nodes in few words: the arithmetic of gradients, with constants shared by content. */
-import { invariant } from "../base/index.ts";
+import { AvocetError, invariant } from "../base/index.ts";
 import {
   type AttributeLike,
   addNode,
@@ -236,11 +236,11 @@ export class Emitter {
   shape(value: Value): Shape {
     const own = value.type?.kind === "tensor" ? value.type.shape : undefined;
     const shape = value.initializer?.shape ?? this.types.get(value.name)?.shape ?? own;
-    invariant(
-      shape?.every((length) => typeof length === "number"),
-      `no shape is known for ${value.name}`,
-    );
-    return shape as Shape;
+    if (shape?.every((length) => typeof length === "number")) return shape;
+    throw new AvocetError("autodiff/no-gradient", `expected the shape of every value, ${value.name} has none`, {
+      at: value.name,
+      hint: "give the types that traceShapes finds for these inputs",
+    });
   }
 
   size(value: Value): number {

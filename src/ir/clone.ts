@@ -49,31 +49,37 @@ function copyGraph(graph: Graph, names: Names, map: Map<Value, Value | null>, ke
 /**
  * Copies the nodes and constants of `from` into `into`. `map` says which values of `into` stand for the inputs of
  * `from` (null: none, the input is left out); it receives every other value. Names are made unique, those of nodes too: ONNX Runtime refuses a graph in
- * which two nodes have the same one.
+ * which two nodes have the same one. `taken` holds the names of the nodes of `into`, for who absorbs often. Returns the new nodes.
  */
-export function absorb(into: Graph, from: Graph, map: Map<Value, Value | null>): void {
-  const taken = new Set(Array.from(into.nodes, (node) => node.name));
-  const before = new Set(into.nodes);
-  copyContent(into, from, map, false);
-  for (const node of into.nodes) {
-    if (before.has(node) || node.name === "") continue;
-    const { name } = node;
-    for (let i = 1; taken.has(node.name); i++) node.name = `${name}_${i}`;
-    taken.add(node.name);
-  }
+export function absorb(
+  into: Graph,
+  from: Graph,
+  map: Map<Value, Value | null>,
+  taken: Names = nodeNames(into),
+): Node[] {
+  const made = copyContent(into, from, map, false);
+  for (const node of made) if (node.name !== "") node.name = taken.fresh(node.name);
+  return made;
 }
 
-function copyContent(into: Graph, from: Graph, map: Map<Value, Value | null>, keep: boolean): void {
+/** The names of the nodes of a graph. */
+export function nodeNames(graph: Graph): Names {
+  const names = new Names();
+  for (const node of graph.nodes) if (node.name !== "") names.share(node.name);
+  return names;
+}
+
+function copyContent(into: Graph, from: Graph, map: Map<Value, Value | null>, keep: boolean): Node[] {
   for (const constant of from.initializers) {
     if (map.has(constant)) continue;
     const made = into.addInitializer(constant.name, constant.initializer!);
     if (keep) into.names.adopt(made, constant.name);
     describe(made, constant, map);
   }
-  for (const node of from.nodes) copyNode(into, node, map, keep);
+  return Array.from(from.nodes, (node) => copyNode(into, node, map, keep));
 }
 
-function copyNode(into: Graph, node: Node, map: Map<Value, Value | null>, keep: boolean): void {
+function copyNode(into: Graph, node: Node, map: Map<Value, Value | null>, keep: boolean): Node {
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
     if (attribute.type === "graph")
@@ -98,6 +104,7 @@ function copyNode(into: Graph, node: Node, map: Map<Value, Value | null>, keep: 
     if (keep && value.name) into.names.adopt(made.outputs[i]!, value.name);
     describe(made.outputs[i]!, value, map);
   });
+  return made;
 }
 
 function describe(copy: Value, original: Value, map: Map<Value, Value | null>): void {

@@ -2,7 +2,7 @@
 export type { Attribute, AttributeLike, Whole } from "./attribute.ts";
 export { addNode, attributeOf, type NodeOptions } from "./build.ts";
 export { check } from "./check.ts";
-export { absorb, cloneGraph, cloneModel } from "./clone.ts";
+export { absorb, cloneGraph, cloneModel, nodeNames } from "./clone.ts";
 export { diffModels, type ModelDifference } from "./diff.ts";
 export { cutAt, extract, removeDead } from "./extract.ts";
 export { Graph, Node, type NodeSpec, type Place, type Use, Value } from "./graph.ts";

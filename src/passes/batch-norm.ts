@@ -52,11 +52,11 @@ export function batchNormOf(node: Node): BatchNorm | Refused | undefined {
 
 const key = "avocet.batch-norm";
 
-/** Notes on the node that computes a value which statistics the folded batch norm promised; survives saving. */
+/** Notes on the node that computes a value (an input has none) which statistics the folded batch norm promised; survives saving. */
 export function setBatchNormStatistics(value: Value, { gamma, beta }: BatchNormStatistics): void {
   // Nine digits restore every float32, and more is not known of them.
   const text = (xs: readonly number[]) => xs.map((x) => Number(x.toPrecision(9)));
-  value.producer!.metadata.set(key, JSON.stringify({ gamma: text(gamma), beta: text(beta) }));
+  value.producer?.metadata.set(key, JSON.stringify({ gamma: text(gamma), beta: text(beta) }));
 }
 
 /** Reads the note again: a file from elsewhere may say anything under our key. Throws `import/malformed`. */

@@ -1,6 +1,7 @@
 /** Movements of data that undo or continue each other: Transpose after Transpose, Reshape after Reshape, Squeeze after Unsqueeze. */
 import { attributeOf, type Node } from "../ir/index.ts";
 import { Tensor } from "../tensor/index.ts";
+import { axesOf } from "./axis.ts";
 import type { Pass } from "./pass.ts";
 import { replaceNode } from "./replace-node.ts";
 import { passOf, refuse, rule } from "./rule.ts";
@@ -22,7 +23,8 @@ export const mergeTransposes = rule<Pair & { perm: readonly number[] }>({
   match: (node) => {
     const pair = pairOf(node, "Transpose", "Transpose");
     const [inner, outer] = [pair?.first.ints("perm"), pair?.second.ints("perm")];
-    return pair && inner && outer && { ...pair, perm: outer.map((axis) => inner[axis]!) };
+    if (!pair || !inner || inner.length !== outer?.length) return undefined;
+    return { ...pair, perm: outer.map((axis) => inner[axis]!) };
   },
   check: ({ first, second, perm }) =>
     perm.every((axis, i) => axis === i) || onlyReader(first.output) === second
@@ -59,10 +61,11 @@ export const reshapeAtOnce = rule<Pair & { target: readonly number[] }>({
   match: (node) => {
     const pair = pairOf(node, "Reshape", "Unsqueeze") ?? pairOf(node, "Reshape", "Squeeze");
     const target = constantInts(pair?.first.input(1));
-    const axes = pair && axesOf(pair.second);
+    const axes = pair && givenAxes(pair.second);
     if (!pair || !target || !axes || pair.first.int("allowzero", 0) !== 0) return undefined;
     const rank = isOp(pair.second, "Unsqueeze") ? target.length + axes.length : target.length;
-    const at = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
+    const at = axesOf(axes, rank);
+    if (!at) return undefined;
     // A zero copies the length of the same axis, so nothing before it may move.
     if (target.lastIndexOf(0) >= Math.min(...at)) return undefined;
     if (isOp(pair.second, "Squeeze")) {
@@ -88,7 +91,7 @@ export const cancelSqueeze = rule<Pair>({
   match: (node) => {
     const pair = pairOf(node, "Unsqueeze", "Squeeze") ?? pairOf(node, "Squeeze", "Unsqueeze");
     if (!pair) return undefined;
-    const [a, b] = [axesOf(pair.first), axesOf(pair.second)];
+    const [a, b] = [givenAxes(pair.first), givenAxes(pair.second)];
     return a && b && a.length === b.length && a.every((axis, i) => axis >= 0 && axis === b[i]) ? pair : undefined;
   },
   check: ({ first, second }) =>
@@ -102,7 +105,7 @@ export const cancelSqueeze = rule<Pair>({
   },
 });
 
-function axesOf(node: Node): number[] | undefined {
+function givenAxes(node: Node): number[] | undefined {
   const axes = node.ints("axes") ?? constantInts(node.input(1));
   return axes && [...axes].sort((a, b) => a - b);
 }

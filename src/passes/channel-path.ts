@@ -1,5 +1,6 @@
 /** The way back from a batch norm to a layer, over operators that move channels as a whole, or do the same to each. */
 import type { Node, Value } from "../ir/index.ts";
+import { axesOf } from "./axis.ts";
 import { commutesWithAffine } from "./commuting.ts";
 import type { Layer } from "./layer.ts";
 import { rankOf } from "./rank.ts";
@@ -31,11 +32,12 @@ export function channelsBefore(end: Value): ChannelPath {
   while (start.producer && values.length < 8) {
     const node = start.producer;
     const commutes = commutesWithAffine(node);
-    if (!commutes && !isOp(node, ...moves)) break;
+    const before = node.input(0);
+    if (!before || (!commutes && !isOp(node, ...moves))) break;
     if (commutes === "positive") maximum = node;
     if (commutes === "unshifted") padding = node;
     if (commutes) bijective = false;
-    start = node.input(0)!;
+    start = before;
     values.push(start);
   }
   const map = (layer: Layer, channels: number) => mapChannels(layer, values.toReversed(), channels);
@@ -76,13 +78,15 @@ function step(value: Value, at: At, outputs: number): At | Refused {
   if (commutesWithAffine(node)) return at.axis === 1 ? at : lost();
   if (isOp(node, "Transpose")) {
     const perm = node.ints("perm");
-    return perm ? { ...at, axis: perm.indexOf(at.axis) } : lost();
+    return perm?.includes(at.axis) ? { ...at, axis: perm.indexOf(at.axis) } : lost();
   }
   if (isOp(node, "Squeeze", "Unsqueeze")) {
     const given = node.ints("axes") ?? constantInts(node.input(1));
     if (!given || at.rank === undefined) return lost();
     const rank = isOp(node, "Squeeze") ? at.rank - given.length : at.rank + given.length;
-    const axes = given.map((a) => (a < 0 ? a + Math.max(rank, at.rank!) : a)).sort((a, b) => a - b);
+    const found = axesOf(given, Math.max(rank, at.rank));
+    if (!found) return lost();
+    const axes = [...found].sort((a, b) => a - b);
     if (isOp(node, "Squeeze")) return { ...at, rank, axis: at.axis - axes.filter((a) => a < at.axis).length };
     let { axis } = at;
     for (const a of axes) if (a <= axis) axis++;

@@ -1,6 +1,7 @@
 /** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
 import type { Node, Value } from "../ir/index.ts";
 import { dtypeOfOnnx, sizeOf, type Tensor } from "../tensor/index.ts";
+import { axesOf, axisOf } from "./axis.ts";
 import type { Length, Lengths } from "./length.ts";
 import { constantOf, isOp } from "./walk.ts";
 
@@ -72,6 +73,7 @@ function calculate(node: Node, known: Known): Computed | undefined {
   if (isOp(node, "Squeeze", "Unsqueeze", "Reshape")) return reshaped(node, x, numbersOf(of(1)));
   if (isOp(node, "Transpose")) {
     const perm = node.ints("perm") ?? x.shape.map((_, i) => i).reverse();
+    if (axesOf(perm, x.shape.length)?.size !== x.shape.length) return undefined;
     return pick(
       x,
       perm.map((axis) => x.shape[axis]!),
@@ -106,7 +108,8 @@ function pick(x: Computed, shape: readonly number[], from: (at: readonly number[
 function gathered(node: Node, x: Computed): Computed | undefined {
   const index = constantOf(node.input(1));
   if (!index || x.shape.length === 0) return undefined;
-  const axis = (node.int("axis", 0) + x.shape.length) % x.shape.length;
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  if (axis === undefined) return undefined;
   const length = x.shape[axis]!;
   const indices = index.numbers().map((i) => (i < 0 ? i + length : i));
   if (indices.some((i) => i < 0 || i >= length)) return undefined;
@@ -124,15 +127,16 @@ function sliced(node: Node, x: Computed, inputs: readonly (number[] | undefined)
   );
   if (!starts || !ends || (node.input(3) && !axes) || (node.input(4) && !steps)) return undefined;
   const taken = new Map<number, number[]>();
-  starts.forEach((start, i) => {
-    const axis = ((axes?.[i] ?? i) + x.shape.length) % x.shape.length;
-    const step = steps?.[i] ?? 1;
-    const { first, count } = sliceRange(x.shape[axis]!, start, ends[i]!, step);
+  for (const [i, start] of starts.entries()) {
+    const axis = axisOf(axes?.[i] ?? i, x.shape.length);
+    const [end, step] = [ends[i], steps?.[i] ?? 1];
+    if (axis === undefined || end === undefined || step === 0) return undefined;
+    const { first, count } = sliceRange(x.shape[axis]!, start, end, step);
     taken.set(
       axis,
       Array.from({ length: count }, (_, n) => first + n * step),
     );
-  });
+  }
   return sliceAxes(x, taken);
 }
 
@@ -147,22 +151,34 @@ function reshaped(node: Node, x: Computed, given: readonly number[] | undefined)
     if (!numbers) return undefined;
     const target = numbers.map((length, i) => (length === 0 ? (x.shape[i] ?? 0) : length));
     const rest = x.elements.length / target.filter((length) => length !== -1).reduce((a, b) => a * b, 1);
-    return { ...x, shape: target.map((length) => (length === -1 ? rest : length)) };
+    const shape = target.map((length) => (length === -1 ? rest : length));
+    return isShapeOf(x, shape) ? { ...x, shape } : undefined;
   }
   if (!numbers)
     return isOp(node, "Squeeze") && !node.input(1) ? { ...x, shape: x.shape.filter((d) => d !== 1) } : undefined;
   const rank = isOp(node, "Squeeze") ? x.shape.length : x.shape.length + numbers.length;
-  const at = new Set(numbers.map((axis) => (axis < 0 ? axis + rank : axis)));
-  if (isOp(node, "Squeeze")) return { ...x, shape: x.shape.filter((_, axis) => !at.has(axis)) };
+  const at = axesOf(numbers, rank);
+  if (!at) return undefined;
+  if (isOp(node, "Squeeze")) {
+    const shape = x.shape.filter((_, axis) => !at.has(axis));
+    return isShapeOf(x, shape) ? { ...x, shape } : undefined;
+  }
   const left = [...x.shape];
   return { ...x, shape: Array.from({ length: rank }, (_, axis) => (at.has(axis) ? 1 : left.shift()!)) };
+}
+
+/** Whether these lengths hold as many elements as there are. */
+function isShapeOf(x: Computed, shape: readonly number[]): boolean {
+  return shape.every((length) => Number.isInteger(length) && length >= 0) && sizeOf(shape) === x.elements.length;
 }
 
 function joined(axis: number, parts: readonly (Computed | undefined)[]): Computed | undefined {
   const first = parts[0];
   if (!first || !parts.every((part) => part?.shape.length === first.shape.length) || first.shape.length === 0)
     return undefined;
-  const at = (axis + first.shape.length) % first.shape.length;
+  const at = axisOf(axis, first.shape.length);
+  const fits = parts.every((part) => part!.shape.every((length, i) => i === at || length === first.shape[i]));
+  if (at === undefined || !fits) return undefined;
   // Everything before the axis is one row of each part in turn.
   const rows = sizeOf(first.shape.slice(0, at));
   const all = parts as readonly Computed[];
@@ -178,7 +194,8 @@ function joined(axis: number, parts: readonly (Computed | undefined)[]): Compute
 /** One whole number everywhere, as exporters make it before they compare a target with −1. */
 function filled(node: Node, shape: readonly number[] | undefined): Computed | undefined {
   const value = node.tensor("value");
-  if (value?.dtype !== "int64" || !shape || sizeOf(shape) > most) return undefined;
+  if (value?.dtype !== "int64" || value.size !== 1 || !shape?.every((length) => length >= 0)) return undefined;
+  if (sizeOf(shape) > most) return undefined;
   return { dtype: "int64", shape, elements: Array<number>(sizeOf(shape)).fill(value.numbers()[0]!) };
 }
 

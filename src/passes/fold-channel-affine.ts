@@ -84,8 +84,11 @@ export function foldChannelAffineForward(table: LengthTable): Rule {
       const input = node.input(side)!;
       const channels = channelsOfAxis1(table.of(input), constant);
       const readers = channelReaders({ node, input, channels: channels ?? 1 });
-      const affine = channels === undefined ? undefined : affineOf(node, side, constant, channels);
-      return readers && { node, input, constant, affine, readers };
+      if (!readers) return undefined;
+      // What a file says of a length is only believed as far as the weights of a reader have it.
+      const most = Math.max(...readers.map((reader) => (isRefused(reader) ? 0 : reader.layer.inputs)));
+      const affine = channels !== undefined && channels <= most ? affineOf(node, side, constant, channels) : undefined;
+      return { node, input, constant, affine, readers };
     },
     check: ({ node, input, constant, affine, readers }) => {
       if (!affine) return refuse(`its constant is not known to be one number per channel of ${input.name}`);

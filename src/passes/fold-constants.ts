@@ -1,16 +1,18 @@
 /**
  * Constant folding by execution: whatever depends on constants alone is computed once by the runtime that will run the
  * model, so that every operator folds exactly as it would have run. Random operators, quantizers (folding them would
- * hide that a model is quantized), subgraphs and types that do not cross the runtime's door are left. So is a result
- * that is much larger than what it is made of: an Expand of one number should not become megabytes on disk.
+ * hide that a model is quantized), subgraphs and types that do not cross the runtime's door are left. So is what would
+ * make a large result, take long, or end the process: see fold-limits.ts.
  */
 import { AvocetError, watched } from "../base/index.ts";
 import { Graph, Model, type Node, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { crosses, type Runtime } from "../runtime/index.ts";
-import { dtypes, sizeOf, type Tensor } from "../tensor/index.ts";
+import { dtypes, type Tensor } from "../tensor/index.ts";
+import { FoldLimits } from "./fold-limits.ts";
+import { LengthTable } from "./lengths.ts";
 import type { Pass, Refuse } from "./pass.ts";
-import { constantInts, constantOf, isOp, withSubgraphs } from "./walk.ts";
+import { constantOf, isOp, withSubgraphs } from "./walk.ts";
 
 export interface FoldOptions {
   /** A result may have this many bytes more than the constants that it replaces. Default 64 KiB. */
@@ -23,7 +25,8 @@ export function foldConstants(runtime: Runtime, { growth = 1 << 16 }: FoldOption
     name: "fold-constants",
     async run(model, refuse) {
       let edits = 0;
-      for (const graph of withSubgraphs(model.graph)) edits += await foldGraph(model, graph, runtime, growth, refuse);
+      const limits = new FoldLimits(model, growth);
+      for (const graph of withSubgraphs(model.graph)) edits += await foldGraph(model, graph, runtime, limits, refuse);
       return edits;
     },
   };
@@ -33,15 +36,15 @@ async function foldGraph(
   model: Model,
   graph: Graph,
   runtime: Runtime,
-  growth: number,
+  limits: FoldLimits,
   refuse?: Refuse,
 ): Promise<number> {
   let edits = 0;
   // Each node is refused once.
   const left = new Set<Node>();
-  // What an operator that multiplies places will make is only known once its inputs are: in the next round.
+  // How large a result is may only be known once its inputs are: in the next round.
   for (;;) {
-    const folding = foldable(graph, growth, left, refuse);
+    const folding = foldable(graph, limits, left, refuse);
     const folded = await fold(model, graph, folding, runtime).catch(async (error: unknown) => {
       if (!AvocetError.is(error) || !error.code.startsWith("runtime/")) throw error;
       return await foldOneByOne(model, graph, folding, left, runtime, refuse);
@@ -51,20 +54,22 @@ async function foldGraph(
   }
 }
 
-function foldable(graph: Graph, growth: number, left: Set<Node>, refuse?: Refuse): Set<Node> {
+function foldable(graph: Graph, limits: FoldLimits, left: Set<Node>, refuse?: Refuse): Set<Node> {
   const folding = new Set<Node>();
   const known = (value: Value | null): boolean =>
     value === null || constantOf(value) !== undefined || (value.producer !== null && folding.has(value.producer));
+  let lengths: LengthTable | undefined;
   for (const node of graph.nodes) {
     if (isOp(node, "Constant") || left.has(node) || !node.inputs.every(known) || !canRun(node)) continue;
-    const elements = elementsToBe(node);
-    if (elements === "unknown") continue;
-    if (elements !== undefined && elements * 8 > growth + bytesOfInputs(node)) {
+    // What the file says of shapes is not believed here: it may be made up.
+    lengths ??= new LengthTable(graph, { believes: false });
+    const verdict = limits.judge(node, lengths);
+    if (verdict === "later") continue;
+    if (verdict === "now") folding.add(node);
+    else {
       left.add(node);
-      refuse?.(node, `its ${elements} constant elements are much larger than what they are made of`);
-      continue;
+      refuse?.(node, verdict.refused);
     }
-    folding.add(node);
   }
   return folding;
 }
@@ -129,48 +134,6 @@ function canRun(node: Node): boolean {
     ? Object.entries(dtypes).find(([, facts]) => facts.onnx === node.int("to"))?.[0]
     : undefined;
   return to === undefined || crosses(to as keyof typeof dtypes);
-}
-
-const multiplying = ["ConstantOfShape", "Expand", "Tile", "Range", "EyeLike", "OneHot", "Pad", "Resize", "Upsample"];
-
-/** How many elements an operator that multiplies places will make; undefined for all others, which do not. */
-function elementsToBe(node: Node): number | "unknown" | undefined {
-  if (!isOp(node, ...multiplying)) return undefined;
-  const shapes = node.inputs.map((value) => constantOf(value)?.shape);
-  const given = node.inputs.map((value, i) => (i > 0 || node.op !== "Expand" ? constantOf(value) : undefined));
-  if (node.inputs.some((value) => value && !constantOf(value))) return "unknown";
-  const whole = (index: number) => constantInts(node.input(index)) ?? [];
-  switch (node.op) {
-    case "ConstantOfShape":
-      return sizeOf(whole(0));
-    case "Expand":
-      return Math.max(sizeOf(shapes[0]!), 1) * sizeOf(whole(1));
-    case "Tile":
-      return sizeOf(shapes[0]!) * sizeOf(whole(1));
-    case "Range": {
-      const [start, limit, delta] = [whole(0)[0]!, whole(1)[0]!, whole(2)[0]!];
-      return Math.max(0, Math.ceil((limit - start) / delta));
-    }
-    case "OneHot":
-      return sizeOf(shapes[0]!) * Math.abs(whole(1)[0]!);
-    case "Pad": {
-      const pads = node.ints("pads") ?? whole(1);
-      const rank = shapes[0]!.length;
-      if (pads.length !== 2 * rank) return sizeOf(shapes[0]!) * sizeOf(pads.map((p) => 1 + Math.abs(p)));
-      return sizeOf(shapes[0]!.map((d, i) => d + pads[i]! + pads[i + rank]!));
-    }
-    case "EyeLike":
-      return sizeOf(shapes[0]!);
-    default: {
-      const sizes = given[3] ? whole(3) : undefined;
-      const scales = node.ints("scales") ?? (given.at(-1)?.dtype === "float32" ? given.at(-1)!.numbers() : []);
-      return sizes ? sizeOf(sizes) : sizeOf(shapes[0]!) * sizeOf(scales);
-    }
-  }
-}
-
-function bytesOfInputs(node: Node): number {
-  return node.inputs.reduce((sum, value) => sum + (constantOf(value)?.byteLength ?? 0), 0);
 }
 
 function isReadOutside(value: Value, folding: ReadonlySet<Node>): boolean {

@@ -7,9 +7,12 @@ import { AvocetError } from "../base/index.ts";
 import { type Graph, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type Runtime, traceShapes } from "../runtime/index.ts";
-import { arrayKind, type DType, dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+import { arrayKind, byteLength, type DType, dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
 import { constantOf, isOp } from "./walk.ts";
+
+/** Bytes of all inputs together: a batch of large pictures has a tenth of it. */
+const mostBytes = 2 ** 28;
 
 /** The pass for this runtime. It counts values whose type became known, and does nothing where there is no Shape. */
 export function freezeShapes(runtime: Runtime): Pass {
@@ -26,6 +29,15 @@ export function freezeShapes(runtime: Runtime): Pass {
         (value) => value.producer && !open.has(value) && !staticShape(value.type),
       );
       if (unknown.length === 0) return 0;
+      // A file may say any length: what no machine could be fed is not tried.
+      const bytes = inputs.reduce(
+        (sum, input) => sum + byteLength(dtypeOfInput(input)!, sizeOf(staticShape(input.type)!)),
+        0,
+      );
+      if (bytes > mostBytes) {
+        refuse?.(asks, `the model takes inputs of ${bytes} bytes: it is not run to find its shapes`);
+        return 0;
+      }
       const feeds: Feeds = Object.fromEntries(inputs.map((input) => [input.name, ones(input)]));
       const types = await traceShapes(model, runtime, feeds).catch((error: unknown) => {
         // An index of one, say, may be out of bounds: then the shapes stay open.

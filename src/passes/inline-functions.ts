@@ -1,11 +1,26 @@
 /** Calls of the model's own functions are replaced by their bodies: passes and quantization see operators only. */
 import { AvocetError } from "../base/index.ts";
-import { type Attribute, absorb, type Model, type ModelFunction, type Node, type Value } from "../ir/index.ts";
+import { limits } from "../formats/index.ts";
+import {
+  type Attribute,
+  absorb,
+  type Graph,
+  type Model,
+  type ModelFunction,
+  type Names,
+  type Node,
+  nodeNames,
+  type Value,
+} from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
 import { graphsOf, withSubgraphs } from "./walk.ts";
 
 /** ONNX forbids recursion; a file that has it anyway would never come to an end. */
 const deepest = 100;
+
+type Functions = ReadonlyMap<string, ModelFunction>;
+const keyOf = (domain: string, name: string, overload: string) => `${domain}\0${name}\0${overload}`;
+const calledBy = (node: Node, functions: Functions) => functions.get(keyOf(node.domain, node.op, node.overload));
 
 export const inlineFunctions: Pass = {
   name: "inline-functions",
@@ -25,18 +40,22 @@ export const inlineFunctions: Pass = {
   },
   run(model) {
     if (model.functions.length === 0) return 0;
-    const key = (domain: string, name: string, overload: string) => `${domain}\0${name}\0${overload}`;
-    const functions = new Map(model.functions.map((f) => [key(f.domain, f.name, f.overload), f]));
+    const functions = new Map(model.functions.map((f) => [keyOf(f.domain, f.name, f.overload), f]));
+    expectFew(model, functions);
+    // The names of the nodes of each graph: asking it again for every call would take the square of the calls.
+    const names = new Map<Graph, Names>();
     let edits = 0;
-    for (let depth = 0; ; depth++) {
+    for (;;) {
       const calls = [...withSubgraphs(model.graph)].flatMap((graph) =>
-        [...graph.nodes].filter((node) => functions.has(key(node.domain, node.op, node.overload))),
+        [...graph.nodes].filter((node) => calledBy(node, functions)),
       );
       if (calls.length === 0) break;
-      if (depth === deepest) {
-        throw new AvocetError("import/malformed", "expected functions without recursion", { at: `${calls[0]}` });
+      for (const call of calls) {
+        const graph = call.graph!;
+        const taken = names.get(graph) ?? nodeNames(graph);
+        names.set(graph, taken);
+        inline(call, calledBy(call, functions)!, taken);
       }
-      for (const call of calls) inline(call, functions.get(key(call.domain, call.op, call.overload))!);
       edits += calls.length;
     }
     for (const made of model.functions)
@@ -48,6 +67,46 @@ export const inlineFunctions: Pass = {
   },
 };
 
+/**
+ * Refuses before anything is copied: forty functions that call the next one twice are two kilobytes of file and a trillion
+ * nodes. What is counted is what reading counts.
+ */
+function expectFew(model: Model, functions: Functions): void {
+  const sizes = new Map<ModelFunction, number>();
+  const sizeOfGraph = (graph: Graph, depth: number): number => {
+    let parts = 0;
+    for (const inner of withSubgraphs(graph)) {
+      for (const node of inner.nodes) {
+        const made = calledBy(node, functions);
+        parts += 1 + node.inputs.length + node.outputs.length + (made ? sizeOfCall(made, node, depth) : 0);
+      }
+    }
+    return parts;
+  };
+  const sizeOfCall = (made: ModelFunction, call: Node, depth: number): number => {
+    if (depth === deepest) {
+      throw new AvocetError(
+        "import/malformed",
+        `expected functions without recursion, at most ${deepest} in each other`,
+        {
+          at: `${model.source ?? model.graph.name}: ${call}`.slice(0, limits.faultLength),
+          hint: "inline the functions with the tool that made the model",
+        },
+      );
+    }
+    const known = sizes.get(made) ?? sizeOfGraph(made.body, depth + 1);
+    sizes.set(made, known);
+    return known;
+  };
+  const parts = sizeOfGraph(model.graph, 0);
+  if (parts <= limits.graphParts) return;
+  throw new AvocetError(
+    "import/too-large",
+    `expected at most ${limits.graphParts} nodes, inputs and outputs with all functions inlined, got ${parts}`,
+    { at: model.source ?? model.graph.name, hint: "a real model has far fewer: if this is one, please report it" },
+  );
+}
+
 function setIfAbsent(opsets: Map<string, number>, domain: string, version: number): void {
   if (!opsets.has(domain)) opsets.set(domain, version);
 }
@@ -57,13 +116,10 @@ function* domains(model: Model): Iterable<string> {
   for (const graph of graphsOf(model)) for (const node of graph.nodes) yield node.domain;
 }
 
-function inline(call: Node, made: ModelFunction): void {
+function inline(call: Node, made: ModelFunction, taken: Names): void {
   const graph = call.graph!;
   const map = new Map<Value, Value | null>(made.body.inputs.map((input, i) => [input, call.input(i)]));
-  const before = new Set(graph.nodes);
-  absorb(graph, made.body, map);
-  const nodes = [...graph.nodes].filter((node) => !before.has(node));
-  for (const node of nodes) {
+  for (const node of absorb(graph, made.body, map, taken)) {
     graph.move(node, { before: call });
     bind(node, call, made);
   }

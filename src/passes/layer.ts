@@ -55,6 +55,10 @@ export function bareLayer(node: Node): Layer | Refused | undefined {
   const weight = floatConstant(node.input(1));
   if (!weight) return refuse(`the weight of ${node} is computed, or of a type that is not edited`);
   if (isOp(node, "MatMul") && weight.shape.length !== 2) return refuse(`the weight of ${node} is no matrix`);
+  const spatial = isOp(node, "Conv", "ConvTranspose");
+  if (spatial && (weight.shape.length < 3 || weight.shape[0]! % group(node) !== 0))
+    return refuse(`the weight of ${node} does not fit its groups`);
+  if (isOp(node, "Gemm") && weight.shape.length !== 2) return refuse(`the weight of ${node} is no matrix`);
   const c = node.input(2);
   const bias = floatConstant(c);
   if (c && !bias) return refuse(`the bias of ${node} is computed`);

@@ -3,8 +3,9 @@
  * known still has an identity, so that equal ones are seen: the batch of the input is the batch of what comes out of a
  * convolution. The table is a snapshot; it stays true while passes replace values by equal ones.
  */
-import type { Graph, Model, Node, Value } from "../ir/index.ts";
+import { Graph, type Model, type Node, type Value } from "../ir/index.ts";
 import { isOpType, ops } from "../ops/index.ts";
+import { axesOf, axisOf } from "./axis.ts";
 import { type Computed, computedBy, computedOfConstant, numbersOf, sliceRange } from "./computed.ts";
 import { contribLengths } from "./contrib-lengths.ts";
 import type { Length, Lengths } from "./length.ts";
@@ -17,15 +18,19 @@ export type { Length, Lengths } from "./length.ts";
 export class LengthTable {
   readonly #lengths = new Map<Value, Lengths>();
   readonly #computed = new Map<Value, Computed>();
+  readonly #believes: boolean;
 
-  constructor(model: Model) {
-    for (const graph of graphsOf(model)) this.#walk(graph);
+  /** `believes`: whether what the file says of values counts; without it only constants and operators tell. */
+  constructor(of: Model | Graph, { believes = true }: { readonly believes?: boolean } = {}) {
+    this.#believes = believes;
+    if (of instanceof Graph) this.#walk(of);
+    else for (const graph of graphsOf(of)) this.#walk(graph);
   }
 
   /** The lengths of a value's axes; undefined when not even the rank is known. */
   of(value: Value | null): Lengths | undefined {
     if (!value) return undefined;
-    return constantOf(value)?.shape ?? this.#lengths.get(value) ?? declared(value);
+    return constantOf(value)?.shape ?? this.#lengths.get(value) ?? this.#declared(value);
   }
 
   /** The elements of a value that is computed from shapes; undefined for all others. */
@@ -35,6 +40,10 @@ export class LengthTable {
     return constant ? computedOfConstant(constant) : this.#computed.get(value);
   }
 
+  #declared(value: Value): Lengths | undefined {
+    return this.#believes ? declared(value) : undefined;
+  }
+
   #walk(graph: Graph): void {
     for (const node of graph.nodes) {
       const computed = computedBy(node, { of: (v) => this.of(v), elements: (v) => this.elements(v) });
@@ -42,7 +51,7 @@ export class LengthTable {
       const lengths = node.domain === "" && isOpType(node.op) ? lengthsBy(node, this) : undefined;
       node.outputs.forEach((output, i) => {
         const made = this.#made(node, i, lengths);
-        const found = merge(declared(output), made, output);
+        const found = merge(this.#declared(output), made, output);
         if (found) this.#lengths.set(output, found);
       });
     }
@@ -120,7 +129,7 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     case "GlobalAveragePool":
     case "GlobalLpPool":
     case "GlobalMaxPool":
-      return x && [x[0], x[1], ...x.slice(2).map(() => 1)];
+      return x && x.length >= 2 ? [x[0], x[1], ...x.slice(2).map(() => 1)] : undefined;
     case "Gemm": {
       const b = second();
       return [x?.[node.int("transA", 0) ? 1 : 0], b?.[node.int("transB", 0) ? 0 : 1]];
@@ -140,12 +149,11 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     case "Shape":
       return [table.elements(node.output)?.shape[0]];
     case "Transpose":
-      return x && (node.ints("perm")?.map((axis) => x[axis]) ?? x.toReversed());
+      return transposed(node, x);
     case "Gather": {
       const indices = second();
-      const axis = node.int("axis", 0);
-      const at = x && axis < 0 ? axis + x.length : axis;
-      return x && indices && [...x.slice(0, at), ...indices, ...x.slice(at + 1)];
+      const at = x && axisOf(node.int("axis", 0), x.length);
+      return at === undefined ? undefined : indices && [...x!.slice(0, at), ...indices, ...x!.slice(at + 1)];
     }
     case "Squeeze":
     case "Unsqueeze":
@@ -165,7 +173,8 @@ function lengthsBy(node: Node, table: LengthTable): Made {
     }
     case "TopK": {
       const k = node.attributes.has("k") ? node.int("k", 0) : table.elements(node.input(1))?.elements[0];
-      return x?.map((length, i) => (i === (node.int("axis", -1) + x.length) % x.length ? k : length));
+      const at = x && axisOf(node.int("axis", -1), x.length);
+      return at === undefined ? undefined : x?.with(at, k as Length);
     }
     case "PRelu":
     case "Clip":
@@ -211,10 +220,17 @@ function padded(node: Node, x: Lengths | undefined, table: LengthTable): Made {
   });
 }
 
+function transposed(node: Node, x: Lengths | undefined): Made {
+  const perm = node.ints("perm");
+  if (!x || !perm) return x?.toReversed();
+  return perm.length === x.length ? perm.map((axis) => x[axis]) : undefined;
+}
+
 /** Given lengths, else equal parts of which the last may be shorter. */
 function splitLengths(node: Node, output: number, x: readonly (Length | undefined)[], table: LengthTable): Made {
   const given = node.ints("split") ?? numbersOf(table.elements(node.input(1)));
-  const at = (node.int("axis", 0) + x.length) % x.length;
+  const at = axisOf(node.int("axis", 0), x.length);
+  if (at === undefined) return undefined;
   const length = x[at];
   const each = typeof length === "number" ? Math.ceil(length / node.outputs.length) : undefined;
   const equal = each === undefined ? undefined : Math.min(each, (length as number) - each * output);
@@ -241,6 +257,7 @@ function product(a: Lengths | undefined, b: Lengths | undefined): Made {
 function convolved(node: Node, x: Lengths | undefined, w: Lengths | undefined): Made {
   const rank = x?.length ?? w?.length;
   if (rank === undefined) return undefined;
+  if (rank < 2) return undefined;
   const places = Array.from({ length: rank - 2 }, (_, i) => windowLength(node, x?.[i + 2], w?.[i + 2], i));
   if (isOp(node, "Conv")) return [x?.[0], w?.[0], ...places];
   const out = w?.[1];
@@ -252,7 +269,8 @@ function concatenated(node: Node, table: LengthTable): Made {
   const parts = node.inputs.map((input) => table.of(input));
   const first = parts.find((part) => part !== undefined);
   if (!first) return undefined;
-  const at = (node.int("axis", 0) + first.length) % first.length;
+  const at = axisOf(node.int("axis", 0), first.length);
+  if (at === undefined) return undefined;
   const known = parts.every((part) => typeof part?.[at] === "number");
   return first.map((length, axis) => {
     if (axis === at) return known ? parts.reduce((sum, part) => sum + (part![at] as number), 0) : undefined;
@@ -286,7 +304,8 @@ function squeezed(node: Node, x: Lengths | undefined): Made {
   const axes = node.ints("axes") ?? constantInts(node.input(1));
   if (!x || !axes) return undefined;
   const rank = isOp(node, "Squeeze") ? x.length : x.length + axes.length;
-  const at = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
+  const at = axesOf(axes, rank);
+  if (!at) return undefined;
   if (isOp(node, "Squeeze")) return x.filter((_, axis) => !at.has(axis));
   const rest = [...x];
   return Array.from({ length: rank }, (_, axis) => (at.has(axis) ? 1 : rest.shift()));
@@ -298,11 +317,13 @@ function sliced(node: Node, x: Lengths | undefined, table: LengthTable): Made {
   if (!x) return undefined;
   if (!starts || !ends || (node.input(3) && !axes) || (node.input(4) && !steps)) return x.map(() => undefined);
   const made: (Length | undefined)[] = [...x];
-  starts.forEach((start, i) => {
-    const axis = ((axes?.[i] ?? i) + x.length) % x.length;
+  for (const [i, start] of starts.entries()) {
+    const axis = axisOf(axes?.[i] ?? i, x.length);
+    const [end, step] = [ends[i], steps?.[i] ?? 1];
+    if (axis === undefined || end === undefined || step === 0) return undefined;
     const length = x[axis];
-    made[axis] = typeof length === "number" ? sliceRange(length, start, ends[i]!, steps?.[i] ?? 1).count : undefined;
-  });
+    made[axis] = typeof length === "number" ? sliceRange(length, start, end, step).count : undefined;
+  }
   return made;
 }
 
@@ -312,9 +333,8 @@ function reduced(node: Node, x: Lengths | undefined): Made {
   const given = one ?? node.ints("axes") ?? (node.input(1) ? constantInts(node.input(1)) : []);
   if (!given) return node.int("keepdims", 1) === 1 ? x.map(() => undefined) : undefined;
   if (given.length === 0 && node.int("noop_with_empty_axes", 0) === 1) return x;
-  const at = new Set(
-    given.length === 0 ? x.map((_, i) => i) : given.map((axis) => (axis < 0 ? axis + x.length : axis)),
-  );
+  const at = given.length === 0 ? new Set(x.map((_, i) => i)) : axesOf(given, x.length);
+  if (!at) return undefined;
   if (node.int("keepdims", 1) === 1) return x.map((length, axis) => (at.has(axis) ? 1 : length));
   return x.filter((_, axis) => !at.has(axis));
 }

@@ -1,7 +1,9 @@
 /** Lengths of outputs beyond the first, and of operators that are rarer than those in lengths.ts. */
 import type { Node, Value } from "../ir/index.ts";
+import { axisOf } from "./axis.ts";
 import type { Computed } from "./computed.ts";
 import type { Length, Lengths } from "./length.ts";
+import { constantOf } from "./walk.ts";
 
 type Made = readonly (Length | undefined)[] | undefined;
 
@@ -22,8 +24,8 @@ export function rarerLengths(node: Node, output: number, table: KnownLengths): M
     case "Dropout":
       return x;
     case "LayerNormalization": {
-      const from = x && (node.int("axis", -1) + x.length) % x.length;
-      return x?.map((length, axis) => (axis < from! ? length : 1));
+      const from = x && axisOf(node.int("axis", -1), x.length);
+      return from === undefined ? undefined : x?.map((length, axis) => (axis < from ? length : 1));
     }
     case "Attention":
       return output === 0 ? attended(node, x, table.of(node.input(2))) : undefined;
@@ -46,28 +48,48 @@ export function rarerLengths(node: Node, output: number, table: KnownLengths): M
       return [undefined, 3];
     case "OneHot": {
       const depth = table.elements(node.input(1))?.elements[0];
-      const at = x && (node.int("axis", -1) + x.length + 1) % (x.length + 1);
-      return x && [...x.slice(0, at), depth, ...x.slice(at)];
+      const at = x && axisOf(node.int("axis", -1), x.length + 1);
+      return at === undefined ? undefined : x && [...x.slice(0, at), depth, ...x.slice(at)];
     }
     case "QLinearMatMul":
       return x && table.of(node.input(3)) && matrix(x, table.of(node.input(3))!);
     case "MatMulInteger":
       return x && second && matrix(x, second);
     case "Range": {
-      const [start, end, step] = [0, 1, 2].map((i) => table.elements(node.input(i))?.elements[0]);
+      const [start, end, step] = [0, 1, 2].map((i) => numberAt(node, i, table));
       if (typeof start !== "number" || typeof end !== "number" || typeof step !== "number") return [undefined];
       return [Math.max(0, Math.ceil((end - start) / step))];
+    }
+    case "BlackmanWindow":
+    case "HammingWindow":
+    case "HannWindow":
+      return [numberAt(node, 0, table)];
+    case "MelWeightMatrix": {
+      const [bins, length] = [0, 1].map((i) => numberAt(node, i, table));
+      return [typeof length === "number" ? Math.floor(length / 2) + 1 : undefined, bins];
+    }
+    case "AffineGrid": {
+      const size = table.elements(node.input(1))?.elements;
+      return size && [size[0], ...size.slice(2), size.length - 2];
     }
     case "Size":
       return [];
     case "Det":
       return x?.slice(0, -2);
+    case "EyeLike":
     case "RotaryEmbedding":
     case "LpNormalization":
       return x;
     default:
       return undefined;
   }
+}
+
+/** One number that an input holds: of a constant of any type, or computed from lengths. */
+function numberAt(node: Node, index: number, table: KnownLengths): Length | undefined {
+  const constant = constantOf(node.input(index));
+  if (!constant) return table.elements(node.input(index))?.elements[0];
+  return constant.size === 1 && constant.dtype !== "string" ? constant.numbers()[0] : undefined;
 }
 
 /** [batch, heads, queries, size of values], or with three axes [batch, queries, heads · size of values]. */
