@@ -32,7 +32,10 @@ export const inlineFunctions: Pass = {
           throw new AvocetError(
             "import/unsupported-opset",
             `expected the function ${made.name} in opset ${outside} of ${domain || "ai.onnx"}, got ${version}`,
-            { hint: "raise the opset first: functions and model must agree before they are joined" },
+            {
+              at: `${model.source ?? model.graph.name}: function ${made.name}`.slice(0, limits.faultLength),
+              hint: "raise the opset first: functions and model must agree before they are joined",
+            },
           );
         }
       }
@@ -51,7 +54,9 @@ export const inlineFunctions: Pass = {
       );
       if (calls.length === 0) break;
       for (const call of calls) {
-        const graph = call.graph!;
+        // A call in the body of another one went with it, and comes again with what took its place.
+        const { graph } = call;
+        if (!graph) continue;
         const taken = names.get(graph) ?? nodeNames(graph);
         names.set(graph, taken);
         inline(call, calledBy(call, functions)!, taken);

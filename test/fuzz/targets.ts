@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { macsOf, parametersOf, peakActivations } from "../../src/analysis/index.ts";
 import { gradientModel } from "../../src/autodiff/index.ts";
-import { AvocetError, type Random } from "../../src/base/index.ts";
+import { AvocetError, parseJson, type Random } from "../../src/base/index.ts";
 import {
   bytesSource,
   decodePng,
@@ -50,8 +50,8 @@ import {
   writeEncodings,
 } from "../../src/quant/index.ts";
 import { parseRecipe, quantizeModel } from "../../src/recipe/index.ts";
-import { type RunReport, renderReport, verdictSentence } from "../../src/report/index.ts";
-import { openRuntime, type Runtime } from "../../src/runtime/index.ts";
+import { readReport, renderReport, verdictSentence } from "../../src/report/index.ts";
+import { openRuntime, type Runtime, traceShapes } from "../../src/runtime/index.ts";
 import { arrayKind, sizeOf, Tensor } from "../../src/tensor/index.ts";
 import { mutateBytes, mutateJson, mutateText } from "./mutate-bytes.ts";
 import { mutateGraph } from "./mutate-graph.ts";
@@ -136,13 +136,7 @@ function ofJson(seeds: readonly unknown[], run: (json: unknown, text: string) =>
   return (random) => {
     const made = mutateJson(pick(seeds, random), random);
     const run1 = () => {
-      let json: unknown;
-      try {
-        json = JSON.parse(made);
-      } catch {
-        json = made;
-      }
-      return run(json, made);
+      return run(parseJson(made, { at: "mutant.json", code: "usage/bad-value" }), made);
     };
     return { bytes: text.encode(made), ending: "json", run: run1 };
   };
@@ -234,9 +228,9 @@ async function quantize(model: Model, random: Random): Promise<void> {
   roundTrip(made.shipped);
 }
 
-function gradient(model: Model): void {
+async function gradient(model: Model): Promise<void> {
   upgradeOpset(model, Math.max(18, Math.min(model.opset, 26)));
-  const types = inferTypes(model);
+  const types = await traceShapes(model, await ort(), feedsFor(model));
   const outputs = model.graph.outputs.map(({ name }) => name);
   const inputs = model.graph.inputs.filter(({ type }) => staticShape(type)).map(({ name }) => name);
   gradientModel(model, inputs, { types, outputs: outputs.slice(0, 1) });
@@ -333,8 +327,8 @@ export const targets: Readonly<Record<string, Target>> = {
   planjson: ofJson([JSON.parse(planToJson(encodedSmall("ort-cpu")))], (_json, made) => {
     lower(small(), planFromJson(made));
   }),
-  report: ofJson(data.report, (json) => {
-    const report = json as RunReport;
+  report: ofJson(data.report, (_json, made) => {
+    const report = readReport(made, "mutant.json");
     renderReport([{ name: "a", report }]);
     verdictSentence(report);
   }),
