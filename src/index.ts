@@ -24,6 +24,9 @@ export {
   quantizeModel,
   type Recipe,
   type RecipeInput,
+  type TrainedModel,
+  type TrainOptions,
+  trainModel,
 } from "./recipe/index.ts";
 export { openRuntime, type Runtime, type Session } from "./runtime/index.ts";
 export { type DType, type Feeds, type Shape, Tensor } from "./tensor/index.ts";
