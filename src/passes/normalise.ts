@@ -20,6 +20,7 @@ import { removeIdentities } from "./remove-identity.ts";
 import { shareConstants, shareSubexpressions } from "./share-equal.ts";
 import { spreadBiases } from "./spread-bias.ts";
 import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
+import { useInference } from "./use-inference.ts";
 
 export interface NormaliseOptions {
   /** Executes what depends on constants alone. Without one nothing is folded by execution. */
@@ -52,9 +53,17 @@ async function runAll(model: Model, options: NormaliseOptions, more: readonly Pa
   checkNodes(model);
   // A function that is written in newer operators lifts the model that calls it.
   const newest = Math.max(opset, ...model.functions.map((f) => f.opsets.get("") ?? 0));
-  const first: Pass[] = [unlistConstants, hoistConstants, upgradeTo(newest), inlineFunctions, correctOutputs];
+  const first: Pass[] = [
+    unlistConstants,
+    hoistConstants,
+    useInference,
+    upgradeTo(newest),
+    inlineFunctions,
+    correctOutputs,
+  ];
   const rounds: Pass[] = [
     hoistConstants,
+    useInference,
     ...(runtime ? [foldConstants(runtime), freezeShapes(runtime)] : [moveConstants]),
     foldShapes,
     removeIdentities,
@@ -79,6 +88,7 @@ function summarise(reports: readonly PassReport[]): PassReport[] {
       ...report,
       edits: report.edits + (before?.edits ?? 0),
       milliseconds: report.milliseconds + (before?.milliseconds ?? 0),
+      notes: [...(before?.notes ?? []), ...report.notes],
     });
   }
   return [...byPass.values()];

@@ -10,7 +10,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Takes notes while a pass runs. */
+/** Takes notes while a pass runs: what was left alone, or what people should know of what was done. */
 export type Refuse = (node: Node, reason: string) => void;
 
 export interface Pass {
@@ -20,9 +20,9 @@ export interface Pass {
   requires?(model: Model): void;
   /**
    * Edits the model in place; returns how many edits it made. Zero means the model is untouched. What it recognises
-   * but leaves alone it tells to `refuse`.
+   * but leaves alone it tells to `refuse`, what people should know of its edits to `tell`.
    */
-  run(model: Model, refuse?: Refuse): number | Promise<number>;
+  run(model: Model, refuse?: Refuse, tell?: Refuse): number | Promise<number>;
 }
 
 export interface PassReport {
@@ -30,20 +30,24 @@ export interface PassReport {
   readonly edits: number;
   readonly milliseconds: number;
   readonly refusals: readonly Refusal[];
+  /** What people should know of the edits. */
+  readonly notes: readonly Refusal[];
 }
 
 /** Runs one pass once and checks the graph if it edited it. */
 export async function runPass(model: Model, pass: Pass): Promise<PassReport> {
   pass.requires?.(model);
   const refusals: Refusal[] = [];
+  const notes: Refusal[] = [];
   const start = performance.now();
-  const edits = await pass.run(model, (node, reason) => {
-    refusals.push({ pass: pass.name, node: `${node}`, reason });
-  });
+  const into = (list: Refusal[]) => (node: Node, reason: string) => {
+    list.push({ pass: pass.name, node: `${node}`, reason });
+  };
+  const edits = await pass.run(model, into(refusals), into(notes));
   const milliseconds = performance.now() - start;
   debug(1, () => `${pass.name}: ${edits} edits, ${milliseconds.toFixed(1)} ms`);
   if (edits > 0 || debugLevel() >= 1) check(model, `after ${pass.name}`);
-  return { pass: pass.name, edits, milliseconds, refusals };
+  return { pass: pass.name, edits, milliseconds, refusals, notes };
 }
 
 /** Runs the passes in order, again and again until none edits any more; throws `pass/diverges` after `limit` rounds. */

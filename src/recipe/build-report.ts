@@ -9,6 +9,7 @@ import {
 } from "../analysis/index.ts";
 import type { Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
+import { randomNodes } from "../passes/index.ts";
 import {
   type Encoding,
   encodingMax,
@@ -85,7 +86,9 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
     steps: quantized.steps,
     unjudged,
   };
-  return { ...report, warnings: warningsOf(report) };
+  const random = randomNodes(model).map((node) => `${node}`);
+  const training = quantized.steps.find((step) => step.step === "use-inference")?.notes ?? [];
+  return { ...report, warnings: warningsOf({ ...report, random, training }) };
 }
 
 /** Numbers that are stored on a grid. */

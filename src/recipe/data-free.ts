@@ -135,7 +135,7 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
     step: pass.pass,
     edits: pass.edits,
     seconds: pass.milliseconds / 1000,
-    notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
+    notes: [...pass.notes, ...pass.refusals].map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(context);
   const inputs = inputsOf(float, context);

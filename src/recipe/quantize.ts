@@ -57,7 +57,7 @@ export async function quantizeModel(
     step: pass.pass,
     edits: pass.edits,
     seconds: pass.milliseconds / 1000,
-    notes: pass.refusals.map((refusal) => `${refusal.node}: ${refusal.reason}`),
+    notes: [...pass.notes, ...pass.refusals].map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(options);
   const normalising = clock();

@@ -144,6 +144,8 @@ const schema = z.object({
     .array(
       z.object({
         kind: z.enum([
+          "random",
+          "training-form",
           "near-chance",
           "class-count",
           "seen-data",

@@ -111,6 +111,8 @@ export interface Environment {
 /** Why a figure is not what it seems. */
 export interface Warning {
   readonly kind:
+    | "random"
+    | "training-form"
     | "near-chance"
     | "class-count"
     | "seen-data"

@@ -9,7 +9,12 @@ const fewSamples = 8;
 export type Judged = Pick<
   RunReport,
   "score" | "unjudged" | "outputs" | "agreement" | "agreementSamples" | "judgedOn" | "bytes" | "latencyMs" | "kernels"
-> & { readonly model: Pick<RunReport["model"], "parameters" | "quantized"> };
+> & {
+  readonly model: Pick<RunReport["model"], "parameters" | "quantized">;
+  /** Nodes whose outputs are random, and what is to say of those that were in training form. Default none. */
+  readonly random?: readonly string[];
+  readonly training?: readonly string[];
+};
 
 /** The heaviest first. */
 export function warningsOf(report: Judged): Warning[] {
@@ -18,6 +23,7 @@ export function warningsOf(report: Judged): Warning[] {
     ...unjudged.map(({ what, reason }): Warning => ({ kind: "not-judged", text: `not judged: ${what} (${reason})` })),
     ...(score ? scoreWarnings(score) : []),
     ...notFinite(report),
+    ...unsteady(report),
     ...oneClass(report),
     ...seenData(report),
     ...cost(report),
@@ -82,6 +88,23 @@ function notFinite({ outputs }: Judged): Warning[] {
           text: `${bad.map(({ name }) => name).join(", ")}: numbers that are not finite, in float or quantized`,
         },
       ];
+}
+
+/** What makes two runs of one model differ, or made it something else than it is now. */
+function unsteady({ random = [], training = [] }: Judged): Warning[] {
+  const found: Warning[] = [];
+  if (random.length > 0) {
+    const text = `outputs are random (${listed(random)}): no two runs give the same numbers, and comparisons see that as noise`;
+    found.push({ kind: "random", text });
+  }
+  if (training.length > 0) {
+    found.push({ kind: "training-form", text: listed(training) });
+  }
+  return found;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
 }
 
 function oneClass({ agreement, agreementSamples }: Judged): Warning[] {

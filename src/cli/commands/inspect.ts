@@ -11,7 +11,9 @@ import {
   inferTypes,
   inlineFunctions,
   normalise,
+  randomNodes,
   runPass,
+  trainingNodes,
 } from "../../passes/index.ts";
 import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/index.ts";
 import type { Io } from "../io.ts";
@@ -48,6 +50,8 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     opset: model.opset,
     operators,
     unknownOperators: unknown,
+    training: trainingNodes(flat).map((node) => `${node}`),
+    random: randomNodes(flat).map((node) => `${node}`),
     functions: model.functions.map((f) => (f.domain ? `${f.domain}.${f.name}` : f.name)),
     parameters: parametersOf(flat),
     macs: macsOf(flat, shapes),
@@ -115,6 +119,8 @@ function text(r: {
   readonly opset: number;
   readonly operators: Readonly<Record<string, number>>;
   readonly unknownOperators: readonly string[];
+  readonly training: readonly string[];
+  readonly random: readonly string[];
   readonly parameters: number;
   readonly macs: number | null;
   readonly peakActivations: PeakMemory | null;
@@ -138,6 +144,8 @@ function text(r: {
       ({ output, declared, found }) =>
         `contradicts ${output} is declared ${JSON.stringify(declared)}, the graph makes ${JSON.stringify(found)}`,
     ),
+    ...(r.training.length > 0 ? [`training    ${r.training.join(", ")}: in training form, taken as in inference`] : []),
+    ...(r.random.length > 0 ? [`random      ${r.random.join(", ")}: no two runs give the same numbers`] : []),
     `parameters  ${r.parameters}`,
     `MACs        ${r.macs ?? unknownShapes}`,
     `activations ${r.peakActivations ? `${r.peakActivations.bytes} bytes at most, at ${r.peakActivations.at}` : unknownShapes}`,

@@ -1,6 +1,6 @@
 /** `avocet optimize`: fewer and faster operators, same outputs. */
 import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
-import { oldestOpset, optimise, type PassReport, runPass, unrollRecurrent } from "../../passes/index.ts";
+import { oldestOpset, optimise, type PassReport, randomNodes, runPass, unrollRecurrent } from "../../passes/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
 import type { Io } from "../io.ts";
 import { type ModelSize, sizeOfModel } from "../model-size.ts";
@@ -35,18 +35,32 @@ export async function optimize(path: string, options: OptimizeOptions, io: Io): 
     if (unrolled.edits > 0) passes.push(...(await optimise(model, settings)));
   }
   const after = sizeOfModel(model);
+  const random = randomNodes(model).map((node) => `${node}`);
   const { byteLength } = writeModelFile(model, options.output, { replace: output.seen });
   const seconds = (performance.now() - start) / 1000;
   if (options.json) {
     const steps = passes.map(({ pass, edits, milliseconds }) => ({ pass, edits, seconds: milliseconds / 1000 }));
     const refusals = passes.flatMap((pass) => pass.refusals);
+    const notes = passes.flatMap((pass) => pass.notes);
     io.out(
-      `${JSON.stringify({ output: options.output, before, after, bytes: byteLength, passes: steps, refusals, seconds })}\n`,
+      `${JSON.stringify({ output: options.output, before, after, bytes: byteLength, passes: steps, refusals, notes, random, seconds })}\n`,
     );
-  } else io.out(text(before, after, passes, options.output));
+  } else io.out(text({ before, after, passes, random, output: options.output }));
 }
 
-function text(before: ModelSize, after: ModelSize, passes: readonly PassReport[], output: string): string {
+function text({
+  before,
+  after,
+  passes,
+  random,
+  output,
+}: {
+  readonly before: ModelSize;
+  readonly after: ModelSize;
+  readonly passes: readonly PassReport[];
+  readonly random: readonly string[];
+  readonly output: string;
+}): string {
   const changed = [...new Set([...Object.keys(before.operators), ...Object.keys(after.operators)])]
     .map((op) => ({ op, from: before.operators[op] ?? 0, to: after.operators[op] ?? 0 }))
     .filter(({ from, to }) => from !== to)
@@ -57,6 +71,8 @@ function text(before: ModelSize, after: ModelSize, passes: readonly PassReport[]
     `parameters  ${before.parameters} → ${after.parameters}\n`,
     ...changed.map(({ op, from, to }) => `  ${op} ${from} → ${to}\n`),
     edits.length > 0 ? `edits       ${edits.join(", ")}\n` : "",
+    ...passes.flatMap(({ notes }) => notes.map(({ node, reason }) => `  note ${node}: ${reason}\n`)),
+    ...random.map((node) => `  note ${node}: its output is random: no two runs give the same numbers\n`),
     ...passes.flatMap(({ refusals }) => refusals.map(({ node, reason }) => `  left ${node}: ${reason}\n`)),
     `${output} is written.\n`,
   ].join("");

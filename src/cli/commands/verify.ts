@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/index.ts";
 import type { Dataset } from "../../data/index.ts";
+import { randomNodes, trainingForm, trainingNodes } from "../../passes/index.ts";
 import { type KernelFinding, planFromJson } from "../../quant/index.ts";
 import { isDataFree } from "../../recipe/index.ts";
 import { decibels, decisions, jsonNumbers, percent, type Warning, warningsOf } from "../../report/index.ts";
@@ -85,6 +86,10 @@ export async function verify(
     unjudged,
     kernels: { integer: integerKernels, float: floatKernels.map(({ node, reason = "" }) => ({ node, reason })) },
     model: { parameters: 0, quantized: null },
+    random: randomNodes(shipped.model).map((node) => `${node}`),
+    training: [...trainingNodes(float.model), ...trainingNodes(shipped.model)].map(
+      (node) => `${node}: ${trainingForm}`,
+    ),
   });
   const document = {
     ...result,
