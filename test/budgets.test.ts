@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 
 // A ceiling is raised in the commit that needs it, with the reason; the measured number is the one of that commit.
+// 13 kB of the readers are the rows of all operators: what is read is checked against them before anything relies on it.
 // 45 kB are re2js: regular expressions that cannot hang cost as much as all readers of models, and 0.4 % of the engine.
 test.each([
-  { what: "reading and writing ONNX", entry: "src/formats/index.ts", measured: 17_591, ceiling: 22_000 },
+  { what: "reading and writing ONNX", entry: "src/formats/index.ts", measured: 30_878, ceiling: 36_000 },
   {
     what: "the quantizer, from bytes to bytes",
     entry: "test/browser/quantizer.ts",

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { AvocetError, type ErrorCode } from "../src/base/index.ts";
+import { remedies } from "../src/base/remedies.ts";
 import { exitCodeOf } from "../src/cli/exit.ts";
 import { root, sourceFiles } from "./source-files.ts";
 
@@ -26,5 +27,16 @@ test("every code is thrown somewhere", () => {
 test("docs/errors.md states the exit codes of the command line", () => {
   for (const [, code, exit] of rows) {
     expect(`${code} ${exit}`).toBe(`${code} ${exitCodeOf(new AvocetError(code as ErrorCode, "expected, got"))}`);
+  }
+});
+
+test("the remedy of a code is the hint of its errors that have none of their own", () => {
+  for (const [, code, , , remedy] of rows) {
+    const plain = remedy!
+      .replaceAll(/\[([^\]]+)\]\([^)]+\)/g, "$1")
+      .replaceAll("`", "")
+      .replace(/\.$/, "");
+    expect(remedies[code as ErrorCode].toLowerCase()).toBe(plain.toLowerCase());
+    expect(new AvocetError(code as ErrorCode, "expected, got").detail.hint).toBe(remedies[code as ErrorCode]);
   }
 });

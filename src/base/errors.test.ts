@@ -14,7 +14,9 @@ const error = new AvocetError("quant/unknown-grid", 'expected a grid, got "int9"
 test("an error says the rule, the place and the way out", () => {
   expect(error.describe()).toBe('expected a grid, got "int9" (at conv1)\n  hint: write int8');
   expect(error.cause).toBe(cause);
-  expect(new AvocetError("data/none", "expected data").describe()).toBe("expected data");
+  expect(new AvocetError("import/unknown-format", "expected a model").describe()).toBe(
+    "expected a model\n  hint: convert it to ONNX",
+  );
 });
 
 test("an error is recognised without instanceof, and survives JSON", () => {

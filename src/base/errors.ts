@@ -1,4 +1,5 @@
 /** The one error class of Avocet, and the closed list of its codes (the index of docs/errors.md). */
+import { remedies } from "./remedies.ts";
 
 export type ErrorCode =
   // the command line and recipes
@@ -75,7 +76,7 @@ export type ErrorCode =
 export interface ErrorDetail {
   /** The file, node, operator or option where it happened. */
   readonly at?: string;
-  /** One sentence that says what to do. */
+  /** One sentence that says what to do. Default: what helps with this code in general (remedies.ts). */
   readonly hint?: string;
   readonly cause?: unknown;
 }
@@ -102,7 +103,7 @@ export class AvocetError extends Error {
   constructor(code: ErrorCode, problem: string, detail: ErrorDetail = {}) {
     super(bounded(problem), detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
-    const { at, hint } = detail;
+    const { at, hint = remedies[code] } = detail;
     this.detail = {
       ...detail,
       ...(at !== undefined && { at: bounded(at, longestText / 4) }),
