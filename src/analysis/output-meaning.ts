@@ -67,7 +67,8 @@ function meaningOf(value: Value, facts: Facts, sole: boolean, options: MeaningOp
   const said = options.classAxis;
   const classAxis = typeof said === "object" && said !== null ? said[value.name] : said;
   if (!isFloatValue(value, facts)) {
-    return isOp(walkBack(value).node, "ArgMax")
+    const texts = (value.type?.kind === "tensor" ? value.type.dtype : facts.types.get(value.name)?.dtype) === "string";
+    return isOp(walkBack(value).node, "ArgMax") && !texts
       ? { kind: "choices", why: "ArgMax chooses classes" }
       : { kind: "other", why: "it does not hold floating-point numbers" };
   }

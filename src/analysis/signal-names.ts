@@ -14,18 +14,25 @@ export function signalNames(model: Model, shapes: Shapes): string[] {
 
 /**
  * The float values by which outputs are judged: the outputs themselves, and where one holds classes, truths or places (ArgMax, Greater,
- * NonMaxSuppression end it) the nearest float values that it is made of.
+ * NonMaxSuppression end it) the nearest float values that it is made of. `types` from a trace, or from what the file says.
  */
-export function outputSignals(model: Model, shapes: Shapes): string[] {
-  const found = new Set<string>();
+export function outputSignals(model: Model, types: Shapes): string[] {
+  return [...new Set(model.graph.outputs.flatMap((output) => nearestFloats(output, types).map((value) => value.name)))];
+}
+
+/** A value that is float, or the float values that it is made of. */
+export function nearestFloats(value: Value, types: Shapes): Value[] {
+  const found: Value[] = [];
   const seen = new Set<Value>();
-  const waiting: Value[] = [...model.graph.outputs];
-  for (let value = waiting.shift(); value; value = waiting.shift()) {
-    if (seen.has(value) || value.initializer) continue;
-    seen.add(value);
-    const type = shapes.get(value.name);
-    if (type && isFloat(type.dtype)) found.add(value.name);
-    else for (const input of value.producer?.inputs ?? []) if (input) waiting.push(input);
+  const waiting: Value[] = [value];
+  for (let next = waiting.shift(); next; next = waiting.shift()) {
+    if (seen.has(next) || next.initializer) continue;
+    seen.add(next);
+    const dtype = types.get(next.name)?.dtype ?? (next.type?.kind === "tensor" ? next.type.dtype : undefined);
+    const isTensor = next.type === undefined || next.type.kind === "tensor";
+    // What nothing is known of is taken for a float: most values are.
+    if (isTensor && (dtype === undefined ? next.producer !== null : isFloat(dtype))) found.push(next);
+    else for (const input of next.producer?.inputs ?? []) if (input) waiting.push(input);
   }
-  return [...found];
+  return found;
 }

@@ -1,6 +1,7 @@
 /** `avocet quantize` and what its folder is good for: documents, options, gates, judging, reports. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 import { readModelFile } from "../formats/index-node.ts";
@@ -243,6 +244,23 @@ describe("judging", () => {
     expect(people.out).toMatch(/quantizable 2 weights/);
     const quantized = await documentOf(["inspect", shop.at("default", "model.onnx")]);
     expect(quantized.json.quantizable.refused).toMatch(/QuantizeLinear/);
+  });
+
+  test.each([
+    ["null", "import/malformed"],
+    ["{}", "import/malformed"],
+    ['{"version":1,"values":[]}', "import/malformed"],
+    ["[1,", "import/malformed"],
+    [null, "import/not-found"],
+  ])("report of %s: %s, and no page", async (text, code) => {
+    if (text !== null) {
+      mkdirSync(shop.at("broken"), { recursive: true });
+      shop.write("broken/report.json", text);
+    }
+    const dir = text === null ? shop.at("absent") : shop.at("broken");
+    const run = await documentOf(["report", dir, "-o", shop.at("broken.html")]);
+    expect([run.code, run.json.error.code, run.json.error.at]).toEqual([1, code, join(dir, "report.json")]);
+    expect(existsSync(shop.at("broken.html"))).toBe(false);
   });
 
   test("report puts several runs on one page", async () => {

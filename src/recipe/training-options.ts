@@ -34,7 +34,9 @@ export const trainingSchema = z
     compare: z
       .enum(["classes", "numbers"])
       .optional()
-      .describe("Outputs as scores of classes on axis 1, or as numbers. Default classes."),
+      .describe(
+        "Outputs as scores of classes, or as numbers. Default: classes where a Softmax or classifier ends them.",
+      ),
     temperature: rate.describe("Divides the scores before they are compared with the float model's. Default 1."),
     smoothing: z.number().min(0).max(1).optional().describe("Share of a label that is spread over all classes."),
     ignore: z.number().int().optional().describe("Places with this label are not judged."),

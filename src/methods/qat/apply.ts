@@ -59,7 +59,7 @@ export async function trainQuantized(
   const form = trainingForm(model, plan, options);
   const { model: both, loss } = withObjective(form.trainable.model, context.reference, {
     labels: share,
-    compare: options.compare ?? "classes",
+    compare: options.compare,
     temperature: options.temperature ?? 1,
     smoothing: options.smoothing ?? 0,
     ignore: options.ignore,

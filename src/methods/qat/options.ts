@@ -21,7 +21,10 @@ export interface QatOptions {
   readonly batchNorms?: "none" | "frozen" | "learned";
   /** Share of the loss that looks at labels; the rest looks at the float model. Default: 0.5 with labels, 0 without. */
   readonly labels?: number;
-  /** Outputs as scores of classes on axis 1, or as numbers. Default "classes". */
+  /**
+   * Outputs as scores of classes, or as numbers. Default: classes where a Softmax or the layer of a classifier ends them (over its
+   * axis), or with labels; else numbers.
+   */
   readonly compare?: "classes" | "numbers";
   /** Default 1. */
   readonly temperature?: number;

@@ -3,12 +3,13 @@
  * signs. Its expectation is the diagonal of JᵀJ (Hutchinson, 1989), which for a squared error of the outputs is the Fisher
  * diagonal that BRECQ weighs blocks by (Li et al., 2021, eq. 10), without labels.
  */
+import { nearestFloats } from "../../analysis/index.ts";
 import { differentiate, Emitter } from "../../autodiff/index.ts";
 import { Random, throwIfAborted } from "../../base/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
 import { defaultOpset, upgradeOpset } from "../../passes/index.ts";
 import { batchFor, feedsFor, firstSample, pacer, traceShapes } from "../../runtime/index.ts";
-import { isFloat, type Shape, sizeOf, Tensor } from "../../tensor/index.ts";
+import { type Shape, sizeOf, Tensor } from "../../tensor/index.ts";
 import type { MethodContext } from "../method.ts";
 
 /** Samples that are enough for a mean over many places. */
@@ -32,7 +33,7 @@ export async function outputInfluence(
   const values = names
     .map((name) => byName.get(name)!)
     .filter((value) => (types.get(value.name)?.shape?.length ?? 0) > 1);
-  const outputs = graph.outputs.filter((value) => isFloat(types.get(value.name)!.dtype));
+  const outputs = [...new Set(graph.outputs.flatMap((value) => nearestFloats(value, types)))];
   const seeds = outputs.map((value) => ({ value, gradient: graph.addInput(seedOf(value), types.get(value.name)!) }));
   const gradients = differentiate(copy, seeds, values, { types });
   const e = new Emitter(graph, types);

@@ -2,7 +2,9 @@
  * How far the outputs of the whole model are from the float model's on samples set aside, while blocks are being trained: what
  * makes one block better can make the model worse, where errors of neighbours cancelled each other.
  */
-import type { Value } from "../../ir/index.ts";
+import { nearestFloats } from "../../analysis/index.ts";
+import type { Model, Value } from "../../ir/index.ts";
+import { inferTypes } from "../../passes/index.ts";
 import type { Cursor, Runtime, SessionOptions } from "../../runtime/index.ts";
 import { type Feeds, isFloat } from "../../tensor/index.ts";
 import { type Aim, BlockError, targetOf } from "./block-error.ts";
@@ -36,10 +38,10 @@ export class OutputError {
   /** Runs the float model; the cursor stands at its inputs. Outputs count by their error beside their power. */
   static async open(cursor: Cursor, runtime: Runtime, session: SessionOptions): Promise<OutputError> {
     const { float, quantized } = cursor;
-    const piece = float.piece(float.model.graph.outputs.map((value) => value.name));
+    const pairs = judgedPairs(float.model, quantized.model);
+    const piece = float.piece(pairs.map(([value]) => value.name));
     const inputs = piece.graph.inputs.map((value) => value.name);
     await using plain = await runtime.open(piece, session);
-    const pairs = float.model.graph.outputs.map((value, i) => [value, quantized.model.graph.outputs[i]!] as const);
     const wanted = new Map<number, Feeds>();
     const powers = new Map<Value, number>();
     let kept = 0;
@@ -80,4 +82,13 @@ export class OutputError {
       yield { feeds, size: quantized.sizes[batch]! };
     }
   }
+}
+
+/** The float outputs of both models, and for those that hold classes or truths the float values that they are made of. */
+function judgedPairs(float: Model, quantized: Model): (readonly [Value, Value])[] {
+  const [own, others] = [inferTypes(float), inferTypes(quantized)];
+  return float.graph.outputs.flatMap((output, i) => {
+    const twins = nearestFloats(quantized.graph.outputs[i]!, others);
+    return nearestFloats(output, own).flatMap((value, j) => (twins[j] ? [[value, twins[j]] as const] : []));
+  });
 }
