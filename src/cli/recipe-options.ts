@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { AvocetError } from "../base/index.ts";
 import { expectModelFile } from "../formats/index-node.ts";
-import { targetNames } from "../quant/index.ts";
+import { parseGrids, targetNames } from "../quant/index.ts";
 import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
 import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
 import { findConfig, readRecipeFile } from "./recipe-file.ts";
@@ -69,7 +69,10 @@ export async function recipeOf(
     model: { path: resolve(model), sha256: sha256(model) },
   };
   const defined = Object.entries(chosen).filter(([, value]) => value !== undefined);
-  return parseRecipe({ ...base, ...Object.fromEntries(defined) }, file ?? "the options");
+  const recipe = parseRecipe({ ...base, ...Object.fromEntries(defined) }, file ?? "the options");
+  // Before data is opened, and whatever the command does first.
+  parseGrids(recipe);
+  return recipe;
 }
 
 /** The recipe's way to train with the options over it. */

@@ -40,7 +40,7 @@ export function summary(report: RunReport, output: string): string {
     `\n${Object.entries(settings)
       .map(([key, value]) => `${key} ${value}`)
       .join(", ")}\n`,
-    ...undone(report).map((line) => `${line}\n`),
+    ...[...otherwisePlaced(report), ...undone(report)].map((line) => `${line}\n`),
     ...warnings.map(({ text }) => `warning: ${text}\n`),
     `${join(output, "model.onnx")} ships; ${join(output, "report.html")} explains.\n`,
   ].join("");
@@ -54,4 +54,11 @@ function range([low, high]: Interval): string {
 /** The steps that the preset `best` took back, with its figures. */
 function undone({ steps }: RunReport): string[] {
   return steps.flatMap(({ step, notes }) => (notes[0]?.startsWith("undone: ") ? [`${step} ${notes[0]}`] : []));
+}
+
+/** Weights that could not be placed as asked: the first of them, the report has all. */
+function otherwisePlaced({ steps }: RunReport): string[] {
+  const notes = steps.find(({ step }) => step === "place")?.notes ?? [];
+  const more = notes.length > 3 ? [`… and ${notes.length - 3} more weights without blocks`] : [];
+  return [...notes.slice(0, 3), ...more];
 }

@@ -3,11 +3,12 @@ import { AvocetError, type Checkpoint, throwIfAborted, type Work } from "../base
 import { type Dataset, samples } from "../data/index.ts";
 import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
-import { lower, refuseUnfit } from "../quant/index.ts";
+import { lower, type Plan, parseGrids, refuseUnfit } from "../quant/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { chooseSteps } from "./choose.ts";
 import { dataFreeQuantization, inputsOf } from "./data-free.ts";
 import { dataFreeContext } from "./data-free-recipe.ts";
+import { tryDraft } from "./draft.ts";
 import { fitData } from "./fit-data.ts";
 import { observedInputs } from "./observed-inputs.ts";
 import { isDataFree, stepsOf } from "./presets.ts";
@@ -38,6 +39,7 @@ export async function quantizeModel(
   options: QuantizeOptions = {},
 ): Promise<Quantized> {
   const clock = stopwatch();
+  parseGrids(recipe);
   if (isDataFree(recipe)) return await withoutCalibration(model, data, recipe, runtime, options);
   const { steps, careful } = stepsOf(recipe);
   if (!data) {
@@ -60,6 +62,8 @@ export async function quantizeModel(
     notes: [...pass.notes, ...pass.refusals].map((refusal) => `${refusal.node}: ${refusal.reason}`),
   }));
   throwIfAborted(options);
+  const draft = await tryDraft(normalised, given);
+  reports.push(...placementReport(draft, recipe));
   const normalising = clock();
   const verdicts = careful ? await chooseSteps(normalised, steps, given) : [];
   const choosing = clock();
@@ -100,4 +104,14 @@ async function withoutCalibration(
   const { inputs, report } = await observedInputs(model, fitted, new Set(known.keys()), options.signal);
   const made = await dataFreeQuantization(model, { ...context, inputs: { ...context.inputs, ...inputs } });
   return report.edits === 0 ? made : { ...made, steps: [report, ...made.steps] };
+}
+
+/** What placement could not do as it was asked to: weights without the blocks that were wanted. Else nothing. */
+function placementReport(plan: Plan, { granularity }: Recipe): StepReport[] {
+  if (!granularity?.startsWith("block")) return [];
+  const notes = plan.entries.flatMap(({ value, reason }) => {
+    const told = /(?:one scale|a scale per channel): .+$/.exec(reason);
+    return told ? [`${value}: ${told[0]}`] : [];
+  });
+  return notes.length === 0 ? [] : [{ step: "place", edits: plan.entries.length, seconds: 0, notes }];
 }

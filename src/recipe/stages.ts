@@ -61,16 +61,9 @@ export class Stages {
 
   /** Traces, places and calibrates a float model. */
   async start(model: Model, checkpoint = this.#checkpointOf("start")): Promise<State> {
-    const { recipe, target, runtime, data, options } = this.#given;
+    const { runtime, data, options } = this.#given;
     const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
-    const placed = place(model, target, {
-      shapes,
-      ...parseGrids(recipe),
-      granularity: granularityOf(recipe.granularity),
-      keepFloat: recipe.float,
-      exactScales: !isAimets(recipe.calibration as Scheme),
-    });
-    return this.#calibrated(model, model, placed, shapes, checkpoint);
+    return this.#calibrated(model, model, placedOn(model, shapes, this.#given), shapes, checkpoint);
   }
 
   /**
@@ -160,6 +153,21 @@ export class Stages {
       onProgress: options.onProgress,
     };
   }
+}
+
+/** The plan of a recipe for a traced model, still without encodings. */
+export function placedOn(
+  model: Model,
+  shapes: ReadonlyMap<string, TensorType>,
+  { recipe, target }: Pick<StageOptions, "recipe" | "target">,
+): Plan {
+  return place(model, target, {
+    shapes,
+    ...parseGrids(recipe),
+    granularity: granularityOf(recipe.granularity),
+    keepFloat: recipe.float,
+    exactScales: !isAimets(recipe.calibration as Scheme),
+  });
 }
 
 /** The target of a recipe: a built-in one, or the file that was given. */

@@ -1,0 +1,42 @@
+/**
+ * Before anything long begins: the file that the plan stands for, as far as one sample tells it, is opened in a stock session and
+ * run once. What the runtime refuses costs seconds then, and not what calibration, methods and training took.
+ */
+import { AvocetError } from "../base/index.ts";
+import { samples } from "../data/index.ts";
+import type { Model } from "../ir/index.ts";
+import { calibrate, lower, type Plan } from "../quant/index.ts";
+import { firstSample, fixedBatch, type Session, traceShapes } from "../runtime/index.ts";
+import { placedOn, type StageOptions } from "./stages.ts";
+
+/**
+ * The plan without encodings that a draft was made of. Throws `runtime/load` or `runtime/run` with the node where the runtime
+ * refuses the draft, and what placement throws.
+ */
+export async function tryDraft(model: Model, given: StageOptions): Promise<Plan> {
+  const { runtime, data, options } = given;
+  const { signal, threads } = options;
+  const few = samples(data, `first:${fixedBatch(model) ?? 1}`);
+  const feeds = await firstSample(few, signal, fixedBatch(model) ?? 1);
+  const shapes = await traceShapes(model, runtime, feeds);
+  const plan = placedOn(model, shapes, given);
+  const session = threads ? { threads } : {};
+  const draft = await calibrate(model, plan, runtime, few, { scheme: "minmax", shapes, session, signal });
+  const file = lower(model, draft.plan);
+  try {
+    await using stock: Session = await runtime.open(file, session);
+    await stock.run(feeds);
+  } catch (error) {
+    throw refused(error);
+  }
+  return plan;
+}
+
+function refused(error: unknown): unknown {
+  if (!AvocetError.is(error) || !["runtime/load", "runtime/run"].includes(error.code)) return error;
+  return new AvocetError(error.code, `the quantized file would not run: ${error.message}`, {
+    ...error.detail,
+    hint: "nothing was calibrated yet; other --weights or --activations, or --float with the node, lead to another file",
+    cause: error,
+  });
+}
