@@ -15,6 +15,7 @@ import {
   tensorType,
   type Value,
 } from "../ir/index.ts";
+import { upgradeOpset } from "../passes/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { batchOf } from "./evaluate.ts";
@@ -84,21 +85,16 @@ function cosineOf(xx: number, yy: number, dd: number): number {
   return Math.min(1, (xx + yy - dd) / 2 / Math.sqrt(xx * yy));
 }
 
-/** One model with the inputs of both and a single output: [3 · pairs] sums. */
-function sideBySide(reference: Model, other: Model, pairs: readonly ValuePair[]): Model {
+/** One model with the inputs of both and a single output: [3 · pairs] sums. The older of the two is raised to the other's opset. */
+function sideBySide(reference: Model, given: Model, pairs: readonly ValuePair[]): Model {
+  const other = given.opset < reference.opset ? cloneModel(given) : given;
+  upgradeOpset(other, Math.max(reference.opset, given.opset));
   const joined = cloneModel(reference);
   const { graph } = joined;
+  upgradeOpset(joined, other.opset);
   for (const [domain, version] of other.opsets)
     joined.opsets.set(domain, Math.max(version, joined.opsets.get(domain) ?? 0));
-  if (reference.opset !== other.opset) {
-    throw new AvocetError(
-      "graph/invalid",
-      `expected two models of one opset, got ${reference.opset} and ${other.opset}`,
-      {
-        hint: "upgrade both to the higher one first",
-      },
-    );
-  }
+  joined.irVersion = Math.max(joined.irVersion, other.irVersion);
   const map = new Map<Value, Value>();
   for (const input of other.graph.inputs) {
     if (input.initializer) continue;

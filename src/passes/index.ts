@@ -32,7 +32,14 @@ export { rewriteBatchNorms } from "./rewrite-batch-norm.ts";
 export { isRefused, type Outcome, passOf, type Refused, type Rule, type RuleSpec, refuse, rule, why } from "./rule.ts";
 export { shareConstants, shareSubexpressions } from "./share-equal.ts";
 export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
-export { defaultOpset, newestOpset, oldestOpset, upgradeOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
+export {
+  defaultOpset,
+  irVersionOf,
+  newestOpset,
+  oldestOpset,
+  upgradeOpset,
+  upgradeTo,
+} from "./upgrade-opset/upgrade.ts";
 export { randomNodes, trainingForm, trainingNodes, useInference } from "./use-inference.ts";
 export { constantInts, constantOf, graphsOf, isOp, onlyReader } from "./walk.ts";
 export { elementsOf, floatConstant, floatTensor, replaceConstant } from "./weights.ts";

@@ -17,7 +17,7 @@ import {
   type Value,
 } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { upgradeOpset } from "../passes/index.ts";
+import { irVersionOf, upgradeOpset } from "../passes/index.ts";
 import { type DType, dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../tensor/index.ts";
 import { type Encoding, granularityName } from "./encoding.ts";
 import { constantOf } from "./facts.ts";
@@ -43,11 +43,6 @@ function opsetOf({ kind, grid, granularity }: PlanEntry): number {
   return stored < 8 || stored === 16 || granularity.kind === "block" ? 21 : 13;
 }
 
-/** The version of the file format that has the element types of an operator set. */
-function irVersionOf(opset: number): number {
-  return opset >= 25 ? 13 : opset >= 21 ? 10 : 7;
-}
-
 /**
  * A new model with the plan's quantizers in standard operators; the model that is given stays as it is. Graph inputs and
  * outputs keep their names. Throws `quant/not-calibrated` listing entries without an encoding, `quant/no-such-value` for
@@ -63,7 +58,7 @@ export function lower(model: Model, plan: Plan): Model {
   new Lowering(copy, holdBiases(fitClipBounds(plan, model), model)).run();
   roundFloatBiases(copy.graph);
   if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) > 0) nameNodes(copy.graph);
-  copy.irVersion = Math.max(copy.irVersion, irVersionOf(requiredOpset(plan)));
+  copy.irVersion = Math.max(copy.irVersion, irVersionOf(copy.opset));
   check(copy, "after lowering");
   return copy;
 }

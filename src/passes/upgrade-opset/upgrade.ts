@@ -108,7 +108,7 @@ function ensureUnchanged(model: Model, graph: Graph, from: number): void {
 }
 
 /** The oldest file version whose specification knows these operators. */
-function irVersionOf(opset: number): number {
+export function irVersionOf(opset: number): number {
   if (opset >= 25) return 13;
   if (opset >= 24) return 12;
   if (opset >= 23) return 11;
