@@ -5,7 +5,7 @@ import { AvocetError, parseJson, type Work } from "../base/index.ts";
 import { disk, quietly, sha256OfFile } from "../base/index-node.ts";
 import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
 import { dataPaths, openData } from "../data/node/index.ts";
-import { readModelFile } from "../formats/index-node.ts";
+import { foreignFolder, readModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";
 import { openRuntime, type RuntimeName } from "../runtime/index.ts";
@@ -51,8 +51,10 @@ export function openModel(argument: string): ModelArgument {
   const path = join(argument, "model.onnx");
   const recipePath = join(argument, "recipe.json");
   if (!existsSync(path) || !existsSync(recipePath)) {
-    throw new AvocetError("import/not-found", "expected a folder made by quantize, with model.onnx and recipe.json", {
+    const { what, way } = foreignFolder(argument);
+    throw new AvocetError("import/not-found", `expected a model file or a folder made by quantize, got ${what}`, {
       at: argument,
+      ...(way === undefined ? {} : { hint: way }),
     });
   }
   return { path, model: readModelFile(path), recipe: parseRecipe(readJson(recipePath), recipePath) };

@@ -36,10 +36,6 @@ export async function recipeOf(
   options: RecipeOptions,
   tell: (text: string) => void = () => {},
 ): Promise<Recipe> {
-  if (!isFile(model)) {
-    const found = existsSync(model) ? "a folder" : "nothing there";
-    throw new AvocetError("import/not-found", `expected a model file, got ${found}`, { at: model });
-  }
   expectModelFile(model);
   const file = options.recipe ?? findConfig(process.cwd());
   if (file && !options.recipe) tell(`recipe: ${file}\n`);
@@ -47,7 +43,8 @@ export async function recipeOf(
   const { $schema: _, methods, ...rest } = (file ? expectObject(await readRecipeFile(file), file) : {}) as RecipeInput;
   // Methods replace a preset: one that is asked for here has to replace them in turn.
   const base = methods === undefined || options.preset !== undefined ? rest : { ...rest, methods };
-  const given = parseRecipe(base, file ?? "recipe");
+  // Methods that a preset replaces are checked all the same: a file with faults should not pass on some days.
+  const given = parseRecipe(methods === undefined ? rest : { ...rest, methods }, file ?? "recipe");
   const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
   const data = options.data ?? given.data;
   const chosen = {

@@ -3,6 +3,7 @@ import type { Stats } from "node:fs";
 import { AvocetError } from "../base/index.ts";
 import { disk } from "../base/index-node.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { foreignFolder } from "./foreign-folder-node.ts";
 
 /**
  * A file that is read by range. Throws `import/not-found` for what is no file, and on reading `import/truncated` when
@@ -57,8 +58,13 @@ function statOf(path: string): Stats {
   }
   if (!stats) throw new AvocetError("import/not-found", "expected a file, got nothing there", { at: path });
   if (stats.isFile()) return stats;
-  const what = stats.isDirectory() ? "a folder" : "a device, a pipe or a socket";
-  throw new AvocetError("import/not-found", `expected a file, got ${what}`, { at: path });
+  const { what, way } = stats.isDirectory()
+    ? foreignFolder(path)
+    : { what: "a device, a pipe or a socket", way: undefined };
+  throw new AvocetError("import/not-found", `expected a file, got ${what}`, {
+    at: path,
+    hint: way ?? "copy it into a file first",
+  });
 }
 
 function withFile<T>(path: string, use: (fd: number) => T): T {

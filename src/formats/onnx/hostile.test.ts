@@ -168,7 +168,7 @@ describe("what is no ONNX model at all", () => {
     "PK\x03\x04\x14\0\0\0": "zip",
     "\x89HDF\r\n\x1a\n": "HDF5",
     "\x1c\0\0\0TFL3": "TensorFlow Lite",
-    '{"format": "graph-model"}': "JSON",
+    '{"format": "graph-model"}': "TensorFlow.js",
     "hello, this is text": "text",
     "\x1f\x8b\x08\0": "gzip",
     "version https://git-lfs.github.com/spec/v1": "Git LFS",

@@ -21,7 +21,7 @@ const largeWeights = "keep large weights in external data";
  * `import/unknown-format`, `import/truncated`.
  */
 export function expectModelFile(path: string): void {
-  expectOnnx(readStart(path, 64, limits.onnxFileBytes, largeWeights), path);
+  expectOnnx(readStart(path, 4096, limits.onnxFileBytes, largeWeights), path);
 }
 
 /** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */

@@ -1,0 +1,46 @@
+/** What a folder is that was given for a model, and which of its files may have been meant. */
+import { join } from "node:path";
+import { disk } from "../base/index-node.ts";
+import type { Foreign } from "./foreign.ts";
+
+/** A look at the names in the folder; nothing is opened. */
+export function foreignFolder(path: string): Foreign {
+  const names = namesIn(path);
+  const has = (name: string) => names.includes(name);
+  const models = names.filter((name) => name.endsWith(".onnx"));
+  if (has("recipe.json") && has("model.onnx")) {
+    return { what: "a folder of quantize", way: `its model is ${join(path, "model.onnx")}` };
+  }
+  if (models.length > 0) return { what: "a folder", way: `name the file: ${join(path, models[0]!)}` };
+  if (has("saved_model.pb")) {
+    return {
+      what: "a TensorFlow SavedModel",
+      way: `python -m tf2onnx.convert --saved-model ${path} --output model.onnx`,
+    };
+  }
+  if (has("model.json")) {
+    const json = join(path, "model.json");
+    return { what: "a TensorFlow.js model", way: `python -m tf2onnx.convert --tfjs ${json} --output model.onnx` };
+  }
+  if (has("Manifest.json") && has("Data"))
+    return { what: "a Core ML package", way: "give the model that it was made from" };
+  if (has("onnx") && namesIn(join(path, "onnx")).some((name) => name.endsWith(".onnx"))) {
+    const inner = namesIn(join(path, "onnx")).find((name) => name.endsWith(".onnx"))!;
+    return { what: "a folder", way: `name the file: ${join(path, "onnx", inner)}` };
+  }
+  if (has("config.json") && names.some((name) => /\.(safetensors|bin)$/.test(name))) {
+    return { what: "a Hugging Face model", way: `optimum-cli export onnx --model ${path} OUT` };
+  }
+  return { what: "a folder", way: "a model is an .onnx file" };
+}
+
+/** At most so many names: a folder of pictures may hold millions. */
+const mostNames = 10_000;
+
+function namesIn(path: string): string[] {
+  try {
+    return disk.list(path).slice(0, mostNames).sort();
+  } catch {
+    return [];
+  }
+}

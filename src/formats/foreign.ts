@@ -1,0 +1,101 @@
+/** What a file is that is no ONNX model, told from its first bytes and its name, and how it becomes one. */
+export interface Foreign {
+  readonly what: string;
+  /** The usual way to ONNX. */
+  readonly way?: string;
+}
+
+const torch = 'export it in Python: torch.onnx.export(model, example, "model.onnx", dynamo=True)';
+const weightsOnly =
+  "it holds weights without a graph: export the program that runs them, for example optimum-cli export onnx --model FOLDER OUT";
+const keras = 'export it in Python: model.export("model.onnx", format="onnx"), or tf2onnx.convert.from_keras(model)';
+
+/** tf2onnx, as one types it for this kind of source. */
+const tf2onnx = (kind: string, source: string) => `python -m tf2onnx.convert --${kind} ${source} --output model.onnx`;
+
+/** A first guess by how bytes begin; `name` decides between formats that begin alike. */
+export function foreignFormat(start: Uint8Array, name: string): Foreign | undefined {
+  const head = Array.from(start.subarray(0, 4096), (byte) => String.fromCharCode(byte)).join("");
+  const ending = /\.[a-z0-9]+$/i.exec(basenameOf(name))?.[0].toLowerCase() ?? "";
+  if (head.startsWith("PK\x03\x04")) return zipped(head, ending);
+  const found = signatures.find(({ at, bytes }) => head.startsWith(bytes, at));
+  if (found) return { ...found, ...(found.way === undefined ? {} : { way: found.way.replaceAll("FILE", name) }) };
+  // The length of a JSON header in eight bytes, and that header.
+  if (head.startsWith('{"', 8) && head.slice(4, 8) === "\0\0\0\0")
+    return { what: "a safetensors file", way: weightsOnly };
+  if (basenameOf(name) === "saved_model.pb")
+    return { what: "the graph of a TensorFlow SavedModel", way: tf2onnx("saved-model", "ITS_FOLDER") };
+  if (/^[\t\n\r -~\x80-\xff]{8,}/.test(head)) return text(head, name);
+  return ending === ".pb" && start[0] === 0x0a
+    ? { what: "a TensorFlow graph", way: tf2onnx("graphdef", `${name} --inputs … --outputs …`) }
+    : undefined;
+}
+
+const signatures: readonly {
+  readonly what: string;
+  readonly at: number;
+  readonly bytes: string;
+  readonly way?: string;
+}[] = [
+  { what: "an HDF5 file (Keras .h5)", at: 0, bytes: "\x89HDF", way: keras },
+  { what: "a TensorFlow Lite model", at: 4, bytes: "TFL3", way: tf2onnx("tflite", "FILE") },
+  { what: "a Python pickle (PyTorch .pth)", at: 0, bytes: "\x80\x02", way: torch },
+  { what: "a gzip archive", at: 0, bytes: "\x1f\x8b", way: "unpack it first" },
+  { what: "a NumPy array", at: 0, bytes: "\x93NUMPY", way: "arrays are data: --data FILE" },
+  { what: "an ONNX Runtime .ort file", at: 4, bytes: "ORTM", way: "give the .onnx file that it was made from" },
+  { what: "a GGUF file", at: 0, bytes: "GGUF", way: weightsOnly },
+  { what: "a PNG picture", at: 0, bytes: "\x89PNG", way: "pictures are data: --data FILE" },
+  { what: "a JPEG picture", at: 0, bytes: "\xff\xd8\xff", way: "pictures are data: --data FILE" },
+  { what: "audio (WAV)", at: 0, bytes: "RIFF", way: "audio is data: --data FILE" },
+  {
+    what: "a Git LFS pointer (the file itself was not downloaded)",
+    at: 0,
+    bytes: "version https://git-lfs",
+    way: "git lfs pull",
+  },
+];
+
+/** Zip archives, by the first entry and by the name. */
+function zipped(head: string, ending: string): Foreign {
+  const entry = head.slice(30, 30 + (head.charCodeAt(26) | (head.charCodeAt(27) << 8)));
+  if (ending === ".pt2" || /archive_format|models\/.*\.json/.test(entry)) {
+    return {
+      what: "a PyTorch program (.pt2, torch.export)",
+      way: 'in Python: torch.onnx.export(torch.export.load("FILE.pt2"), dynamo=True).save("model.onnx")',
+    };
+  }
+  if (ending === ".keras" || /^(metadata|config)\.json$/.test(entry))
+    return { what: "a Keras model (.keras)", way: keras };
+  if (ending === ".npz" || entry.endsWith(".npy"))
+    return { what: "NumPy arrays (.npz)", way: "arrays are data: --data" };
+  if (/^\.(pt|pth|bin|ckpt|jit|th)$/.test(ending) || /data\.pkl$|\/(version|byteorder)$/.test(entry)) {
+    return { what: "a PyTorch file (a pickle or TorchScript in a zip archive)", way: torch };
+  }
+  return {
+    what: "a zip archive (.pt2, .pth, .keras and .npz files are zips)",
+    way: "export the model to ONNX where it was made",
+  };
+}
+
+function text(head: string, name: string): Foreign {
+  if (/^\s*[{[]/.test(head)) {
+    if (/"modelTopology"|"format"\s*:\s*"(graph|layers)-model"/.test(head)) {
+      return { what: "a TensorFlow.js model", way: tf2onnx("tfjs", name) };
+    }
+    return { what: "JSON text", way: "a model is an .onnx file; recipes go behind --recipe, targets behind --target" };
+  }
+  if (/^\s*<\?xml[\s\S]*<net\b|^\s*<net\b/.test(head))
+    return { what: "an OpenVINO model (.xml)", way: "give the model that it was made from" };
+  if (/^\s*<ir_version|\.onnxtxt$/.test(head) || name.endsWith(".onnxtxt")) {
+    return {
+      what: "ONNX text",
+      way: `avocet convert ${name} -o model.onnx makes a model of it (the name must end in .onnxtxt)`,
+    };
+  }
+  return { what: "text" };
+}
+
+/** The last part of a path of any system. */
+function basenameOf(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+}
