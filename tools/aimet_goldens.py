@@ -165,6 +165,7 @@ def files(models):
     matmul = dict(op_types=("MatMul",))
     export("blocks", calibrated("attention", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.blockwise("int4", block_size=4), **matmul)), versions[1:])
     export("lpbq", calibrated("attention", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.lpbq("int4", block_size=4), **matmul)), versions[1:])
+    export("blocks-of-kernel", calibrated("joined", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.blockwise("int4", block_size=2), op_types=("Conv",))), versions[1:])
     export("blocks-of-conv", calibrated("residual", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.blockwise("int4", block_size=4), nodes_to_include=[node.name for node in sim.model.nodes() if node.op_type == "Conv" and node.name.endswith("_4") or node.op_type == "Gemm"])), versions[1:])
 
 

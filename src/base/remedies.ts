@@ -62,6 +62,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   "quant/no-such-value": "names are case-sensitive; avocet plan lists them",
   "quant/invalid-plan": "quantize again to get a fresh one",
   "quant/invalid-encodings": "export it again; the message names the field",
+  "quant/unsupported-encodings": "export another version (--format), or quantize with another granularity or grid",
   "runtime/missing": "avocet doctor shows what is there and what to install",
   "runtime/load": "its own words are in the message; avocet inspect helps to find the node",
   "runtime/run": "its own words are in the message: most often an input's shape",

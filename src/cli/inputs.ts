@@ -29,10 +29,13 @@ export interface ModelArgument {
   readonly recipe?: Recipe;
 }
 
+/** In a folder of `quantize`: the float model that plan and encodings belong to, with the weights that the methods decided. */
+export const floatFile = "float.onnx";
+
 /** What is read of a model argument: the file, or the files of the folder. */
 export function filesOfArgument(argument: string): string[] {
   if (!quietly(() => disk.stat(argument))?.isDirectory()) return [argument];
-  return ["model.onnx", "float.onnx", "plan.json", "recipe.json", "report.json"].map((name) => join(argument, name));
+  return ["model.onnx", floatFile, "plan.json", "recipe.json", "report.json"].map((name) => join(argument, name));
 }
 
 /** The paths that a command reads, which its output must stay away from: files, and what data specs name. */

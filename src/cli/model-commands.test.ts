@@ -1,12 +1,13 @@
 /** The commands about models as files: each does what it says, writes whole or not at all, and never over a file. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { expectSameOutputs } from "../../test/same-outputs.ts";
 import { readNpz } from "../data/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
-import { parseModel } from "../ir/index.ts";
+import { type Model, parseModel } from "../ir/index.ts";
+import { lower, planFromJson } from "../quant/index.ts";
 
 let shop: Workshop;
 beforeAll(async () => {
@@ -170,12 +171,43 @@ test("plan says what would be quantized and why, without data", async () => {
 test("export gives the encodings of a folder in each version of the format", async () => {
   const made = await json("quantize", "$/tiny.onnx", "--data", "$/x.npy", "-o", "$/q", "--preset", "fast", "--quiet");
   expect(made.code).toBe(0);
-  expect((await json("export", "$/q", "-o", "$/one.encodings")).code).toBe(0);
-  expect(shop.json("one.encodings")).toEqual(shop.json("q", "model.encodings"));
+  expect((await json("export", "$/q", "-o", "$/q-1.encodings")).code).toBe(0);
+  expect(shop.json("q-1.encodings")).toEqual(shop.json("q", "model.encodings"));
+  // The float model that they belong to stands beside them, once for all versions.
+  expect(readFileSync(shop.at("float.onnx"))).toEqual(readFileSync(shop.at("q", "float.onnx")));
   for (const version of ["0.6.1", "2.0.0"]) {
     await json("export", "$/q", "-o", `$/${version}.encodings`, "--encodings", version);
     expect(shop.json(`${version}.encodings`).version).toBe(version);
   }
+  // Another float model in its place is not overwritten.
+  rmSync(shop.at("float.onnx"));
+  await shop.model("float.onnx", parseModel(old, { seed: 1 }));
+  const refused = await json("export", "$/q", "-o", "$/again.encodings");
+  expect([refused.code, refused.body.error.code]).toEqual([2, "output/exists"]);
+  expect((await json("export", "$/q", "-o", "$/again.encodings", "--force")).code).toBe(0);
+  expect(readFileSync(shop.at("float.onnx"))).toEqual(readFileSync(shop.at("q", "float.onnx")));
+  rmSync(shop.at("q", "float.onnx"));
+  const lacking = await json("export", "$/q", "-o", "$/old.encodings");
+  expect([lacking.code, lacking.body.error.code]).toEqual([1, "import/not-found"]);
+});
+
+test("float.onnx holds the weights that the methods decided: lowered by the plan, it is what ships", async () => {
+  const options = ["--weights", "int4", "--data", "$/x.npy", "--quiet", "-o", "$/decided"];
+  expect((await json("quantize", "$/tiny.onnx", ...options)).code).toBe(0);
+  const float = readModelFile(shop.at("decided", "float.onnx"));
+  const plan = planFromJson(readFileSync(shop.at("decided", "plan.json"), "utf8"));
+  const shipped = readModelFile(shop.at("decided", "model.onnx"));
+  const integers = (model: Model) =>
+    new Map([...model.graph.initializers].map(({ name, initializer }) => [name, [...initializer!.numbers()]]));
+  expect(integers(lower(float, plan))).toEqual(integers(shipped));
+});
+
+test("what a version of the format cannot say is refused with the way out", async () => {
+  const made = ["quantize", "$/tiny.onnx", "--data", "$/x.npy", "-o", "$/odd", "--preset", "fast", "--quiet"];
+  expect((await json(...made, "--weights", "int3")).code).toBe(0);
+  const { code, body } = await json("export", "$/odd", "-o", "$/odd.encodings", "--encodings", "2.0.0", "--force");
+  expect([code, body.error.code]).toEqual([1, "quant/unsupported-encodings"]);
+  expect(body.error.hint).toContain("--format 1.0.0");
 });
 
 test("doctor asks each runtime to compute something", async () => {

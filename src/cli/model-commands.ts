@@ -135,7 +135,7 @@ function encodings(program: Command, io: Io): void {
       new Option("--format <version>", "version of the format").choices(["0.6.1", "1.0.0", "2.0.0"]).default("1.0.0"),
     )
     .addOption(new Option("--encodings <version>", "the same").choices(["0.6.1", "1.0.0", "2.0.0"]).hideHelp())
-    .option("--float-model <model>", "the float model, when it is no longer where the recipe says")
+    .option("--float-model <model>", "another float model than the folder's float.onnx")
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")
     .action(async (dir, options) => (await import("./commands/export.ts")).exportEncodings(dir, options, io));

@@ -29,6 +29,7 @@ describe("quantize", () => {
     expect(code).toBe(0);
     expect(json.output).toBe(shop.at("keys"));
     expect(json.files).toEqual([
+      "float.onnx",
       "model.encodings",
       "model.onnx",
       "plan.json",

@@ -23,7 +23,7 @@ import { agreementDocument } from "./agreement-document.ts";
 import type { ExitCode } from "./exit.ts";
 import { agreementGate, dropGate, type Gate, judgeGates } from "./gates.ts";
 import { watchInputs } from "./input-watch.ts";
-import { openSamples, pathsRead } from "./inputs.ts";
+import { floatFile, openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
 import { type JudgedData, judgedOnOther, judgedOnOwn, type UsedData } from "./judged-data.ts";
 import { classAxisOf, type JudgeOptions, type OpenedMetric, openMetric } from "./metric-options.ts";
@@ -133,7 +133,7 @@ export async function quantizedRun(
   const quantized = await make(runtime, { ...work, checkpoint });
   clock();
   await watch.expectUnchanged();
-  const shipped = await writeResult(folder, quantized, recipe);
+  const shipped = await writeResult(folder, quantized, recipe, io);
   const used: UsedData | null =
     data && (training || !isDataFree(recipe))
       ? { spec: recipe.data, data, part: recipe.samples, by: training ? "training" : "calibration" }
@@ -196,11 +196,19 @@ export async function quantizedRun(
 }
 
 /** Everything but the report, into the folder that is being made. */
-async function writeResult(folder: OutputFolder, quantized: Quantized, recipe: Recipe): Promise<WrittenFiles> {
+async function writeResult(folder: OutputFolder, quantized: Quantized, recipe: Recipe, io: Io): Promise<WrittenFiles> {
   const path = join(folder.staging, "model.onnx");
   quantized.shipped.source = path;
   const written = await writeModelFile(quantized.shipped, path);
-  folder.write("model.encodings", writeEncodings(quantized.plan, quantized.decided, {}));
+  // Encodings are of use beside the weights that they were decided with.
+  await writeModelFile(quantized.decided, join(folder.staging, floatFile));
+  try {
+    folder.write("model.encodings", writeEncodings(quantized.plan, quantized.decided, {}));
+  } catch (error) {
+    // The format has no words for this plan: what ships does not depend on it.
+    if (!AvocetError.is(error) || error.code !== "quant/unsupported-encodings") throw error;
+    io.err(`model.encodings is left out: ${error.message} (${error.detail.at})\n`);
+  }
   folder.write("plan.json", planToJson(quantized.plan));
   folder.write("recipe.json", `${JSON.stringify(recipe, null, 2)}\n`);
   return written;

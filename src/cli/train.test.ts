@@ -25,6 +25,7 @@ describe("train", () => {
     const { code, json, err } = await train("labelled", "--labels", shop.at("y.npy"), ...judged());
     expect(code, err).toBe(0);
     expect(json.files).toEqual([
+      "float.onnx",
       "model.encodings",
       "model.onnx",
       "plan.json",

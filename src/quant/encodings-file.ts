@@ -2,13 +2,17 @@
  * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, beside the float
  * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
  */
-import type { Model } from "../ir/index.ts";
+import { AvocetError } from "../base/index.ts";
+import type { Model, Value } from "../ir/index.ts";
+import type { Shape } from "../tensor/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
-import { type Encoding, encodingMin, zeroPoint } from "./encoding.ts";
+import { type Encoding, encodingMin, type Granularity, zeroPoint } from "./encoding.ts";
 import { constantOf, Facts, keepsGrid } from "./facts.ts";
 import { gridName, steps } from "./grid.ts";
+import { biasSlot } from "./layer-bias.ts";
 import { isMoved } from "./place.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
+import { blockGroups } from "./slices.ts";
 
 export type EncodingsVersion = "0.6.1" | "1.0.0" | "2.0.0";
 
@@ -25,21 +29,26 @@ type Json = Record<string, unknown>;
 
 /**
  * The plan's encodings as JSON text; `model` is the float model that the plan was placed on. Entries on float grids other than
- * half precision, and entries without an encoding, are left out, as the format has no words for them.
+ * half precision, and entries without an encoding, are left out, as the format has no words for them. Throws
+ * `quant/unsupported-encodings` for what the version cannot say of an entry that has one: blocks in 0.6.1, three bits in 2.0.0.
  */
 export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptions = {}): string {
   const { version = "1.0.0", scheme = "min_max", producer = { package: "avocet", version: "" } } = options;
   const facts = new Facts(model, new Map());
   const values = model.graph.valuesByName();
+  const shapeOf = ({ value }: PlanEntry): Shape => values.get(value)?.initializer?.shape ?? [];
   const isParameter = (entry: PlanEntry) => {
     const value = values.get(entry.value);
-    return value !== undefined && facts.parameters(value).length > 0;
+    return entry.parameter === true || (value !== undefined && facts.parameters(value).length > 0);
   };
   if (version === "2.0.0") {
+    const entries = entriesByValue(plan);
     const shown = [...plan.entries.filter(isParameter), ...plan.entries.filter((entry) => !isParameter(entry))];
     const rows = shown.flatMap((entry) => [
-      ...(entry.encoding && entry.kind !== "bias" ? [rowOf2(entry.value, entry.encoding)] : []),
-      ...biasesOf(entry, plan, facts).map(([name, encoding]) => rowOf2(name, encoding)),
+      ...(entry.encoding && entry.kind !== "bias" ? [rowOf2(entry.value, entry.encoding, shapeOf(entry))] : []),
+      ...biasesOf(entry, values.get(entry.value), entries, facts).map(([name, encoding]) =>
+        rowOf2(name, encoding, [encoding.scale.length]),
+      ),
     ]);
     return text({ version, producer, encodings: rows });
   }
@@ -49,7 +58,7 @@ export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptio
   const [parameters, activations] = [listed.filter(isParameter), listed.filter((entry) => !isParameter(entry))];
   const section = (entries: readonly PlanEntry[]) =>
     version === "1.0.0"
-      ? entries.map(rowOf1)
+      ? entries.map((entry) => rowOf1(entry, shapeOf(entry)))
       : Object.fromEntries(entries.map((entry) => [entry.value, rowsOf0(entry)]));
   return text({
     version,
@@ -77,8 +86,37 @@ function quantizerArguments(activations: readonly PlanEntry[], parameters: reado
   };
 }
 
-function rowsOf0({ encoding, symmetric }: PlanEntry): Json[] {
+function unsupported(value: string, problem: string, hint: string): AvocetError {
+  return new AvocetError("quant/unsupported-encodings", problem, { at: value, hint });
+}
+
+/** One scale and one offset for each channel and block, channels first: places of a kernel share theirs. */
+function perBlock(value: string, encoding: Encoding, shape: Shape): Pick<Encoding, "scale" | "offset"> {
+  const { granularity, scale, offset } = encoding;
+  if (granularity.kind !== "block") return encoding;
+  const groups = blockGroups(shape, granularity);
+  const first: number[] = [];
+  groups.forEach((group, slice) => {
+    first[group] ??= slice;
+    if (scale[first[group]] !== scale[slice] || offset[first[group]] !== offset[slice])
+      throw unsupported(
+        value,
+        "expected one scale for all places of a kernel, got several",
+        "AIMET's blocks go over input channels: quantize again with --granularity channel",
+      );
+  });
+  return { scale: first.map((slice) => scale[slice]!), offset: first.map((slice) => offset[slice]!) };
+}
+
+function rowsOf0({ value, encoding, symmetric }: PlanEntry): Json[] {
   if (!encoding) return [{ bitwidth: 16, dtype: "float" }];
+  if (encoding.granularity.kind === "block") {
+    throw unsupported(
+      value,
+      "expected scales per tensor or per channel for version 0.6.1, got blocks",
+      "--format 1.0.0",
+    );
+  }
   return encoding.scale.map((scale, i) => ({
     bitwidth: encoding.grid.bits,
     dtype: "int",
@@ -91,25 +129,32 @@ function rowsOf0({ encoding, symmetric }: PlanEntry): Json[] {
   }));
 }
 
-function rowOf1({ value, encoding, symmetric }: PlanEntry): Json {
+function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
   if (!encoding) return { name: value, enc_type: "PER_TENSOR", dtype: "FLOAT", bw: 16 };
   const { granularity } = encoding;
+  const { scale, offset } = perBlock(value, encoding, shape);
   return {
     name: value,
     enc_type: `PER_${granularity.kind.toUpperCase()}`,
     dtype: "INT",
     bw: encoding.grid.bits,
     is_sym: symmetric,
-    scale: encoding.scale,
-    offset: encoding.offset,
+    scale,
+    offset,
     ...(granularity.kind === "block" ? { block_size: granularity.size } : {}),
   };
 }
 
-function rowOf2(name: string, encoding: Encoding): Json {
-  const { granularity, scale, grid } = encoding;
-  const points = scale.map((_, i) => zeroPoint(encoding, i));
-  const shaped = <T>(list: readonly T[]) => (granularity.kind === "tensor" ? list[0] : list);
+function rowOf2(name: string, given: Encoding, shape: Shape): Json {
+  // What is not symmetric is written unsigned, as AIMET does: the numbers are the same.
+  const grid = { ...given.grid, signed: given.grid.signed && given.symmetric };
+  const encoding = { ...given, grid };
+  const { granularity } = encoding;
+  if (grid.bits === 3)
+    throw unsupported(name, `expected a type of ONNX for version 2.0.0, got ${gridName(grid)}`, "--format 1.0.0");
+  const { scale, offset } = perBlock(name, encoding, shape);
+  const points = offset.map((_, i) => zeroPoint({ ...encoding, scale, offset }, i));
+  const shaped = (list: readonly number[]) => shapedAs(list, granularity, shape);
   return {
     name,
     output_dtype: gridName(grid),
@@ -120,13 +165,32 @@ function rowOf2(name: string, encoding: Encoding): Json {
   };
 }
 
+/** A number, a list, or for blocks lists within lists in the tensor's axes, of which all others have length 1. */
+function shapedAs(list: readonly number[], granularity: Granularity, shape: Shape): unknown {
+  if (granularity.kind === "tensor") return list[0];
+  if (granularity.kind === "channel") return list;
+  const { axis, size, channelAxis } = granularity;
+  const blocks = shape[axis]! / size;
+  const nest = (at: number, channel: number, block: number): unknown => {
+    if (at === shape.length) return list[channel * blocks + block];
+    const length = at === axis ? blocks : at === channelAxis ? shape[at]! : 1;
+    return Array.from({ length }, (_, i) => nest(at + 1, at === channelAxis ? i : channel, at === axis ? i : block));
+  };
+  return nest(0, 0, 0);
+}
+
 /** The int32 grids of the biases beside a weight: the plan's, or where it leaves them float those that a kernel would use. */
-function biasesOf(weight: PlanEntry, plan: Plan, facts: Facts): [string, Encoding][] {
-  const value = facts.model.graph.valuesByName().get(weight.value);
-  const entries = entriesByValue(plan);
+function biasesOf(
+  weight: PlanEntry,
+  value: Value | undefined,
+  entries: ReadonlyMap<string, PlanEntry>,
+  facts: Facts,
+): [string, Encoding][] {
   const found: [string, Encoding][] = [];
-  for (const { node, linear, kind } of value ? facts.parameters(value) : []) {
-    const bias = linear?.bias == null ? null : node.input(linear.bias);
+  for (const { node, linear, kind, index } of value ? facts.parameters(value) : []) {
+    const channels = linear ? value!.initializer!.shape.at(linear.channelAxis(node)) : undefined;
+    const slot = linear && channels !== undefined && index === 1 ? biasSlot(node, channels) : null;
+    const bias = slot?.node.input(slot.index);
     if (kind !== "weight" || !weight.encoding || !bias || constantOf(bias)?.shape.length !== 1) continue;
     let input = node.input(0);
     while (input && !entries.has(input.name) && input.producer && keepsGrid(input.producer))

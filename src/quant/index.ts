@@ -1,6 +1,7 @@
 /** @module Quantization: grids, encodings, observers, targets, placement, calibration, lowering. */
 
 export { isQuantizing, refuseUnfit } from "./acceptable.ts";
+export { applyEncodings } from "./apply-encodings.ts";
 export { biasEncoding, biasEntry } from "./bias-encoding.ts";
 export { layersInBodies } from "./bodies.ts";
 export { type CalibrateOptions, type Calibration, calibrate, encodeObserved, withBiasEncodings } from "./calibrate.ts";
@@ -43,7 +44,7 @@ export { entriesByValue, type LeftFloat, type Plan, type PlanEntry, withEntries 
 export { planFromJson, planToJson } from "./plan-json.ts";
 export { protectWeightScales } from "./protect-weight-scales.ts";
 export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type RangeOptions } from "./range.ts";
-export { applyEncodings, type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
+export { type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
 export { shortWeightScale } from "./short-scale.ts";
 export { forEachRun, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";
 export type { CoarseHistogram, ValueStatistics } from "./statistics.ts";

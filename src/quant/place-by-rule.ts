@@ -11,8 +11,8 @@ import type { Target } from "./target.ts";
 export interface Decision {
   readonly on: boolean;
   readonly reason: string;
-  /** It is the gain of a LayerNorm that is written out in arithmetic, and follows the rule for that operator's weight. */
-  readonly layerGain?: true;
+  /** It is the gain of a normalization that is written out in arithmetic: that of a LayerNorm follows the rule for its weight. */
+  readonly gainOf?: "layer" | "rms";
   /** The output of an operator that moves data: the value whose encoding it takes over. */
   readonly movedFrom?: Value;
 }
@@ -71,7 +71,7 @@ function decideConstant(value: Value, placement: Placement): Decision {
     return { on: false, reason: "the target keeps every bias in float" };
   if (inside) {
     const reason = "it is the gain of a normalization, which is its weight";
-    return { on: true, reason, ...(inside === "layer" ? { layerGain: true as const } : {}) };
+    return { on: true, reason, gainOf: inside };
   }
   return { on: true, reason: "a constant beside quantized data is quantized as an input of the model" };
 }

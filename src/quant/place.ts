@@ -94,7 +94,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     else if (isLeftFloat(grid)) left.push({ value: value.name, reason: "you asked for activations in float" });
     else if (constantOf(value)) {
       const precision =
-        decision.layerGain && !isLeftFloat(weights)
+        decision.gainOf === "layer" && !isLeftFloat(weights)
           ? layerNormPrecision(weights, target)
           : { grid, symmetric: target.symmetric };
       entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, short));
@@ -155,6 +155,7 @@ function constantEntry(value: Value, { grid, symmetric }: Precision, decision: D
     granularity: { kind: "tensor" },
     symmetric,
     ...shortScale(grid, short),
+    ...(decision.gainOf ? { parameter: true as const } : {}),
     reason: decision.reason,
   };
 }

@@ -46,6 +46,7 @@ const entry = z.strictObject({
   unsignedSymmetric: z.boolean().optional(),
   pairSafe: z.literal(true).optional(),
   shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
+  parameter: z.literal(true).optional(),
   range: z.strictObject({ min: z.number().optional(), max: z.number().optional() }).optional(),
   tiedTo: z.string().optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),

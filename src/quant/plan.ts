@@ -17,6 +17,8 @@ export interface PlanEntry {
   readonly pairSafe?: true;
   /** Scales are chosen to have few significant bits; "coarse": to be 2^k or 3 · 2^k (short-scale.ts). Default false. */
   readonly shortScale?: true | "coarse";
+  /** A constant that is a parameter though its operator owns none: the gain of a normalization written out in arithmetic. */
+  readonly parameter?: true;
   /** Numbers fixed by the target (Softmax: 0 … 1), instead of what was observed. */
   readonly range?: { readonly min?: number; readonly max?: number };
   /**

@@ -95,7 +95,7 @@ export function gatherSlices(data: Float32Array, shape: Shape, granularity: Gran
 }
 
 /** For every slice of a blocked tensor the (channel, block) pair it belongs to, numbered from 0. */
-function blockGroups(shape: Shape, granularity: Extract<Granularity, { kind: "block" }>): number[] {
+export function blockGroups(shape: Shape, granularity: Extract<Granularity, { kind: "block" }>): number[] {
   const { axis, size, channelAxis } = granularity;
   const reduced = shape.map((length, i) => (i === axis ? length / size : length));
   const strides = reduced.map((_, i) => sizeOf(reduced.slice(i + 1)));

@@ -322,7 +322,7 @@ export const targets: Readonly<Record<string, Target>> = {
   }),
   encodings: ofJson(encodingsSeeds(), (_json, made) => {
     const plan = place(small(), builtinTarget("aimet-default"), { shapes: inferTypes(small()) });
-    lower(small(), applyEncodings(plan, readEncodings(made)).plan);
+    lower(small(), applyEncodings(plan, readEncodings(made), small()).plan);
   }),
   planjson: ofJson([JSON.parse(planToJson(encodedSmall("ort-cpu")))], (_json, made) => {
     lower(small(), planFromJson(made));

@@ -1,11 +1,16 @@
-/** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format. */
-import { join } from "node:path";
+/** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format, beside their float model. */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { AvocetError } from "../../base/index.ts";
+import { sha256OfFile } from "../../base/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import type { Model } from "../../ir/index.ts";
 import { normalise } from "../../passes/index.ts";
 import { type EncodingsVersion, planFromJson, writeEncodings } from "../../quant/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
-import { filesOfArgument, openFloatModel, openModel } from "../inputs.ts";
+import { filesOfArgument, floatFile, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
-import { type OutputOptions, openOutputFile } from "../output-file.ts";
+import { type OutputFile, type OutputOptions, openOutputFile } from "../output-file.ts";
 import { readTextFile } from "../text-file.ts";
 
 export interface ExportOptions extends OutputOptions {
@@ -19,14 +24,52 @@ export async function exportEncodings(dir: string, options: ExportOptions, io: I
   const version = options.encodings ?? options.format;
   const inputs = [...filesOfArgument(dir), ...(options.floatModel ? [options.floatModel] : [])];
   const output = openOutputFile(options.output, { force: options.force, kind: "encodings", inputs });
-  const { model } = await openFloatModel(openModel(dir), options.floatModel);
-  // The plan names the values of the normalised model.
-  await normalise(model, { runtime: await openRuntime() });
+  openModel(dir);
+  const model = await floatModelOf(dir, options.floatModel);
+  const beside = join(dirname(output.place), floatFile);
+  const float = openFloatBeside(dir, beside, options, [...inputs, ...dataFilesOf(model)]);
   const path = join(dir, "plan.json");
   const plan = planFromJson(readTextFile(path), path);
   const text = writeEncodings(plan, model, { version });
+  if (float) writeModelFile(model, beside, { replace: float.seen });
   output.write(text);
   const encoded = plan.entries.filter((entry) => entry.encoding).length;
-  if (options.json) io.out(`${JSON.stringify({ output: options.output, version, values: encoded })}\n`);
-  else io.out(`${options.output}: encodings ${version} of ${encoded} values.\n`);
+  const result = { output: options.output, float: beside, version, values: encoded };
+  if (options.json) io.out(`${JSON.stringify(result)}\n`);
+  else io.out(`${options.output}: encodings ${version} of ${encoded} values, for ${beside}.\n`);
+}
+
+/** The model that the plan belongs to. A model that is named is brought into the form that plans name the values of. */
+async function floatModelOf(dir: string, named: string | undefined): Promise<Model> {
+  const path = named ?? join(dir, floatFile);
+  if (!existsSync(path)) {
+    throw new AvocetError(
+      "import/not-found",
+      `expected the float model that the encodings belong to, there is no ${path}`,
+      {
+        at: dir,
+        hint: "a folder of an older version lacks it: quantize again, or name a model with --float-model if no method decided weights",
+      },
+    );
+  }
+  const model = readModelFile(path);
+  if (named) await normalise(model, { runtime: await openRuntime() });
+  return model;
+}
+
+/** Where the float model must be written, if it does not lie there already. Throws `output/exists` for another one without --force. */
+function openFloatBeside(
+  dir: string,
+  beside: string,
+  { force, floatModel }: ExportOptions,
+  inputs: readonly string[],
+): OutputFile | undefined {
+  const own = join(dir, floatFile);
+  if (
+    !floatModel &&
+    existsSync(beside) &&
+    (resolve(own) === resolve(beside) || sha256OfFile(own) === sha256OfFile(beside))
+  )
+    return undefined;
+  return openOutputFile(beside, { force, kind: "model", inputs });
 }
