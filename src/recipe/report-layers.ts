@@ -24,7 +24,8 @@ export function layerReports(
     if (!output || (node.op === "Constant" && node.domain === "")) continue;
     const twin = stored.get(output.name)?.producer ?? null;
     const kernel = twin ? found.get(`${twin}`) : undefined;
-    const sqnr = sqnrs.get(output.name);
+    const result = resultOf(output, (value) => sqnrs.has(value.name) || entries.has(value.name));
+    const sqnr = sqnrs.get(result.name);
     const weight = weightOf(node);
     rows.push({
       name: node.name || output.name,
@@ -32,12 +33,24 @@ export function layerReports(
       macs: macsOfNode(node, shapes) ?? null,
       bytes: twin ? bytesOf(twin) : 0,
       weight: weight ? gridOf(entries.get(weight.name)) : null,
-      activation: gridOf(entries.get(output.name)),
+      activation: gridOf(entries.get(result.name)),
       ...(sqnr === undefined ? {} : { sqnr }),
       kernel: kernel ? `${kernel.kernel}${kernel.integer ? "" : " (float)"}` : null,
     });
   }
   return rows;
+}
+
+/** What a layer ends in: its output, or that of the only readers behind it (a bias, an activation) that are quantized with it. */
+function resultOf(output: Value, isKnown: (value: Value) => boolean): Value {
+  let value = output;
+  for (let steps = 0; steps < 3 && !isKnown(value) && !value.isGraphOutput; steps++) {
+    const [reader, ...others] = value.consumers();
+    const operands = reader?.inputs.filter((input) => input && !input.initializer) ?? [];
+    if (!reader || others.length > 0 || operands.length !== 1 || reader.outputs.length !== 1) return output;
+    value = reader.output;
+  }
+  return isKnown(value) ? value : output;
 }
 
 /** The constant that a linear operator multiplies with. */

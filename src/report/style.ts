@@ -6,7 +6,7 @@ export const css = `
 @media (prefers-color-scheme:dark){:root{--paper:#161814;--card:#1f221d;--ink:#e9ebe4;--soft:#a0a89a;--line:#33382f;--float:#7f8d9b;--quant:#86c46d;
 --good:#86c46d;--warn:#e2a54a;--bad:#ec7a70;--accent:#c99b68;--clip:#ec7a70}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
+body{margin:0;overflow-wrap:anywhere;background:var(--paper);color:var(--ink);font:15px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 font-variant-numeric:tabular-nums}
 main{max-width:1080px;margin:0 auto;padding:40px 24px 80px}
 header p,.soft{color:var(--soft)}
@@ -16,7 +16,7 @@ h2+p{margin:0 0 16px;color:var(--soft);max-width:70ch}
 h3{font-size:14px;margin:0 0 2px;overflow-wrap:anywhere}
 code,.mono{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(225px,1fr));gap:14px;margin-top:26px}
-.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px;min-width:0}
 .tile b{display:block;font-size:27px;letter-spacing:-.02em;margin:2px 0 8px}
 .tile .label{color:var(--soft);font-size:13px}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}
@@ -30,7 +30,7 @@ details{margin-top:14px}summary{cursor:pointer;color:var(--accent);font-weight:6
 ul.next{padding-left:20px;margin:8px 0}ul.next li{margin:10px 0;max-width:88ch;overflow-wrap:anywhere}
 .command{display:flex;gap:8px;align-items:flex-start;margin:4px 0}
 .command code{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:4px 8px;overflow-wrap:anywhere}
-button.copy{font:12px ui-sans-serif,system-ui,sans-serif;color:var(--accent);background:none;border:1px solid var(--line);border-radius:6px;padding:4px 8px;cursor:pointer}
+.command code{flex:1}button.copy{flex:none;white-space:nowrap;font:12px ui-sans-serif,system-ui,sans-serif;color:var(--accent);background:none;border:1px solid var(--line);border-radius:6px;padding:4px 8px;cursor:pointer}
 ul.warnings{list-style:none;margin:18px 0 0;padding:12px 16px;border-left:4px solid var(--warn);background:var(--card);overflow-wrap:anywhere}
 ul.warnings li::before{content:"warning: ";color:var(--warn);font-weight:600}
 .settings span{margin-right:14px}.settings code,footer code{overflow-wrap:anywhere}
@@ -48,6 +48,6 @@ footer{margin-top:60px;color:var(--soft);font-size:13px}
 @media (max-width:640px){main{padding:24px 14px 60px}h1{font-size:24px}.grid{grid-template-columns:1fr}.wide text{font-size:26px}
 table,tbody,tr,td{display:block;width:100%}thead{display:none}tr{border-bottom:1px solid var(--line);padding:8px 0}
 td,td.n{border:0;padding:2px 0;text-align:left;white-space:normal}td:empty{display:none}
-td[data-label]::before{content:attr(data-label) " ";color:var(--soft);font-size:12px;display:inline-block;min-width:9ch}tr[hidden]{display:none}}
+td[data-label]::before{content:attr(data-label) " ";color:var(--soft);font-size:12px;display:inline-block;min-width:13ch}tr[hidden]{display:none}}
 @media print{body{background:#fff}.card{break-inside:avoid}}
 `;

@@ -11,7 +11,12 @@ export interface NamedRun {
 export function sideBySideSection(runs: readonly NamedRun[]): Markup {
   const keys = [...new Set(runs.flatMap(({ report }) => Object.keys(report.settings)))];
   const differing = keys.filter((key) => new Set(runs.map(({ report }) => report.settings[key])).size > 1);
-  const best = Math.max(...runs.map(({ report }) => report.score?.quantized ?? Number.NEGATIVE_INFINITY));
+  const scored = runs.filter(({ report }) => report.score).length;
+  // One score alone is not the best of any.
+  const best =
+    scored < 2
+      ? Number.NaN
+      : Math.max(...runs.map(({ report }) => report.score?.quantized ?? Number.NEGATIVE_INFINITY));
   const head = ["Run", ...differing, "Float", "Quantized", "Like float", "Output SQNR", "Size", "Latency"];
   const cellsOf = ({ name, report: r }: NamedRun): readonly (string | Markup)[] => [
     html`<a href="#${name}">${name}</a>`,
