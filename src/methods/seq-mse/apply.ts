@@ -16,9 +16,10 @@ import type { LayerSolution } from "../layer-record.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, nearest, type RoundingProblem, roundingProblem, withEncoding } from "../rounding-problem.ts";
 import { RowErrors } from "../row-errors.ts";
-import { rowGrid, rowGroups, spanningEncoding, withBestScales } from "../scale-search.ts";
+import { spanningEncoding, withBestScales } from "../scale-search.ts";
 import { type LayerTask, solveLayers } from "../sequential.ts";
-import { fractions, leastError, sumRows } from "./math.ts";
+import { bestCandidates } from "./judged.ts";
+import { fractions } from "./math.ts";
 
 export interface SeqMseOptions {
   /** How many shrunken ranges each slice tries. Default 20, AIMET's. */
@@ -65,15 +66,10 @@ async function asAimet(task: LayerTask, candidates: number, errors: RowErrors): 
   const { layer, entry } = task;
   const spanning = spanningEncoding(layer, entry);
   const placed = { ...roundingProblem(layer, task.weight, spanning, sameInputs(task.moments)) };
-  const rows = rowGroups(layer, spanning);
   const encodings = fractions(candidates).map((f) => shrunken(spanning, entry, f));
-  const losses: Float64Array[] = [];
-  for (const encoding of encodings) {
-    losses.push(sumRows(await errors.ofNearest(placed, rowGrid(placed, layer, encoding)), rows.of, rows.count));
-  }
-  const best = leastError(losses);
+  const best = await bestCandidates(placed, layer, encodings, errors);
   const pick = (part: (e: Encoding) => readonly number[]) =>
-    spanning.scale.map((_, slice) => part(encodings[best[rows.ofSlice[slice]!]!]!)[slice]!);
+    spanning.scale.map((_, slice) => part(encodings[best[slice]!]!)[slice]!);
   const encoding = { ...spanning, scale: pick((e) => e.scale), offset: pick((e) => e.offset) };
   return solution(layer, withEncoding(placed, layer, encoding), encoding);
 }

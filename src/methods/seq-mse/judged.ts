@@ -1,0 +1,119 @@
+/**
+ * What AIMET's SeqMSE judges apart, and what shares the result: the outputs of a channel under a scale per tensor or per channel, the
+ * part that a block of the inputs adds to a channel under a scale per block (it runs each block as a product of its own).
+ */
+import { type Encoding, type LinearLayer, sliceCount } from "../../quant/index.ts";
+import { sizeOf } from "../../tensor/index.ts";
+import type { RoundingProblem } from "../rounding-problem.ts";
+import type { RowErrors, RowGrid } from "../row-errors.ts";
+import { rowGrid, rowGroups } from "../scale-search.ts";
+import { leastError, sumRows } from "./math.ts";
+
+/** For every slice of the encodings the index of the candidate that it takes. */
+export async function bestCandidates(
+  problem: RoundingProblem,
+  layer: LinearLayer,
+  candidates: readonly Encoding[],
+  errors: RowErrors,
+): Promise<Int32Array> {
+  const [first] = candidates;
+  const { granularity } = first!;
+  if (granularity.kind === "block") return await bestOfBlocks(problem, layer, candidates, errors);
+  const losses: Float32Array[] = [];
+  for (const encoding of candidates) losses.push(await errors.ofNearest(problem, rowGrid(problem, layer, encoding)));
+  // Per tensor each channel chooses, and the largest range of them holds all.
+  if (granularity.kind === "tensor") return Int32Array.of(leastError(losses).reduce((a, b) => Math.max(a, b)));
+  const { of, count } = rowGroups(layer, first!);
+  return leastError(losses.map((rows) => sumRows(rows, of, count)));
+}
+
+async function bestOfBlocks(
+  problem: RoundingProblem,
+  layer: LinearLayer,
+  candidates: readonly Encoding[],
+  errors: RowErrors,
+): Promise<Int32Array> {
+  const grids = candidates.map((encoding) => rowGrid(problem, layer, encoding));
+  const { blockOf, blocks } = blocksOf(layer, candidates[0]!);
+  const rows = problem.groups * problem.outputs;
+  const chosen = new Int32Array(rows * blocks);
+  for (let block = 0; block < blocks; block++) {
+    const columns = blockOf.flatMap((other, column) => (other === block ? [column] : []));
+    const part = partOf(problem, columns);
+    const losses: Float32Array[] = [];
+    for (const grid of grids) losses.push(await errors.ofNearest(part, gridOf(grid, problem.columns, columns)));
+    leastError(losses).forEach((best, row) => {
+      chosen[row * blocks + block] = best;
+    });
+  }
+  const best = new Int32Array(candidates[0]!.scale.length);
+  const sliceOf = slicesOf(layer, candidates[0]!);
+  layer.order.forEach((place, i) => {
+    const [row, column] = [Math.floor(i / problem.columns), i % problem.columns];
+    best[sliceOf(place)] = chosen[row * blocks + blockOf[column]!]!;
+  });
+  return best;
+}
+
+/** The block along the input axis that each column of the matrix belongs to. */
+function blocksOf(layer: LinearLayer, { granularity }: Encoding): { blockOf: number[]; blocks: number } {
+  const { shape } = layer.weight.initializer!;
+  const { axis, size } = granularity as Extract<Encoding["granularity"], { kind: "block" }>;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const blockOf = Array.from(layer.order.subarray(0, layer.columns), (place) =>
+    Math.floor((Math.floor(place / inner) % shape[axis]!) / size),
+  );
+  return { blockOf, blocks: shape[axis]! / size };
+}
+
+/** The slice of an element by its place in the weight. */
+function slicesOf(layer: LinearLayer, { granularity }: Encoding): (place: number) => number {
+  const { shape } = layer.weight.initializer!;
+  sliceCount(shape, granularity);
+  const { axis, size } = granularity as Extract<Encoding["granularity"], { kind: "block" }>;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const length = shape[axis]!;
+  return (place) => {
+    const [outer, along] = [Math.floor(place / inner / length), Math.floor(place / inner) % length];
+    return (outer * (length / size) + Math.floor(along / size)) * inner + (place % inner);
+  };
+}
+
+/** The problem of some columns alone. */
+function partOf(problem: RoundingProblem, columns: readonly number[]): RoundingProblem {
+  const { groups, outputs, h } = problem;
+  const of = (values: Float64Array) => picked(values, problem.columns, columns, Float64Array);
+  const part = new Float64Array(groups * columns.length ** 2);
+  let at = 0;
+  for (let g = 0; g < groups; g++)
+    for (const i of columns) for (const j of columns) part[at++] = h[(g * problem.columns + i) * problem.columns + j]!;
+  const { weight, scale, low, high, t } = problem;
+  return {
+    groups,
+    outputs,
+    columns: columns.length,
+    weight: of(weight),
+    scale: of(scale),
+    low: of(low),
+    high: of(high),
+    h: part,
+    t: of(t),
+  };
+}
+
+function gridOf({ scale, low, high }: RowGrid, width: number, columns: readonly number[]): RowGrid {
+  const of = (values: Float32Array) => picked(values, width, columns, Float32Array);
+  return { scale: of(scale), low: of(low), high: of(high) };
+}
+
+function picked<A extends Float32Array | Float64Array>(
+  values: A,
+  width: number,
+  columns: readonly number[],
+  kind: new (length: number) => A,
+): A {
+  const rows = values.length / width;
+  const out = new kind(rows * columns.length);
+  for (let row = 0, at = 0; row < rows; row++) for (const column of columns) out[at++] = values[row * width + column]!;
+  return out;
+}
