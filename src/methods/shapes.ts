@@ -1,7 +1,7 @@
 /** The shapes that a preparation reads: traced on one sample where there is data, else on zeros of the declared shapes. */
 import type { Model, TensorType } from "../ir/index.ts";
 import { declaredTypes, firstSample, traceShapes } from "../runtime/index.ts";
-import { dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+import { byteLength, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 import type { PreparationContext } from "./method.ts";
 
 /** Types by value name; empty where there is neither data nor a declaration to go by. */
@@ -14,14 +14,21 @@ export async function shapesFor(
   return declaredTypes(model) ?? (zeros ? await traceShapes(model, runtime, zeros) : new Map<string, TensorType>());
 }
 
-/** A sample of zeros, symbolic lengths being 1; undefined where an input does not say what it is. */
+/** Bytes of one input: a batch of large pictures has a tenth of it. */
+const mostBytes = 2 ** 30;
+
+/**
+ * A sample of zeros, symbolic lengths being 1; undefined where an input does not say what it is, or is
+ * larger than anything that is fed. */
 function zeroFeeds(model: Model): Feeds | undefined {
   const feeds: Record<string, Tensor> = {};
   for (const { name, type, initializer } of model.graph.inputs) {
     if (initializer) continue;
     if (type?.kind !== "tensor" || !type.shape || type.dtype === "string") return undefined;
     const shape = type.shape.map((d) => (typeof d === "number" ? d : 1));
-    const bytes = Math.ceil((sizeOf(shape) * dtypes[type.dtype].bits) / 8);
+    const bytes = byteLength(type.dtype, sizeOf(shape));
+    // A file may say any length: what no machine could be fed is not made.
+    if (bytes > mostBytes) return undefined;
     feeds[name] = Tensor.fromBytes(type.dtype, shape, new Uint8Array(bytes));
   }
   return feeds;

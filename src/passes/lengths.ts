@@ -91,11 +91,15 @@ function merge(
   if (said && made && said.length !== made.length) return said;
   const lengths = said ?? made;
   return lengths?.map((_, axis) => {
-    const [a, b] = [said?.[axis], made?.[axis]];
+    const [a, b] = [said?.[axis], plausible(made?.[axis])];
     if (typeof a === "number") return a;
     return b ?? a ?? `${value.name}@${axis}`;
   });
 }
+
+/** A rule counts with what the file gives it; what comes out negative or beyond all numbers is no length. */
+const plausible = (length: Length | undefined): Length | undefined =>
+  typeof length !== "number" || (Number.isSafeInteger(length) && length >= 0) ? length : undefined;
 
 type Made = readonly (Length | undefined)[] | undefined;
 

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../source-files.ts";
 import { bundleWorker } from "./bundle.ts";
-import { Lane, type Result } from "./run.ts";
+import { confirmed } from "./confirm.ts";
+import { type Failure, Lane, type Result } from "./run.ts";
 import { defaultShares } from "./shares.ts";
 import { readTally, type Tally, tableOf, tallied, writeTally } from "./tally.ts";
 
@@ -53,8 +54,24 @@ for (let slice = 0; slice < slices; slice++) {
 async function work(): Promise<void> {
   await using lane = new Lane({ worker });
   for (let job = jobs.shift(); job && Date.now() < end; job = jobs.shift()) {
-    keep(job.target, job.first + job.count, await lane.fuzz(job));
+    keep(job.target, job.first + job.count, await judged(await lane.fuzz(job)));
   }
+}
+
+/** What native code did to the process counts as refused where the command survives it and says so. */
+async function judged(result: Result): Promise<Result> {
+  const counts = { ...result.counts };
+  const failures: Failure[] = [];
+  for (const failure of result.failures) {
+    const { kind } = failure.outcome;
+    const code = kind === "foreign" ? undefined : await confirmed(failure);
+    if (code === undefined) failures.push(failure);
+    else {
+      counts[kind]!--;
+      for (const key of ["error", `${code} (by the command)`]) counts[key] = (counts[key] ?? 0) + 1;
+    }
+  }
+  return { ...result, counts, failures };
 }
 
 function keep(target: string, next: number, result: Result): void {

@@ -23,6 +23,8 @@ export interface Failure {
   /** The mutant as a file. */
   readonly bytes: Uint8Array;
   readonly ending: string;
+  /** What the model was fed, as .npz, where it was run. */
+  readonly data?: Uint8Array | undefined;
 }
 
 export interface Result {
@@ -172,7 +174,7 @@ async function shown(
   target: string,
   seed: number,
   options: RunOptions,
-): Promise<{ bytes: Uint8Array; ending: string }> {
+): Promise<Pick<Failure, "bytes" | "ending" | "data">> {
   const folder = mkdtempSync(join(tmpdir(), "avocet-fuzz-"));
   const heartbeat = join(folder, "seed");
   writeFileSync(heartbeat, Buffer.alloc(8));
@@ -180,8 +182,9 @@ async function shown(
   try {
     await message(child);
     child.send({ target, show: seed });
-    const { bytes, ending } = (await message(child)) as { bytes: string; ending: string };
-    return { bytes: new Uint8Array(Buffer.from(bytes, "base64")), ending };
+    const { bytes, ending, data } = (await message(child)) as { bytes: string; ending: string; data?: string };
+    const plain = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
+    return { bytes: plain(bytes), ending, data: data === undefined ? undefined : plain(data) };
   } finally {
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });

@@ -35,18 +35,24 @@ export function tableOf(tally: Tally, machine: string): string {
     for (const [kind, n] of Object.entries(counts)) all[kind] = (all[kind] ?? 0) + n;
   const peak = Math.max(0, ...Object.values(tally).map((one) => one.peak));
   const bare = Object.entries(all).filter(([kind]) => kind.includes(" without "));
+  const survived = Object.entries(all)
+    .filter(([kind]) => kind.endsWith("(by the command)"))
+    .reduce((sum, [, n]) => sum + n, 0);
   return [
     "# Damaged input",
     "",
     `\`node bench/fuzz.mjs\`, ${machine}. A mutant is a sound file that was damaged from a seed (bytes, protobuf fields, graphs,`,
     "words of texts, values of JSON) and put through a part of the product; [test/fuzz](../../test/fuzz) says which. *Fine*: it was taken.",
     "*Refused*: an `AvocetError` with a code. *Foreign*: any other exception, or a written model that reads back as other bytes. *Hang*:",
-    "longer than 20 s. *Memory*: a process over 1.6 GB. *Crash*: the process ended. MB: the peak of a process.",
+    "longer than 20 s. *Memory*: a process over 1.6 GB. *Crash*: the process ended. MB: the peak of a process. Where the runtime's",
+    "native code hung or ended the process, the built command was run on the same file: what it survived and named counts as refused.",
     "",
     "| target | tried | fine | refused | foreign | hang | memory | crash | MB |",
     "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
     ...Object.entries(tally).map(([name, { counts, peak }]) => row(name, counts, peak)),
     row("**all**", all, peak),
+    "",
+    `Of the refusals the command survived native code: ${survived}.`,
     "",
     bare.length === 0
       ? "Every refusal has a place and a hint."

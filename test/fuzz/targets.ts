@@ -19,6 +19,7 @@ import {
   readNpy,
   readNpz,
   textLabels,
+  writeNpz,
 } from "../../src/data/index.ts";
 import { nodePictureDecoder, openData, openLabels, parseDataSpec } from "../../src/data/node/index.ts";
 import { readModel, writeModel } from "../../src/formats/index.ts";
@@ -63,6 +64,8 @@ export interface Mutant {
   readonly bytes: Uint8Array;
   /** The ending of a file of these bytes. */
   readonly ending: string;
+  /** What a model is fed, as .npz. */
+  readonly data?: () => Uint8Array;
   run(): Promise<void> | void;
 }
 
@@ -110,7 +113,7 @@ function ofModel(run: (model: Model, random: Random) => Promise<void> | void): T
       const given = own ? model : readModel(bytes, { name: "mutant.onnx" });
       await run(given, random);
     };
-    return { bytes, ending: "onnx", run: run1 };
+    return { bytes, ending: "onnx", run: run1, data: () => writeNpz(feedsFor(model)) };
   };
 }
 
@@ -161,7 +164,10 @@ function roundTrip(model: Model): void {
   printModel(model);
   const once = writeModel(model);
   const again = writeModel(readModel(once, { name: "mutant.onnx" }));
-  if (Buffer.compare(once, again) !== 0) throw new Error("internal: read and written again it has other bytes");
+  if (Buffer.compare(once, again) === 0) return;
+  const [before, after] = [once, again].map((bytes) => printModel(readModel(bytes), { tensors: "full" }).split("\n"));
+  const line = before!.findIndex((text, i) => text !== after![i]);
+  throw new Error(`internal: read and written again it has other bytes: ${before![line]} became ${after![line]}`);
 }
 
 async function inspect(model: Model): Promise<void> {

@@ -5,7 +5,7 @@
 import { openSync, writeSync } from "node:fs";
 import { AvocetError, Random } from "../../src/base/index.ts";
 import type { Job, Outcome } from "./run.ts";
-import { targets } from "./targets.ts";
+import { type Mutant, targets } from "./targets.ts";
 
 const [, , heartbeat, limit] = process.argv;
 const file = openSync(heartbeat!, "r+");
@@ -43,7 +43,7 @@ function mutantOf(name: string, seed: number) {
 }
 
 /** The mutant as a file; the story of its making where that is what failed. */
-function shown(name: string, seed: number): { readonly bytes: Uint8Array; readonly ending: string } {
+function shown(name: string, seed: number): Pick<Mutant, "bytes" | "ending" | "data"> {
   try {
     return mutantOf(name, seed);
   } catch (error) {
@@ -53,8 +53,9 @@ function shown(name: string, seed: number): { readonly bytes: Uint8Array; readon
 
 process.on("message", async (job: Job | { readonly target: string; readonly show: number }) => {
   if ("show" in job) {
-    const { bytes, ending } = shown(job.target, job.show);
-    process.send!({ bytes: Buffer.from(bytes).toString("base64"), ending });
+    const { bytes, ending, data } = shown(job.target, job.show);
+    const plain = (part: Uint8Array) => Buffer.from(part).toString("base64");
+    process.send!({ bytes: plain(bytes), ending, ...(data ? { data: plain(data()) } : {}) });
     return;
   }
   let counts: Record<string, number> = {};

@@ -84,6 +84,10 @@ export function typeToProto(type: ValueType): TypeProto {
 function shapeToProto(shape: readonly Dim[] | null): { shape?: ShapeProto } {
   if (!shape) return {};
   return {
-    shape: { dim: shape.map((dim) => (dim === null ? {} : typeof dim === "number" ? { value: dim } : { param: dim })) },
+    shape: {
+      dim: shape.map((dim) =>
+        dim === null || dim === "" ? {} : typeof dim === "number" ? { value: dim } : { param: dim },
+      ),
+    },
   };
 }

@@ -10,6 +10,7 @@ import {
   batchNormStatistics,
   biasOf,
   channelsOf,
+  constantOf,
   elementsOf,
   floatConstant,
   isOp,
@@ -276,6 +277,8 @@ class ExpectationWalk {
     const rank = this.#shapes.rank(node.output);
     const constant = floatConstant(value);
     if (constant) return ofConstant(Float64Array.from(elementsOf(constant)), constant.shape, rank);
+    const whole = constantOf(value);
+    if (whole && whole.dtype !== "string") return ofConstant(Float64Array.from(whole.numbers()), whole.shape, rank);
     const x = this.found.get(value!)!;
     const own = this.#shapes.rank(value);
     if (
