@@ -197,6 +197,16 @@ function trimmed(inputs: (Value | null)[]): (Value | null)[] {
   return inputs;
 }
 
+/** Outputs that are left out at the end: runtimes take some of them for outputs that must have a name. */
+function withoutTrailing(outputs: readonly (string | Value)[]): readonly (string | Value)[] {
+  let count = outputs.length;
+  for (; count > 1; count--) {
+    const last = outputs[count - 1]!;
+    if ((typeof last === "string" ? last : last.name) !== "") break;
+  }
+  return outputs.slice(0, count);
+}
+
 function safe(value: Whole): number {
   if (typeof value === "number") return value;
   const limit = BigInt(Number.MAX_SAFE_INTEGER);
@@ -336,7 +346,7 @@ export class Graph {
   insert(spec: NodeSpec, place?: Place): Node {
     if (place) this.#own("before" in place ? place.before : place.after);
     for (const input of spec.inputs) if (input) ensureOwn(input, this);
-    const outputs = spec.outputs.map((output) =>
+    const outputs = withoutTrailing(spec.outputs).map((output) =>
       typeof output === "string" ? new Value(output === "" ? "" : this.names.fresh(output)) : output,
     );
     for (const output of outputs) ensureNew(output);

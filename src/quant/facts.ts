@@ -18,6 +18,11 @@ export interface Parameter {
 const recurrent: Readonly<Record<number, string>> = { 1: "weight", 2: "weight_r", 3: "bias" };
 const normalizing = ["weight", "bias", "running_mean", "running_var"];
 
+/** What they give is no tensor, which a trace cannot tell. */
+const sequences = new Set(
+  "Optional SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceMap SplitToSequence".split(" "),
+);
+
 export class Facts {
   readonly model: Model;
   readonly #shapes: ReadonlyMap<string, TensorType>;
@@ -41,7 +46,7 @@ export class Facts {
   /** Whether the value is a tensor of floats that has any, as traced, declared, or (where nothing is known) taken to be. */
   isFloat(value: Value): boolean {
     const type = this.#shapes.get(value.name) ?? value.type;
-    if (!type) return true;
+    if (!type) return !sequences.has(value.producer?.domain === "" ? value.producer.op : "");
     return type.kind === "tensor" && isFloat(type.dtype) && type.shape?.includes(0) !== true;
   }
 

@@ -88,7 +88,7 @@ describe.each([
     expect([...node.subgraphs()].map((g) => g.name)).toEqual(["body", "body_a", "body_b"]);
     expect(node).toMatchObject({ overload: "v2", docString: "a note on a node" });
     expect(node.inputs.map((v) => v?.name)).toEqual(["x", undefined, "raw"]);
-    expect(node.outputs.map((v) => v.name)).toEqual(["e", ""]);
+    expect(node.outputs.map((v) => v.name)).toEqual(["e"]);
   });
 
   test("types, dynamic axes and notes of values", () => {
