@@ -18,6 +18,7 @@ import {
 } from "./place-parameters.ts";
 import type { LeftFloat, Plan, PlanEntry } from "./plan.ts";
 import { unitsOf } from "./supergroups.ts";
+import { floatOnlyNodes } from "./supported-kernels.ts";
 import type { Target } from "./target.ts";
 import { type Ties, tiesOf } from "./ties.ts";
 import { isLeftFloat, refuseGrid } from "./usable-grid.ts";
@@ -59,6 +60,8 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
       `you asked for ${selector} to stay in float`,
     ]),
   );
+  for (const [node, reason] of floatOnlyNodes(facts, target, weights, grid, (one) => kept.has(one)))
+    kept.set(node, reason);
   const exact = target.shortScales !== false && options.exactScales === true;
   const short = (exact || target.shortScales) === true;
   const placement: Placement = {

@@ -10,6 +10,18 @@ export interface ParameterRule {
   readonly symmetric?: boolean;
 }
 
+/** One side of a kernel: `bitwidth` and `dtype` of AIMET's files. */
+export interface KernelSide {
+  readonly bits: number;
+  readonly kind: "int" | "float";
+}
+
+/** A pair of precisions in which an operator runs; a side that is not named takes anything. */
+export interface SupportedKernel {
+  readonly activation?: KernelSide;
+  readonly param?: KernelSide;
+}
+
 /** What a target says of one operator type; absent: the defaults hold. */
 export interface OperatorRule {
   readonly inputQuantized?: boolean;
@@ -17,6 +29,8 @@ export interface OperatorRule {
   readonly symmetric?: boolean;
   readonly perChannel?: boolean;
   readonly params: Readonly<Record<string, ParameterRule>>;
+  /** The kernels that there are (supported-kernels.ts); absent: those of the defaults. */
+  readonly supportedKernels?: readonly SupportedKernel[];
   /** Fixed numbers of the output's range. */
   readonly range?: { readonly min?: number; readonly max?: number };
 }
@@ -45,6 +59,8 @@ export interface Target {
   readonly perChannel: boolean;
   /** The generation of the hardware ("V73"), which selects AIMET's exception rules; null: none. */
   readonly hardware: string | null;
+  /** The kernels of every operator that names none itself; null: any. */
+  readonly supportedKernels: readonly SupportedKernel[] | null;
   readonly params: Readonly<Record<string, ParameterRule>>;
   readonly operators: ReadonlyMap<string, OperatorRule>;
   /** Chains of operators that are quantized as one; the longest first. */
@@ -119,6 +135,7 @@ export function parseTarget(json: unknown, name: string): Target {
     unsignedSymmetric: file.defaults.unsigned_symmetric ?? false,
     perChannel: file.defaults.per_channel_quantization ?? false,
     hardware: file.defaults.hw_version ?? null,
+    supportedKernels: file.defaults.supported_kernels ? kernelsOf(file.defaults.supported_kernels) : null,
     params: parameterRules(file.params),
     operators: new Map(Object.entries(file.op_type).map(([op, rule]) => [op, operatorRule(rule)])),
     supergroups: file.supergroups.map((group) => group.op_list).sort((a, b) => b.length - a.length),
@@ -161,6 +178,17 @@ function parameterRules(rules: Parsed["params"]): Record<string, ParameterRule> 
   );
 }
 
+function kernelsOf(kernels: NonNullable<Parsed["defaults"]["supported_kernels"]>): SupportedKernel[] {
+  const side = (given: { bitwidth: number; dtype: "int" | "float" }): KernelSide => ({
+    bits: given.bitwidth,
+    kind: given.dtype,
+  });
+  return kernels.map(({ activation, param }) => ({
+    ...(activation ? { activation: side(activation) } : {}),
+    ...(param ? { param: side(param) } : {}),
+  }));
+}
+
 function operatorRule(rule: Parsed["op_type"][string]): OperatorRule {
   const { min, max } = rule.encoding_constraints ?? {};
   return {
@@ -168,6 +196,7 @@ function operatorRule(rule: Parsed["op_type"][string]): OperatorRule {
     ...(rule.is_input_quantized === undefined ? {} : { inputQuantized: rule.is_input_quantized }),
     ...(rule.is_output_quantized === undefined ? {} : { outputQuantized: rule.is_output_quantized }),
     ...(rule.is_symmetric === undefined ? {} : { symmetric: rule.is_symmetric }),
+    ...(rule.supported_kernels ? { supportedKernels: kernelsOf(rule.supported_kernels) } : {}),
     ...(rule.per_channel_quantization === undefined ? {} : { perChannel: rule.per_channel_quantization }),
     ...(rule.encoding_constraints
       ? { range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } }
