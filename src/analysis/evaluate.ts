@@ -1,5 +1,5 @@
 /** Runs models over data and lets metrics see their outputs. */
-import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { fixedBatchOf, type Session } from "../runtime/index.ts";
 import type { Interval } from "./confidence.ts";
@@ -33,6 +33,11 @@ export async function evaluate(
   metric: Metric,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  expectArguments("evaluate(session, data, metric)", {
+    session: [session, "session"],
+    data: [data, "dataset"],
+    metric: [metric, "metric"],
+  });
   return (await evaluateAll([{ session, metric }], data, options))[0]!;
 }
 

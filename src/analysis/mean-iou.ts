@@ -1,5 +1,5 @@
 /** Mean intersection over union of segmentations, over all pixels of all samples. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, expectArguments } from "../base/index.ts";
 import type { MaskLabels } from "../data/index.ts";
 import { isFloat, type Tensor } from "../tensor/index.ts";
 import { argmaxClasses, scoreLayout } from "./classes.ts";
@@ -16,6 +16,7 @@ const byteClasses = 256;
  * nobody knows how many classes there are, they do not count.
  */
 export function meanIoU(labels: MaskLabels, options: MetricOptions & { readonly ignore?: number } = {}): Metric {
+  expectArguments("meanIoU(labels)", { labels: [labels, "labels"] });
   const places = labels.height * labels.width;
   const { ignore } = options;
   /** By sample [3 · classes]: how many pixels of each class are right, are true, were found. */

@@ -2,7 +2,7 @@
  * How close two models are, value by value: SQNR and cosine. Both models become one graph that shares the inputs and
  * reduces each pair of values to three sums, so that only small numbers leave the runtime.
  */
-import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import {
   absorb,
@@ -51,6 +51,13 @@ export async function compareValues(
   data: Dataset,
   options: SimilarityOptions = {},
 ): Promise<Similarity[]> {
+  expectArguments("compareValues(reference, other, pairs, runtime, data)", {
+    reference: [reference, "model"],
+    other: [other, "model"],
+    runtime: [runtime, "runtime"],
+    data: [data, "dataset"],
+    pairs: [pairs, "list"],
+  });
   if (pairs.length === 0) return [];
   const joined = sideBySide(reference, other, pairs);
   const threads = options.threads === undefined ? {} : { threads: options.threads };

@@ -1,5 +1,5 @@
 /** Top-k accuracy: the share of samples whose label is among the k highest scores. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, expectArguments } from "../base/index.ts";
 import type { ClassLabels } from "../data/index.ts";
 import { isFloat, type Tensor } from "../tensor/index.ts";
 import type { ScoreLayout } from "./classes.ts";
@@ -11,6 +11,7 @@ const [right, wrong] = [Uint8Array.of(1), Uint8Array.of(0)];
 
 /** An output of whole numbers is judged as class numbers, the best first, as ArgMax and TopK give them. */
 export function topK(labels: ClassLabels, k: number, options: MetricOptions = {}): Metric {
+  expectArguments("topK(labels, k)", { labels: [labels, "labels"], k: [k, "count"] });
   const rows: Uint8Array[] = [];
   const occurring = new Map<number, number>();
   let hits = 0;

@@ -1,5 +1,5 @@
 /** `verify`: the file that ships, in a stock session, against its simulation and against float. */
-import { AvocetError, breathe, throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
 import { crosses, type Runtime, type RuntimeName, type Session } from "../runtime/index.ts";
@@ -80,6 +80,12 @@ export async function verify(
   data: Dataset,
   options: VerifyOptions = {},
 ): Promise<Verification> {
+  expectArguments("verify(shipped, float, runtime, data)", {
+    shipped: [shipped, "file"],
+    float: [float, "file"],
+    runtime: [runtime, "runtime"],
+    data: [data, "dataset"],
+  });
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const unjudged: Unjudged[] = [];
   await using stock = await runtime.open(shipped.path, threads);

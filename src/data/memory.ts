@@ -1,5 +1,5 @@
 /** Data that a program has at hand: arrays, tensors, and its own iterables. */
-import { AvocetError, throwIfAborted } from "../base/index.ts";
+import { AvocetError, expectArguments, throwIfAborted } from "../base/index.ts";
 import { type DType, type Feeds, type Shape, Tensor } from "../tensor/index.ts";
 import type { Dataset, IndexedDataset, SampleAxes } from "./dataset.ts";
 import { checkedSize, indexedDataset } from "./indexed.ts";
@@ -18,6 +18,7 @@ export interface MemoryOptions {
  * source alone. Throws `data/wrong-shape`, `data/none`.
  */
 export function fromTensors(feeds: Feeds, options: string | MemoryOptions = {}): IndexedDataset {
+  expectArguments("fromTensors(feeds)", { feeds: [feeds, "feeds"] });
   const { source = "tensors", axes } = typeof options === "string" ? { source: options } : options;
   return indexedDataset({
     count: rowsOfFeeds(feeds, source, axes),
@@ -54,9 +55,21 @@ const dtypeOfArray: Readonly<Record<string, DType>> = {
 
 /** One typed array of shape [samples, …] for the model input `input`. Throws `tensor/wrong-size`, `data/none`. */
 export function fromArray(input: string, shape: Shape, data: Numbers, source = "array"): IndexedDataset {
-  const dtype = Object.keys(dtypeOfArray).find((name) => data.constructor.name === name);
+  expectArguments("fromArray(input, shape, data)", {
+    input: [input, "text"],
+    shape: [shape, "list"],
+    data: [data, "object"],
+  });
+  const dtype = Object.keys(dtypeOfArray).find((name) => data.constructor?.name === name);
   if (!dtype)
-    throw new AvocetError("data/wrong-dtype", `expected a typed array, got ${data.constructor.name}`, { at: source });
+    throw new AvocetError(
+      "data/wrong-dtype",
+      `expected a typed array, got ${data.constructor?.name ?? "something else"}`,
+      {
+        at: source,
+        hint: "for example new Float32Array(numbers)",
+      },
+    );
   return fromTensors({ [input]: Tensor.of(dtypeOfArray[dtype]!, shape, data) }, source);
 }
 

@@ -1,5 +1,5 @@
 /** Parts of data: so many samples spread evenly, the first few, every k-th, or all but those. Order is kept. */
-import { AvocetError, throwIfAborted } from "../base/index.ts";
+import { AvocetError, expectArguments, throwIfAborted } from "../base/index.ts";
 import { type Batch, type Dataset, type IndexedDataset, traitsOf } from "./dataset.ts";
 import { checkedSize, indexedDataset, isIndexed } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";
@@ -27,7 +27,10 @@ export function parseSelection(spec: string | number): Selection {
   const n = Number(found?.[2]);
   if (text === "all") return { text, has: () => true, end: Number.POSITIVE_INFINITY, needsCount: false };
   if (!found || !Number.isSafeInteger(n) || (n < 1 && found[1] !== "skip")) {
-    throw new AvocetError("usage/bad-value", `expected ${forms}, got "${text}"`);
+    throw new AvocetError("usage/bad-value", `expected ${forms}, got "${text}"`, {
+      at: "samples",
+      hint: "for example 200 or first:200",
+    });
   }
   const plain = { text, end: Number.POSITIVE_INFINITY, needsCount: false };
   switch (found[1]) {
@@ -72,7 +75,8 @@ export function selectedIndices(selection: Selection, count: number, at: string)
 export function samples(dataset: IndexedDataset, spec: string | number | Selection): IndexedDataset;
 export function samples(dataset: Dataset, spec: string | number | Selection): Dataset;
 export function samples(dataset: Dataset, spec: string | number | Selection): Dataset {
-  const selection = typeof spec === "object" ? spec : parseSelection(spec);
+  expectArguments("samples(data, which)", { data: [dataset, "dataset"] });
+  const selection = typeof spec === "object" && spec !== null ? spec : parseSelection(spec);
   if (selection.text === "all") return dataset;
   if (!isIndexed(dataset)) return selectStream(dataset, selection);
   return choose(dataset, selectedIndices(selection, dataset.count, dataset.source));

@@ -1,10 +1,11 @@
 /** `check`: the invariants of a graph, all faults in one error. Cheap enough to run after every pass. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, expectArguments } from "../base/index.ts";
 import type { Graph, Value } from "./graph.ts";
 import type { Model } from "./model.ts";
 
 /** Throws `graph/invalid` with the list of all faults: unknown values, order, duplicate names, broken uses. */
 export function check(model: Model, when = ""): void {
+  expectArguments("check(model)", { model: [model, "model"] });
   const faults = [...checkGraph(model.graph, new Set())];
   for (const f of model.functions) faults.push(...checkGraph(f.body, new Set()));
   if (faults.length === 0) return;

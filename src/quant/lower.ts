@@ -4,7 +4,7 @@
  * float grid a pair of Casts. A grid that is narrower than the integers it is kept in has a Clip of those integers. This very
  * file is what was simulated; nothing else stands for it.
  */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, expectArguments } from "../base/index.ts";
 import {
   check,
   cloneModel,
@@ -51,6 +51,7 @@ function opsetOf({ kind, grid, granularity }: PlanEntry): number {
  * quantizers need a later one.
  */
 export function lower(model: Model, plan: Plan): Model {
+  expectArguments("lower(model, plan)", { model: [model, "model"], plan: [plan, "plan"] });
   refuseUnready(model, plan);
   const copy = cloneModel(model);
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));

@@ -1,5 +1,5 @@
 /** Placement: model and target → a plan without encodings, with a reason for every value that is in it and for every other. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError, expectArguments } from "../base/index.ts";
 import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
 import { layersInBodies } from "./bodies.ts";
@@ -48,6 +48,11 @@ export interface PlaceOptions {
  * `quant/nothing-to-quantize`.
  */
 export function place(model: Model, target: Target, options: PlaceOptions): Plan {
+  expectArguments("place(model, target, options)", {
+    model: [model, "model"],
+    target: [target, "target"],
+    options: [options, "shapes"],
+  });
   refuseUnfit(model);
   const at = model.source ?? model.graph.name;
   const [grid, weights] = [options.activations ?? target.activations, options.weights ?? target.weights];

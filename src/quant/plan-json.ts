@@ -1,6 +1,6 @@
 /** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
 import { z } from "zod";
-import { AvocetError, parseJson } from "../base/index.ts";
+import { AvocetError, expectArguments, parseJson } from "../base/index.ts";
 import type { Plan } from "./plan.ts";
 
 const grid = z.discriminatedUnion("kind", [
@@ -76,7 +76,9 @@ const plan = z
   });
 
 /** The plan as text: JSON, an entry a line. */
-export function planToJson({ version, target, entries, left }: Plan): string {
+export function planToJson(plan: Plan): string {
+  expectArguments("planToJson(plan)", { plan: [plan, "plan"] });
+  const { version, target, entries, left } = plan;
   const lines = (rows: readonly unknown[]) =>
     rows.length === 0 ? "[]" : `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]`;
   return `{"version": ${version}, "target": ${JSON.stringify(target)},\n"entries": ${lines(entries)},\n"left": ${lines(left)}}\n`;
@@ -84,6 +86,7 @@ export function planToJson({ version, target, entries, left }: Plan): string {
 
 /** Reads what `planToJson` wrote, or what somebody wrote by hand. Throws `quant/invalid-plan` with every fault. */
 export function planFromJson(text: string, at = "plan.json"): Plan {
+  expectArguments("planFromJson(text)", { text: [text, "text"] });
   const result = plan.safeParse(parseJson(text, { at, code: "quant/invalid-plan" }));
   if (result.success) return result.data as Plan;
   throw new AvocetError("quant/invalid-plan", `the plan has faults:\n${z.prettifyError(result.error)}`, {

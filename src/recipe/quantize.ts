@@ -1,5 +1,5 @@
 /** Post-training quantization, end to end in memory: a float model, data and a recipe in; the model that ships out. */
-import { AvocetError, type Checkpoint, throwIfAborted, type Work } from "../base/index.ts";
+import { AvocetError, type Checkpoint, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import { cloneModel, type Model } from "../ir/index.ts";
 import { normalise } from "../passes/index.ts";
@@ -38,6 +38,12 @@ export async function quantizeModel(
   runtime: Runtime,
   options: QuantizeOptions = {},
 ): Promise<Quantized> {
+  expectArguments("quantizeModel(model, data, recipe, runtime)", {
+    model: [model, "model"],
+    ...(data !== null && { data: [data, "dataset"] }),
+    recipe: [recipe, "recipe"],
+    runtime: [runtime, "runtime"],
+  });
   const clock = stopwatch();
   parseGrids(recipe);
   if (isDataFree(recipe)) return await withoutCalibration(model, data, recipe, runtime, options);

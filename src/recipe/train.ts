@@ -1,5 +1,5 @@
 /** Quantization-aware training, end to end in memory: quantization as `quantizeModel` does it, then training from there. */
-import { checkpointUnder, throwIfAborted } from "../base/index.ts";
+import { checkpointUnder, expectArguments, throwIfAborted } from "../base/index.ts";
 import type { Dataset, Labels } from "../data/index.ts";
 import { cloneModel, type Model } from "../ir/index.ts";
 import { type QatContext, type QatOptions, reestimateFoldedBatchNorms, trainQuantized } from "../methods/index.ts";
@@ -38,6 +38,13 @@ export async function trainModel(
   options: TrainOptions = {},
 ): Promise<TrainedModel> {
   const { checkpoint, labels, onEpoch } = options;
+  expectArguments("trainModel(model, data, recipe, runtime)", {
+    model: [given, "model"],
+    data: [steps, "dataset"],
+    recipe: [recipe, "recipe"],
+    runtime: [runtime, "runtime"],
+    ...(labels !== undefined && { labels: [labels, "labels"] }),
+  });
   const data = await fitData(given, steps, recipe, runtime, options);
   const model = await withFreeBatch(given, data, runtime);
   const before = await quantizeModel(model, data, recipe, runtime, {

@@ -1,4 +1,5 @@
 /** Opens a runtime by name. The doors are loaded when they are asked for: importing the package loads no runtime. */
+import { AvocetError } from "../base/index.ts";
 import type { Runtime, RuntimeName, RuntimeOptions } from "./runtime.ts";
 
 /**
@@ -14,6 +15,9 @@ export async function openRuntime(name?: RuntimeName, options: RuntimeOptions = 
     case "ort-web":
       return (await import("./ort-web.ts")).ortWeb(platform, options);
     default:
-      return wanted satisfies never;
+      throw new AvocetError("usage/bad-value", `expected a runtime, got ${JSON.stringify(wanted satisfies never)}`, {
+        at: "openRuntime(name)",
+        hint: "ort-node or ort-web",
+      });
   }
 }

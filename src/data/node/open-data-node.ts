@@ -1,6 +1,6 @@
 /** Opens whatever a path holds as a dataset that fits a model's inputs. */
 import { join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, expectArguments } from "../../base/index.ts";
 import { placeArray } from "../array-axes.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { arrayDataset, placedDataset, scaledRows } from "../arrays.ts";
@@ -39,6 +39,13 @@ export interface OpenOptions {
  * `usage/missing`.
  */
 export async function openData(spec: string, options: OpenOptions): Promise<IndexedDataset> {
+  expectArguments("openData(spec, { inputs })", { spec: [spec, "text"], options: [options, "object"] });
+  if (!Array.isArray(options.inputs)) {
+    throw new AvocetError("usage/bad-value", "expected the model's inputs as options.inputs, got none", {
+      at: "openData(spec, { inputs })",
+      hint: "inputPorts(model) of avocet/runtime gives them, and session.inputs",
+    });
+  }
   const parsed = parseDataSpec(spec);
   const preprocess = options.preprocess === undefined ? null : parsePreprocess(options.preprocess);
   const whole = await openWhole(parsed, options, preprocess);

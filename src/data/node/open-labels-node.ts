@@ -1,6 +1,6 @@
 /** Opens labels: class numbers or masks, from whatever a path holds. */
 import { dirname, join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, expectArguments } from "../../base/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { classLabels, type Labels, maskLabels, selectLabels, textLabels } from "../labels.ts";
@@ -26,6 +26,7 @@ export interface LabelOptions {
  * Throws `data/not-found`, `data/labels`, `data/unreadable`.
  */
 export async function openLabels(spec: string, options: LabelOptions = {}): Promise<Labels> {
+  expectArguments("openLabels(spec)", { spec: [spec, "text"] });
   const parsed = parseDataSpec(spec);
   let labels = await openWhole(parsed, options);
   for (const selection of parsed.selections) labels = selectLabels(labels, selection);

@@ -1,7 +1,7 @@
 /** Reads ONNX files from disk; external data stays there until a tensor is looked at. */
 import { realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, expectArguments } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { fileSource, readStart, readWhole } from "../file-source-node.ts";
 import { limits } from "../limits.ts";
@@ -26,6 +26,7 @@ export function expectModelFile(path: string): void {
 
 /** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
 export function readModelFile(path: string, options: FileReadOptions = {}): Model {
+  expectArguments("readModelFile(path)", { path: [path, "text"] });
   expectModelFile(path);
   const bytes = readWhole(path, limits.onnxFileBytes, largeWeights);
   return readModel(bytes, { name: path, external: externalIn(options.folder ?? dirname(path), basename(path)) });

@@ -1,5 +1,5 @@
 /** Bytes of an ONNX file → Model. Runs anywhere; `read-node.ts` reads from disk. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, expectArguments } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { checkNodes } from "../../ops/index.ts";
 import { plainBytes } from "../byte-source.ts";
@@ -23,6 +23,7 @@ export interface ReadOptions {
  * `import/unsupported-type`, `import/too-large`, `graph/invalid-node` for nodes that break the rules of their operators, and for external data `import/not-found` and `import/path-escape`.
  */
 export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
+  expectArguments("readModel(bytes)", { bytes: [bytes, "bytes"] });
   const file = options.name ?? "model.onnx";
   const plain = plainBytes(bytes);
   expectOnnx(plain, file);

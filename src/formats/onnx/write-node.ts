@@ -1,5 +1,7 @@
 /** Writes ONNX files to disk: whole or not at all, large weights streamed, input files never changed. */
+
 import { basename, dirname, join } from "node:path";
+import { expectArguments } from "../../base/index.ts";
 import {
   disk,
   expectApart,
@@ -68,6 +70,7 @@ const ONE_FILE = 1.9e9;
  */
 export function writeModelFile(model: Model, path: string, options: FileWriteOptions = {}): WrittenFiles {
   const { externalData = "auto", externalFrom = 1024, shardBytes = ONE_FILE, replace = true, durable = true } = options;
+  expectArguments("writeModelFile(model, path)", { model: [model, "model"], path: [path, "text"] });
   const tensors = initializersOf(model);
   const outside = isExternal(externalData, tensors)
     ? [...tensors].filter((t) => t.dtype !== "string" && t.byteLength >= externalFrom)

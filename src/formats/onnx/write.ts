@@ -1,5 +1,5 @@
 /** Model → bytes of an ONNX file. Runs anywhere; `write-node.ts` writes to disk. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError, expectArguments } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { limits } from "../limits.ts";
 import { bytesOf, type Encoded, encode } from "./encode.ts";
@@ -11,6 +11,7 @@ import { modelType } from "./schema.ts";
  * `output/too-large` beyond 2 GiB, where only `writeModelFile` with external data helps.
  */
 export function writeModel(model: Model): Uint8Array {
+  expectArguments("writeModel(model)", { model: [model, "model"] });
   return bytesOf(encodeModel(model));
 }
 

@@ -1,4 +1,5 @@
 /** ONNX text to models and graphs: the official syntax of onnx/docs/Syntax.md, with a few additions for tests. */
+import { expectArguments } from "../../base/index.ts";
 import type { DType, Shape } from "../../tensor/index.ts";
 import type { Attribute } from "../attribute.ts";
 import type { Graph } from "../graph.ts";
@@ -26,6 +27,7 @@ export interface ParseOptions {
  * value and not a bit pattern. Throws `text/syntax` with `at` = "line:column" and what was expected.
  */
 export function parseModel(text: string, options: ParseOptions = {}): Model {
+  expectArguments("parseModel(text)", { text: [text, "text"] });
   const fill = fillOf(options);
   const reader = new Reader(text, fill);
   const tree = reader.model();

@@ -1,4 +1,5 @@
 /** Models and graphs to ONNX text (onnx/docs/Syntax.md): for tests, messages and eyes. `parse.ts` reads it back. */
+import { expectArguments } from "../../base/index.ts";
 import { type DType, dtypes, type Tensor } from "../../tensor/index.ts";
 import type { Attribute, Whole } from "../attribute.ts";
 import type { Graph, Node, Value } from "../graph.ts";
@@ -20,6 +21,7 @@ const lineWidth = 110;
  * training info and unknown fields, for which the syntax has no place.
  */
 export function printModel(model: Model, options: PrintOptions = {}): string {
+  expectArguments("printModel(model)", { model: [model, "model"] });
   const parts = [
     header([
       ["ir_version", String(model.irVersion)],
