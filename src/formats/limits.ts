@@ -1,4 +1,8 @@
-/** Limits that readers keep against damaged and hostile files, each with its reason. */
+/**
+ * Limits that are kept against damaged and hostile models, each with its reason: by readers, and behind them by what
+ * believes lengths, inlines, folds and traces. Ranges of attributes are in ops/attribute-limits.ts, limits of data in
+ * data/limits.ts; docs/debugging.md has them in one table.
+ */
 
 export const limits = {
   /**
@@ -29,6 +33,17 @@ export const limits = {
   onnxFileBytes: 2 ** 31 - 1,
   /** Bytes of one tensor: one typed array of Node 20 ends at 4 GiB. */
   tensorBytes: 2 ** 32,
+  /** Calls of the model's own functions in each other: ONNX forbids recursion, and exporters nest three or four deep. */
+  functionDepth: 100,
+  /**
+   * Bytes that all results of constant folding may have, those in between included, beside twice the model's own
+   * constants. Real models fold shape arithmetic and tables of some kilobytes, and weights, which stay as large as they are.
+   */
+  foldedBytes: 64 * 2 ** 20,
+  /** Multiply-accumulates, or steps of as much work, of all that is folded: seconds on one core. */
+  foldedWork: 2 ** 33,
+  /** Bytes of one input that is made up to trace shapes: a batch of large pictures has a tenth of it. */
+  tracedInputBytes: 2 ** 28,
   /** How many faults of one file are listed in one error: enough to see a pattern, few enough to read. */
   faultsShown: 20,
   /** Characters of one listed fault: names in a file may be of any length. */

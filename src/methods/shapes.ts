@@ -1,4 +1,5 @@
 /** The shapes that a preparation reads: traced on one sample where there is data, else on zeros of the declared shapes. */
+import { limits } from "../formats/index.ts";
 import type { Model, TensorType } from "../ir/index.ts";
 import { declaredTypes, firstSample, traceShapes } from "../runtime/index.ts";
 import { byteLength, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
@@ -14,9 +15,6 @@ export async function shapesFor(
   return declaredTypes(model) ?? (zeros ? await traceShapes(model, runtime, zeros) : new Map<string, TensorType>());
 }
 
-/** Bytes of one input: a batch of large pictures has a tenth of it. */
-const mostBytes = 2 ** 30;
-
 /**
  * A sample of zeros, symbolic lengths being 1; undefined where an input does not say what it is, or is
  * larger than anything that is fed. */
@@ -28,7 +26,7 @@ function zeroFeeds(model: Model): Feeds | undefined {
     const shape = type.shape.map((d) => (typeof d === "number" ? d : 1));
     const bytes = byteLength(type.dtype, sizeOf(shape));
     // A file may say any length: what no machine could be fed is not made.
-    if (bytes > mostBytes) return undefined;
+    if (bytes > limits.tracedInputBytes) return undefined;
     feeds[name] = Tensor.fromBytes(type.dtype, shape, new Uint8Array(bytes));
   }
   return feeds;

@@ -2,6 +2,7 @@
  * What constant folding may compute. A file of a hundred bytes can ask for gigabytes, for hours, or for a division that
  * ends the process, so the size of every result is inferred before anything runs, and what nobody can tell is left.
  */
+import { limits } from "../formats/index.ts";
 import type { Model, Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { sizeOf } from "../tensor/index.ts";
@@ -9,16 +10,6 @@ import type { LengthTable } from "./lengths.ts";
 import { type Refused, refuse } from "./rule.ts";
 import { dtypeOf } from "./value-dtype.ts";
 import { constantOf, graphsOf, isOp } from "./walk.ts";
-
-const limits = {
-  /**
-   * Bytes that all results together may have, those in between included, beside twice the model's own constants. Real
-   * models fold shape arithmetic and tables of some kilobytes, and weights, which stay as large as they are.
-   */
-  bytes: 64 * 2 ** 20,
-  /** Multiply-accumulates, or steps of as much work, of all that is folded: seconds on one core. */
-  work: 2 ** 33,
-} as const;
 
 /** Bytes of an element whose type is not known. */
 const widest = 8;
@@ -30,7 +21,7 @@ export type FoldVerdict = "now" | "later" | Refused;
 export class FoldLimits {
   readonly #growth: number;
   #bytes: number;
-  #work: number = limits.work;
+  #work: number = limits.foldedWork;
 
   /** `growth`: bytes that one result may have beyond what it is made of. */
   constructor(model: Model, growth: number) {
@@ -38,7 +29,7 @@ export class FoldLimits {
     let own = 0;
     for (const graph of graphsOf(model))
       for (const value of graph.initializers) own += value.initializer?.byteLength ?? 0;
-    this.#bytes = limits.bytes + 2 * own;
+    this.#bytes = limits.foldedBytes + 2 * own;
   }
 
   judge(node: Node, lengths: LengthTable): FoldVerdict {

@@ -4,15 +4,13 @@
  * what is inside the inputs (NonZero, a Range up to an input …) are found beforehand and left open.
  */
 import { AvocetError } from "../base/index.ts";
+import { limits } from "../formats/index.ts";
 import { type Graph, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type Runtime, traceShapes } from "../runtime/index.ts";
 import { arrayKind, byteLength, type DType, dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
 import { constantOf, isOp } from "./walk.ts";
-
-/** Bytes of all inputs together: a batch of large pictures has a tenth of it. */
-const mostBytes = 2 ** 28;
 
 /** The pass for this runtime. It counts values whose type became known, and does nothing where there is no Shape. */
 export function freezeShapes(runtime: Runtime): Pass {
@@ -34,7 +32,7 @@ export function freezeShapes(runtime: Runtime): Pass {
         (sum, input) => sum + byteLength(dtypeOfInput(input)!, sizeOf(staticShape(input.type)!)),
         0,
       );
-      if (bytes > mostBytes) {
+      if (bytes > limits.tracedInputBytes) {
         refuse?.(asks, `the model takes inputs of ${bytes} bytes: it is not run to find its shapes`);
         return 0;
       }

@@ -15,9 +15,6 @@ import {
 import type { Pass } from "./pass.ts";
 import { graphsOf, withSubgraphs } from "./walk.ts";
 
-/** ONNX forbids recursion; a file that has it anyway would never come to an end. */
-const deepest = 100;
-
 type Functions = ReadonlyMap<string, ModelFunction>;
 const keyOf = (domain: string, name: string, overload: string) => `${domain}\0${name}\0${overload}`;
 const calledBy = (node: Node, functions: Functions) => functions.get(keyOf(node.domain, node.op, node.overload));
@@ -89,10 +86,10 @@ function expectFew(model: Model, functions: Functions): void {
     return parts;
   };
   const sizeOfCall = (made: ModelFunction, call: Node, depth: number): number => {
-    if (depth === deepest) {
+    if (depth === limits.functionDepth) {
       throw new AvocetError(
         "import/malformed",
-        `expected functions without recursion, at most ${deepest} in each other`,
+        `expected functions without recursion, at most ${limits.functionDepth} in each other`,
         {
           at: `${model.source ?? model.graph.name}: ${call}`.slice(0, limits.faultLength),
           hint: "inline the functions with the tool that made the model",

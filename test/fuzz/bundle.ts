@@ -9,7 +9,7 @@ const { imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 };
 
 /** Writes the worker to a file below the repository, where its packages are found, and returns the path. */
-export async function bundleWorker(): Promise<string> {
+export async function bundleWorker(name = "fuzz-worker.mjs"): Promise<string> {
   const sourceOf = (built: string) => join(root, built.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
   const build = await rolldown({
     input: join(root, "test/fuzz/worker.ts"),
@@ -22,8 +22,8 @@ export async function bundleWorker(): Promise<string> {
     onLog: () => {},
   });
   try {
-    await build.write({ dir: join(root, "tmp"), format: "esm", entryFileNames: "fuzz-worker.mjs" });
-    return join(root, "tmp/fuzz-worker.mjs");
+    await build.write({ dir: join(root, "tmp"), format: "esm", entryFileNames: name });
+    return join(root, "tmp", name);
   } finally {
     await build.close();
   }

@@ -7,7 +7,7 @@ import { defaultShares } from "./shares.ts";
 const mutants = Number(process.env.AVOCET_FUZZ_MUTANTS ?? 2400);
 
 test("damaged files and models are refused with a reason, or taken", { timeout: 600_000 }, async () => {
-  await using lane = new Lane({ worker: await bundleWorker(), timeout: 60_000 });
+  await using lane = new Lane({ worker: await bundleWorker("fuzz-test-worker.mjs"), timeout: 60_000 });
   const whole = Object.values(defaultShares).reduce((sum, share) => sum + share, 0);
   const failed: string[] = [];
   let [taken, refused] = [0, 0];
