@@ -45,6 +45,7 @@ export { planFromJson, planToJson } from "./plan-json.ts";
 export { protectWeightScales } from "./protect-weight-scales.ts";
 export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type RangeOptions } from "./range.ts";
 export { type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
+export { roundedInputs } from "./rounded-inputs.ts";
 export { shortWeightScale } from "./short-scale.ts";
 export { forEachRun, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";
 export type { CoarseHistogram, ValueStatistics } from "./statistics.ts";

@@ -18,8 +18,9 @@ import {
   isIntGrid,
   type KernelFinding,
   type PlanEntry,
+  roundedInputs,
 } from "../quant/index.ts";
-import { type RunReport, type WeightReport, warningsOf } from "../report/index.ts";
+import { type RunReport, roundingWarnings, type WeightReport, warningsOf } from "../report/index.ts";
 import { sizeOf, type Tensor } from "../tensor/index.ts";
 import type { Quantized } from "./quantized.ts";
 import { layerReports } from "./report-layers.ts";
@@ -88,7 +89,8 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   };
   const random = randomNodes(model).map((node) => `${node}`);
   const training = quantized.steps.find((step) => step.step === "use-inference")?.notes ?? [];
-  return { ...report, warnings: warningsOf({ ...report, random, training }) };
+  const rounded = verification.runtime === "ort-node" ? roundedInputs(quantized.shipped) : [];
+  return { ...report, warnings: [...warningsOf({ ...report, random, training }), ...roundingWarnings(rounded)] };
 }
 
 /** Numbers that are stored on a grid. */

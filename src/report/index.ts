@@ -16,5 +16,5 @@ export type {
 export { type Advice, nextSteps } from "./sections/next.ts";
 export type { NamedRun } from "./sections/side-by-side.ts";
 export { verdictSentence } from "./sections/verdict.ts";
-export { type Judged, scoreWarnings, voidsScore, warningsOf } from "./warnings.ts";
+export { type Judged, roundingWarnings, scoreWarnings, voidsScore, warningsOf } from "./warnings.ts";
 export { bytes, decibels, decisions, milliseconds, percent, points } from "./words.ts";

@@ -156,6 +156,7 @@ const schema = z.object({
           "slower",
           "larger",
           "not-judged",
+          "rounded-inputs",
         ]),
         text: z.string(),
       }),

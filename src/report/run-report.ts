@@ -122,7 +122,8 @@ export interface Warning {
     | "mostly-float"
     | "slower"
     | "larger"
-    | "not-judged";
+    | "not-judged"
+    | "rounded-inputs";
   readonly text: string;
 }
 

@@ -67,6 +67,14 @@ export function scoreWarnings(
   return found;
 }
 
+/** Products that run on int8 although the file says float (quant/rounded-inputs.ts). */
+export function roundingWarnings(products: readonly string[]): Warning[] {
+  if (products.length === 0) return [];
+  const which = products.length === 1 ? products[0]! : `${products.length} products (${products[0]} …)`;
+  const text = `${which}: ONNX Runtime's native build rounds the float inputs to int8 as it runs (MatMulNBits), half a percent of the output; the session option session.qdq_matmulnbits_accuracy_level = 1 computes in float32, and the build for the web always does`;
+  return [{ kind: "rounded-inputs", text }];
+}
+
 function withinNoise({ float, quantized, interval, samples }: ScoreReport): Warning[] {
   if (!interval || interval.lost[0] > 0 || interval.lost[1] < 0) return [];
   const lost = float - quantized;

@@ -19,11 +19,15 @@ const levels = { off: "disabled", basic: "basic", full: "all" } as const;
 
 /** The settings that both doors take alike; `providers` come after the door has looked at them. */
 export function sessionSettings(options: SessionOptions, providers: readonly string[] | undefined): OrtSettings {
-  const { optimization = "full", fuseQdq = true } = options;
+  const { optimization = "full", fuseQdq = true, exactProducts = false } = options;
+  const session = {
+    ...(fuseQdq ? {} : { disable_quant_qdq: "1" }),
+    ...(exactProducts ? { qdq_matmulnbits_accuracy_level: "1" } : {}),
+  };
   return {
     graphOptimizationLevel: levels[optimization],
     logSeverityLevel: debugLevel() >= 2 ? 2 : 4,
-    ...(fuseQdq ? {} : { extra: { session: { disable_quant_qdq: "1" } } }),
+    ...(Object.keys(session).length > 0 ? { extra: { session } } : {}),
     ...(providers === undefined ? {} : { executionProviders: providers }),
   };
 }

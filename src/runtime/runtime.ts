@@ -9,6 +9,11 @@ export interface SessionOptions {
   readonly optimization?: "off" | "basic" | "full";
   /** Whether Q/DQ pairs may become integer kernels. Default true; false keeps layout optimisation (fast simulation). */
   readonly fuseQdq?: boolean;
+  /**
+   * Whether products of float numbers and quantized weights run in float32. Default false, which is what users get: the native
+   * build rounds their inputs to int8 in blocks (`session.qdq_matmulnbits_accuracy_level` is 4 there, and becomes 1).
+   */
+  readonly exactProducts?: boolean;
   /** Threads inside an operator. Default: the runtime's choice. Sessions of ort-web share those of the first one. */
   readonly threads?: number;
   /** Where the runtime writes its optimized graph (ort-node only). */

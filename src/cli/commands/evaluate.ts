@@ -1,6 +1,7 @@
 /** `avocet evaluate`: the score of a model or of a folder of `quantize`, in a stock session. */
 import { evaluate as judge } from "../../analysis/index.ts";
-import { scoreWarnings } from "../../report/index.ts";
+import { roundedInputs } from "../../quant/index.ts";
+import { roundingWarnings, scoreWarnings } from "../../report/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
 import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -41,7 +42,8 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
   });
   progress.end();
   const { interval, value } = result;
-  const warnings = scoreWarnings(
+  const rounded = options.runtime === "ort-node" && !options.simulated ? roundedInputs(opened.model) : [];
+  const scored = scoreWarnings(
     {
       float: value,
       samples: result.samples,
@@ -52,6 +54,7 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
     },
     "the model",
   );
+  const warnings = [...scored, ...roundingWarnings(rounded)];
   if (options.json) {
     io.out(`${JSON.stringify({ ...result, warnings })}\n`);
     return;

@@ -3,9 +3,17 @@ import { join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { randomNodes, trainingForm, trainingNodes } from "../../passes/index.ts";
-import { type KernelFinding, planFromJson } from "../../quant/index.ts";
+import { type KernelFinding, planFromJson, roundedInputs } from "../../quant/index.ts";
 import { isDataFree } from "../../recipe/index.ts";
-import { decibels, decisions, jsonNumbers, percent, type Warning, warningsOf } from "../../report/index.ts";
+import {
+  decibels,
+  decisions,
+  jsonNumbers,
+  percent,
+  roundingWarnings,
+  type Warning,
+  warningsOf,
+} from "../../report/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
 import { agreementDocument } from "../agreement-document.ts";
 import type { ExitCode } from "../exit.ts";
@@ -73,7 +81,8 @@ export async function verify(
   const integerKernels = kernels.filter((k) => k.integer).length;
   const floatKernels = kernels.filter((k) => !k.integer).map(({ node, reason }) => ({ node, reason }));
   const judgedOn = { ...judged.on, samples: result.samples };
-  const warnings = warningsOf({
+  const rounded = options.runtime === "ort-node" ? roundedInputs(shipped.model) : [];
+  const judgedWarnings = warningsOf({
     ...result,
     score: null,
     outputs: result.outputs.map(({ name, sqnr }) => ({
@@ -91,6 +100,7 @@ export async function verify(
       (node) => `${node}: ${trainingForm}`,
     ),
   });
+  const warnings = [...judgedWarnings, ...roundingWarnings(rounded)];
   const document = {
     ...result,
     ...agreementDocument(result.agreement),
