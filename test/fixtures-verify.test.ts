@@ -1,5 +1,5 @@
 /**
- * Real networks through the command line: the shipped file decides in a stock session as it does without optimisation, and
+ * Real networks through the command line: the shipped file decides in a stock session as it does simulated, and
  * whatever ONNX Runtime leaves in float is in the report with its reason, counted off the graph that it writes itself.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,11 +1,11 @@
 /**
  * Where integer kernels and simulation part: every layer of a Q/DQ model is run by itself on the same integers, once
- * with full optimisation and once with none, so that a difference belongs to one layer and does not add up.
+ * in a stock session and once simulated, so that a difference belongs to one layer and does not add up.
  */
 import { breathe, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { check, cloneModel, type Model, removeDead, staticShape, tensorType, type Value } from "../ir/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { type Runtime, simulation } from "../runtime/index.ts";
 import type { DType, Feeds, Tensor } from "../tensor/index.ts";
 import { batchOf } from "./evaluate.ts";
 
@@ -38,9 +38,9 @@ export async function layerDifferences(
   if (quantizedValues(shipped).next().done) return [];
   const probe = withQuantizedOutputs(shipped);
   const apart = layersApart(shipped);
-  await using whole = await runtime.open(probe, { optimization: "off", ...threads });
+  await using whole = await runtime.open(probe, { ...simulation, ...threads });
   await using fused = await runtime.open(apart, { optimization: "full", ...threads });
-  await using plain = await runtime.open(apart, { optimization: "off", ...threads });
+  await using plain = await runtime.open(apart, { ...simulation, ...threads });
   const counts = new Map<string, { differing: number; total: number; maxSteps: number }>();
   const needed = new Set(apart.graph.inputs.map((v) => v.name));
   let done = 0;

@@ -2,7 +2,7 @@
 import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
-import { crosses, type Runtime, type RuntimeName, type Session } from "../runtime/index.ts";
+import { crosses, type Runtime, type RuntimeName, type Session, simulation } from "../runtime/index.ts";
 import type { Feeds } from "../tensor/index.ts";
 import { Agreement } from "./agreement.ts";
 import { attempt, type Unjudged } from "./attempt.ts";
@@ -16,7 +16,7 @@ import { type MeaningOptions, type OutputMeaning, outputMeanings } from "./outpu
 
 /** Shares of decisions on which both choose the same class. */
 export interface AgreementShares {
-  /** Of the stock session and the same file without optimisation; null where the model holds no classes. */
+  /** Of the stock session and the simulation: the same file without integer kernels; null where the model holds no classes. */
   readonly simulation: number | null;
   /** Of the stock session and the float model. */
   readonly float: number | null;
@@ -99,7 +99,7 @@ export async function verify(
   }
   const openOther = (what: string, open: () => Promise<Session>) => attempt(what, unjudged, open);
   await using simulated = await openOther("the simulation", () =>
-    runtime.open(shipped.path, { optimization: "off", ...threads }),
+    runtime.open(shipped.path, { ...simulation, ...threads }),
   );
   await using reference = await openOther("the float model", () => runtime.open(float.path, threads));
   expectOutputs(reference, names, float.path);
@@ -121,25 +121,25 @@ export async function verify(
   if (samples === 0 && names.length > 0)
     throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
   const differing = () => layerDifferences(shipped.model, runtime, data, options);
-  const { simulation, float: floating } = sides;
+  const { simulation: simulating, float: floating } = sides;
   return {
     runtime: runtime.name,
     runtimeVersion: runtime.version,
     samples,
     agreement: {
-      simulation: simulation.agreement.value(),
+      simulation: simulating.agreement.value(),
       float: floating.agreement.value(),
-      of: floating.agreement.unit() ?? simulation.agreement.unit(),
+      of: floating.agreement.unit() ?? simulating.agreement.unit(),
       interval: floating.agreement.interval(),
       choices: floating.agreement.choices(),
       why: floating.agreement.why(),
     },
-    ties: simulation.agreement.ties(),
+    ties: simulating.agreement.ties(),
     outputs: names.map((name) => ({
       name,
       holds: meanings.get(name)?.kind ?? "other",
-      sqnr: { simulation: simulation.of(name)?.sqnr() ?? null, float: floating.of(name)?.sqnr() ?? null },
-      equal: { simulation: simulation.of(name)?.equal() ?? null, float: floating.of(name)?.equal() ?? null },
+      sqnr: { simulation: simulating.of(name)?.sqnr() ?? null, float: floating.of(name)?.sqnr() ?? null },
+      equal: { simulation: simulating.of(name)?.equal() ?? null, float: floating.of(name)?.equal() ?? null },
     })),
     latencyMs: (await attempt("latency", unjudged, () => timed(reference, stock, names, data, options))) ?? null,
     bytes: { float: float.bytes, quantized: shipped.bytes },

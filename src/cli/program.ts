@@ -149,7 +149,10 @@ function evaluate(program: Command, io: Io): void {
     .description("the score of a model, or of a folder made by quantize, on labelled data")
     .argument("<model>", "an ONNX file or a folder of quantize")
     .option("--samples <n>", "N samples spread evenly (default: all), or first:N")
-    .option("--simulated", "turn graph optimisation off: what was simulated, not what the integer kernels give");
+    .option(
+      "--simulated",
+      "without integer kernels: what was simulated, quantizers as the file says and float between them",
+    );
   data(command);
   judging(command);
   common(command).action(async (model, options) =>

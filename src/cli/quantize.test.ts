@@ -151,7 +151,7 @@ describe("gates", () => {
       "--min-agreement",
       "1",
       "--weights",
-      "int4",
+      "int2",
       ...labelled(),
       "--max-drop",
       "0",
@@ -178,7 +178,7 @@ describe("gates", () => {
 });
 
 describe("judging", () => {
-  test("evaluate takes a model or a folder; --simulated turns optimisation off", async () => {
+  test("evaluate takes a model or a folder; --simulated turns integer kernels off", async () => {
     const rest = ["--data", shop.at("x.npy"), "--labels", shop.at("y.npy")];
     const float = await avocetJson(["evaluate", shop.at("tiny.onnx"), ...rest, "--metric", "top1"]);
     expect(float.json).toMatchObject({ metric: "top1", value: 1, samples: 40 });

@@ -63,8 +63,8 @@ describe.each(Object.keys(operations))("%s of two grids", (op) => {
         before += tiesOf(given, operations[op]!, ["a", "b", "y"]);
         after += tiesOf(plan, operations[op]!, ["a", "b", "y"]);
         const { scale } = affine(plan, "y");
-        expect(scale / y).toBeGreaterThanOrEqual(31 / 32);
-        expect(scale / y).toBeLessThanOrEqual(17 / 16);
+        expect(scale / y).toBeGreaterThanOrEqual(15 / 16);
+        expect(scale / y).toBeLessThanOrEqual(9 / 8);
       }),
       { numRuns: 40, seed: 5 },
     );

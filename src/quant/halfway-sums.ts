@@ -24,7 +24,7 @@ export type Shapes = ReadonlyMap<string, TensorType>;
 const mostPasses = 8;
 
 /**
- * The plan with the scales behind sums changed by a 32nd at most, so that none ends half way. Only entries that ask for short
+ * The plan with the scales behind sums changed by an eighth at most, so that none ends half way. Only entries that ask for short
  * scales are changed, frozen ones never.
  */
 export function withoutHalfwaySums(plan: Plan, model: Model, shapes?: Shapes): Plan {
@@ -37,10 +37,16 @@ export function withoutHalfwaySums(plan: Plan, model: Model, shapes?: Shapes): P
       if (!output || operands.length === 0 || !operands.every((head) => head !== undefined)) continue;
       const exponents = operands.map((head) => lowestBit(scales.of(head).scale[0]!));
       const most = highestExponent(node, exponents, shapes);
+      if (most === undefined) continue;
       // A mean on the grid of its numbers cannot have a lower bit than they have; at an even zero point both round alike.
       const next = operands.includes(output) && node.op !== "Add" ? atEvenZero : onExponent;
-      if (most !== undefined && scales.change(output, (encoding) => next(encoding, most, scales.producerOf(output))))
-        more = true;
+      // The first pass also takes bits away that a sum does not need.
+      const settled = (encoding: Encoding) =>
+        (pass > 0 || output.shortScale === "coarse") && next === onExponent && lowestBit(encoding.scale[0]!) <= most;
+      const changed = scales.change(output, (encoding) =>
+        settled(encoding) ? encoding : next(encoding, most, scales.producerOf(output)),
+      );
+      if (changed) more = true;
     }
   }
   return scales.plan();
@@ -141,13 +147,13 @@ function twosOf(count: number): number {
 
 function onExponent(encoding: Encoding, most: number, producer: Node | null): Encoding {
   const [scale] = encoding.scale as [number];
-  if (lowestBit(scale) <= most) return encoding;
   const above = rescaled(encoding, shortScaleFrom(scale, most));
   return withinClip(above, producer, true) === above ? above : rescaled(encoding, shortScaleFrom(scale, most, true));
 }
 
 /** The same range, nearly, with another scale. */
 function rescaled(encoding: Encoding, scale: number): Encoding {
+  if (scale === encoding.scale[0]) return encoding;
   if (encoding.symmetric) return { ...encoding, scale: [scale] };
   const offset = roundHalfAway((encoding.offset[0]! * encoding.scale[0]!) / scale);
   return { ...encoding, scale: [scale], offset: [Math.max(offset, -steps(encoding.grid)) + 0] };

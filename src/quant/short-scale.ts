@@ -86,8 +86,9 @@ export function lowestBit(scale: number): number {
 }
 
 /**
- * The number of the fewest significant bits in [scale · 31/32, scale · 17/16] (`below`: not above the scale) whose lowest bit is at
- * `exponent` or beneath. Where it would need all bits of a float32, the scale as it is.
+ * The number of the fewest significant bits in [scale · 15/16, scale · 9/8] (`below`: not above the scale) whose lowest bit is at
+ * `exponent` or beneath: the layer that reads a sum multiplies by it, so that each bit counts. Where it would need all bits of a
+ * float32, the scale as it is.
  */
 export function shortScaleFrom(scale: number, exponent: number, below = false): number {
   const top = Math.floor(Math.log2(scale)) + 1;
@@ -96,7 +97,7 @@ export function shortScaleFrom(scale: number, exponent: number, below = false): 
     // Odd multiples of the unit: the lowest bit of an even one is higher.
     const half = (scale / unit - 1) / 2;
     const found = (2 * (below ? Math.floor(half) : Math.round(half)) + 1) * unit;
-    if (found >= scale * (1 - reach) && found <= scale * (1 + 2 * reach)) return found;
+    if (found >= scale * (1 - 2 * reach) && found <= scale * (1 + 4 * reach)) return found;
   }
   return scale;
 }

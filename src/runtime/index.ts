@@ -11,7 +11,15 @@ export { fixedBatchOf, type InputChoice, inputPorts } from "./input-ports.ts";
 export { openRuntime } from "./open-runtime.ts";
 export { pacer } from "./pace.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
-export type { PortInfo, Runtime, RuntimeName, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
+export {
+  type PortInfo,
+  type Runtime,
+  type RuntimeName,
+  type RuntimeOptions,
+  type Session,
+  type SessionOptions,
+  simulation,
+} from "./runtime.ts";
 export { joinRuns, type RunOutputs } from "./sample-outputs.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
 export { declaredTypes, traceShapes } from "./trace.ts";

@@ -5,9 +5,9 @@ import type { DType, Feeds } from "../tensor/index.ts";
 export type RuntimeName = "ort-node" | "ort-web";
 
 export interface SessionOptions {
-  /** Graph optimisation: "full" is what users get, "off" is the reference for simulation. Default "full". */
+  /** Graph optimisation: "full" is what users get. Default "full". */
   readonly optimization?: "off" | "basic" | "full";
-  /** Whether Q/DQ pairs may become integer kernels. Default true; false keeps layout optimisation (fast simulation). */
+  /** Whether Q/DQ pairs may become integer kernels. Default true; false is the simulation. */
   readonly fuseQdq?: boolean;
   /**
    * Whether products of float numbers and quantized weights run in float32. Default false, which is what users get: the native
@@ -24,6 +24,12 @@ export interface SessionOptions {
    */
   readonly providers?: readonly string[];
 }
+
+/**
+ * The session in which a file is simulated: quantizers round as the file says, and everything between them is computed in float. Layers
+ * that are float in the file run as they do in a stock session, so that integer kernels are all that the two differ in.
+ */
+export const simulation = { fuseQdq: false } as const satisfies SessionOptions;
 
 /** What holds for all sessions of a runtime that do not say otherwise. */
 export interface RuntimeOptions extends Pick<SessionOptions, "threads" | "providers"> {

@@ -2,7 +2,7 @@
 import { evaluate as judge } from "../../analysis/index.ts";
 import { roundedInputs } from "../../quant/index.ts";
 import { roundingWarnings, scoreWarnings } from "../../report/index.ts";
-import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
+import { openRuntime, type RuntimeName, simulation } from "../../runtime/index.ts";
 import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type JudgeOptions, openMetric } from "../metric-options.ts";
@@ -32,7 +32,7 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, {
-    ...(options.simulated ? { optimization: "off" as const } : {}),
+    ...(options.simulated ? simulation : {}),
     ...(options.threads ? { threads: options.threads } : {}),
   });
   const result = await judge(session, data, metric, {

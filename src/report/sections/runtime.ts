@@ -29,7 +29,7 @@ function differences(report: RunReport): Markup {
   ]);
   const [first, rest] = [rows.slice(0, shownDifferences), rows.slice(shownDifferences)];
   const head = ["Layer", "Integers that differ", "At most"];
-  return html`<p class="soft">Fed with the same integers, these layers give other integers with the runtime's kernels than without optimisation. One step is
+  return html`<p class="soft">Fed with the same integers, these layers give other integers with the runtime's integer kernels than simulated. One step is
     rounding: integer kernels requantize once where the simulation rounds in float.</p>${table(head, first)}
   ${rest.length > 0 ? html`<details><summary>${plural(rest.length, "more layer")}</summary>${table(head, rest)}</details>` : null}`;
 }
