@@ -42,11 +42,18 @@ export const disk = {
   rename: (from: string, to: string): void => through("rename", to, () => fs.renameSync(from, to)),
   link: (from: string, to: string): void => through("link", to, () => fs.linkSync(from, to)),
   unlink: (path: string): void => through("unlink", path, () => fs.unlinkSync(path)),
-  /** `r` opens for reading without waiting (a pipe has no writer for ever), `wx` makes a new file. */
-  open: (path: string, how: "r" | "wx"): number =>
+  /** Opens for reading, without waiting: a pipe may have no writer for ever. */
+  open: (path: string): number =>
     through("open", path, () => {
       const { O_RDONLY, O_NONBLOCK = 0 } = fs.constants;
-      const fd = how === "r" ? fs.openSync(path, O_RDONLY | O_NONBLOCK) : fs.openSync(path, how);
+      const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
+      opened.set(fd, path);
+      return fd;
+    }),
+  /** Makes a new file and opens it for writing. */
+  create: (path: string): number =>
+    through("create", path, () => {
+      const fd = fs.openSync(path, "wx");
       opened.set(fd, path);
       return fd;
     }),

@@ -54,7 +54,7 @@ export function removeTree(path: string): void {
 /** Makes renames in a folder durable. What a file holds is safe already, and not every system can do this. */
 export function syncFolder(folder: string): void {
   quietly(() => {
-    const fd = disk.open(folder, "r");
+    const fd = disk.open(folder);
     try {
       disk.fsync(fd);
     } finally {

@@ -9,7 +9,7 @@ export { readBytes, sha256OfFile } from "./read-file-node.ts";
 export {
   expectFile,
   isSame,
-  isUnfinished,
+  isScaffold,
   type NewFile,
   newFileBeside,
   type Seen,

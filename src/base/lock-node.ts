@@ -73,7 +73,7 @@ function acquireWithin(wait: number, target: string, path: string, token: string
 /** Makes the lock, and gives the file that renews it. */
 function acquire(target: string, path: string, token: string): number {
   const made = `${path}-${token}`;
-  const fd = writable(target, () => disk.open(made, "wx"));
+  const fd = writable(target, () => disk.create(made));
   try {
     writable(target, () => disk.write(fd, Buffer.from(token), 0));
     for (let attempt = 0; attempt < 8; attempt++) {
@@ -124,9 +124,9 @@ interface Owner {
 }
 
 function ownerOf(path: string): Owner | null {
-  if (disk.lstat(path) === null) return null;
+  if (writable(path, () => disk.lstat(path)) === null) return null;
   try {
-    const fd = disk.open(path, "r");
+    const fd = disk.open(path);
     try {
       const bytes = new Uint8Array(200);
       const length = disk.read(fd, bytes, 0, 0);

@@ -36,15 +36,15 @@ export function outputPlace(path: string): string {
  */
 export function expectApart(output: string, inputs: readonly string[]): void {
   const place = outputPlace(output);
-  const found = disk.stat(place);
+  const found = writable(output, () => disk.stat(place));
   const above = withParents(dirname(place));
   for (const input of inputs) {
     const real = quietly(() => disk.realpath(input));
     if (real === undefined) continue;
+    const itself = writable(output, () => disk.stat(real));
     if (found && withParents(real).some((path) => isSame(quietly(() => disk.stat(path)) ?? null, found))) {
-      throw overlap(output, input, isSame(disk.stat(real), found) ? "is" : "holds");
+      throw overlap(output, input, isSame(itself, found) ? "is" : "holds");
     }
-    const itself = disk.stat(real);
     if (itself?.isDirectory() && above.some((path) => isSame(quietly(() => disk.stat(path)) ?? null, itself))) {
       throw overlap(output, input, "lies in");
     }

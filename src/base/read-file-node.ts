@@ -4,7 +4,7 @@ import { disk } from "./disk-node.ts";
 
 /** All bytes of a regular file, or of its first `most` ones. Throws the system's errors, and `EINVAL` for what is no regular file. */
 export function readBytes(path: string, most = Number.POSITIVE_INFINITY): Uint8Array {
-  const fd = disk.open(path, "r");
+  const fd = disk.open(path);
   try {
     const found = disk.fstat(fd);
     if (!found.isFile()) throw Object.assign(new Error("not a regular file"), { code: "EINVAL" });
@@ -24,7 +24,7 @@ export function readBytes(path: string, most = Number.POSITIVE_INFINITY): Uint8A
 /** SHA-256 of a file, in hexadecimal. Throws the system's errors. */
 export function sha256OfFile(path: string): string {
   const hash = createHash("sha256");
-  const fd = disk.open(path, "r");
+  const fd = disk.open(path);
   try {
     const chunk = new Uint8Array(4 << 20);
     for (let length = 1; length > 0; ) {

@@ -44,7 +44,7 @@ export function newFileBeside(
     dropToken(token);
   };
   try {
-    const fd = writable(place, () => disk.open(path, "wx"));
+    const fd = writable(place, () => disk.create(path));
     try {
       fill((chunk) => {
         hash.update(chunk);
@@ -125,9 +125,9 @@ export function sweepFiles(place: string): void {
   }
 }
 
-/** Whether a name is that of a file under construction, or of what a killed run left of one. */
-export function isUnfinished(name: string): boolean {
-  return new RegExp(`^\\..+\\.avocet-(?:lock-)?${tokenPattern}(?:\\.old)?$`).test(name);
+/** Whether a name is that of a file under construction or of a lock, or of what a killed run left of one. */
+export function isScaffold(name: string): boolean {
+  return new RegExp(`^\\..+\\.avocet-(?:lock|(?:lock-)?${tokenPattern}(?:\\.old)?)$`).test(name);
 }
 
 export function isSame(a: { readonly dev: number; readonly ino: number } | null, b: Seen): boolean {

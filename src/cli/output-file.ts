@@ -92,7 +92,7 @@ const kinds: Readonly<Record<OutputKind, { readonly what: string; readonly is: (
 
 /** Throws `output/not-ours` when a file is not of the kind that replaces it. An empty file holds nothing to lose. */
 function expectKind(path: string, place: string, kind: OutputKind): void {
-  if (disk.stat(place)?.size === 0 || kinds[kind].is(place)) return;
+  if (writable(path, () => disk.stat(place))?.size === 0 || kinds[kind].is(place)) return;
   throw new AvocetError("output/not-ours", `expected ${kinds[kind].what} to replace, got a file of another kind`, {
     at: path,
     hint: "--force replaces a file by one of its kind: remove it yourself, or choose another output",

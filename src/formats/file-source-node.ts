@@ -69,7 +69,7 @@ function statOf(path: string): Stats {
 
 function withFile<T>(path: string, use: (fd: number) => T): T {
   try {
-    const fd = disk.open(path, "r");
+    const fd = disk.open(path);
     try {
       return use(fd);
     } finally {

@@ -46,7 +46,8 @@ export function openCheckpointFolder(
   { identity, resume = false }: CheckpointFolderOptions,
 ): CheckpointFolder {
   const folder = hiddenBeside(outputPlace(output), "checkpoint");
-  const left = disk.lstat(folder) !== null;
+  // A run that ended before it kept anything left nothing, whatever the folder holds.
+  const left = (quietly(() => disk.list(folder)) ?? []).some((name) => name.endsWith(".bin"));
   if (left && resume) expectSameRun(folder, identity);
   // Replacing waits for the first save, so that whoever forgot --resume can still stop the run and keep what is there.
   let ours = left && resume;
@@ -59,7 +60,7 @@ export function openCheckpointFolder(
   return {
     found: !left ? "nothing" : resume ? "resumed" : "replaced",
     get kept() {
-      return disk.lstat(folder) !== null;
+      return quietly(() => disk.lstat(folder)) != null;
     },
     async load(key) {
       return ours ? readChecked(fileOf(key)) : undefined;
@@ -105,8 +106,7 @@ function expectSameRun(folder: string, identity: Readonly<Record<string, string>
 
 /** A disk that fails, or power that did, can leave other bytes than were written: the digest tells, and they are made anew. */
 function readChecked(path: string): Uint8Array | undefined {
-  if (disk.lstat(path) === null) return undefined;
-  const file = quietly(() => readBytes(path));
+  const file = quietly(() => (disk.lstat(path) ? readBytes(path) : undefined));
   if (!file) return undefined;
   const bytes = file.subarray(digestSize);
   return digest(bytes).equals(file.subarray(0, digestSize)) ? bytes : undefined;

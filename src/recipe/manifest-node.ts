@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { AvocetError, parseJson } from "../base/index.ts";
-import { disk, isUnfinished, readBytes, sha256OfFile, writable, writeWhole } from "../base/index-node.ts";
+import { disk, isScaffold, readBytes, sha256OfFile, writable, writeWhole } from "../base/index-node.ts";
 
 const manifestName = ".avocet.json";
 
@@ -31,18 +31,21 @@ export function expectOurs(folder: string, path: string): void {
   const files = readManifest(folder);
   if (!files) throw notOurs(path, "expected a folder that Avocet made, got another");
   for (const name of names) {
-    if (name === manifestName || isUnfinished(name)) continue;
+    if (name === manifestName || isScaffold(name)) continue;
     const inside = join(folder, name);
     if (files[name] === undefined) throw notOurs(path, `expected only what Avocet made, got ${name} beside it`);
     const known = files[name].split(" ");
-    if (!disk.lstat(inside)?.isFile() || !known.includes(writable(path, () => sha256OfFile(inside))))
+    if (
+      !writable(path, () => disk.lstat(inside))?.isFile() ||
+      !known.includes(writable(path, () => sha256OfFile(inside)))
+    )
       throw notOurs(path, `expected what Avocet made, ${name} was changed since`);
   }
 }
 
 function readManifest(folder: string): Manifest | undefined {
   const path = join(folder, manifestName);
-  const found = disk.lstat(path);
+  const found = writable(path, () => disk.lstat(path));
   if (!found?.isFile() || found.size > 1e6) return undefined;
   try {
     return schema.safeParse(parseJson(Buffer.from(readBytes(path)).toString(), { at: path, code: "output/not-ours" }))

@@ -8,6 +8,7 @@ import {
   expectApart,
   hiddenBeside,
   isSame,
+  isScaffold,
   type Lock,
   lockBeside,
   makeFolders,
@@ -78,6 +79,7 @@ export function openOutputFolder(path: string, force = false, inputs: readonly s
     },
     commit() {
       lock.expectHeld();
+      removeScaffolds(staging);
       files = writable(path, () => listFolder(staging));
       writeManifest(staging, files);
       syncFolder(staging);
@@ -86,6 +88,13 @@ export function openOutputFolder(path: string, force = false, inputs: readonly s
     },
     [Symbol.dispose]: close,
   };
+}
+
+/** Locks and half-made files that could not be removed when their time was over are no part of the result. */
+function removeScaffolds(staging: string): void {
+  for (const name of writable(staging, () => disk.list(staging))) {
+    if (isScaffold(name)) writable(staging, () => removeTree(join(staging, name)));
+  }
 }
 
 /** What is there and may be replaced, to be known again; null is nothing. */
@@ -106,7 +115,7 @@ function replaceable(path: string, target: string, force: boolean): Seen {
     });
   }
   expectOurs(target, path);
-  if (found.dev !== disk.stat(dirname(target))?.dev) {
+  if (found.dev !== writable(path, () => disk.stat(dirname(target)))?.dev) {
     throw new AvocetError("output/not-writable", "expected a folder that can be replaced, got a mount point", {
       at: path,
     });

@@ -33,7 +33,7 @@ export function removeUnused(model: string, used: ReadonlySet<string>): void {
 /** Which of these names occur in a file. */
 function namesIn(path: string, names: readonly string[]): Set<string> {
   const found = new Set<string>();
-  const fd = disk.open(path, "r");
+  const fd = disk.open(path);
   try {
     const chunk = Buffer.alloc(8 << 20);
     // Names that lie across two chunks are seen by what is kept of the one before.
