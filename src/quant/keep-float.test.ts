@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { type Model, parseModel } from "../ir/index.ts";
 import { selectNodes } from "./keep-float.ts";
+import { place } from "./place.ts";
+import { builtinTarget } from "./targets.ts";
 
 describe("regular expressions of users", () => {
   const named = (...names: string[]): Model => {
@@ -26,5 +28,30 @@ describe("regular expressions of users", () => {
 
   test.each(["/(?=a)b/", "/(a)\\1/", "/(/"])("%s is refused with the reason", (selector) => {
     expect(() => selectNodes(named("a"), [selector])).toThrow(expect.objectContaining({ code: "usage/bad-value" }));
+  });
+});
+
+describe("an operator that only moves data", () => {
+  const text = `<ir_version: 10, opset_import: ["" : 21]>
+    f (float[1,8,8,8] x) => (float[1,8,4,4] y) <float[8,8,3,3] w, float[8,8,3,3] v> {
+      [a] c = Conv <pads = [1,1,1,1]> (x, w)
+      [b] r = Relu(c)
+      [m] p = OPERATOR
+      [d] y = Conv <pads = [1,1,1,1]> (p, v) }`;
+  const moving = {
+    MaxPool: "MaxPool <kernel_shape = [2,2], strides = [2,2]> (r)",
+    Transpose: "Transpose <perm = [0,1,3,2]> (r)",
+    Identity: "Identity(r)",
+  };
+  const targets = ["ort-cpu", "aimet-default", "htp-v73"];
+  const cases = Object.keys(moving).flatMap((op) => targets.map((target) => ({ op, target })));
+
+  test.each(cases)("$op is kept in float by $target: what it makes follows nobody's grid", ({ op, target }) => {
+    const model = parseModel(text.replace("OPERATOR", moving[op as keyof typeof moving]), { seed: 1 });
+    const placed = (keepFloat: string[]) =>
+      place(model, builtinTarget(target), { shapes: new Map(), keepFloat }).entries.find(({ value }) => value === "p");
+    expect(placed([])).toMatchObject({ tiedTo: "r" });
+    // The convolution behind it takes integers, so that it is quantized anew, from float; or it is float altogether.
+    expect(placed([op])?.tiedTo).toBeUndefined();
   });
 });

@@ -58,6 +58,8 @@ class KernelPlacement {
   }
 
   #moves(node: Node): boolean {
+    // What is to stay float takes no integers on: it reads float, and what it makes has a grid of its own where one is wanted.
+    if (this.#placement.kept.has(node)) return false;
     return keepsGrid(node) || (isNearestResize(node) && addsOnlyZero(node));
   }
 

@@ -80,9 +80,9 @@ function decideOutput(node: Node, value: Value, placement: Placement, decided: R
   const { target, units, kept } = placement;
   const unit = units.get(node)!;
   const rule = target.operators.get(node.op);
-  const moves = keepsGrid(node) && rule?.outputQuantized !== true;
-  const source = moves ? node.input(0) : null;
   const asked = kept.get(node);
+  const moves = keepsGrid(node) && rule?.outputQuantized !== true && asked === undefined;
+  const source = moves ? node.input(0) : null;
   if (asked !== undefined && !moves) return { on: false, reason: asked };
   if (unit.last !== node) {
     return { on: false, reason: `it is computed inside ${chainName(unit)}, which the target runs as one operator` };
