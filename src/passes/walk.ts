@@ -37,5 +37,6 @@ export function isOp(node: Node | null | undefined, ...names: readonly string[])
 
 /** The whole numbers of a constant, or undefined where the value is none. */
 export function constantInts(value: Value | null | undefined): number[] | undefined {
-  return constantOf(value)?.numbers();
+  const tensor = constantOf(value);
+  return tensor && !["string", "complex64", "complex128"].includes(tensor.dtype) ? tensor.numbers() : undefined;
 }

@@ -24,7 +24,9 @@ export class Tensor {
 
   private constructor(dtype: DType, shape: Shape, data: TensorData | null, load: (() => TensorData) | null) {
     if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
-      throw new AvocetError("tensor/wrong-size", `expected whole, non-negative lengths, got [${shape.join(",")}]`);
+      throw new AvocetError("tensor/wrong-size", `expected whole, non-negative lengths, got [${shape.join(",")}]`, {
+        at: `${dtype}[${shape.join(",")}]`,
+      });
     }
     this.dtype = dtype;
     this.shape = shape;
@@ -39,12 +41,14 @@ export class Tensor {
       throw new AvocetError(
         "tensor/wrong-size",
         `expected ${expected} elements for ${dtype}[${shape.join(",")}], got ${data.length}`,
+        { at: `${dtype}[${shape.join(",")}]` },
       );
     }
     if (dtype !== "string" && !(data instanceof arrayKind(dtype))) {
       throw new AvocetError(
         "tensor/wrong-dtype",
         `expected ${arrayKind(dtype).name} for ${dtype}, got ${data.constructor.name}`,
+        { at: `${dtype}[${shape.join(",")}]` },
       );
     }
     return new Tensor(dtype, shape, data, null);
@@ -75,6 +79,11 @@ export class Tensor {
     return dtype === "float32" ? Tensor.float32([], [value]) : Tensor.int64([], [value]);
   }
 
+  /** "float32[2,3]", for messages. */
+  get #spelled(): string {
+    return `${this.dtype}[${this.shape.join(",")}]`;
+  }
+
   get size(): number {
     return sizeOf(this.shape);
   }
@@ -92,6 +101,7 @@ export class Tensor {
       throw new AvocetError(
         "tensor/wrong-size",
         `expected ${hostLength(this.dtype, this.size)} elements, got ${data.length}`,
+        { at: this.#spelled },
       );
     }
     this.#data = data;
@@ -111,7 +121,7 @@ export class Tensor {
   get bytes(): Uint8Array {
     const { data } = this;
     if (!ArrayBuffer.isView(data))
-      throw new AvocetError("tensor/wrong-dtype", "expected a numeric tensor, got strings");
+      throw new AvocetError("tensor/wrong-dtype", "expected a numeric tensor, got strings", { at: this.#spelled });
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
 
@@ -126,11 +136,12 @@ export class Tensor {
   numbers(): number[] {
     const { data, dtype, size } = this;
     if (!ArrayBuffer.isView(data))
-      throw new AvocetError("tensor/wrong-dtype", "expected a numeric tensor, got strings");
+      throw new AvocetError("tensor/wrong-dtype", "expected a numeric tensor, got strings", { at: this.#spelled });
     if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16Bits);
     if (dtype === "bfloat16") return Array.from(data as Uint16Array, fromBfloat16Bits);
     const { bits, kind } = dtypes[dtype];
-    if (kind === "complex") throw new AvocetError("tensor/wrong-dtype", `expected a real number type, got ${dtype}`);
+    if (kind === "complex")
+      throw new AvocetError("tensor/wrong-dtype", `expected a real number type, got ${dtype}`, { at: this.#spelled });
     const elements = bits < 8 ? unpackBits(data as Uint8Array, bits as 2 | 4, kind === "int", size) : data;
     if (isShortFloat(dtype)) return Array.from(elements as Uint8Array, (code) => fromFloat8Bits(dtype, code));
     if (bits < 8) return Array.from(elements as Int8Array);
@@ -140,7 +151,11 @@ export class Tensor {
   /** The same data under another shape of equal size; data that is not loaded yet stays so. */
   reshape(shape: Shape): Tensor {
     if (sizeOf(shape) !== this.size) {
-      throw new AvocetError("tensor/wrong-size", `expected a shape of ${this.size} elements, got [${shape.join(",")}]`);
+      throw new AvocetError(
+        "tensor/wrong-size",
+        `expected a shape of ${this.size} elements, got [${shape.join(",")}]`,
+        { at: this.#spelled },
+      );
     }
     return this.#load ? Tensor.lazy(this.dtype, shape, () => this.data) : Tensor.of(this.dtype, shape, this.data);
   }
@@ -159,6 +174,7 @@ function dataOfBytes(dtype: DType, count: number, bytes: Uint8Array): TensorData
     throw new AvocetError(
       "tensor/wrong-size",
       `expected ${expected} bytes for ${count} × ${dtype}, got ${bytes.length}`,
+      { at: dtype },
     );
   }
   const Kind = arrayKind(dtype);

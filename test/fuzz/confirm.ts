@@ -3,7 +3,7 @@
  * to survive. A mutant that did so is given to the built command, which must say so and end by itself.
  */
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../source-files.ts";
@@ -18,7 +18,7 @@ const commands: Readonly<Record<string, (model: string, data: string, out: strin
   gradient: (model, data, out) => ["run", model, "--data", data, "-o", join(out, "made.npz")],
 };
 
-/** The error code that the command ends with; undefined where it is no error of Avocet's, takes too long, or leaves litter. */
+/** The error code that the command ends with; undefined where it is no error of Avocet's, or takes too long. */
 export async function confirmed({ target, bytes, data, ending }: Failure): Promise<string | undefined> {
   const args = commands[target];
   if (!args || !existsSync(command)) return undefined;
@@ -28,8 +28,7 @@ export async function confirmed({ target, bytes, data, ending }: Failure): Promi
     writeFileSync(model, bytes);
     writeFileSync(samples, data ?? new Uint8Array(0));
     const { code, err } = await ran(args(model, samples, out));
-    if (existsSync(out) && readdirSync(out).length > 0) return undefined;
-    const told = /^([a-z]+\/[a-z-]+):/m.exec(err)?.[1];
+    const told = /^error ([a-z]+\/[a-z-]+):/m.exec(err)?.[1];
     return code !== null && code > 0 && !/^ {4}at /m.test(err) ? told : undefined;
   } finally {
     rmSync(folder, { recursive: true, force: true });
