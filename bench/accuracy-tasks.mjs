@@ -73,7 +73,7 @@ const all = [
     judged: fixture("espnet-camvid/test_images.json?every=4"),
     labels: fixture("espnet-camvid/test_images.json"),
     preprocess: settings("espnet-camvid.json"),
-    options: [],
+    options: ["--class-axis", "1"],
     judging: ["--metric", "miou", "--ignore-label", "11"],
     peers: {
       "AIMET float": 57.6,

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Random } from "../src/base/index.ts";
+import { main } from "../src/cli/program.ts";
 import { parseModel } from "../src/ir/index.ts";
 import { Tensor } from "../src/tensor/index.ts";
 import { avocet, avocetJson, type Workshop, workshop } from "./command-line.ts";
@@ -143,4 +144,31 @@ describe("steps that judge by themselves take any output", () => {
       expect(json.judgedOn).toEqual({ data: "training", seen: 12, samples: 12 });
     }
   });
+});
+
+test("an interruption while the result is judged leaves the folder, which says so, and can be verified", async () => {
+  const file = await shop.model("stopped.onnx", parseModel(modelOf(kinds["softmax of samples"]!), { seed: 3 }));
+  const stop = new AbortController();
+  let err = "";
+  const io = {
+    out: () => {},
+    err: (text: string) => {
+      err += text;
+      if (text.includes("verify")) stop.abort();
+    },
+    interactive: false,
+    color: false,
+    signal: stop.signal,
+    env: {},
+  };
+  const code = await main(["quantize", file, ...data(), "-o", shop.at("stopped"), "--preset", "fast"], io);
+  expect([code, err]).toEqual([130, expect.stringContaining("is complete, but was not judged")]);
+  expect(shop.listing()).toEqual(
+    expect.arrayContaining(["stopped/model.onnx", "stopped/plan.json", "stopped/report.html"]),
+  );
+  const { warnings, unjudged } = shop.json("stopped", "report.json");
+  expect(warnings[0]).toMatchObject({ kind: "not-judged" });
+  expect(unjudged).toEqual([{ what: "anything", reason: "the command ended before" }]);
+  expect((await avocetJson(["verify", shop.at("stopped")])).code).toBe(0);
+  expect((await avocet(["report", shop.at("stopped"), "-o", shop.at("stopped.html")])).code).toBe(0);
 });

@@ -2,7 +2,17 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../base/index.ts";
 import { classLabels, maskLabels } from "../data/index.ts";
 import { Tensor } from "../tensor/index.ts";
-import { argmaxClasses, meanIoU, scoreLayout, topK } from "./index.ts";
+import {
+  argmaxClasses,
+  mcNemar,
+  meanIoU,
+  pairedInterval,
+  pairedScores,
+  scoreInterval,
+  scoreLayout,
+  topK,
+  wilsonInterval,
+} from "./index.ts";
 
 /** The score of one batch under top-k. */
 function top(k: number, labels: readonly number[], scores: readonly (readonly number[])[]): number {
@@ -122,5 +132,71 @@ describe("mean IoU", () => {
     expect(() => metric.see({ y: scoresOf([0, 1], 3) }, 0, 1)).toThrow(
       /labels below 3, sample 0 has a pixel of class 9/,
     );
+  });
+});
+
+describe("outputs that are class numbers", () => {
+  test("ArgMax is top-1; TopK has several choices, and no more than it has", () => {
+    const labels = classLabels([3, 1, 2], "test");
+    const one = topK(labels, 1);
+    one.see({ y: Tensor.int64([3], [3, 0, 2]) }, 0, 3);
+    expect(one.value()).toBe(2 / 3);
+    const two = topK(labels, 2);
+    two.see({ y: Tensor.int64([3, 2], [0, 3, 1, 0, 0, 1]) }, 0, 3);
+    expect(two.value()).toBe(2 / 3);
+    expect(two.tally!.classes()).toBeNull();
+    expect(() => topK(labels, 2).see({ y: Tensor.int64([3], [3, 0, 2]) }, 0, 3)).toThrow(/2 class numbers a sample/);
+    expect(() => topK(labels, 1).see({ y: Tensor.int64([3, 2, 2], new Array(12).fill(0)) }, 0, 3)).toThrow(/1 class numbers/); // biome-ignore format: a call
+  });
+
+  test("mean IoU of a map of classes is that of its scores, over the classes that occur", () => {
+    const labels = maskLabels(Uint8Array.from([0, 0, 0, 1, 1, 2]), [1, 1, 6], "test");
+    const metric = meanIoU(labels);
+    metric.see({ y: Tensor.of("int32", [1, 1, 6], Int32Array.from([0, 0, 1, 1, 2, 2])) }, 0, 1);
+    expect(metric.value()).toBeCloseTo((2 / 3 + 1 / 3 + 1 / 2) / 3, 12); // float64 sums
+  });
+});
+
+describe("what a metric knows beside its score", () => {
+  test("guessing: by chance, and always the commonest label where there are several", () => {
+    const labels = [0, 0, 0, 1];
+    const metric = topK(classLabels(labels, "test"), 1);
+    metric.see({ y: Tensor.float32([4, 10], new Array(40).fill(0)) }, 0, 4);
+    expect(metric.tally!.guessing()).toEqual({ chance: 0.1, commonest: 0.75 });
+    const alone = topK(classLabels([5, 5], "test"), 1);
+    alone.see({ y: Tensor.float32([2, 10], new Array(20).fill(0)) }, 0, 2);
+    expect(alone.tally!.guessing()).toEqual({ chance: 0.1, commonest: 0 });
+  });
+
+  test("guessing of masks is what random masks score", () => {
+    const random = new Random(3);
+    const [count, places, classes] = [4, 40_000, 3];
+    const truth = Uint8Array.from({ length: count * places }, () =>
+      random.uniform() < 0.6 ? 0 : 1 + random.integer(2),
+    );
+    const metric = meanIoU(maskLabels(truth, [count, 200, 200], "test"));
+    const guess = Int32Array.from({ length: count * places }, () => random.integer(classes));
+    const scores = new Float32Array(count * classes * places);
+    guess.forEach((c, i) => {
+      scores[(Math.floor(i / places) * classes + c) * places + (i % places)] = 1;
+    });
+    metric.see({ y: Tensor.float32([count, classes, 200, 200], scores) }, 0, count);
+    // 160,000 pixels: a standard error of a thousandth.
+    expect(metric.tally!.guessing().chance).toBeCloseTo(metric.value(), 2);
+    expect(metric.tally!.guessing().commonest).toBeCloseTo(0.6 / 3, 2);
+  });
+
+  test("pairs: only samples on which the two differ count", () => {
+    const labels = classLabels(new Array(20).fill(0), "test");
+    const scored = (right: (n: number) => boolean) => {
+      const metric = topK(labels, 1);
+      metric.see({ y: Tensor.float32([20, 2], Array.from({ length: 20 }, (_, n) => (right(n) ? [1, 0] : [0, 1])).flat()) }, 0, 20); // biome-ignore format: a call
+      return metric;
+    };
+    const paired = pairedScores(scored((n) => n !== 0), scored((n) => n > 4))!; // biome-ignore format: a call
+    expect(paired.interval).toEqual(pairedInterval(4, 0, 20));
+    expect(paired.p).toBe(mcNemar(4, 0));
+    expect(scoreInterval(scored((n) => n > 4))).toEqual(wilsonInterval(15, 20));
+    expect(scoreInterval({ name: "own", see: () => {}, value: () => 1 })).toBeNull();
   });
 });

@@ -1,23 +1,15 @@
 /** What `quantize` and `train` share: a float model in; a folder with the shipped file, encodings, plan, recipe and report out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { evaluateAll, pairedScores } from "../analysis/index.ts";
 import { AvocetError, type Checkpoint, type Work } from "../base/index.ts";
 import { expectApart } from "../base/index-node.ts";
 import { type Dataset, samples } from "../data/index.ts";
 import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { planToJson, writeEncodings } from "../quant/index.ts";
-import { isDataFree, noiseData, type Quantized, type Recipe } from "../recipe/index.ts";
+import { isDataFree, type Quantized, type Recipe } from "../recipe/index.ts";
 import { type OutputFolder, openOutputFolder } from "../recipe/index-node.ts";
-import {
-  jsonNumbers,
-  type RunReport,
-  renderReport,
-  type ScoreReport,
-  voidsScore,
-  writeReport,
-} from "../report/index.ts";
+import { jsonNumbers, type RunReport, renderReport, voidsScore, writeReport } from "../report/index.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../runtime/index.ts";
 import { agreementDocument } from "./agreement-document.ts";
 import type { ExitCode } from "./exit.ts";
@@ -25,8 +17,9 @@ import { agreementGate, dropGate, type Gate, judgeGates } from "./gates.ts";
 import { watchInputs } from "./input-watch.ts";
 import { floatFile, openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
-import { type JudgedData, judgedOnOther, judgedOnOwn, type UsedData } from "./judged-data.ts";
-import { classAxisOf, type JudgeOptions, type OpenedMetric, openMetric } from "./metric-options.ts";
+import type { UsedData } from "./judged-data.ts";
+import { judgedDataOf, openJudging, scoreOf } from "./judging.ts";
+import { classAxisOf, type JudgeOptions } from "./metric-options.ts";
 import { progressView } from "./progress.ts";
 import { findConfig } from "./recipe-file.ts";
 import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
@@ -51,12 +44,6 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
-
-/** Samples on which the result is compared with float and with its simulation. */
-const verifySamples = 200;
-
-/** The same without data: noise is needed for kernels and latencies only. */
-const noiseSamples = 16;
 
 /** What is to be quantized, and how. */
 export interface Given {
@@ -170,7 +157,11 @@ export async function quantizedRun(
       classAxis,
       classes: judging !== null || options.minAgreement !== undefined,
     },
-  );
+  ).catch((error) => {
+    progress.end();
+    io.err(`${options.output} is complete, but was not judged: avocet verify ${options.output} does it\n`);
+    throw error;
+  });
   const report: RunReport = { ...draft, seconds: { ...unfinished(), judge: clock(), total: clock.total() } };
   // Of inputs that changed meanwhile nothing was judged; the folder says so already.
   await watch.expectUnchanged();
@@ -217,69 +208,6 @@ async function writeResult(folder: OutputFolder, quantized: Quantized, recipe: R
 function writeReports(folder: OutputFolder, output: string, report: RunReport): void {
   folder.write("report.json", writeReport(report));
   folder.write("report.html", renderReport([{ name: basename(output), report }]));
-}
-
-interface Judging {
-  readonly spec: string;
-  readonly data: Dataset;
-  readonly metric: OpenedMetric;
-}
-
-async function openJudging(model: Model, spec: string, options: RunOptions, recipe: Recipe): Promise<Judging> {
-  const data = await openSamples(model, spec, recipe.preprocess, options.evaluateSamples, recipe, options);
-  return { spec, data, metric: await openMetric(options, spec, data, model) };
-}
-
-/** The samples of --evaluate, else those of --data, else noise; null where no noise can be made. */
-function judgedDataOf({
-  judging,
-  data,
-  used,
-  quantized,
-  recipe,
-}: {
-  readonly judging: Judging | null;
-  readonly data: Dataset | null;
-  readonly used: UsedData | null;
-  readonly quantized: Quantized;
-  readonly recipe: Recipe;
-}): JudgedData | null {
-  if (judging) return judgedOnOther(judging.spec, judging.data, used, verifySamples);
-  if (used) return judgedOnOwn(used, verifySamples);
-  if (data) return { data: samples(data, verifySamples), on: { data: "held-out", seen: 0 } };
-  const noise = noiseData(quantized, recipe, noiseSamples);
-  return noise ? { data: noise, on: { data: "noise", seen: 0 } } : null;
-}
-
-/** Float and quantized file, judged side by side in stock sessions. */
-async function scoreOf(
-  paths: readonly [string, string],
-  { data, metric }: Judging,
-  runtime: Runtime,
-  options: RunOptions,
-  work: Work,
-): Promise<ScoreReport> {
-  const threads = options.threads ? { threads: options.threads } : {};
-  await using float = await runtime.open(paths[0], threads);
-  await using quantized = await runtime.open(paths[1], threads);
-  const metrics = [metric.make(), metric.make()] as const;
-  const judged = [float, quantized].map((session, i) => ({ session, metric: metrics[i]! }));
-  const [a, b] = await evaluateAll(judged, data, { ...work, ...(options.batch ? { batch: options.batch } : {}) });
-  const paired = pairedScores(...metrics);
-  return {
-    metric: options.metric,
-    float: a!.value,
-    quantized: b!.value,
-    samples: a!.samples,
-    interval:
-      a!.interval && b!.interval && paired
-        ? { float: a!.interval, quantized: b!.interval, lost: paired.interval }
-        : null,
-    p: paired?.p ?? null,
-    guessing: metrics[0].tally?.guessing() ?? null,
-    classes: metrics[0].tally?.classes() ?? null,
-    namedClasses: metric.namedClasses,
-  };
 }
 
 /** A gate on figures that are worth nothing is missed. */
