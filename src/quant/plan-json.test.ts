@@ -1,10 +1,11 @@
 /** Plans as JSON: what is written is read back, a committed file is read as what it says, and what is wrong is named. */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { seededFeeds } from "../../test/same-outputs.ts";
 import { fromArray } from "../data/index.ts";
 import { parseModel } from "../ir/index.ts";
 import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { calibrate, type PlaceOptions, type Plan, place, planFromJson, planToJson } from "./index.ts";
+import { calibrate, entriesByValue, type PlaceOptions, type Plan, place, planFromJson, planToJson } from "./index.ts";
 import { builtinTarget } from "./targets.ts";
 
 const model = () =>
@@ -32,6 +33,37 @@ describe("plan.json", () => {
   test.each(["ort-cpu", "aimet-default", "htp-v73"])("%s comes back as it was, to the last bit", async (target) => {
     const { placed, plan } = await planned(target);
     for (const one of [placed, plan]) expect(planFromJson(planToJson(one))).toEqual(one);
+  });
+
+  test("a file that was written by hand, with every field, is read as what it says and comes back byte by byte", () => {
+    const text = readFileSync(new URL("../../test/goldens/plan.json", import.meta.url), "utf8");
+    const plan = planFromJson(text);
+    expect(planToJson(plan)).toBe(text);
+    expect([plan.version, plan.target, plan.entries.length]).toEqual([1, "ort-cpu", 8]);
+    expect(plan.left).toEqual([{ value: "y", reason: "it is an output of the model, and no integer kernel follows" }]);
+    const entries = entriesByValue(plan);
+    expect(entries.get("x")!.encoding).toEqual({
+      grid: { kind: "int", bits: 8, signed: false },
+      granularity: { kind: "tensor" },
+      symmetric: false,
+      scale: [0.0234375],
+      offset: [-131],
+    });
+    expect(entries.get("w")).toMatchObject({
+      kind: "weight",
+      strict: true,
+      pairSafe: true,
+      shortScale: "coarse",
+      frozen: true,
+      granularity: { kind: "channel", axis: 0 },
+      encoding: { scale: [0.125, 0.0078125], offset: [-7, -7] },
+    });
+    expect(entries.get("b")).toMatchObject({ kind: "bias", scaleFrom: { input: "x", weight: "w" } });
+    expect(entries.get("m")!.granularity).toEqual({ kind: "block", axis: 0, size: 32, channelAxis: 1 });
+    expect(entries.get("g")!.parameter).toBe(true);
+    expect(entries.get("s")).toMatchObject({ range: { min: 0, max: 1 }, unsignedSymmetric: true });
+    expect(entries.get("t")!.tiedTo).toBe("s");
+    expect(entries.get("h")!.grid).toEqual({ kind: "float", dtype: "float16" });
   });
 
   test("an entry a line", async () => {

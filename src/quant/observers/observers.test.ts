@@ -197,6 +197,35 @@ describe("squared error", () => {
     expect(observer.propose({ bits: 8, symmetric: false }).scale).toBeCloseTo(scale, 3);
   });
 
+  test("the same outlier where clipping counts twice, as in sqnr: a scale of its own balances the two", () => {
+    // n·δ²/12 + 2·(m − 255·δ)² is least at δ = 0.1 for this n; counted once, the least would be at 0.087.
+    const [m, scale] = [30, 0.1];
+    const count = 2 * ((12 * 255 * m) / scale - 12 * 255 ** 2);
+    const random = new Random(4);
+    const observer = makeObserver("sqnr");
+    observer.see(Float32Array.from({ length: Math.round(count) }, () => random.uniform(0, 10)));
+    observer.see(Float32Array.of(m));
+    expect(observer.propose({ bits: 8, symmetric: false }).scale).toBeCloseTo(scale, 3);
+  });
+
+  test("a grid finer than the bins: scale² / 12 a number inside, and clipping by its weight", () => {
+    const random = new Random(8);
+    const x = Float32Array.from({ length: 60_000 }, () => random.normal());
+    const h = new GrowingHistogram();
+    h.see(x);
+    const density = new Density(h.histogram());
+    const choice = { bits: 16, symmetric: false };
+    for (const reach of [6, 2]) {
+      const candidate = { scale: (2 * reach) / 65_535, offset: -32_768 };
+      const exact = errorOf(x, candidate, choice) * x.length;
+      // The sample's own error is √(2/n) = 0.6 %; numbers beyond ±2 move by half a bin of 1/500.
+      expect(density.squaredError(candidate, stepsOf(choice), 1) / exact).toBeCloseTo(1, 1.5);
+      const inside = (candidate.scale ** 2 / 12) * x.filter((v) => Math.abs(v) <= reach).length;
+      const clipped = density.squaredError(candidate, stepsOf(choice), 1) - inside;
+      expect(density.squaredError(candidate, stepsOf(choice), 3) - inside).toBeCloseTo(3 * clipped, 3);
+    }
+  });
+
   test("few numbers: as good as the best of a thousand scales, and never worse than the full range", () => {
     const random = new Random(5);
     const choice = { bits: 4, symmetric: true };
@@ -252,6 +281,21 @@ describe("percentile", () => {
     h.see(Float32Array.from({ length: 1001 }, (_, i) => i));
     expect(Math.abs(quantile(h.histogram(), 0.99) - 990)).toBeLessThan(1);
     expect(Math.abs(quantile(h.histogram(), 0.01) - 10)).toBeLessThan(1);
+  });
+
+  test("both ends: a share lies below the lower one as above the upper one", () => {
+    // −40 … 160 evenly, and a far number on either side: one percent of 2,003 numbers is 20, that is two units.
+    const observer = makeObserver("percentile:99");
+    observer.see(Float32Array.from([-900, 5000, ...Array.from({ length: 2001 }, (_, i) => -40 + i / 10)]));
+    const choice = { bits: 16, symmetric: false };
+    const [min, max] = rangeOfAffine(observer.propose(choice), choice);
+    // One bin of a histogram over −900 … 5000 is 5.8 wide.
+    expect(Math.abs(min - -38)).toBeLessThan(6);
+    expect(Math.abs(max - 158)).toBeLessThan(6);
+    const close = makeObserver("percentile:90");
+    close.see(Float32Array.from({ length: 2001 }, (_, i) => -40 + i / 10));
+    const [low, high] = rangeOfAffine(close.propose(choice), choice);
+    expect([low, high].map((v) => Math.round(v))).toEqual([-20, 140]);
   });
 
   test("outliers do not count for much", () => {
