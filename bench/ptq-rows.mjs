@@ -27,6 +27,8 @@ export function rowsOf(tasks) {
     ...(small ? more("ResNet-20", "W4A8 per channel", { weights: "int4" }, thousand(small)) : {}),
     ...(small ? more("ResNet-20", "W3A8 per channel", { weights: "int3" }, thousand(small)) : {}),
     ...presets("MobileNetV1-0.25"),
+    ...presets("MobileNetV2"),
+    ...presets("MobileNetV2", "W8A8 per tensor, preset", { granularity: "tensor" }),
     ...presets("ResNet-20"),
     ...presets("ESPNet"),
   };
@@ -103,10 +105,12 @@ function more(network, setting, settings, data) {
   return { [`${network} | ${setting} | AdaRound 1,000, 1,000 pictures`]: { task: network, data, recipe } };
 }
 
-function presets(network) {
-  const named = ["fast", "standard", "best"].map((preset) => [preset, { recipe: { preset } }]);
-  const all = [...named, ["data-free", { dataFree: {} }]];
-  return Object.fromEntries(all.map(([name, spec]) => [`${network} | preset | ${name}`, { task: network, ...spec }]));
+function presets(network, setting = "preset", settings = {}) {
+  const named = ["fast", "standard", "best"].map((preset) => [preset, { recipe: { preset, ...settings } }]);
+  const all = [...named, ["data-free", { dataFree: settings }]];
+  return Object.fromEntries(
+    all.map(([name, spec]) => [`${network} | ${setting} | ${name}`, { task: network, ...spec }]),
+  );
 }
 
 function rows(network, setting, settings, methods) {

@@ -72,6 +72,8 @@ describe("weight scales", () => {
     const step = grown!;
     expect(Math.abs(Math.round(8 / step) + Math.round(-1020 / step))).toBeLessThanOrEqual(2 ** 31 - 2 ** 15 + 2);
     expect(grown).toBeGreaterThan(2 ** -23.5 * 4);
+    // The offset is below zero: it takes from a bias above zero, and adds to one below.
+    expect(grown! / ((1020 - 8) / (2 ** 31 - 2 ** 15))).toBeCloseTo(1, 5);
   });
 
   test("of frozen entries grow for the bias alone", () => {

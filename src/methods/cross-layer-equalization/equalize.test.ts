@@ -126,6 +126,31 @@ test("a chain comes to rest with equal ranges on both sides of every channel", (
   );
 });
 
+test("the noise of one weight is that of the formula: steps of weight and activation, squared, by twelve, over the kernel", () => {
+  const one = (value: number) => Float64Array.of(value);
+  const [largest, energy, kernel, meanSquare, peak, power] = [0.8, 2.5, 9, 0.3, 1.9, 5];
+  const layer: NoisyLayer = {
+    largest: one(largest),
+    energy: one(energy),
+    output: Int32Array.of(0),
+    input: Int32Array.of(0),
+    outputGroups: Int32Array.of(0),
+    inputGroups: Int32Array.of(1),
+    kernel,
+    meanSquare: one(meanSquare),
+    peak: one(peak),
+    power,
+    perChannel: false,
+  };
+  const weights = ((largest / 127) ** 2 / 12) * kernel * meanSquare;
+  const activations = ((peak / 255) ** 2 / 12) * energy;
+  // One channel alone gains nothing by a scale: the weight grows as its input shrinks.
+  for (const scale of [1, 1.7]) {
+    const found = noiseOf([layer], Float64Array.of(1, scale));
+    expect(found / ((weights + activations) / power)).toBeCloseTo(1, 10);
+  }
+});
+
 test("the gradient of the noise is that of its finite differences, and descent lowers it", () => {
   const random = new Random(3);
   const numbers = (n: number) => Float64Array.from({ length: n }, () => 0.1 + random.uniform() * 3);
