@@ -92,6 +92,13 @@ const branches: Record<string, { inputs: string; constants: string; nodes: strin
       constant_m = Mul(constant_s, constant_k) constant = Conv(constant_m, constant_u)`,
     output: "float[1,4,4,4] constant",
   },
+  /** ort-cpu has a transposed convolution in float: it reads the number that another operator takes as integers. */
+  beside: {
+    inputs: "float[1,8,4,4] beside_x",
+    constants: "float[4,8,1,1] beside_w, float[8,6,2,2] beside_v",
+    nodes: "beside = Conv(beside_x, beside_w) other = ConvTranspose <strides = [2,2]> (beside_x, beside_v)",
+    output: "float[1,4,4,4] beside, float[1,6,8,8] other",
+  },
   moved: {
     inputs: "float[1,8,4,4] moved_x",
     constants: "float[8,8,1,1] moved_w, float[8,8,1,1] moved_v, float[5,16] moved_u, float[5] moved_b",

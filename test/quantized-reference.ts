@@ -25,8 +25,10 @@ export interface Numbers {
 export function runQuantized(model: Model, plan: Plan, feeds: Feeds): Map<string, Numbers> {
   const entries = entriesByValue(plan);
   const results = new Map<string, Numbers>();
+  const floats = new Map<string, Numbers>();
   const settle = (value: Value, numbers: Numbers) => {
     const entry = entries.get(value.name);
+    if (entry?.floatReaders) floats.set(value.name, numbers);
     const scaleFrom = entry?.kind === "bias" ? entry.scaleFrom : undefined;
     if (scaleFrom)
       results.set(
@@ -47,12 +49,16 @@ export function runQuantized(model: Model, plan: Plan, feeds: Feeds): Map<string
     settle(constant, { shape: constant.initializer!.shape, data: Float64Array.from(constant.initializer!.numbers()) });
   }
   for (const node of model.graph.nodes) {
-    const inputs = node.inputs.map((value) => (value ? results.get(value.name)! : null));
+    const read = ({ name }: Value) =>
+      entries.get(name)?.floatReaders?.includes(node.output.name) ? floats.get(name)! : results.get(name)!;
+    const inputs = node.inputs.map((value) => (value ? read(value) : null));
     const outputs = compute(node, inputs);
     node.outputs.forEach((value, i) => {
       settle(value, outputs[i]!);
     });
   }
+  for (const { name } of model.graph.outputs)
+    if (entries.get(name)?.floatReaders?.includes(name)) results.set(name, floats.get(name)!);
   return results;
 }
 

@@ -18,6 +18,8 @@ import {
   type PlanEntry,
   parseGrid,
   place,
+  planFromJson,
+  planToJson,
   quantizeDequantize,
   requiredOpset,
 } from "./index.ts";
@@ -215,6 +217,48 @@ describe("strict and one-sided grids", () => {
       await outputsOf(lower(negative, { version: 1, target: "none", entries: [entry], left: [] }), { x: line })
     ).y!;
     expect(Math.max(...below.floats())).toBeCloseTo(-s * offset, 5 /* float32 */);
+  });
+});
+
+describe("what is computed in float is read in float, beside the integers that a kernel takes", () => {
+  const w = "float[4,4,1,1] w";
+  const cases: Record<string, [text: string, exact: readonly string[], target: string]> = {
+    "an output of the model": [
+      `f (float[1,4,5,5] x) => (float[1,4,5,5] y, float[1,4,5,5] t) <${w}> { t = Tanh(x) y = Conv(t, w) }`,
+      ["t"],
+      "ort-cpu",
+    ],
+    "an operator in float, and one behind a bias that is added": [
+      `f (float[1,4,5,5] x) => (float[1,4,5,5] y, float[1,4,5,5] z) <${w}> { y = Conv(x, w) t = Tanh(x) z = Add(t, x) }`,
+      ["z"],
+      "ort-cpu",
+    ],
+    "a padding that the runtime merges reads the integers, what is beside it the float": [
+      `f (float[1,4,5,5] x) => (float[1,4,7,7] y, float[1,4,5,5] z) <${w}, int64[8] p = {0,0,1,1,0,0,1,1}> {
+        q = Pad(x, p) y = Conv(q, w) z = Sin(x) }`,
+      ["z"],
+      "ort-cpu",
+    ],
+  };
+
+  test.each(Object.entries(cases))("%s", async (_, [text, exact, target]) => {
+    const model = parse(text);
+    const plan = await planned(model, target);
+    const feeds = seededFeeds(model);
+    const [float, shipped] = [await outputsOf(model, feeds), await outputsOf(lower(model, plan), feeds)];
+    for (const name of exact) expect(shipped[name]!.floats()).toEqual(float[name]!.floats());
+    expect(shipped.y!.floats()).not.toEqual(float.y!.floats());
+    // It survives being written and read.
+    const read = planFromJson(planToJson(plan));
+    expect(read).toEqual(plan);
+    expect((await outputsOf(lower(model, read), feeds)).y!.floats()).toEqual(shipped.y!.floats());
+  });
+
+  test("an integer kernel gives integers only, and AIMET's targets quantize for everybody", async () => {
+    const text = `f (float[1,4,5,5] x) => (float[1,4,5,5] y, float[1,4,5,5] z) <${w}, float[4,4,1,1] v> {
+      c = Conv(x, w) y = Conv(c, v) z = Tanh(c) }`;
+    const [kernels, aimet] = [await planned(parse(text), "ort-cpu"), await planned(parse(text), "aimet-default")];
+    for (const plan of [kernels, aimet]) expect(plan.entries.filter((entry) => entry.floatReaders)).toEqual([]);
   });
 });
 

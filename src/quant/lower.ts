@@ -151,7 +151,7 @@ class Lowering {
     for (const entry of this.#plan.entries) {
       const value = this.#values.get(entry.value)!;
       if (entry.kind === "bias") this.#lowerBias(entry, value);
-      else if (entry.grid.kind === "float") this.#lowerFloat(value, entry.grid.dtype as "float16" | "bfloat16");
+      else if (entry.grid.kind === "float") this.#lowerFloat(entry, value, entry.grid.dtype as "float16" | "bfloat16");
       else if (constantOf(value)) this.#lowerConstant(entry, value, entry.encoding!);
       else this.#lowerActivation(entry, value, entry.encoding!);
     }
@@ -179,7 +179,7 @@ class Lowering {
     const { scale, zeroPoint, ends } = this.#store(entry, encoding, dtype, []);
     // The kernel of Clip takes 8 bits, and floats. Behind QuantizeLinear it leaves the kernel in front on integers.
     const clipsFloats = dtypes[dtype].bits > 8;
-    this.#putBehind(value, (place) => {
+    this.#putBehind(entry, value, (place) => {
       const made: Node[] = [];
       const next = (op: string, name: string, type: DType, ...others: readonly Value[]) => {
         const from = made.at(-1);
@@ -206,14 +206,22 @@ class Lowering {
     return counted ? { ...encoding, grid: { ...grid, signed: false } } : encoding;
   }
 
-  /** Everybody who read the value reads what the two nodes give; a graph output keeps its name. */
-  #putBehind(value: Value, build: (place: Place | undefined) => readonly [Node, Node]): void {
+  /** Everybody who read the value reads what the nodes give, but for those that the plan leaves the float; a graph output keeps its name. */
+  #putBehind(
+    { value: planned, floatReaders = [] }: PlanEntry,
+    value: Value,
+    build: (place: Place | undefined) => readonly [Node, Node],
+  ): void {
     const producer = value.producer;
     const [first] = this.#graph.nodes;
+    const inFloat = new Set(floatReaders.map((name) => this.#values.get(name)?.producer));
+    const staysOutput = floatReaders.includes(planned);
     const [head, tail] = build(producer ? { after: producer } : first ? { before: first } : undefined);
     tail.output.type = value.type;
     const { name, isGraphOutput } = value;
-    this.#graph.replaceUses(value, tail.output, (use) => !("node" in use && use.node === head));
+    this.#graph.replaceUses(value, tail.output, (use) =>
+      "node" in use ? use.node !== head && !inFloat.has(use.node) : !staysOutput,
+    );
     if (isGraphOutput && value.name !== name) this.#graph.renameLike(value, `${name}_float`);
   }
 
@@ -282,12 +290,12 @@ class Lowering {
     if (value.useCount === 0) this.#graph.removeInitializer(value);
   }
 
-  #lowerFloat(value: Value, dtype: "float16" | "bfloat16"): void {
+  #lowerFloat(entry: PlanEntry, value: Value, dtype: "float16" | "bfloat16"): void {
     const back = { to: dtypes.float32.onnx };
     const narrow = { to: dtypes[dtype].onnx };
     const tensor = constantOf(value);
     if (!tensor) {
-      this.#putBehind(value, (place) => {
+      this.#putBehind(entry, value, (place) => {
         const down = this.#insert("Cast", [value], `${value.name}_${dtype}`, place, narrow);
         down.output.type = retyped(value, dtype);
         return [down, this.#insert("Cast", [down.output], `${value.name}_dequantized`, { after: down }, back)];

@@ -44,7 +44,35 @@ class KernelPlacement {
       if (!facts.isFloat(value) || facts.parameters(value).length > 0) continue;
       decided.set(value, this.#decide(value, decided));
     }
+    for (const [value, decision] of decided) {
+      const floatReaders = decision.on ? this.#floatReaders(value, decided) : [];
+      if (floatReaders.length > 0) decided.set(value, { ...decision, floatReaders });
+    }
     return decided;
+  }
+
+  /**
+   * Who reads a number in float that is computed in float, or given so: the integers beside it are for others. What an integer
+   * kernel gives is there as integers only.
+   */
+  #floatReaders(value: Value, decided: ReadonlyMap<Value, Decision>): string[] {
+    const unit = value.producer ? this.#placement.units.get(value.producer) : undefined;
+    if (constantOf(value) || decided.get(value)!.movedFrom) return [];
+    if (unit && (this.#isLinear(unit) || this.#following.has(unit))) return [];
+    const names = value.isGraphOutput ? [value.name] : [];
+    for (const node of new Set(value.consumers())) {
+      const reader = this.#placement.units.get(node);
+      // Bodies of If and Loop are not looked into.
+      if (!reader || node.graph !== this.#placement.facts.model.graph) continue;
+      const whole = reader.first === node;
+      const integer =
+        (whole && this.#isLinear(reader) && this.#dataInputs(node).includes(value)) ||
+        (whole && this.#following.has(reader) && this.#operands(reader).includes(value)) ||
+        (this.#passesOn(node, value) &&
+          node.outputs.some((output) => decided.get(output)?.on || decided.get(output)?.movedFrom));
+      if (!integer) names.push(node.output.name);
+    }
+    return names;
   }
 
   #mayFollow(unit: Unit): boolean {

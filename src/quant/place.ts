@@ -196,6 +196,7 @@ function activationEntry(
     ...shortScale(grid, shortOf(head)),
     ...(range ? { range } : {}),
     ...(tiedTo ? { tiedTo: tiedTo.name } : {}),
+    ...(decision.floatReaders ? { floatReaders: decision.floatReaders } : {}),
     reason:
       tiedTo && !decision.movedFrom ? `${decision.reason}; it shares the encoding of ${tiedTo.name}` : decision.reason,
   };

@@ -49,6 +49,7 @@ const entry = z.strictObject({
   parameter: z.literal(true).optional(),
   range: z.strictObject({ min: z.number().optional(), max: z.number().optional() }).optional(),
   tiedTo: z.string().optional(),
+  floatReaders: z.array(z.string()).min(1).optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
   reason: z.string(),
   encoding: encoding.optional(),

@@ -26,6 +26,11 @@ export interface PlanEntry {
    * operator that moves data. The named entry is never tied itself.
    */
   readonly tiedTo?: string;
+  /**
+   * Who goes on reading the float number, which is there anyway: operators in float, each by the name of its first output; the
+   * value's own name where it is an output of the model. Absent: everybody reads what the quantizer gives.
+   */
+  readonly floatReaders?: readonly string[];
   /** For a bias: the activation and the weight whose scales multiply to its own. */
   readonly scaleFrom?: { readonly input: string; readonly weight: string };
   /** Which rule placed it, in one sentence for people. */

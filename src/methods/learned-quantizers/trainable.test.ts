@@ -4,7 +4,7 @@ import { arrayData } from "../../../test/array-data.ts";
 import { outputsOf } from "../../../test/same-outputs.ts";
 import { Emitter, gradientModel, seedPrefix } from "../../autodiff/index.ts";
 import { Random } from "../../base/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
+import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
 import {
   builtinTarget,
   calibrate,
@@ -21,7 +21,7 @@ import { openRuntime, traceShapes } from "../../runtime/index.ts";
 import { type Feeds, Tensor } from "../../tensor/index.ts";
 import { quantizeWithRange, quantizeWithScale } from "./emit.ts";
 import { settle } from "./settle.ts";
-import { trainableModel } from "./trainable.ts";
+import { type TrainableModel, trainableModel } from "./trainable.ts";
 
 const runtime = await openRuntime();
 const text = `<ir_version: 10, opset_import: ["" : 21]>
@@ -111,6 +111,17 @@ function apart(a: Float32Array, b: Float32Array): number {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i]!))) / Math.max(...b.map(Math.abs));
 }
 
+/** The outputs of a training form with the biases that the file has: rounded to the accumulator's grid, and float in training. */
+async function outputsWithBiasesOf(lowered: Model, trainable: TrainableModel, feeds: Feeds): Promise<Float32Array> {
+  const model = cloneModel(trainable.model);
+  const [values, written] = [model.graph.valuesByName(), lowered.graph.valuesByName()];
+  for (const name of trainable.biases) {
+    const bias = written.get(name)?.initializer;
+    if (bias) values.get(name)!.initializer = bias;
+  }
+  return (await outputsOf(model, feeds)).y!.floats();
+}
+
 describe("the training form", () => {
   for (const [name, setting] of Object.entries(settings)) {
     test(`${name}: computes what the lowered plan computes, and settles where it began`, async () => {
@@ -124,10 +135,10 @@ describe("the training form", () => {
       expect([...trainable.weights].sort()).toEqual(["w1", "w2", "w3", "w4"]);
       expect([...trainable.biases].sort()).toEqual(["b1", "b2", "b4"]);
       const feeds = { x: pictures(2) };
-      // Biases are int32 in the file and float here: half a step of the accumulator a layer.
       const floatBiases = { ...plan, entries: plan.entries.filter((entry) => entry.kind !== "bias") };
-      const shipped = (await outputsOf(lower(model, floatBiases), feeds)).y!.floats();
-      const trained = (await outputsOf(trainable.model, feeds)).y!.floats();
+      const lowered = lower(model, floatBiases);
+      const shipped = (await outputsOf(lowered, feeds)).y!.floats();
+      const trained = await outputsWithBiasesOf(lowered, trainable, feeds);
       // The same numbers in float32 but for one rounding of a scale; no tie of this seed falls on the other side.
       expect(apart(trained, shipped)).toBeLessThan(1e-4);
       const back = settle(model, floatBiases, trainable, new Map());
@@ -157,11 +168,37 @@ describe("the training form", () => {
       const feeds = { x: pictures(3) };
       const { model: settled, plan: learned } = settle(model, plan, trainable, trained);
       expect(learned.entries.filter((entry) => entry.kind !== "bias").every((entry) => entry.frozen)).toBe(true);
-      const shipped = (await outputsOf(lower(settled, learned), feeds)).y!.floats();
-      const simulated = (await outputsOf(trainable.model, feeds)).y!.floats();
+      const lowered = lower(settled, learned);
+      const shipped = (await outputsOf(lowered, feeds)).y!.floats();
+      const simulated = await outputsWithBiasesOf(lowered, trainable, feeds);
       expect(apart(simulated, shipped)).toBeLessThan(1e-4);
     },
   );
+});
+
+test("operators in float read the float number, as in the file", async () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> f (float[4,3,6,6] x) => (float[4,8,6,6] y, float[4,3,6,6] t) <float[8,3,1,1] w1> {
+      t = Tanh(x)
+      y = Conv(t, w1) }`,
+    { seed: 5 },
+  );
+  const feeds: Feeds = { x: pictures(1) };
+  const shapes = await traceShapes(model, runtime, feeds);
+  const { plan } = await calibrate(
+    model,
+    place(model, builtinTarget("ort-cpu"), { shapes }),
+    runtime,
+    arrayData(feeds),
+    { shapes },
+  );
+  expect(plan.entries.find(({ value }) => value === "t")!.floatReaders).toEqual(["t"]);
+  const [float, trained] = [await outputsOf(model, feeds), await outputsOf(trainableModel(model, plan).model, feeds)];
+  expect(trained.t!.floats()).toEqual(float.t!.floats());
+  expect(trained.y!.floats()).not.toEqual(float.y!.floats());
+  const everybody = await outputsOf(trainableModel(model, plan, { floatReaders: false }).model, feeds);
+  expect(everybody.t!.floats()).not.toEqual(float.t!.floats());
+  expect(everybody.y!.floats()).toEqual(trained.y!.floats());
 });
 
 /** x̂ = s · clip(round(x / s), low, high) of many numbers, with the gradients of a weighted sum of it. */

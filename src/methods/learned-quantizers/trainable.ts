@@ -5,7 +5,7 @@
  */
 import { Emitter } from "../../autodiff/index.ts";
 import { invariant } from "../../base/index.ts";
-import { cloneModel, type Graph, type Model, type Value } from "../../ir/index.ts";
+import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import {
   type Encoding,
@@ -42,11 +42,20 @@ export interface LearnedQuantizer {
   readonly kind: "scale" | "range";
 }
 
+export interface TrainableOptions {
+  /** Whether operators that read a float number in the file do so here. Default true; without it everybody reads the quantizer. */
+  readonly floatReaders?: boolean;
+}
+
 /** The plan must have encodings. The model that is given stays as it is. */
-export function trainableModel(model: Model, plan: Plan): TrainableModel {
+export function trainableModel(
+  model: Model,
+  plan: Plan,
+  { floatReaders = true }: TrainableOptions = {},
+): TrainableModel {
   const copy = cloneModel(model);
   const parameters = parametersOf(copy.graph);
-  const building = new Building(copy, plan);
+  const building = new Building(copy, plan, floatReaders);
   building.run();
   return { model: copy, ...parameters, ...building.made() };
 }
@@ -73,14 +82,19 @@ function parametersOf(graph: Graph): { weights: string[]; biases: string[] } {
 
 class Building {
   readonly #graph: Graph;
+  readonly #floatReaders: boolean;
   readonly #emitter: Emitter;
   readonly #plan: Plan;
   readonly #entries: ReadonlyMap<string, PlanEntry>;
+  /** Nodes by their first output as it was called before outputs of the model got their quantizers. */
+  readonly #names: ReadonlyMap<Node, string>;
   readonly #parameters = new Map<string, Value>();
   readonly #quantizers: LearnedQuantizer[] = [];
 
-  constructor(model: Model, plan: Plan) {
+  constructor(model: Model, plan: Plan, floatReaders: boolean) {
     this.#graph = model.graph;
+    this.#floatReaders = floatReaders;
+    this.#names = new Map([...model.graph.nodes].map((node) => [node, node.output.name]));
     this.#emitter = new Emitter(model.graph);
     this.#plan = plan;
     this.#entries = entriesByValue(plan);
@@ -123,20 +137,30 @@ class Building {
     const ends = endsOf(encoding);
     const [scale, offset] = [encoding.scale[0]!, encoding.offset[0]!];
     const steps = ends.high - ends.low;
+    const inFloat = this.#floatReaders ? (entry.floatReaders ?? []) : [];
     // A range that the target fixes is not learned.
     const learn = head.range === undefined;
-    this.#behind(value, (e) => {
-      if (!learn) return quantizeWithScale(e, value, e.scalar(scale), ends);
-      // One end at zero stays there, and a symmetric grid has nothing but its scale.
-      if (encoding.symmetric || offset === 0 || offset === -steps) {
-        const factor = this.#parameter(head, encoding, Tensor.float32([1], [1]));
-        return quantizeWithScale(e, value, e.mul(e.reshape(factor, []), scale), ends);
-      }
-      const range = this.#parameter(head, encoding, Tensor.float32([2], [offset / steps, 1 + offset / steps]), "range");
-      const [min, max] = e.ops("Split", 2, [range], { axis: 0, num_outputs: 2 }) as [Value, Value];
-      const end = (part: Value) => e.mul(e.reshape(part, []), scale * steps);
-      return quantizeWithRange(e, value, end(min), end(max), encoding.grid.bits);
-    });
+    this.#behind(
+      value,
+      (e) => {
+        if (!learn) return quantizeWithScale(e, value, e.scalar(scale), ends);
+        // One end at zero stays there, and a symmetric grid has nothing but its scale.
+        if (encoding.symmetric || offset === 0 || offset === -steps) {
+          const factor = this.#parameter(head, encoding, Tensor.float32([1], [1]));
+          return quantizeWithScale(e, value, e.mul(e.reshape(factor, []), scale), ends);
+        }
+        const range = this.#parameter(
+          head,
+          encoding,
+          Tensor.float32([2], [offset / steps, 1 + offset / steps]),
+          "range",
+        );
+        const [min, max] = e.ops("Split", 2, [range], { axis: 0, num_outputs: 2 }) as [Value, Value];
+        const end = (part: Value) => e.mul(e.reshape(part, []), scale * steps);
+        return quantizeWithRange(e, value, end(min), end(max), encoding.grid.bits);
+      },
+      inFloat,
+    );
   }
 
   /** The constant that is learned for an entry; tied entries share it. */
@@ -149,14 +173,15 @@ class Building {
     return made;
   }
 
-  /** Everybody who read the value reads what is built from it; a graph output keeps its name. */
-  #behind(value: Value, build: (e: Emitter) => Value): void {
-    const readers = new Set(value.consumers());
+  /** Everybody who read the value reads what is built from it, but for those in float; a graph output keeps its name. */
+  #behind(value: Value, build: (e: Emitter) => Value, inFloat: readonly string[] = []): void {
+    const readers = new Set(value.consumers().filter((node) => !inFloat.includes(this.#names.get(node)!)));
+    const staysOutput = inFloat.includes(value.name);
     const [first] = this.#graph.nodes;
     const place = value.producer ? { after: value.producer } : first && { before: first };
     const made = build(this.#emitter.at(place));
     const { name, isGraphOutput } = value;
-    this.#graph.replaceUses(value, made, (use) => !("node" in use) || readers.has(use.node));
+    this.#graph.replaceUses(value, made, (use) => ("node" in use ? readers.has(use.node) : !staysOutput));
     if (isGraphOutput && value.name !== name) this.#graph.renameLike(value, `${name}_float`);
   }
 }

@@ -89,7 +89,8 @@ export class Reconstruction {
     const blocks = findBlocks(reference, { types, granularity: settings.granularity, most: settings.most });
     const raised = cloneModel(start.model);
     upgradeOpset(raised, Math.max(raised.opset, defaultOpset));
-    const trainable = trainableModel(raised, start.plan);
+    // A block is cut where quantizers stand, so that nothing reads around them.
+    const trainable = trainableModel(raised, start.plan, { floatReaders: false });
     const branches = alongside(reference, raised, trainable.model);
     const largest = Math.max(
       ...[...types.values()].map(({ dtype, shape }) => (isFloat(dtype) ? sizeOf(shape as number[]) : 0)),
