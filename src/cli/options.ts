@@ -64,7 +64,7 @@ export function making(command: Command): Command {
     .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--resume", "go on with an interrupted run of the same command")
-    .option("--force", "replace the output folder");
+    .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
   data(command);
   return command;
 }

@@ -5,6 +5,7 @@ import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
 import { packModel } from "./pack-model-node.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
+import { removeTelemetryLog } from "./telemetry-log-node.ts";
 
 type OrtNode = typeof import("onnxruntime-node");
 
@@ -18,7 +19,11 @@ export async function ortNode(defaults: RuntimeOptions = {}): Promise<Runtime> {
     open: async (model, options = {}) => {
       const asked = { ...defaults, ...options };
       expectProviders(ort, asked.providers ?? []);
-      return open(ort, model, asked);
+      try {
+        return await open(ort, model, asked);
+      } finally {
+        removeTelemetryLog();
+      }
     },
   };
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AvocetError } from "../base/index.ts";
+import { notWritable } from "../base/index-node.ts";
 import { writeModel } from "../formats/index.ts";
 import { writeModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
@@ -26,7 +27,9 @@ export async function packModel(model: Model, limit = mostBytes): Promise<Packed
   let bytes = 0;
   for (const { initializer } of model.graph.initializers) bytes += initializer?.byteLength ?? 0;
   if (bytes <= limit) return { file: writeModel(model), remove: async () => {} };
-  const folder = await mkdtemp(join(tmpdir(), "avocet-"));
+  const folder = await mkdtemp(join(tmpdir(), "avocet-")).catch((cause: unknown) => {
+    throw notWritable(tmpdir(), cause);
+  });
   const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
     const path = join(folder, "model.onnx");
