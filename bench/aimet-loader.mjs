@@ -1,7 +1,8 @@
 /**
  * AIMET's loader on folders of `quantize`: ResNet-20, W8 and W4, per tensor, channel and block, after `fast`, `standard` and `best`,
  * in the three versions of the encodings. Build first; `node bench/aimet-loader.mjs PYTHON` with a Python that has aimet-onnx.
- * FIXTURES and PEERS name the folders of the fixtures and of data.py (default: ../shared/…). Rows that are there are not run again.
+ * A second argument is an expression that chooses settings ("best int4"). FIXTURES and PEERS name the folders of the fixtures and of
+ * data.py (default: ../shared/…). Rows that are there are not run again.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,6 +14,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const fixtures = resolve(process.env.FIXTURES ?? join(root, "../shared/fixtures"));
 const peers = resolve(process.env.PEERS ?? join(root, "../shared/peers"));
 const python = process.argv[2] ?? "python3";
+const chosen = new RegExp(process.argv[3] ?? "");
 const results = join(root, "bench/results/aimet-loader.json");
 const rows = existsSync(results) ? JSON.parse(readFileSync(results, "utf8")) : [];
 
@@ -41,6 +43,7 @@ const settings = ["aimet-default", "ort-cpu"].flatMap((target) =>
 try {
   for (const setting of settings) {
     const { preset, target, weights, granularity } = setting;
+    if (!chosen.test([target, preset, weights, granularity].join(" "))) continue;
     // The default target's rows are a sample: the encodings are written by the same code.
     if (target === "ort-cpu" && (granularity !== "channel" || preset === "best")) continue;
     if (rows.some((row) => Object.entries(setting).every(([key, value]) => row[key] === value))) continue;
