@@ -172,3 +172,31 @@ test("an interruption while the result is judged leaves the folder, which says s
   expect((await avocetJson(["verify", shop.at("stopped")])).code).toBe(0);
   expect((await avocet(["report", shop.at("stopped"), "-o", shop.at("stopped.html")])).code).toBe(0);
 });
+
+describe("metrics of outputs that are not [N, classes]", () => {
+  test.each([
+    ["softmax of positions", [12, 25], "top1"],
+    ["argmax of pixels as int32", [12, 5, 5], "top1"],
+    ["argmax of pixels as bytes", [12, 5, 5], "miou"],
+    ["argmax of samples", [12], "top1"],
+    ["class numbers of TopK", [12], "top2"],
+  ] as const)("%s with labels %j: %s", async (kind, shape, metric) => {
+    const file = await shop.model("metric.onnx", parseModel(modelOf(kinds[kind]!), { seed: 3 }));
+    const size = shape.reduce<number>((a, b) => a * b, 1);
+    shop.npy(
+      "labels.npy",
+      Tensor.of(
+        "uint8",
+        shape,
+        Uint8Array.from({ length: size }, (_, i) => i % 6),
+      ),
+    );
+    const judged = ["--labels", shop.at("labels.npy"), "--metric", metric];
+    const evaluated = await avocetJson(["evaluate", file, ...data(), ...judged]);
+    expect(evaluated.code, evaluated.out).toBe(0);
+    expect(evaluated.json).toMatchObject({ metric, samples: 12, interval: [expect.any(Number), expect.any(Number)] });
+    const made = await avocetJson(["quantize", file, ...data(), "--evaluate", shop.at("kinds.npy"), ...judged, "-o", shop.at(`metric-${kind}`), "--preset", "fast"]); // biome-ignore format: a command
+    expect(made.code, made.out).toBe(0);
+    expect(made.json.score).toMatchObject({ metric, float: evaluated.json.value, interval: expect.anything() });
+  });
+});

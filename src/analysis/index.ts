@@ -22,6 +22,7 @@ export {
 } from "./metric.ts";
 export { OutputDifference } from "./output-difference.ts";
 export { type ClassAxis, type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";
+export { positionAccuracy } from "./position-accuracy.ts";
 export { nearestFloats, outputSignals, signalNames } from "./signal-names.ts";
 export { compareValues, type Similarity, type SimilarityOptions, type ValuePair } from "./similarity.ts";
 export { topK } from "./top-k.ts";

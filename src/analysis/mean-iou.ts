@@ -76,8 +76,8 @@ export function meanIoU(labels: MaskLabels, options: MetricOptions & { readonly 
   };
 }
 
-/** The class of every pixel; `count` is null where the output holds classes itself. */
-function decide(
+/** The class of every pixel or position; `count` is null where the output holds classes itself. */
+export function decide(
   tensor: Tensor,
   places: number,
   meaning: OutputMeaning | undefined,

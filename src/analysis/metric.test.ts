@@ -8,6 +8,7 @@ import {
   meanIoU,
   pairedInterval,
   pairedScores,
+  positionAccuracy,
   scoreInterval,
   scoreLayout,
   topK,
@@ -198,5 +199,31 @@ describe("what a metric knows beside its score", () => {
     expect(paired.p).toBe(mcNemar(4, 0));
     expect(scoreInterval(scored((n) => n > 4))).toEqual(wilsonInterval(15, 20));
     expect(scoreInterval({ name: "own", see: () => {}, value: () => 1 })).toBeNull();
+  });
+});
+
+describe("accuracy of positions", () => {
+  const labels = maskLabels(Uint8Array.from([0, 1, 2, 1, 1, 9]), [2, 1, 3], "test");
+  /** Scores [2, 3 positions, 4 classes] whose winners are given. */
+  const scoresOf = (found: readonly number[]) =>
+    Tensor.float32(
+      [2, 3, 4],
+      found.flatMap((winner) => [0, 1, 2, 3].map((c) => (c === winner ? 1 : 0))),
+    );
+
+  test("is the share of judged positions, whole samples for the interval", () => {
+    const metric = positionAccuracy(labels, { ignore: 9 });
+    metric.see({ y: scoresOf([0, 1, 1, 1, 0, 3]) }, 0, 2);
+    expect(metric.value()).toBe(3 / 5);
+    expect(metric.tally!.rows.map((row) => [...Array.from(row)])).toEqual([[2, 3], [1, 2]]); // biome-ignore format: rows
+    expect(metric.tally!.guessing()).toEqual({ chance: 1 / 4, commonest: 3 / 5 });
+  });
+
+  test("of class numbers as of scores; foreign labels and other shapes are refused", () => {
+    const metric = positionAccuracy(labels, { ignore: 9 });
+    metric.see({ y: Tensor.int64([2, 3], [0, 1, 1, 1, 0, 3]) }, 0, 2);
+    expect(metric.value()).toBe(3 / 5);
+    expect(() => positionAccuracy(labels).see({ y: scoresOf([0, 1, 1, 1, 0, 3]) }, 0, 2)).toThrow(/labels below 4/);
+    expect(() => positionAccuracy(labels).see({ y: Tensor.float32([2, 4], new Array(8).fill(0)) }, 0, 2)).toThrow(/2 × 3 positions/); // biome-ignore format: a call
   });
 });

@@ -1,5 +1,13 @@
 /** What judges an answer: metric, labels, the classes that they name, and where outputs hold classes. */
-import { type ClassAxis, type Metric, meanIoU, type OutputMeaning, outputMeanings, topK } from "../analysis/index.ts";
+import {
+  type ClassAxis,
+  type Metric,
+  meanIoU,
+  type OutputMeaning,
+  outputMeanings,
+  positionAccuracy,
+  topK,
+} from "../analysis/index.ts";
 import { AvocetError } from "../base/index.ts";
 import { alignLabels, type Dataset } from "../data/index.ts";
 import { openLabels, parseDataSpec } from "../data/node/index.ts";
@@ -48,9 +56,9 @@ export async function openMetric(
   if (top && aligned.kind === "classes") {
     return { namedClasses: named, make: () => topK(aligned, Number(top[1]), judged) };
   }
-  if (!top && aligned.kind === "masks") {
+  if (aligned.kind === "masks" && (!top || top[1] === "1")) {
     const ignore = options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel };
-    return { namedClasses: null, make: () => meanIoU(aligned, { ...judged, ...ignore }) };
+    return { namedClasses: null, make: () => (top ? positionAccuracy : meanIoU)(aligned, { ...judged, ...ignore }) };
   }
   throw new AvocetError(
     "data/labels",
@@ -66,13 +74,17 @@ async function labelsOf(spec: string, classes: ClassFile | undefined) {
   return { labels: renumbered(labels, classes), named: null };
 }
 
-/** The first output that holds classes, else the first. */
+/** The first output that holds classes, or the class numbers of a TopK, else the first. */
 function judgedOutput(model: Model, classAxis: ClassAxis | undefined): { output?: string; meaning?: OutputMeaning } {
   const meanings = [...outputMeanings(model, { classAxis, classes: true })];
-  const [output, meaning] =
-    meanings.find(([, { kind }]) => kind === "scores" || kind === "choices") ?? meanings[0] ?? [];
-  if (output === undefined || meaning === undefined) return {};
-  return { output, meaning };
+  const ranked = model.graph.outputs.find(({ producer }, i) => {
+    return producer?.op === "TopK" && producer.outputs[1] === model.graph.outputs[i];
+  });
+  const found =
+    meanings.find(([, { kind }]) => kind === "scores" || kind === "choices") ??
+    meanings.find(([name]) => name === ranked?.name) ??
+    meanings[0];
+  return found ? { output: found[0], meaning: found[1] } : {};
 }
 
 /** `1`, `-1`, `none`, or `OUTPUT:AXIS` for one output. Throws `usage/bad-value`. */

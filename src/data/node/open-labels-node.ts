@@ -85,10 +85,10 @@ async function labelsOfArrays(
 async function labelsOfRows(rows: ArrayRows, path: string, names: readonly string[] | undefined): Promise<Labels> {
   const { shape, dtype } = rows;
   const flat = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
-  if (!/^(u?int\d+|bool)$/.test(dtype) || !(flat || shape.length === 3)) {
+  if (!/^(u?int\d+|bool)$/.test(dtype) || !(flat || shape.length === 2 || shape.length === 3)) {
     throw new AvocetError(
       "data/labels",
-      `expected whole numbers [N] or [N, height, width], got ${dtype}[${shape.join(",")}]`,
+      `expected whole numbers [N], [N, positions] or [N, height, width], got ${dtype}[${shape.join(",")}]`,
       {
         at: path,
         hint: 'the shape of raw masks is said so: "labels.u8?shape=-1,360,480"',
@@ -97,7 +97,9 @@ async function labelsOfRows(rows: ArrayRows, path: string, names: readonly strin
   }
   const all = await rows.read(Array.from({ length: shape[0]! }, (_, i) => i));
   if (flat) return classLabels(all.data as ArrayLike<number | bigint>, path, names);
-  return maskLabels(maskBytes(all, path), shape as unknown as [number, number, number], path, names);
+  // Of each frame or token: a mask of one row.
+  const [count, height, width] = shape.length === 2 ? [shape[0]!, 1, shape[1]!] : (shape as [number, number, number]);
+  return maskLabels(maskBytes(all, path), [count, height, width], path, names);
 }
 
 function maskBytes(tensor: Tensor, at: string): Uint8Array {

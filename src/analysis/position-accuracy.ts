@@ -1,0 +1,61 @@
+/** Top-1 accuracy of every pixel, frame or token: the share of positions, over all samples, whose class is right. */
+import { AvocetError } from "../base/index.ts";
+import type { MaskLabels } from "../data/index.ts";
+import { decide } from "./mean-iou.ts";
+import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
+
+/** Positions with the label `ignore` are not judged. */
+export function positionAccuracy(
+  labels: MaskLabels,
+  options: MetricOptions & { readonly ignore?: number } = {},
+): Metric {
+  const places = labels.height * labels.width;
+  /** By sample: positions that are right, and that were judged. */
+  const rows: Float64Array[] = [];
+  const occurring = new Map<number, number>();
+  let classes: number | null = null;
+  const sum = (at: number) => rows.reduce((total, row) => total + row[at]!, 0);
+  const score = (sums: ArrayLike<number>) => sums[0]! / Math.max(sums[1]!, 1);
+  return {
+    name: "top1",
+    see(outputs, first, size) {
+      const tensor = judgedOutput(outputs, options.output);
+      const found = decide(tensor, places, options.meaning);
+      if (found.classes.length !== size * places) {
+        throw new AvocetError(
+          "data/wrong-shape",
+          `expected scores for ${size} × ${places} positions, got [${tensor.shape.join(",")}]`,
+          { hint: "labels are of each position; --class-axis says where classes are" },
+        );
+      }
+      classes = found.count;
+      for (let n = 0; n < size; n++) {
+        const row = new Float64Array(2);
+        for (const [i, truth] of labels.at(first + n).entries()) {
+          if (truth === options.ignore) continue;
+          if (classes !== null && truth >= classes) {
+            throw new AvocetError("data/labels", `expected labels below ${classes}, sample ${first + n} has ${truth}`, {
+              at: labels.source ?? "labels",
+              hint: "--ignore-label names the label of positions that are not judged",
+            });
+          }
+          occurring.set(truth, (occurring.get(truth) ?? 0) + 1);
+          row[0] = row[0]! + (found.classes[n * places + i] === truth ? 1 : 0);
+          row[1] = row[1]! + 1;
+        }
+        rows.push(row);
+      }
+    },
+    value: () => score([sum(0), sum(1)]),
+    tally: {
+      rows,
+      score,
+      isShare: false,
+      classes: () => classes,
+      guessing: () => ({
+        chance: classes === null ? 0 : 1 / classes,
+        commonest: occurring.size > 1 ? Math.max(...occurring.values()) / Math.max(sum(1), 1) : 0,
+      }),
+    },
+  };
+}
