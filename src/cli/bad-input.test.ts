@@ -35,6 +35,7 @@ beforeAll(async () => {
   shop.write("recipe-deep-target.json", `{ "target": { "a": ${deep} } }`);
   shop.write("pictures.json", '{ "scale": "1/255" }');
   shop.write("words.txt", "cat\ndog\n");
+  shop.write("ids.jsonl", "[1, 2]\n");
   const made = await avocet([
     "quantize",
     shop.at("tiny.onnx"),
@@ -163,6 +164,19 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
     2,
     /0\.6\.1/,
   ],
+  "labels that judge nothing": [quantize("--labels", "$/y.npy"), "usage/missing", 2, /--evaluate DATA beside --labels/],
+  "samples that judge nothing": [quantize("--evaluate-samples", "3"), "usage/missing", 2, /--evaluate/],
+  "pixels left out of top-1": [judged("--labels", "$/y.npy", "--ignore-label", "1"), "usage/missing", 2, /miou/],
+  "a preset beside methods": [quantize("--preset", "fast", "--method", "gptq"), "usage/missing", 2, /either --method/],
+  "shards without files of weights": [
+    ["convert", "$/tiny.onnx", "-o", "$/o.onnx", "--external", "never", "--shard-bytes", "9"],
+    "usage/missing",
+    2,
+    /--external/,
+  ],
+  "force without a file": [["plan", "$/tiny.onnx", "--force"], "usage/missing", 2, /-o FILE/],
+  "a window of an array": [fed("x.npy?length=4"), "usage/bad-value", 2, /length is of token ids and audio/],
+  "preprocessing of token ids": [fed("ids.jsonl", "--preprocess", "$/pictures.json"), "usage/bad-value", 2, /token/],
   "an empty output": [["quantize", "$/tiny.onnx", "--data", "$/x.npy", "-o", ""], "usage/bad-value", 2, /--output/],
   "an empty model": [["inspect", ""], "usage/bad-value", 2, /model/],
   "an empty item of a list": [quantize("--float", ""), "usage/bad-value", 2, /--float/],

@@ -1,6 +1,7 @@
 /** What every command checks of its options before it runs: nothing is missing, nothing is empty, and a bad value names its option. */
 import type { Command, Option } from "commander";
 import { AvocetError } from "../base/index.ts";
+import { refuseIdle } from "./idle-options.ts";
 
 /**
  * Makes a command strict. Options that must be there are asked for after those that nobody knows: `--dta x.npy` without `-o`
@@ -17,6 +18,7 @@ export function strict(command: Command): void {
     command.registeredArguments.forEach((argument, i) => {
       expectText(command.processedArgs[i], argument.name());
     });
+    refuseIdle(command);
     const missing = needed.find((option) => command.getOptionValue(option.attributeName()) === undefined);
     if (missing) {
       throw new AvocetError("usage/missing", `expected ${missing.flags}, got none`, {

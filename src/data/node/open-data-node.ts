@@ -63,9 +63,11 @@ async function openWhole(
   const wanted = inputs.filter(({ constant }) => constant === undefined);
   const sequences = await openSequences(spec, wanted, preprocess);
   if (sequences) return sequences;
+  refuseIdleKeys(spec, ["length", "hop", "pad", "rate", "key"], "token ids and audio");
   const pictures = await openPictures(spec, preprocess?.orient ?? false);
   const input = wanted[0]?.name ?? "input";
   if (pictures) {
+    refuseIdleKeys(spec, ["dtype", "shape", "axis"], "arrays");
     if (!preprocess) {
       throw new AvocetError("usage/missing", "expected preprocessing for pictures, got none", {
         at: spec.path,
@@ -110,6 +112,16 @@ async function datasetOfArrays(
   return placedDataset(Object.fromEntries(entries), path);
 }
 
+/** Throws `usage/bad-value` for a key behind the question mark that says nothing of such data. */
+function refuseIdleKeys(spec: DataSpec, keys: readonly (keyof DataSpec)[], of: string): void {
+  const idle = keys.find((key) => spec[key] !== undefined);
+  if (idle === undefined) return;
+  throw new AvocetError("usage/bad-value", `expected what this data can be asked, got "?${idle}="`, {
+    at: spec.path,
+    hint: `${idle} is of ${of}`,
+  });
+}
+
 async function arraysOf(spec: DataSpec): Promise<ReadonlyMap<string, ArrayRows> | null> {
   const { path } = spec;
   if (!path.startsWith("{") && hasEnding(path, [".json"])) {
@@ -128,10 +140,27 @@ async function openSequences(
   const { path } = spec;
   if (path.startsWith("{")) return null;
   const { folder } = statOf(path);
-  if (!folder && hasEnding(path, [".jsonl"])) return openTokenLines(spec, inputs);
-  if (!folder && hasEnding(path, [".json"])) return openTokenJson(await readJson(path), spec, inputs);
+  const tokens = () => {
+    refuseIdleKeys(spec, ["dtype", "shape", "rate", "axis"], "arrays and audio");
+    if (!preprocess) return;
+    throw new AvocetError("usage/bad-value", "expected token ids without preprocessing, got some", {
+      at: path,
+      hint: "preprocessing is of pictures, arrays and audio",
+    });
+  };
+  if (!folder && hasEnding(path, [".jsonl"])) {
+    const found = await openTokenLines(spec, inputs);
+    tokens();
+    return found;
+  }
+  if (!folder && hasEnding(path, [".json"])) {
+    const found = openTokenJson(await readJson(path), spec, inputs);
+    if (found) tokens();
+    return found;
+  }
   const audio = folder ? await filesOf(path, [".wav"]) : hasEnding(path, [".wav"]) ? [""] : [];
   if (audio.length === 0) return null;
+  refuseIdleKeys(spec, ["dtype", "shape", "pad", "axis", "key"], "other data");
   const rows = await openAudio(audio, spec, inputs[0]);
   return arrayDataset({ [inputs[0]?.name ?? "input"]: preprocess ? scaledRows(rows, preprocess) : rows }, path);
 }

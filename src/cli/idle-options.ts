@@ -1,0 +1,74 @@
+/** Options that do nothing without another one, or beside one: they are refused, because whoever gives them expects something. */
+import type { Command } from "commander";
+import { AvocetError } from "../base/index.ts";
+
+interface Rule {
+  /** Commands for which it holds. */
+  readonly commands: readonly string[];
+  /** Options that need it, by their names in the code. */
+  readonly options: readonly string[];
+  /** Whether one of them would do nothing, given the values of all options. */
+  readonly idle: (given: Readonly<Record<string, unknown>>) => boolean;
+  readonly problem: string;
+  readonly hint: string;
+}
+
+const rules: readonly Rule[] = [
+  {
+    commands: ["quantize"],
+    options: ["labels", "metric", "ignoreLabel", "classes", "evaluateSamples"],
+    idle: ({ evaluate }) => evaluate === undefined,
+    problem: "--evaluate DATA beside",
+    hint: "it says how the data of --evaluate is judged",
+  },
+  {
+    commands: ["train"],
+    options: ["metric", "evaluateLabels", "classes", "evaluateSamples"],
+    idle: ({ evaluate }) => evaluate === undefined,
+    problem: "--evaluate DATA beside",
+    hint: "it says how the data of --evaluate is judged; --labels are those of the training data",
+  },
+  {
+    commands: ["quantize", "evaluate"],
+    options: ["ignoreLabel"],
+    idle: ({ metric }) => metric !== "miou",
+    problem: "--metric miou beside",
+    hint: "only pixels can be left out",
+  },
+  {
+    commands: ["quantize", "train"],
+    options: ["preset"],
+    idle: ({ method }) => method !== undefined,
+    problem: "either --method or",
+    hint: "methods that are named replace a preset",
+  },
+  {
+    commands: ["convert"],
+    options: ["shardBytes"],
+    idle: ({ external }) => external === "never",
+    problem: "--external always or auto beside",
+    hint: "without files of weights there is none to cut",
+  },
+  {
+    commands: ["run", "print", "plan"],
+    options: ["force"],
+    idle: ({ output }) => output === undefined,
+    problem: "-o FILE beside",
+    hint: "it replaces the file that -o names",
+  },
+];
+
+/** Throws `usage/missing` for an option that was given and would do nothing. */
+export function refuseIdle(command: Command): void {
+  const given = command.opts();
+  for (const rule of rules) {
+    if (!rule.commands.includes(command.name()) || !rule.idle(given)) continue;
+    const name = rule.options.find((option) => command.getOptionValueSource(option) === "cli");
+    const option = command.options.find((one) => one.attributeName() === name);
+    if (!option) continue;
+    throw new AvocetError("usage/missing", `expected ${rule.problem} ${option.long}`, {
+      at: `avocet ${command.name()}`,
+      hint: rule.hint,
+    });
+  }
+}
