@@ -54,7 +54,7 @@ const folder = mkdtempSync(join(tmpdir(), "avocet-bench-"));
 const table = join(root, "bench", "results", "narrow-grids.md");
 const head = `# Grids of fewer than 8 bits, as files in stock sessions
 
-Top-1 in percent on CIFAR-10 as JPEG. "simulated": the file with optimisation off, as \`evaluate --simulated\` opens it.
+Top-1 in percent on CIFAR-10 as JPEG, on so many test pictures as \`--judged\` says (1,000 have a standard error of one point). "simulated": the file with optimisation off, as \`evaluate --simulated\` opens it.
 
 | what | float | simulated | ort-node | ort-web | command |
 | --- | --: | --: | --: | --: | --- |
