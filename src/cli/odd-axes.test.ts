@@ -361,7 +361,9 @@ describe("the field's models", () => {
       "--quiet",
     ]);
     expect(run.code, run.err).toBe(0);
-    expect(run.json.agreement.float).toBeGreaterThan(0.9);
+    // Eight bits of one layer: 34 dB here, and no classes to agree on.
+    expect(run.json.outputs[0].sqnr).toBeGreaterThan(30);
+    expect(run.json.agreement.float).toBeNull();
   });
 
   test.skipIf(missing("silero-vad-lstm", "dns3-speech-pairs"))(

@@ -34,7 +34,7 @@ const pictures: OpenOptions = {
 
 /** Whatever it takes, it takes it from this process: a bomb that went off would be seen as time and memory. */
 async function refused(act: () => unknown): Promise<{ code: string; hint: string | undefined }> {
-  const start = performance.now();
+  const start = cpuMilliseconds();
   const before = process.memoryUsage().rss;
   const error = await Promise.resolve()
     .then(act)
@@ -42,7 +42,7 @@ async function refused(act: () => unknown): Promise<{ code: string; hint: string
       () => null,
       (thrown) => thrown,
     );
-  expect(performance.now() - start).toBeLessThan(3000);
+  expect(cpuMilliseconds() - start).toBeLessThan(3000);
   expect(process.memoryUsage().rss - before).toBeLessThan(700e6);
   return { code: error?.code ?? `${error}`, hint: error?.detail?.hint };
 }
@@ -75,17 +75,17 @@ test("docs/data.md lists every limit with its value", () => {
 describe("pictures", () => {
   test("pixels beyond the picture's are not inflated, as libpng leaves them", async () => {
     const bomb = png(2, 2, 20_000_000);
-    const start = performance.now();
+    const start = cpuMilliseconds();
     const picture = decodePng(bomb, "bomb.png");
     expect([picture.width, [...picture.data]]).toEqual([2, new Array(12).fill(0)]);
-    expect(performance.now() - start).toBeLessThan(700);
+    expect(cpuMilliseconds() - start).toBeLessThan(700);
   });
 
   test.each(["iCCP", "zTXt", "iTXt", "fdAT"])("%s is not looked into", (type) => {
     const bomb = Uint8Array.from([0x61, 0, 0, ...zlibSync(new Uint8Array(8_000_000), { level: 9 })]);
-    const start = performance.now();
+    const start = cpuMilliseconds();
     expect(decodePng(png(1, 1, 4, [[type, bomb]]), "bomb.png").width).toBe(1);
-    expect(performance.now() - start).toBeLessThan(300);
+    expect(cpuMilliseconds() - start).toBeLessThan(300);
   });
 
   test("a picture that its bytes cannot hold, or that is too large", async () => {
@@ -245,11 +245,16 @@ describe("recorded bombs", () => {
     test.skipIf(reason)(`${name}${reason ? ` (${reason})` : ""}`, async () => {
       const path = fieldCase(`bombs/${name}`);
       const spec = name.endsWith(".gz") ? `${path}?shape=-1,4` : path;
-      const start = performance.now();
+      const start = cpuMilliseconds();
       const { code } = await refused(() => openData(spec, name.endsWith(".gz") ? { inputs } : pictures));
       // The pixels beyond the one are not looked at, so that picture is a picture.
       expect(code).toMatch(name.startsWith("idat") ? /^null$/ : /^data\/(unreadable|too-large)$/);
-      expect(performance.now() - start).toBeLessThan(3000);
+      expect(cpuMilliseconds() - start).toBeLessThan(3000);
     });
   }
 });
+
+/** Of this process: another one on the same processor does not count. */
+function cpuMilliseconds(): number {
+  return process.cpuUsage().user / 1000;
+}

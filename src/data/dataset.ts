@@ -30,7 +30,7 @@ export interface Dataset {
   readonly source: string;
   /** On which axes samples lie; absent: on the first of every input. */
   readonly axes?: SampleAxes;
-  /** The most samples of one batch, where samples may differ in shape or in what holds for all: then 1. */
+  /** The most samples that are read at once, where samples may differ in shape or in what holds for all: then 1. Neighbours that are alike are joined. */
   readonly most?: number;
   /**
    * From the start each time. A batch has `size` samples, fewer at the end and where samples cannot be run together.

@@ -1,12 +1,22 @@
 /** Batches from data that is read by number, with one batch read ahead. */
 import { AvocetError, throwIfAborted } from "../base/index.ts";
+import type { Feeds } from "../tensor/index.ts";
 import type { Batch, Dataset, IndexedDataset } from "./dataset.ts";
+import { rebatch } from "./rebatch.ts";
 
 /** Makes a dataset of a count and a way to read. Throws `data/none` when there is nothing. */
 export function indexedDataset(parts: Omit<IndexedDataset, "batches">): IndexedDataset {
   const { count, source } = parts;
   if (count === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: source });
-  return { ...parts, batches: (size, signal) => readAhead(parts, checkedSize(size), signal) };
+  return {
+    ...parts,
+    batches(size, signal) {
+      const { most = size, axes } = parts;
+      if (checkedSize(size) <= most) return readAhead(parts, size, signal);
+      // What may differ is read in small pieces, and neighbours that are alike become one batch.
+      return rebatch(pieces(readAhead(parts, most, signal)), size, source, axes);
+    },
+  };
 }
 
 /** Whether samples can be read by number. */
@@ -23,11 +33,10 @@ export function checkedSize(size: number): number {
 }
 
 async function* readAhead(
-  data: Pick<IndexedDataset, "count" | "read" | "most">,
-  wanted: number,
+  data: Pick<IndexedDataset, "count" | "read">,
+  size: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Batch> {
-  const size = Math.min(wanted, data.most ?? wanted);
   const begin = (first: number) => {
     if (first >= data.count) return null;
     const indices = Array.from({ length: Math.min(size, data.count - first) }, (_, i) => first + i);
@@ -44,4 +53,8 @@ async function* readAhead(
     next = begin(first + rows);
     yield { feeds, first, size: rows };
   }
+}
+
+async function* pieces(batches: AsyncIterable<Batch>): AsyncGenerator<Feeds> {
+  for await (const { feeds } of batches) yield feeds;
 }

@@ -38,7 +38,7 @@ export function pictureDataset(source: PictureSource, options: PictureOptions): 
   return indexedDataset({
     count: source.count,
     source: source.source,
-    // Pictures that keep sizes of their own run one by one.
+    // Pictures that keep sizes of their own are read one by one; neighbours of one size run together.
     ...(!source.uniform && preparedSize(preprocess) === null && { most: 1 }),
     async read(indices, signal) {
       const batch = new PixelBatch(preprocess, tables, indices.length, source.source);

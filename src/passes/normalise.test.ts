@@ -102,6 +102,7 @@ test("without a runtime, and without folding", async () => {
   expect(reports.map((r) => r.pass)).toEqual([
     "unlist-constants",
     "hoist-constants",
+    "use-inference",
     "upgrade-opset",
     "inline-functions",
     "correct-outputs",
@@ -109,6 +110,7 @@ test("without a runtime, and without folding", async () => {
     "fold-shapes",
     "remove-identity",
     "cancel-movement",
+    "spread-bias",
     "remove-dead",
   ]);
 });

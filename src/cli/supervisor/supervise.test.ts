@@ -44,8 +44,9 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
   });
   afterAll(() => shop[Symbol.dispose]());
 
-  const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-    const child = spawn(process.execPath, [builtCommand, ...args, "--json"], { env: { ...process.env, ...env } });
+  const start = (args: readonly string[], limits: Readonly<Record<string, string>> = {}) => {
+    const env = { ...process.env, AVOCET_DEBUG: "3", ...limits };
+    const child = spawn(process.execPath, [builtCommand, ...args, "--json"], { env });
     return { child, end: endOf(child) };
   };
   const runOn = (model: string, data = "one.npy") => ["run", shop.at(`${model}.onnx`), "--data", shop.at(data)];
@@ -60,7 +61,7 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
 
   test.each(["SIGINT", "SIGTERM"] as const)("%s ends a run that never comes back", async (signal) => {
     const { child, end } = start(runOn("endless"));
-    await worksFor(child, 600);
+    await isRunning(child);
     const asked = performance.now();
     child.kill(signal);
     const { code, json } = await end;
@@ -71,7 +72,7 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
 
   test("the second signal does not wait", async () => {
     const { child, end } = start(runOn("endless"));
-    await worksFor(child, 600);
+    await isRunning(child);
     const asked = performance.now();
     child.kill("SIGINT");
     await pause(100);
@@ -95,7 +96,7 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
 
   test.skipIf(!existsSync("/proc/self/task"))("work that nobody waits for ends with its supervisor", async () => {
     const { child, end } = start(runOn("endless"));
-    await worksFor(child, 600);
+    await isRunning(child);
     const worker = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8"));
     expect(isAlive(worker)).toBe(true);
     child.kill("SIGKILL");
@@ -118,9 +119,15 @@ function endOf(child: ChildProcess): Promise<End> {
   });
 }
 
-/** Long enough to be inside the runtime, and still there. */
-async function worksFor(child: ChildProcess, milliseconds: number): Promise<void> {
-  await pause(milliseconds);
+/** Until the debug dial says that the model was opened, and a little longer: then it is inside the runtime. */
+async function isRunning(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve) => {
+    child.stderr!.on("data", (text) => {
+      if (String(text).includes("opened")) resolve();
+    });
+    child.once("close", () => resolve());
+  });
+  await pause(200);
   expect(child.exitCode).toBeNull();
 }
 
