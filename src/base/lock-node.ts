@@ -94,6 +94,16 @@ function acquire(target: string, path: string, token: string): number {
   }
 }
 
+/** Removes the lock of an output whose owner is gone. Failing does no harm. */
+export function sweepLock(target: string): void {
+  const path = hiddenBeside(target, "lock");
+  quietly(() => {
+    const owner = ownerOf(path);
+    if (owner && isGone(owner.token, Date.now() - owner.renewed, patience))
+      takeAway(path, `${path}-${owner.token}.old`, owner.token);
+  });
+}
+
 function linked(target: string, made: string, path: string): boolean {
   try {
     disk.link(made, path);

@@ -6,6 +6,7 @@ import { disk } from "./disk-node.ts";
 import { AvocetError } from "./errors.ts";
 import { syncFolder } from "./folders-node.ts";
 import { hiddenBeside } from "./hidden-name-node.ts";
+import { sweepLock } from "./lock-node.ts";
 import { appeared, notWritable, quietly, writable } from "./not-writable-node.ts";
 import { dropToken, isGone, takeToken, tokenPattern } from "./owner-node.ts";
 
@@ -112,6 +113,7 @@ function moveToFree(from: string, to: string): void {
 
 /** Removes what killed runs left of files for this place. */
 export function sweepFiles(place: string): void {
+  sweepLock(place);
   const prefix = basename(hiddenBeside(place, ""));
   const ours = new RegExp(`^(?:lock-)?(${tokenPattern})(?:\\.old)?$`);
   for (const name of quietly(() => disk.list(dirname(place))) ?? []) {

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AvocetError } from "../../base/index.ts";
-import { sha256OfFile } from "../../base/index-node.ts";
+import { sha256OfFile, sweepFiles } from "../../base/index-node.ts";
 import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
 import type { Model } from "../../ir/index.ts";
 import { normalise } from "../../passes/index.ts";
@@ -69,7 +69,9 @@ function openFloatBeside(
     !floatModel &&
     existsSync(beside) &&
     (resolve(own) === resolve(beside) || sha256OfFile(own) === sha256OfFile(beside))
-  )
+  ) {
+    sweepFiles(beside);
     return undefined;
+  }
   return openOutputFile(beside, { force, kind: "model", inputs });
 }

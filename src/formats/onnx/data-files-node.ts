@@ -13,12 +13,16 @@ export function dataLocation(model: string, sha256: string): string {
  */
 export function removeUnused(model: string, used: ReadonlySet<string>): void {
   const [folder, prefix] = [dirname(model), `${basename(model)}.`];
-  const kept = new Set([...used].map((path) => quietly(() => disk.realpath(path)) ?? resolve(path)));
+  const kept = new Set([...used].flatMap((path) => [resolve(path), quietly(() => disk.realpath(path)) ?? path]));
   const names = quietly(() => disk.list(folder)) ?? [];
   const ours = names.filter(
     (name) => name.startsWith(prefix) && /^[0-9a-f]{16}\.data$/.test(name.slice(prefix.length)),
   );
-  let unused = ours.filter((name) => !kept.has(quietly(() => disk.realpath(join(folder, name))) ?? ""));
+  // What can't be looked at is not known to be unused.
+  let unused = ours.filter((name) => {
+    const real = quietly(() => disk.realpath(join(folder, name)));
+    return real !== undefined && !kept.has(real) && !kept.has(resolve(folder, name));
+  });
   // A copy of the model under another name still reads them.
   for (const other of names) {
     if (unused.length === 0) return;
