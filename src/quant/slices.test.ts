@@ -57,6 +57,12 @@ describe("slices", () => {
   });
 });
 
+test("more slices than a call takes arguments", () => {
+  const shape = [2, 200_000];
+  const slices = gatherSlices(new Float32Array(400_000), shape, { kind: "block", axis: 1, size: 2, channelAxis: 0 });
+  expect(slices.length).toBe(200_000);
+});
+
 describe("bias", () => {
   const input: Encoding = {
     grid: { kind: "int", bits: 8, signed: false },

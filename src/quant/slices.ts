@@ -75,7 +75,7 @@ export function gatherSlices(data: Float32Array, shape: Shape, granularity: Gran
   const count = sliceCount(shape, granularity);
   const groupOf =
     granularity.kind === "channel" ? Array.from({ length: count }, (_, i) => i) : blockGroups(shape, granularity);
-  const groups = groupOf.length === 0 ? 0 : Math.max(...new Set(groupOf)) + 1;
+  const groups = groupOf.reduce((most, group) => Math.max(most, group + 1), 0);
   const sizes = new Array<number>(groups).fill(0);
   forEachRun(shape, granularity, (slice, start, end) => {
     sizes[groupOf[slice]!]! += end - start;

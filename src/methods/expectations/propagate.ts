@@ -22,6 +22,7 @@ import { activation, windowed } from "./activation.ts";
 import { between, type Expectation, least, most, normal, pooled, scaled, spread, weaker } from "./expectation.ts";
 import { moved, type Shapes } from "./movement.ts";
 import { product, sum } from "./pairs.ts";
+import { recurrentRange } from "./recurrent.ts";
 
 export interface ExpectationOptions {
   /** Types of the values, from `traceShapes` or `declaredTypes`. */
@@ -102,7 +103,7 @@ class ExpectationWalk {
   #computed(node: Node, index: number): Expectation | string {
     if (node.domain !== "") return `nothing is known of ${node.opName}`;
     const missing = node.inputs.find((value) => value && !this.found.has(value) && this.unknown.has(value));
-    const fixed = this.#fixed(node);
+    const fixed = this.#fixed(node, index);
     if (fixed) return fixed;
     if (missing) return this.#dependent(missing);
     const layer = bareLayer(node);
@@ -138,7 +139,7 @@ class ExpectationWalk {
   }
 
   /** What is known whatever the inputs are. */
-  #fixed(node: Node): Expectation | undefined {
+  #fixed(node: Node, index: number): Expectation | undefined {
     const lengthOf = (value: Value | null, axis: number) => this.#shapes.of(value)?.at(axis);
     switch (node.op) {
       case "Softmax": {
@@ -160,9 +161,11 @@ class ExpectationWalk {
         return this.found.has(node.input(0)!) ? undefined : between(-1, 1);
       case "Sin":
       case "Cos":
+        return between(-1, 1);
       case "LSTM":
       case "GRU":
-        return between(-1, 1);
+      case "RNN":
+        return recurrentRange(node, index, this.#shapes, this.found);
       case "LayerNormalization":
       case "RMSNormalization":
       case "SimplifiedLayerNormalization":

@@ -1,0 +1,118 @@
+/** What a recurrent layer's outputs cannot leave, whatever it reads: from its activations, their clip, and its steps. */
+import type { Node, Value } from "../../ir/index.ts";
+import { floatConstant } from "../../passes/index.ts";
+import { between, type Expectation } from "./expectation.ts";
+import type { Shapes } from "./movement.ts";
+
+type Ends = readonly [low: number, high: number];
+
+const defaults: Readonly<Record<string, readonly string[]>> = {
+  LSTM: ["Sigmoid", "Tanh", "Tanh"],
+  GRU: ["Sigmoid", "Tanh"],
+  RNN: ["Tanh"],
+};
+
+/** The range of an output of LSTM, GRU or RNN; undefined where nothing bounds it. */
+export function recurrentRange(
+  node: Node,
+  index: number,
+  shapes: Shapes,
+  found: ReadonlyMap<Value, Expectation>,
+): Expectation | undefined {
+  const each = defaults[node.op]!.length;
+  const named = node.attributes.get("activations");
+  const names = named?.type === "strings" ? named.value : [];
+  const directions = Math.max(1, Math.floor(names.length / each));
+  let ends: Ends | undefined;
+  for (let direction = 0; direction < directions; direction++) {
+    const own = defaults[node.op]!.map((usual, i) =>
+      bounds(node, names[direction * each + i] ?? usual, direction * each + i),
+    );
+    const one = ofOutput(node, index, own, shapes, found);
+    if (!one) return undefined;
+    ends = ends ? [Math.min(ends[0], one[0]), Math.max(ends[1], one[1])] : one;
+  }
+  return ends && ends.every(Number.isFinite) ? between(ends[0], ends[1]) : undefined;
+}
+
+function ofOutput(
+  node: Node,
+  index: number,
+  own: readonly Ends[],
+  shapes: Shapes,
+  found: ReadonlyMap<Value, Expectation>,
+): Ends | undefined {
+  if (node.op === "RNN") return own[0];
+  const [gate, candidate, last] = own as [Ends, Ends, Ends];
+  if (node.op === "GRU") {
+    // A mixture of the candidate and the state before, as long as the gate is one.
+    const start = state(node, 5, found);
+    return start && gate[0] >= 0 && gate[1] <= 1
+      ? [Math.min(candidate[0], start[0]), Math.max(candidate[1], start[1])]
+      : undefined;
+  }
+  if (index < 2) return times(gate, last);
+  // The cell adds a gated candidate at every step, and may forget nothing.
+  const start = state(node, 6, found);
+  const steps = shapes.of(node.input(0)!)?.[node.int("layout", 0) === 1 ? 1 : 0];
+  if (!start || typeof steps !== "number" || gate[0] < 0 || gate[1] > 1) return undefined;
+  const [low, high] = times(gate, candidate);
+  return [Math.min(start[0], 0) + steps * Math.min(low, 0), Math.max(start[1], 0) + steps * Math.max(high, 0)];
+}
+
+/** Where a state begins: zeros, a constant, or what is known of it. */
+function state(node: Node, input: number, found: ReadonlyMap<Value, Expectation>): Ends | undefined {
+  const value = node.input(input);
+  if (!value) return [0, 0];
+  const constant = floatConstant(value)?.numbers();
+  if (constant) return constant.reduce<Ends>(([low, high], x) => [Math.min(low, x), Math.max(high, x)], [0, 0]);
+  const known = found.get(value);
+  return known && [Math.min(...known.low), Math.max(...known.high)];
+}
+
+function times(a: Ends, b: Ends): Ends {
+  const products = a.flatMap((x) => b.map((y) => (x === 0 || y === 0 ? 0 : x * y)));
+  return [Math.min(...products), Math.max(...products)];
+}
+
+/** The range of an activation; clip keeps its input within ±clip. */
+function bounds(node: Node, name: string | Uint8Array, place: number): Ends {
+  // The cell itself is not clipped before the last activation of an LSTM.
+  const clipped = node.op !== "LSTM" || place % 3 !== 2;
+  const clip = clipped ? node.float("clip", Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  const parameter = (list: string, usual: number) => {
+    const given = node.attributes.get(list);
+    return given?.type === "floats" ? (given.value[place] ?? usual) : usual;
+  };
+  const kind = typeof name === "string" ? name.toLowerCase() : "";
+  const alpha = (usual: number) => parameter("activation_alpha", usual);
+  const beta = (usual: number) => parameter("activation_beta", usual);
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+  const at = (f: (x: number) => number): Ends => [Math.min(f(-clip), f(clip)), Math.max(f(-clip), f(clip))];
+  switch (kind) {
+    case "sigmoid":
+      return at(sigmoid);
+    case "tanh":
+      return at(Math.tanh);
+    case "softsign":
+      return at((x) => (Number.isFinite(x) ? x / (1 + Math.abs(x)) : Math.sign(x)));
+    case "hardsigmoid":
+      return [0, 1];
+    case "scaledtanh": {
+      const a = Math.abs(alpha(1));
+      return [-a, a];
+    }
+    case "relu":
+      return [0, clip];
+    case "thresholdedrelu":
+      return [0, clip];
+    case "leakyrelu":
+      return at((x) => (x < 0 ? alpha(0.01) * x : x));
+    case "elu":
+      return [-Math.abs(alpha(1)), clip];
+    case "affine":
+      return at((x) => (Number.isFinite(x) ? alpha(1) * x + beta(0) : x));
+    default:
+      return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  }
+}
