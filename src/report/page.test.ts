@@ -214,6 +214,8 @@ describe("warnings", () => {
   test.each([
     ["nothing to warn of", {}, []],
     ["near chance", { score: score(0.1, 0.1, 400) }, ["near-chance", "within-noise"]],
+    ["an interval that reaches chance", { score: score(0.25, 0.25, 30) }, ["near-chance", "within-noise"]],
+    ["no better than the commonest label", { score: score(0.2, 0.1, 10_000) }, ["near-chance"]],
     ["label folders", { score: { ...sampleReport().score!, namedClasses: 100 } }, ["class-count"]],
     ["calibration data", { judgedOn: { data: "calibration", seen: 40, samples: 40 } }, ["seen-data"]],
     ["within noise", { score: score(0.9, 0.89, 400) }, ["within-noise"]],
