@@ -44,6 +44,24 @@ export function holdBlocks(graph: Graph): number {
   return count;
 }
 
+/**
+ * Inserts a Max between a MaxPool of floats and the quantizer behind it; returns how many. ONNX Runtime pulls the quantizer in front
+ * of the MaxPool, which then runs on uint8, ten times slower: 12 ms of FastestDet's 33 where the floats take 1.
+ */
+export function holdPools(graph: Graph): number {
+  let count = 0;
+  for (const node of [...graph.nodes]) {
+    if (node.op !== "MaxPool" || node.domain !== "" || !node.input(0) || isDequantized(node.input(0)!)) continue;
+    const { output } = node;
+    if (!output.consumers().some(({ op }) => op === "QuantizeLinear")) continue;
+    const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
+    if (output.type) held.output.type = output.type;
+    graph.replaceUses(output, held.output, (use) => "node" in use && use.node.op === "QuantizeLinear");
+    count++;
+  }
+  return count;
+}
+
 /** A constant of several matrices with scales per channel: ONNX Runtime fuses the product, and then refuses to run it. */
 function isWithoutKernel(node: Node): boolean {
   const weight = node.op === "MatMul" ? node.input(1)?.producer : undefined;

@@ -233,3 +233,19 @@ test.each([1, 1.0000001, 1.00001, 1.0015])(
     expect(Math.abs(scale - 6 / 255)).toBeLessThan(1e-8);
   },
 );
+
+test("a MaxPool behind a float convolution stays float: the runtime does not pull the quantizer in front of it", async () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]>
+    f (float[1,3,16,16] x) => (float[1,8,8,8] y) <float[8,3,1,1] w, float[8,8,1,1] v> {
+      c = Conv(x, w)
+      r = Relu(c)
+      p = MaxPool <kernel_shape = [2,2], strides = [2,2]> (r)
+      y = Conv(p, v) }`,
+    { seed: 2 },
+  );
+  const running = [...(await optimized(lower(model, await planned(model)))).graph.nodes];
+  const pool = running.find(({ op }) => op === "MaxPool")!;
+  expect(pool.input(0)!.producer!.op).not.toBe("QuantizeLinear");
+  expect(running.map(({ op }) => op)).toContain("QLinearConv");
+});

@@ -24,7 +24,7 @@ import { constantOf } from "./facts.ts";
 import { fitClipBounds } from "./fit-clip.ts";
 import { gridName, quantizerDType, storageDType } from "./grid.ts";
 import { holdBiases } from "./hold-biases.ts";
-import { holdBlocks, holdFloatProducts } from "./hold-float.ts";
+import { holdBlocks, holdFloatProducts, holdPools } from "./hold-float.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
 import { roundFloatBiases } from "./round-float-biases.ts";
 import { biasTensor, clipEnds, endNames, quantizedTensor, scaleTensor, zeroPointTensor } from "./stored.ts";
@@ -58,7 +58,7 @@ export function lower(model: Model, plan: Plan): Model {
   nameNodes(copy.graph);
   new Lowering(copy, holdBiases(fitClipBounds(plan, model), model)).run();
   roundFloatBiases(copy.graph);
-  if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) > 0) nameNodes(copy.graph);
+  if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) + holdPools(copy.graph) > 0) nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, irVersionOf(copy.opset));
   check(copy, "after lowering");
   return copy;

@@ -132,12 +132,17 @@ class KernelPlacement {
     );
   }
 
-  /** Whether a convolution or matrix product reads the value, perhaps after data movement. */
+  /**
+   * Whether a convolution or matrix product reads the value, perhaps after data movement. What is float before a MaxPool is quantized
+   * behind it: there are fewer numbers, and MaxPool of uint8 is ten times slower than that of floats (docs/onnx-runtime.md).
+   */
   #demanded(value: Value): boolean {
     return value.consumers().some((node) => {
       const unit = this.#placement.units.get(node)!;
       if (unit?.first === node && this.#isLinear(unit)) return this.#dataInputs(node).includes(value);
-      return this.#passesOn(node, value) && node.outputs.some((output) => this.#demanded(output));
+      return (
+        node.op !== "MaxPool" && this.#passesOn(node, value) && node.outputs.some((output) => this.#demanded(output))
+      );
     });
   }
 

@@ -77,6 +77,26 @@ describe("ort-cpu", () => {
     expect(nothing.filter((line) => line.includes("stays"))).toEqual([]);
   });
 
+  test("what is float before a MaxPool is quantized behind it; what is on integers stays there", () => {
+    const pool = "MaxPool <kernel_shape = [2,2], strides = [2,2]>";
+    const found =
+      lines(`f (float[1,3,16,16] x) => (float[1,8,4,4] y) <float[8,3,1,1] w, float[8,8,1,1] v, float[8,8,1,1] u> {
+      c = Conv(x, w)
+      r = Relu(c)
+      p = ${pool} (r)
+      t = Transpose <perm = [0,1,3,2]> (p)
+      d = Conv(t, v)
+      q = ${pool} (d)
+      y = Conv(q, u) }`);
+    expect(found.filter((line) => line.includes("activation"))).toEqual([
+      "p: activation uint8",
+      "t: activation uint8 = p",
+      "d: activation uint8",
+      "q: activation uint8 = d",
+      "y: activation uint8",
+    ]);
+  });
+
   test("what follows no integer kernel stays float", () => {
     expect(
       lines(`f (float[1,4,8,8] x) => (float[1,4,8,8] y) <float[4,4,1,1] w, float[4,1,1] s> {
