@@ -3,7 +3,7 @@
  * to survive. A mutant that did so is given to the built command, which must say so and end by itself.
  */
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../source-files.ts";
@@ -18,17 +18,18 @@ const commands: Readonly<Record<string, (model: string, data: string, out: strin
   gradient: (model, data, out) => ["run", model, "--data", data, "-o", join(out, "made.npz")],
 };
 
-/** The error code that the command ends with; undefined where it is no error of Avocet's, or takes too long. */
+/** The error code that the command ends with; undefined where it is none about the runtime, or takes too long. */
 export async function confirmed({ target, bytes, data, ending }: Failure): Promise<string | undefined> {
   const args = commands[target];
   if (!args || !existsSync(command)) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "avocet-fuzz-"));
   try {
     const [model, samples, out] = [join(folder, `x.${ending}`), join(folder, "x.npz"), join(folder, "out")];
+    mkdirSync(out);
     writeFileSync(model, bytes);
     writeFileSync(samples, data ?? new Uint8Array(0));
     const { code, err } = await ran(args(model, samples, out));
-    const told = /^error ([a-z]+\/[a-z-]+):/m.exec(err)?.[1];
+    const told = /^error (runtime\/[a-z-]+):/m.exec(err)?.[1];
     return code !== null && code > 0 && !/^ {4}at /m.test(err) ? told : undefined;
   } finally {
     rmSync(folder, { recursive: true, force: true });

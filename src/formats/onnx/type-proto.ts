@@ -84,10 +84,12 @@ export function typeToProto(type: ValueType): TypeProto {
 function shapeToProto(shape: readonly Dim[] | null): { shape?: ShapeProto } {
   if (!shape) return {};
   return {
-    shape: {
-      dim: shape.map((dim) =>
-        dim === null || dim === "" ? {} : typeof dim === "number" ? { value: dim } : { param: dim },
-      ),
-    },
+    shape: { dim: shape.map(dimToProto) },
   };
+}
+
+/** Lengths that no file can hold, and names that are none, are read as open ones: so they are written. */
+function dimToProto(dim: Dim): { readonly value?: number; readonly param?: string } {
+  if (dim === null || dim === "" || (typeof dim === "number" && dim < 0)) return {};
+  return typeof dim === "number" ? { value: dim } : { param: dim };
 }
