@@ -158,6 +158,15 @@ function removeOld(target: string): void {
   removeTree(trash);
 }
 
+/** Puts in order what a run left that was killed before it could: the folder as it was, and nothing beside it. Failing does no harm. */
+export function sweepOutput(path: string): void {
+  quietly(() => {
+    const target = outputPlace(path);
+    using _ = lockBeside(target);
+    sweep(path, target);
+  });
+}
+
 /** Repairs what a killed run left. The lock is held, so no living run has anything here. */
 function sweep(path: string, target: string): void {
   const old = hiddenBeside(target, "old");

@@ -13,6 +13,11 @@ const header = '<ir_version: 10, opset_import: ["" : 21]>';
 const endless = `${header} endless (float[N] x) => (float[N] y) <int64 turns = {4611686018427387904}, bool on = {1}> {
   y = Loop (turns, on, x) <body = body (int64 i, bool c, float[N] a) => (bool d, float[N] b) { d = Identity(c) b = Add(a, a) }> }`;
 
+/** Something to quantize, behind a loop that never ends. */
+const waits = `${header} waits (float[N,4] x) => (float[N,4] y) <float[4,4] w, int64 turns = {4611686018427387904}, bool on = {1}> {
+  l = Loop (turns, on, x) <body = body (int64 i, bool c, float[N,4] a) => (bool d, float[N,4] b) { d = Identity(c) b = Add(a, a) }>
+  y = MatMul(l, w) }`;
+
 /** INT_MIN / −1, which the processor refuses. */
 const divides = `${header} divides (int32[N] x) => (int32[N] y) <int32 minus = {-1}> { y = Div(x, minus) }`;
 
@@ -39,6 +44,8 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
     await shop.model("endless.onnx", parseModel(endless));
     await shop.model("divides.onnx", parseModel(divides));
     await shop.model("large.onnx", parseModel(large));
+    await shop.model("waits.onnx", parseModel(waits, { seed: 1 }));
+    shop.npy("row.npy", Tensor.float32([2, 4], new Float32Array(8)));
     shop.npy("one.npy", Tensor.float32([1], Float32Array.of(1)));
     shop.npy("lowest.npy", Tensor.of("int32", [1], Int32Array.of(-(2 ** 31))));
   });
@@ -68,6 +75,18 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
     expect([code, json.error.code]).toEqual([130, "abort/interrupted"]);
     // The promise is two seconds; the rest is for a machine that does other things.
     expect(performance.now() - asked).toBeLessThan(3000);
+  });
+
+  test("a run that had to be killed leaves nothing beside its output", async () => {
+    const before = shop.listing();
+    const args = ["quantize", shop.at("waits.onnx"), "--data", shop.at("row.npy"), "-o", shop.at("never"), "--quiet"];
+    const { child, end } = start(args);
+    await isRunning(child);
+    // Its folder is being built.
+    expect(shop.listing().length).toBeGreaterThan(before.length);
+    child.kill("SIGINT");
+    expect((await end).code).toBe(130);
+    expect(shop.listing().filter((name) => !name.endsWith(".avocet-run"))).toEqual(before);
   });
 
   test("the second signal does not wait", async () => {

@@ -31,6 +31,7 @@ export async function supervise(args: readonly string[]): Promise<Outcome> {
   if ("error" in ended) return { error: startFailure(ended.error) };
   const { done } = seen;
   if (done !== undefined) return { code: done };
+  if (ended.code === null) await cleanUp(args);
   if (interrupted()) return { error: new AvocetError("abort/interrupted", "interrupted") };
   if (ended.code !== null) return { code: ended.code };
   return { error: seen.failure(ended.signal!) };
@@ -60,6 +61,15 @@ function endOf(worker: ChildProcess): Promise<End> {
     worker.once("error", (error) => resolve({ error }));
     worker.once("close", (code, signal) => resolve({ code, signal }));
   });
+}
+
+/** A worker that was killed could not put its output away. */
+async function cleanUp(args: readonly string[]): Promise<void> {
+  const named = args.findLastIndex((arg) => /^(-o|--output)(=|$)/.test(arg));
+  const output = args[named]?.split("=")[1] ?? args[named + 1];
+  if (named < 0 || output === undefined) return;
+  const { sweepOutput } = await import("../../recipe/index-node.ts");
+  sweepOutput(output);
 }
 
 /** What the worker said before it fell silent. */
