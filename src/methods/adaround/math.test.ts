@@ -48,6 +48,9 @@ test("the rounding loss equals AIMET's golden number, and is zero during the war
   expect(alphas[0]).toBeCloseTo(0.5488135, 7);
   expect(roundingLoss(alphas, 8000, 0.01, usual)).toBeCloseTo(4.266156963161077, 5 /* as AIMET's own test */);
   expect(roundingLoss(alphas, 10, 0.01, usual)).toBe(0);
+  // The first iteration behind the warm start is not part of it: β is 20 there, and h(0) = ½ costs λ.
+  expect(roundingLoss([0], 1999, 0.01, usual)).toBe(0);
+  expect(roundingLoss([0], 2000, 0.01, usual)).toBe(0.01);
 });
 
 test("h starts at the fraction of the weight and reaches both ends", () => {
@@ -58,7 +61,8 @@ test("h starts at the fraction of the weight and reaches both ends", () => {
 
 test("slopes are those of central differences", () => {
   const step = 1e-5;
-  for (const alpha of [-2, -0.7, 0.1, 1.3, 2]) {
+  // h is clipped from |α| = ln 11 = 2.398 on.
+  for (const alpha of [-5, -2.5, -2.3, -2, -0.7, 0.1, 1.3, 2, 2.3, 2.5, 5]) {
     const difference = (rectifiedSigmoid(alpha + step) - rectifiedSigmoid(alpha - step)) / (2 * step);
     expect(rectifiedSlope(alpha)).toBeCloseTo(difference, 8);
   }
@@ -69,9 +73,12 @@ test("slopes are those of central differences", () => {
       expect(roundingSlope(h, beta, 0.3)).toBeCloseTo(difference, 6);
     }
   }
+  // Half way h is pushed to neither side.
+  expect(roundingSlope(0.5, 2, 0.3)).toBeCloseTo(0, 12);
 });
 
 test("the reconstruction loss sums over channels and averages over the rest", () => {
   // Two samples, three channels, two places: differences of 1 everywhere give 3.
   expect(reconstructionLoss(new Array(12).fill(1), new Array(12).fill(0), 3)).toBe(3);
+  expect(reconstructionLoss(new Array(12).fill(3), new Array(12).fill(1), 3)).toBe(12);
 });

@@ -18,6 +18,15 @@ test("an output that is 1 too high takes 1 from the bias: [10, 10] → 9", () =>
   expect(Array.from(shift, (s) => 10 + s)).toEqual([9, 9]);
 });
 
+test("each group reads its own means", () => {
+  const layer = { groups: 2, outputs: 2, columns: 2 };
+  const weight = [1, 2, 3, 4, 5, 6, 7, 8];
+  const rounded = weight.map((w) => w - 1);
+  // W m − Ŵ m is the sum of m; the quantized mean of the second group is off by (1, 0), which takes Ŵ's first column.
+  const shift = biasShift(layer, weight, rounded, [1, 10, 100, 1000], [1, 10, 101, 1000]);
+  expect(Array.from(shift)).toEqual([11, 11, 1100 - 4, 1100 - 6]);
+});
+
 test("AIMET's golden number without activation: 8", () => {
   const mean = overKernel([-2, 1]);
   expect(Array.from(biasShift(golden, weight, rounded, mean, mean), (s) => 5 + s)).toEqual([8, 8, 8]);

@@ -68,6 +68,70 @@ test("equals the elimination that the Cholesky factor stands for", () => {
   );
 });
 
+/** The problem with its columns in another order. */
+function reordered(problem: ReturnType<typeof randomProblem>, order: readonly number[]) {
+  const n = problem.columns;
+  const rows = (m: Float64Array) => m.map((_, i) => m[i - (i % n) + order[i % n]!]!);
+  const { weight, scale, low, high, t } = problem;
+  const h = problem.h.map((_, i) => problem.h[order[Math.floor(i / n)]! * n + order[i % n]!]!);
+  return { ...problem, weight: rows(weight), scale: rows(scale), low: rows(low), high: rows(high), t: rows(t), h };
+}
+
+test("columns of large second moments come first by default, and of equal ones the first", () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const problem = { ...randomProblem(seed, 1, 3, 7), t: new Float64Array(21) };
+    const diagonal = (j: number) => problem.h[j * 8]!;
+    const order = [0, 1, 2, 3, 4, 5, 6].sort((a, b) => diagonal(b) - diagonal(a));
+    const found = gptq(asGptq(problem), roundHalfEven);
+    expect(reordered({ ...problem, weight: found }, order).weight).toEqual(slowGptq(reordered(problem, order), 0.01));
+    for (let j = 0; j < 7; j++) problem.h[j * 8] = 40;
+    expect(gptq(asGptq(problem), roundHalfEven)).toEqual(slowGptq(problem, 0.01));
+  }
+});
+
+test("a matrix that rounding left indefinite is damped tenfold until it is definite", () => {
+  // Eigenvalues 3 and −1: shares 0.01, 0.1 and 1 of the mean diagonal do not suffice, 10 does.
+  const problem = randomProblem(2, 1, 200, 2);
+  const indefinite = {
+    ...problem,
+    // A little finer than the problem's own: there the largest weight of a row is on the grid, and passes nothing on.
+    scale: problem.scale.map((s) => 0.83 * s),
+    h: Float64Array.of(1, -2, -2, 1),
+    t: new Float64Array(400),
+  };
+  const inOrder = { activationOrder: false };
+  const found = gptq(asGptq(indefinite), roundHalfEven, inOrder);
+  expect(found).toEqual(slowGptq(indefinite, 10));
+  // The search for damping can see the difference that each factor of ten makes.
+  expect(found).not.toEqual(slowGptq(indefinite, 100));
+  // Without any damping it starts at a thousandth.
+  const little = { ...indefinite, h: Float64Array.of(1, -1, -1, 1) };
+  expect(gptq(asGptq(little), roundHalfEven, { ...inOrder, damping: 0 })).toEqual(slowGptq(little, 1e-3));
+  // What no damping helps ends, too.
+  const hopeless = { ...indefinite, h: Float64Array.of(0, 5, 5, 0) };
+  expect(gptq(asGptq(hopeless), roundHalfEven)).toHaveLength(400);
+});
+
+test("the unit of the inputs does not matter", () => {
+  const problem = randomProblem(4, 1, 3, 6);
+  const usual = gptq(asGptq(problem), roundHalfEven);
+  for (const factor of [2 ** -30, 2 ** 30]) {
+    const scaled = { ...asGptq(problem), h: problem.h.map((x) => x * factor), t: problem.t.map((x) => x * factor) };
+    expect(gptq(scaled, roundHalfEven)).toEqual(usual);
+  }
+});
+
+test("a weight without a scale is zero, and the others make up for it", () => {
+  const problem = { ...randomProblem(6, 1, 2, 5), t: new Float64Array(10) };
+  problem.scale[2] = 0;
+  const found = gptq(asGptq(problem), roundHalfEven);
+  expect(found[2]).toBe(0);
+  const sum = (integers: Float64Array) => objective(problem, integers)[0]!;
+  const others = nearest({ ...problem, scale: problem.scale.map((s) => s || 1) }, roundHalfEven);
+  others[2] = 0;
+  expect(sum(found)).toBeLessThanOrEqual(sum(others));
+});
+
 test("is better than nearest rounding on average, with the cross term too", () => {
   let [ours, plain] = [0, 0];
   for (let seed = 0; seed < 60; seed++) {
@@ -102,6 +166,18 @@ test("the noise that is left of constant inputs gives finite integers", () => {
   const problem = randomProblem(3, 1, 2, 6);
   const noise = problem.h.map((_, i) => 1e-13 * Math.sin(1 + (i % 6) * Math.floor(i / 6)));
   expect(gptq({ ...asGptq(problem), h: noise }, roundHalfEven).every(Number.isFinite)).toBe(true);
+});
+
+test("a column without signal is rounded for itself: noise in its cross term counts as it is", () => {
+  const problem = randomProblem(7, 1, 3, 5);
+  const { columns: n, weight, scale, low, high, h, t } = problem;
+  for (let j = 0; j < n; j++) h[2 * n + j] = h[j * n + 2] = 0;
+  for (let row = 0; row < 3; row++) t[row * n + 2] = 0.7 * scale[row * n]!;
+  const found = gptq(asGptq(problem), roundHalfEven);
+  for (let at = 2; at < weight.length; at += n) {
+    const wanted = roundHalfEven((weight[at]! - t[at]!) / scale[at]!);
+    expect(found[at]).toBe(Math.min(high[at]!, Math.max(low[at]!, wanted)));
+  }
 });
 
 test("columns without signal do not break the factors", () => {
