@@ -5,6 +5,7 @@ import { encodingMax, encodingMin } from "./encoding.ts";
 import type { IntGrid } from "./grid.ts";
 import { parseGrid } from "./grid.ts";
 import { affineOfRange, encodingOfRange, rangeOfAffine } from "./range.ts";
+import { shortScale } from "./short-scale.ts";
 
 const int8 = parseGrid("int8") as IntGrid;
 
@@ -41,7 +42,39 @@ describe("scale and offset of a range", () => {
   test("a scale has a floor, so that an all-zero value has a grid", () => {
     expect(affineOfRange(0, 0, { bits: 8, symmetric: false })).toEqual({ scale: 1.1920929e-7, offset: 0 });
     expect(affineOfRange(0, 0, { bits: 8, symmetric: true })).toEqual({ scale: 1.1920929e-7, offset: -128 });
+    expect(affineOfRange(0, 0, { bits: 16, symmetric: true }).scale).toBe(1.1920929e-7);
     expect(affineOfRange(0, 0, { bits: 32, symmetric: true }).scale).toBe(2.33e-12);
+  });
+
+  test("an offset is never −0, which would be printed and compared as another number", () => {
+    for (const min of [0, -0, -1e-9, 0.5]) {
+      expect(Object.is(affineOfRange(min, 1, { bits: 8, symmetric: false }).offset, 0)).toBe(true);
+    }
+  });
+
+  test("a short scale is the least one of its kind that covers the range", () => {
+    // 255 steps over 0 … 51 are 0.2 = 1.6 · 2^−3: the next of 2^k and 3 · 2^k is 2 · 2^−3.
+    const choice = { bits: 8, symmetric: false };
+    expect(affineOfRange(0, 51, { ...choice, shortScale: false }).scale).toBe(0.2);
+    expect(affineOfRange(0, 51, { ...choice, shortScale: "coarse" }).scale).toBe(0.25);
+    // 1.4 · 2^−3 lies below 1.5 · 2^−3.
+    expect(affineOfRange(0, 255 * 0.175, { ...choice, shortScale: "coarse" }).scale).toBe(0.1875);
+    const { scale } = affineOfRange(0, 51, { ...choice, shortScale: true });
+    expect(scale).toBe(shortScale(0.2));
+    expect(scale).not.toBe(0.25);
+    expect(scale).toBeGreaterThanOrEqual(0.2);
+    const mirrored = affineOfRange(-51, 51, { bits: 8, symmetric: true, shortScale: "coarse" });
+    expect(mirrored).toEqual({ scale: 0.5, offset: -128 });
+  });
+
+  test("one range is one slice, of the whole tensor", () => {
+    expect(encodingOfRange(-1, 127, { grid: int8, symmetric: true })).toEqual({
+      grid: int8,
+      granularity: { kind: "tensor" },
+      symmetric: true,
+      scale: [1],
+      offset: [-128],
+    });
   });
 
   test("offsets are rounded half away from zero", () => {
