@@ -21,6 +21,8 @@ test("a pair of ranges is divided by the root of their ratio; dead or endless si
     [Number.NaN, 1],
   ] as const)
     expect(pairScale(before, after)).toBe(1);
+  // Ranges whose product is beyond float64 would divide by infinity.
+  expect(pairScale(1e200, 1e200)).toBe(1);
 });
 
 test("behind a ReLU only what lies three deviations above zero may move; without one all of it", () => {
@@ -81,6 +83,9 @@ describe("scales", () => {
     // And an outside group that seems to be both is fixed.
     expect(scalesOf([layer([9, 0, 0])], 1)).toEqual([1]);
     expect(scalesOf([layer([9, 0, 2], [1, 1, 0]), layer([1, 2, 0])], 3)).toEqual([1, 1, 1 / 3]);
+    // Another layer that computes what none reads does not count where its neighbour is judged.
+    const unread = layer([100, 2, 0]);
+    expect(scalesOf([layer([4, 1, 0], [1, 2, 0]), unread, layer([1, 0, 1])], 3)).toEqual([1, 2, 1]);
   });
 
   test("of channels with several layers on a side count each by its own whole range", () => {
@@ -97,10 +102,10 @@ describe("scales", () => {
 
   test("of a channel that a branch computes from itself: the branch says nothing, its scale cancels", () => {
     const itself = layer([100, 1, 1], [50, 2, 1]);
-    const model = [layer([4, 1, 0]), itself, layer([1, 0, 1], [1, 0, 2])];
+    const model = [layer([4, 1, 0], [8, 2, 0]), itself, layer([1, 0, 1], [1, 0, 2])];
     const { scale } = equalizingScales(model, 3, { sweeps: 1 });
-    // Producers of 1: 4 of 4, typical √(4 · 100) = 20. Readers: 50 of 100 and 1 of 1, typical √(100 · 1) = 10: max(5, 10).
-    expect(scale[1]).toBeCloseTo(Math.sqrt(20 / 10), 12);
+    // Producers of 1: half of the first layer's 8, typical √(8 · 100). Readers: 50 of 100 and 1 of 1, typical √(100 · 1).
+    expect(scale[1]).toBeCloseTo(Math.sqrt((0.5 * Math.sqrt(800)) / 10), 12);
   });
 
   test("of channels with the same producer are set together, from the same ranges", () => {

@@ -1,0 +1,92 @@
+/**
+ * Mutation testing (Stryker): changes one operator, condition or statement after the other and runs the tests beside the
+ * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
+ *
+ *     nice node bench/mutation.mjs [--only math,range] [--files src/quant/place.ts] [--jobs 2] [--page]
+ *
+ * Results of every run are merged into bench/results/mutation.json; `--page` only writes bench/results/mutation.md anew.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Stryker } from "@stryker-mutator/core";
+import { groups } from "./mutation/groups.mjs";
+import { pageOf } from "./mutation/page.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const results = `${root}bench/results/mutation.json`;
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: Object.keys(groups).join(",") },
+    files: { type: "string" },
+    jobs: { type: "string", default: "2" },
+    page: { type: "boolean", default: false },
+  },
+});
+process.chdir(root);
+
+/** What became of each mutant of a group. */
+function mutants(group) {
+  const { mutate, tests } = groups[group];
+  process.env.MUTATION_TESTS = tests.join(",");
+  return new Stryker({
+    testRunner: "vitest",
+    plugins: ["@stryker-mutator/vitest-runner"],
+    vitest: { configFile: "bench/mutation/vitest.config.ts", related: false },
+    // TypeScript 7 has no API that Stryker could rewrite tsconfig.json with; the sandbox needs no change of it.
+    tsconfigFile: "none.json",
+    mutate: values.files?.split(",") ?? mutate,
+    // Messages of errors are for people: which words they use is no behaviour that a test should fix.
+    mutator: { excludedMutations: ["StringLiteral"] },
+    coverageAnalysis: "perTest",
+    concurrency: Number(values.jobs),
+    timeoutMS: 10_000,
+    dryRunTimeoutMinutes: 20,
+    tempDirName: "tmp/stryker",
+    cleanTempDir: "always",
+    ignorePatterns: ["dist", "coverage", "tmp", "out", "studio", "bench/results"],
+    reporters: ["progress-append-only"],
+    allowEmpty: false,
+  }).runMutationTest();
+}
+
+/** Counts and survivors of each file, smaller than Stryker's own report. */
+function summarise(group, found) {
+  const files = {};
+  for (const mutant of found) {
+    const name = relative(root, mutant.fileName);
+    const source = readFileSync(mutant.fileName, "utf8").split("\n");
+    files[name] ??= { group, killed: 0, timeout: 0, survived: 0, noCoverage: 0, survivors: [] };
+    const file = files[name];
+    const { status, location, mutatorName, replacement } = mutant;
+    if (status === "Killed") file.killed++;
+    else if (status === "Timeout") file.timeout++;
+    else if (status === "Survived" || status === "NoCoverage") {
+      file[status === "Survived" ? "survived" : "noCoverage"]++;
+      const { start, end } = location;
+      const line = source[start.line - 1];
+      const original = line.slice(start.column - 1, end.line === start.line ? end.column - 1 : undefined);
+      file.survivors.push({
+        line: start.line,
+        source: line.trim(),
+        original,
+        replacement: replacement.split("\n")[0],
+        mutator: mutatorName,
+        covered: status === "Survived",
+      });
+    } else file[status] = (file[status] ?? 0) + 1;
+  }
+  for (const { survivors } of Object.values(files)) survivors.sort((a, b) => a.line - b.line);
+  return files;
+}
+
+const stored = () => JSON.parse(readFileSync(results, { encoding: "utf8", flag: "a+" }) || "{}");
+if (!values.page) {
+  for (const group of values.only.split(",")) {
+    const found = summarise(group, await mutants(group));
+    writeFileSync(results, `${JSON.stringify({ ...stored(), ...found }, undefined, 1)}\n`);
+  }
+}
+const reasons = JSON.parse(readFileSync(`${root}bench/mutation/reasons.json`, "utf8"));
+writeFileSync(`${root}bench/results/mutation.md`, pageOf(stored(), reasons, groups));

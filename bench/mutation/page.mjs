@@ -1,0 +1,54 @@
+/** bench/results/mutation.md: a row for each file, and every survivor with its reason. */
+
+const percent = (part, whole) => `${((100 * part) / whole).toFixed(1)} %`;
+const code = (text) => `\`${text.replaceAll("|", "\\|")}\``;
+const total = ({ killed, timeout, survived, noCoverage }) => killed + timeout + survived + noCoverage;
+
+/** A reason belongs to a line of source (so that it stays when lines move) and, where it names one, to one replacement. */
+function reasonFor(file, survivor, reasons) {
+  const found = (reasons[file] ?? []).find(
+    ({ source, original, replacement }) =>
+      survivor.source.includes(source) &&
+      (original === undefined || survivor.original === original) &&
+      (replacement === undefined || survivor.replacement === replacement),
+  );
+  return found?.reason;
+}
+
+/** The page, of results by file. */
+export function pageOf(stored, reasons, groups) {
+  const files = Object.entries(stored).sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = [
+    "# Mutation testing",
+    "",
+    "`node bench/mutation.mjs` changes one operator, condition or statement of the source at a time (Stryker, its vitest runner) and runs",
+    "the tests beside it. A mutant is *killed* by a failing test or by a time limit (an endless loop). Strings are not mutated: they are messages.",
+    "An *equivalent* mutant computes the same; an *open* one is a test that is missing.",
+  ];
+  const missing = Object.keys(groups).filter((group) => !files.some(([, file]) => file.group === group));
+  if (missing.length > 0) lines.push("", `Not run yet: ${missing.map((group) => `\`${group}\``).join(", ")}.`);
+  for (const group of Object.keys(groups)) {
+    const own = files.filter(([, file]) => file.group === group);
+    if (own.length === 0) continue;
+    lines.push("", `## ${group}`, "", "| File | Mutants | Killed | Time limit | Survived | Not covered | Found |");
+    lines.push("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    const sum = { killed: 0, timeout: 0, survived: 0, noCoverage: 0 };
+    const row = (name, f) =>
+      `| ${name} | ${total(f)} | ${f.killed} | ${f.timeout} | ${f.survived} | ${f.noCoverage} | ${percent(f.killed + f.timeout, total(f))} |`;
+    for (const [name, file] of own) {
+      lines.push(row(code(name), file));
+      for (const key of Object.keys(sum)) sum[key] += file[key];
+    }
+    lines.push(row("**together**", sum));
+    const survivors = own.flatMap(([name, file]) => file.survivors.map((survivor) => ({ name, survivor })));
+    if (survivors.length === 0) continue;
+    lines.push("", "| Survivor | From | To | Why |", "| --- | --- | --- | --- |");
+    for (const { name, survivor } of survivors) {
+      const { line, original, replacement, covered } = survivor;
+      const why = reasonFor(name, survivor, reasons) ?? (covered ? "open" : "open: no test comes here");
+      const place = name.replace(/^src\/(quant\/|methods\/|autodiff\/rules\/)?/, "");
+      lines.push(`| ${place}:${line} | ${code(original)} | ${code(replacement)} | ${why} |`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
