@@ -1,7 +1,7 @@
 /** The package as users get it: packed, installed into an empty folder, typed, run, and judged by publint. */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -110,7 +110,7 @@ console.log(y?.numbers().join(" "), typeof parseRecipe({}), plan);
       "avocet.config.mjs",
       'import { defineConfig } from "avocet/recipe";\nexport default defineConfig({ preset: "fancy" });',
     );
-    write("model.onnx", "");
+    copyFileSync(join(root, "examples/models/pictures.onnx"), join(app, "model.onnx"));
     const ended = run(join(app, "node_modules", ".bin", "avocet"), ["quantize", "model.onnx", "-o", "out"], {
       cwd: app,
     });

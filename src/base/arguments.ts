@@ -79,7 +79,7 @@ function isTensor(value: unknown): boolean {
   return isObject(value) && "dtype" in value && "shape" in value && Array.isArray(value.shape);
 }
 
-type Checked = keyof typeof kinds | "text" | "bytes" | "function" | "list" | "count";
+type Checked = keyof typeof kinds | "text" | "anyText" | "bytes" | "function" | "list" | "count";
 
 /**
  * Throws `usage/bad-value` when an argument of `call` is not what its name stands for: `{ model: [model, "model"] }`. An
@@ -97,6 +97,7 @@ export function expectArguments(
 }
 
 function judge(value: unknown, kind: Checked): { what: string; hint: string; fits: boolean } {
+  if (kind === "anyText") return { what: "a text", hint: "a string", fits: typeof value === "string" };
   if (kind === "text")
     return { what: "a text", hint: "for example a path", fits: typeof value === "string" && value !== "" };
   if (kind === "count") {

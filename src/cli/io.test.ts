@@ -39,21 +39,25 @@ test("JSON says the same with them spelled out", () => {
 test("the place of an error stays on its line", () => {
   const { io, text } = terminal();
   showFailure(new AvocetError("import/malformed", "expected a model", { at: "a\nerror: b\x1b[2J" }), io, false);
-  expect(text()).toBe("error import/malformed: expected a model (at a\\nerror: b\\u001b[2J)\n");
+  expect(text().split("\n")).toEqual([
+    "error import/malformed: expected a model (at a\\nerror: b\\u001b[2J)",
+    expect.stringMatching(/^ {2}hint: /),
+    "",
+  ]);
 });
 
 test("a message begins below the bar that it interrupts, and the bar shows no orders either", () => {
   const { io, text } = terminal();
   const view = progressView(io, false);
   view.show({ step: "calibrate", done: 3, total: 9, detail: "x\x1b[1m\n" });
-  showFailure(new AvocetError("abort/interrupted", "interrupted"), io, false);
+  showFailure(new AvocetError("abort/interrupted", "interrupted", { hint: "go on" }), io, false);
   view.show({ step: "verify", done: 1, total: 2 });
   view.show({ step: "write", done: 1, total: 2 });
   view.end();
   const bar = "\r\x1b[2K";
   expect(text().split(bar)).toEqual([
     "",
-    "calibrate      ███████░░░░░░░░░░░░░ 3/9  x\\u001b[1m\\n\nerror abort/interrupted: interrupted\n",
+    "calibrate      ███████░░░░░░░░░░░░░ 3/9  x\\u001b[1m\\n\nerror abort/interrupted: interrupted\n  hint: go on\n",
     "verify         ██████████░░░░░░░░░░ 1/2\n",
     "write          ██████████░░░░░░░░░░ 1/2\n",
   ]);

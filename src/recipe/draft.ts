@@ -6,7 +6,7 @@ import { AvocetError } from "../base/index.ts";
 import { samples } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
 import { calibrate, lower, type Plan } from "../quant/index.ts";
-import { firstSample, fixedBatch, type Session, traceShapes } from "../runtime/index.ts";
+import { crosses, firstSample, fixedBatch, type Session, traceShapes } from "../runtime/index.ts";
 import { placedOn, type StageOptions } from "./stages.ts";
 
 /**
@@ -25,7 +25,9 @@ export async function tryDraft(model: Model, given: StageOptions): Promise<Plan>
   const file = lower(model, draft.plan);
   try {
     await using stock: Session = await runtime.open(file, session);
-    await stock.run(feeds);
+    const handed = stock.outputs.flatMap(({ name, dtype }) => (dtype && crosses(dtype) ? [name] : []));
+    // What a runtime does not hand over is computed all the same, as long as something else is asked for.
+    if (handed.length > 0) await stock.run(feeds, handed);
   } catch (error) {
     throw refused(error);
   }

@@ -101,7 +101,7 @@ describe.skipIf(reason)(`the supervisor${reason ? ` (${reason})` : ""}`, () => {
   });
 
   test("a run without a sign of life ends at its limit", async () => {
-    const { code, json } = await start(runOn("endless"), { AVOCET_TIME_LIMIT: "1" }).end;
+    const { code, json } = await start(runOn("endless"), { AVOCET_TIME_LIMIT: "4" }).end;
     expect(code).toBe(1);
     expect(json.error).toMatchObject({ code: "runtime/stalled", at: shop.at("endless.onnx") });
   });

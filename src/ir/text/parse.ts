@@ -27,7 +27,7 @@ export interface ParseOptions {
  * value and not a bit pattern. Throws `text/syntax` with `at` = "line:column" and what was expected.
  */
 export function parseModel(text: string, options: ParseOptions = {}): Model {
-  expectArguments("parseModel(text)", { text: [text, "text"] });
+  expectArguments("parseModel(text)", { text: [text, "anyText"] });
   const fill = fillOf(options);
   const reader = new Reader(text, fill);
   const tree = reader.model();
