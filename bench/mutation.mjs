@@ -2,10 +2,11 @@
  * Mutation testing (Stryker): changes one operator, condition or statement after the other and runs the tests beside the
  * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
  *
- *     nice node bench/mutation.mjs [--only math,range] [--files src/quant/place.ts] [--jobs 2] [--page]
+ *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--jobs 2] [--page]
  *
  * Results of every run are merged into bench/results/mutation.json; `--page` only writes bench/results/mutation.md anew.
  */
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +21,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: Object.keys(groups).join(",") },
     files: { type: "string" },
+    tests: { type: "string" },
     jobs: { type: "string", default: "2" },
     page: { type: "boolean", default: false },
   },
@@ -29,7 +31,7 @@ process.chdir(root);
 /** What became of each mutant of a group. */
 function mutants(group) {
   const { mutate, tests } = groups[group];
-  process.env.MUTATION_TESTS = tests.join(",");
+  process.env.MUTATION_TESTS = values.tests ?? tests.join(",");
   return new Stryker({
     testRunner: "vitest",
     plugins: ["@stryker-mutator/vitest-runner"],
@@ -88,5 +90,6 @@ if (!values.page) {
     writeFileSync(results, `${JSON.stringify({ ...stored(), ...found }, undefined, 1)}\n`);
   }
 }
+const sources = execFileSync("git", ["ls-files", "src"], { encoding: "utf8" }).split("\n");
 const reasons = JSON.parse(readFileSync(`${root}bench/mutation/reasons.json`, "utf8"));
-writeFileSync(`${root}bench/results/mutation.md`, pageOf(stored(), reasons, groups));
+writeFileSync(`${root}bench/results/mutation.md`, pageOf(stored(), reasons, sources));

@@ -16,3 +16,12 @@ export const groups = {
     tests: ["src/autodiff/*.test.ts", "src/autodiff/rules/*.test.ts"],
   },
 };
+
+/** The files of a group among these paths. */
+export function filesOf({ mutate }, paths) {
+  const matches = (glob, path) => new RegExp(`^${glob.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`).test(path);
+  const [without, within] = [true, false].map((not) => mutate.filter((glob) => glob.startsWith("!") === not));
+  return paths.filter(
+    (path) => within.some((glob) => matches(glob, path)) && !without.some((glob) => matches(glob.slice(1), path)),
+  );
+}

@@ -1,4 +1,5 @@
 /** bench/results/mutation.md: a row for each file, and every survivor with its reason. */
+import { filesOf, groups } from "./groups.mjs";
 
 const percent = (part, whole) => `${((100 * part) / whole).toFixed(1)} %`;
 const code = (text) => `\`${text.replaceAll("|", "\\|")}\``;
@@ -15,8 +16,17 @@ function reasonFor(file, survivor, reasons) {
   return found?.reason;
 }
 
-/** The page, of results by file. */
-export function pageOf(stored, reasons, groups) {
+/** What of a group was not run, in words. */
+function notRun(group, stored, sources) {
+  const all = filesOf(groups[group], sources);
+  const missing = all.filter((file) => !stored[file]);
+  if (missing.length === 0) return [];
+  if (missing.length === all.length) return [`- \`${group}\`: none of its ${all.length} files`];
+  return [`- \`${group}\`: ${missing.map((file) => code(file.split("/").at(-1))).join(", ")}`];
+}
+
+/** The page, of results by file; `sources` are the paths of all files. */
+export function pageOf(stored, reasons, sources) {
   const files = Object.entries(stored).sort(([a], [b]) => (a < b ? -1 : 1));
   const lines = [
     "# Mutation testing",
@@ -25,8 +35,8 @@ export function pageOf(stored, reasons, groups) {
     "the tests beside it. A mutant is *killed* by a failing test or by a time limit (an endless loop). Strings are not mutated: they are messages.",
     "An *equivalent* mutant computes the same; an *open* one is a test that is missing.",
   ];
-  const missing = Object.keys(groups).filter((group) => !files.some(([, file]) => file.group === group));
-  if (missing.length > 0) lines.push("", `Not run yet: ${missing.map((group) => `\`${group}\``).join(", ")}.`);
+  const missing = Object.keys(groups).flatMap((group) => notRun(group, stored, sources));
+  if (missing.length > 0) lines.push("", "Not run yet:", "", ...missing);
   for (const group of Object.keys(groups)) {
     const own = files.filter(([, file]) => file.group === group);
     if (own.length === 0) continue;

@@ -1,7 +1,7 @@
 /** The rules of placement one by one: on a graph that differs in one thing, what one value becomes, with its reason. */
 import { describe, expect, test } from "vitest";
 import { parseModel, type TensorType } from "../ir/index.ts";
-import { isMoved, type PlaceOptions, type Plan, parseGrid, place } from "./index.ts";
+import { isMoved, type PlaceOptions, type Plan, parseGrid, parseTarget, place, targetFile } from "./index.ts";
 import { builtinTarget } from "./targets.ts";
 
 function planOf(text: string, target: string, options: Partial<PlaceOptions> = {}): Plan {
@@ -153,9 +153,10 @@ describe("what the rules of a target say of activations", () => {
     m = Mul(c, k)
     r = Reshape(m, shape)
     y = Conv(r, v) }`.replace("float[1,4,1,1] k>", "float[1,4,1,1] k, int64[4] shape = {1, 4, 8, 8}>");
-  const plan = planOf(two, "aimet-default");
+  const planned = () => planOf(two, "aimet-default");
 
   test("inputs, constants beside data, outputs, and what only moves", () => {
+    const plan = planned();
     expect(entryOf(plan, "x").reason).toBe("the target quantizes the inputs of the model");
     expect(entryOf(plan, "k")).toMatchObject({ kind: "weight", granularity: { kind: "tensor" }, symmetric: false });
     expect(entryOf(plan, "k").reason).toBe("a constant beside quantized data is quantized as an input of the model");
@@ -167,7 +168,12 @@ describe("what the rules of a target say of activations", () => {
 
   test("an entry is moved where an operator only moves what another one holds, and not where encodings are shared", () => {
     const model = parseModel(two, { seed: 1 });
+    const plan = planned();
     expect(plan.entries.filter((entry) => isMoved(model, entry)).map((entry) => entry.value)).toEqual(["r"]);
+    const { tiedTo: _, ...free } = entryOf(plan, "r");
+    expect(isMoved(model, free)).toBe(false);
+    // A value that the model lacks, and an input of the model, come from no operator.
+    for (const value of ["nowhere", "x"]) expect(isMoved(model, { ...entryOf(plan, "r"), value })).toBe(false);
     const joined = `f (float[1,4] x) => (float[1,8] y) <float[4,4] w, float[4,4] v> {
       a = MatMul(x, w)
       b = MatMul(x, v)
@@ -185,6 +191,57 @@ describe("what the rules of a target say of activations", () => {
     expect(whyFloat(kept, "r")).toBe("Reshape only moves data, and m is not quantized");
     const input = planOf(two, "aimet-default", { keepFloat: ["c"] });
     expect(whyFloat(input, "x")).toBe("it is only read by what stays in float: you asked for c to stay in float");
+  });
+
+  test("operators that are kept run with nothing", () => {
+    const unit = `f (float[1,4,8,8] x) => (float[1,4,8,8] y) <float[4,4,1,1] w> { c = Conv(x, w) r = Relu(c) y = Tanh(r) }`;
+    expect(whyFloat(planOf(unit, "aimet-default"), "c")).toContain("it is computed inside Conv + Relu");
+    expect(whyFloat(planOf(unit, "aimet-default", { keepFloat: ["Relu"] }), "c")).toBe(
+      "it is only read by what stays in float: you asked for Relu to stay in float",
+    );
+  });
+
+  test("every value is in the plan once, whoever reads it; what is left out, and integers, are not", () => {
+    const text = `<ir_version: 8, opset_import: ["": 17]> f (float[1,8] x, int64[2] shape) => (float[2,8] y) <float[8,8] w, float high = {6.0}> {
+      a = MatMul(x, w)
+      c = Clip(a, "", high)
+      b = MatMul(c, w)
+      j = Concat <axis = 0> (b, b)
+      y = Reshape(j, shape) }`;
+    const { entries, left } = planOf(text, "aimet-default");
+    const names = [...entries, ...left].map((one) => one.value);
+    expect(names.toSorted()).toEqual(["a", "b", "c", "high", "j", "w", "x", "y"]);
+    for (const { kind, granularity } of entries)
+      if (kind === "activation") expect(granularity).toEqual({ kind: "tensor" });
+  });
+
+  test("activations in float say who asked for it", () => {
+    const plan = planOf(two, "aimet-default", { activations: parseGrid("float32") });
+    expect(whyFloat(plan, "x")).toBe("you asked for activations in float");
+  });
+
+  test("the gain of a LayerNorm that is written out has the precision of one: 8 bits at least", () => {
+    const text = `<ir_version: 8, opset_import: ["": 17]> f (float[1,4,8] x) => (float[1,4,8] y)
+      <float two = {2.0}, float e = {0.00001}, float[8] g, float[8] s, float[8,8] w> {
+      m = ReduceMean <axes = [-1]> (x)
+      d = Sub(x, m)
+      p = Pow(d, two)
+      v = ReduceMean <axes = [-1]> (p)
+      a = Add(v, e)
+      q = Sqrt(a)
+      n = Div(d, q)
+      k = Mul(n, g)
+      l = Add(k, s)
+      y = MatMul(l, w) }`;
+    const gain = (options: Partial<PlaceOptions>) => entryOf(planOf(text, "htp-v73", options), "g");
+    expect(gain({ weights: parseGrid("int4") })).toMatchObject({
+      grid: parseGrid("int8"),
+      symmetric: false,
+      parameter: true,
+    });
+    expect(gain({ weights: parseGrid("int16") })).toMatchObject({ grid: parseGrid("int16"), symmetric: true });
+    expect(gain({ weights: parseGrid("float32") })).toMatchObject({ grid: parseGrid("uint8"), parameter: true });
+    expect(whyFloat(planOf(text, "htp-v73"), "s")).toBe("the target keeps every bias in float");
   });
 
   test("parts of a Split are moved like the first", () => {
@@ -233,8 +290,49 @@ describe("short scales", () => {
     });
   });
 
+  test("are not for a target that forbids them", () => {
+    const { avocet, ...file } = targetFile("aimet-default");
+    const options = { shapes: new Map<string, TensorType>(), exactScales: true };
+    const forbids = parseTarget({ ...file, avocet: { ...avocet, short_scales: false } }, "mine");
+    const { entries } = place(parseModel(sums, { seed: 1 }), forbids, options);
+    expect(entries.every((entry) => entry.shortScale === undefined)).toBe(true);
+  });
+
   test("are for grids of 8 bits and fewer", () => {
     const wide = { exactScales: true, activations: parseGrid("uint16"), weights: parseGrid("int16") };
     expect(scales("aimet-default", wide)).toMatchObject({ x: undefined, w: undefined });
+  });
+});
+
+describe("refusals name the model and a way out", () => {
+  const matmul = "f (float[4,8] x) => (float[4,6] y) <float[8,6] w> { y = MatMul(x, w) }";
+  const placed = (text: string, options: Partial<PlaceOptions>) => () => planOf(text, "aimet-default", options);
+  const detail = { at: "f", hint: expect.any(String) };
+
+  test("grids, blocks that fit nowhere, nothing to quantize", () => {
+    for (const [attempt, code] of [
+      [placed(matmul, { weights: parseGrid("int32") }), "quant/unsupported-grid"],
+      [placed(matmul, { granularity: { block: 3 } }), "quant/unsupported-granularity"],
+      [placed(matmul, { keepFloat: ["MatMul"] }), "quant/nothing-to-quantize"],
+    ] as const) {
+      expect(attempt).toThrowError(expect.objectContaining({ code, detail: expect.objectContaining(detail) }));
+    }
+  });
+
+  test("without weights to divide any block size of two or more is nothing to complain about", () => {
+    const weights = parseGrid("float32");
+    for (const block of [2, 3]) expect(placed(matmul, { weights, granularity: { block } })().entries).not.toEqual([]);
+    expect(placed(matmul, { weights, granularity: { block: 1 } })).toThrowError(
+      expect.objectContaining({ code: "quant/unsupported-granularity" }),
+    );
+  });
+
+  test("arguments that are none", () => {
+    expect(() => place(undefined as never, builtinTarget("ort-cpu"), { shapes: new Map() })).toThrowError(
+      expect.objectContaining({ code: "usage/bad-value" }),
+    );
+    expect(() => place(parseModel(matmul, { seed: 1 }), undefined as never, { shapes: new Map() })).toThrowError(
+      expect.objectContaining({ code: "usage/bad-value" }),
+    );
   });
 });
