@@ -158,7 +158,9 @@ describe("what the rules of a target say of activations", () => {
   test("inputs, constants beside data, outputs, and what only moves", () => {
     const plan = planned();
     expect(entryOf(plan, "x").reason).toBe("the target quantizes the inputs of the model");
-    expect(entryOf(plan, "k")).toMatchObject({ kind: "weight", granularity: { kind: "tensor" }, symmetric: false });
+    const beside = { kind: "weight", grid: parseGrid("uint8"), granularity: { kind: "tensor" }, symmetric: false };
+    expect(entryOf(plan, "k")).toMatchObject(beside);
+    expect(entryOf(plan, "k").parameter).toBeUndefined();
     expect(entryOf(plan, "k").reason).toBe("a constant beside quantized data is quantized as an input of the model");
     expect(entryOf(plan, "c").reason).toBe("the target quantizes the output of Conv");
     expect(entryOf(plan, "r")).toMatchObject({ tiedTo: "m", reason: "Reshape only moves what m holds" });
@@ -267,6 +269,18 @@ describe("what the rules of a target say of activations", () => {
     });
     expect(entryOf(planOf(tail("Relu"), "aimet-default"), "y").symmetric).toBe(false);
   });
+});
+
+test("a target's unsigned symmetric grids are those of every entry", () => {
+  const file = targetFile("aimet-default");
+  const target = parseTarget({ ...file, defaults: { ...file.defaults, unsigned_symmetric: "True" } }, "mine");
+  const model = parseModel("f (float[4,8] x) => (float[4,6] y) <float[8,6] w> { y = MatMul(x, w) }", { seed: 1 });
+  const { entries } = place(model, target, { shapes: new Map<string, TensorType>() });
+  expect(entries.map((entry) => [entry.value, entry.unsignedSymmetric])).toEqual(
+    ["x", "w", "y"].map((name) => [name, true]),
+  );
+  const usual = place(model, builtinTarget("aimet-default"), { shapes: new Map<string, TensorType>() });
+  expect(usual.entries.some((entry) => entry.unsignedSymmetric)).toBe(false);
 });
 
 describe("short scales", () => {
