@@ -283,6 +283,14 @@ test("a target's unsigned symmetric grids are those of every entry", () => {
   expect(usual.entries.some((entry) => entry.unsignedSymmetric)).toBe(false);
 });
 
+test("what runs in float reads the float number beside the integers", () => {
+  const text = `f (float[1,4,8,8] x) => (float[1,4,8,8] y, float[1,4,8,8] t) <float[4,4,1,1] w> {
+    y = Conv(x, w)
+    t = Tanh(x) }`;
+  expect(entryOf(planOf(text, "ort-cpu"), "x").floatReaders).toEqual(["t"]);
+  expect(entryOf(planOf(text, "ort-cpu"), "y").floatReaders).toBeUndefined();
+});
+
 describe("short scales", () => {
   const sums = `f (float[1,8] x) => (float[1,8] y) <float[8,8] w, float[8,8] v> {
     m = MatMul(x, w)

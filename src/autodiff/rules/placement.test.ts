@@ -79,6 +79,10 @@ describe("others", () => {
       text: "f (int64[2,3] i, float[2] v) => (float y) <int64 d = {4}> { y = OneHot <axis = 1> (i, d, v) }",
       feeds: { i: Tensor.int64([2, 3], [0, 3, -1, 2, 2, 7]) },
     },
+    "OneHot along the last axis": {
+      text: "f (int64[2,3] i, float[2] v) => (float y) <int64 d = {4}> { y = OneHot(i, d, v) }",
+      feeds: { i: Tensor.int64([2, 3], [0, 3, -1, 2, 2, 7]) },
+    },
     Col2Im: {
       text: `f (float[2,8,9] x) => (float y) <int64[2] s = {4,4}, int64[2] k = {2,2}> { y = Col2Im(x, s, k) }`,
     },
