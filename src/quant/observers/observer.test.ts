@@ -1,0 +1,42 @@
+/** What all observers share: which schemes are AIMET's, and what is refused, with a way out. */
+import { expect, test } from "vitest";
+import { makeObserver } from "./make-observer.ts";
+import { isAimets, type Scheme } from "./observer.ts";
+
+test.each<[Scheme, boolean]>([
+  ["minmax", true],
+  ["percentile", true],
+  ["percentile:99.9", true],
+  ["tf_enhanced", true],
+  ["sqnr", false],
+  ["mse", false],
+  ["entropy", false],
+])("%s is in AIMET: %s", (scheme, wanted) => {
+  expect(isAimets(scheme)).toBe(wanted);
+});
+
+test.each<Scheme>(["minmax", "percentile", "tf_enhanced", "sqnr", "mse", "entropy"])(
+  "%s refuses numbers that are none, and to propose without any, and says what to do",
+  (scheme) => {
+    const refusal = (code: string) =>
+      expect.objectContaining({ code, detail: expect.objectContaining({ hint: expect.stringMatching(/.../) }) });
+    expect(() => makeObserver(scheme).see(Float32Array.of(1, Number.NaN))).toThrowError(refusal("data/not-finite"));
+    expect(() => makeObserver(scheme).propose({ bits: 8, symmetric: false })).toThrowError(
+      refusal("quant/not-calibrated"),
+    );
+  },
+);
+
+test("a percentile without a number is that of 99.99, and an unknown scheme names the known ones", () => {
+  const values = Float32Array.from({ length: 5000 }, (_, i) => i);
+  const [usual, told] = [makeObserver("percentile"), makeObserver("percentile:99.99")];
+  for (const observer of [usual, told]) observer.see(values);
+  const choice = { bits: 8, symmetric: false };
+  expect(usual.propose(choice)).toEqual(told.propose(choice));
+  expect(() => makeObserver("best" as Scheme)).toThrowError(
+    expect.objectContaining({
+      code: "usage/bad-value",
+      detail: expect.objectContaining({ hint: expect.stringContaining("entropy") }),
+    }),
+  );
+});
