@@ -33,7 +33,8 @@ export function pageOf(stored, reasons, sources) {
     "",
     "`node bench/mutation.mjs` changes one operator, condition or statement of the source at a time (Stryker, its vitest runner) and runs",
     "the tests beside it. A mutant is *killed* by a failing test or by a time limit (an endless loop). Strings are not mutated: they are messages.",
-    "An *equivalent* mutant computes the same; an *open* one is a test that is missing.",
+    "An *equivalent* mutant computes the same; an *open* one is a test that is missing. A file's row is that of its last run, with the tests",
+    "of its group or, for the rules of autodiff, with those of the same name alone: all tests can only find more.",
   ];
   const missing = Object.keys(groups).flatMap((group) => notRun(group, stored, sources));
   if (missing.length > 0) lines.push("", "Not run yet:", "", ...missing);
