@@ -81,7 +81,11 @@ test("what was trained with batch norms settles into the folded model, quantizer
   const settled = settle(model, withoutBiases, { ...trainable, biases: layers.map(({ bias }) => bias) }, trained);
   const simulated = await outputOf(cloneModel(trainable.model));
   // The channel whose gain turned negative has its grid upside down: −8 became 8, which int4 lacks. It is left out.
-  const shipped = await outputOf(lower(settled.model, settled.plan));
+  const lowered = lower(settled.model, settled.plan);
+  // The file has its biases on the grids of the accumulators (round-float-biases.ts); training knows none, so that they are taken back.
+  const [exact, stored] = [settled.model.graph.valuesByName(), lowered.graph.valuesByName()];
+  for (const { bias } of layers) stored.get(bias)!.initializer = exact.get(bias)!.initializer;
+  const shipped = await outputOf(lowered);
   const differences = shipped.map((value, i) => Math.abs(value - simulated[i]!)).filter((_, i) => i % 8 !== 3);
   // A step of an activation that falls on the other side of a tie shows as a thirty-sixth of a step in an average.
   expect(Math.max(...differences)).toBeLessThan(2e-3);
