@@ -199,3 +199,19 @@ export async function openSamples(
   const fitted = isStateful ? await fitData(model, data, inputs, await openRuntime(run.runtime, run), run) : data;
   return count === undefined ? fitted : samples(fitted, count);
 }
+
+/**
+ * The data that the options of a command name, for a model beside the recipe that it came with: options say more than the recipe.
+ * `count` is used where --samples is absent. Throws what `openSamples` throws.
+ */
+export function openDataFor(
+  model: Model,
+  recipe: Recipe | undefined,
+  options: DataOptions & SampleRun,
+  signal: AbortSignal,
+  count?: number,
+): Promise<Dataset> {
+  const preprocess = preprocessOf(options, recipe);
+  const run = { ...options, signal };
+  return openSamples(model, options.data, preprocess, options.samples ?? count, inputsOf(options, recipe), run);
+}

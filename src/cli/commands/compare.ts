@@ -15,7 +15,7 @@ import { normalise } from "../../passes/index.ts";
 import { counterparts, isQuantizing } from "../../quant/index.ts";
 import { decibels, decisions as decided, jsonNumbers, percent } from "../../report/index.ts";
 import { crosses, firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/index.ts";
-import { type DataOptions, inputsOf, type ModelArgument, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import { type DataOptions, type ModelArgument, openDataFor, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
 import { type ProgressView, progressView } from "../progress.ts";
@@ -31,14 +31,7 @@ export interface CompareOptions extends DataOptions, ClassAxisOptions {
 export async function compare(path: string, otherPath: string, options: CompareOptions, io: Io): Promise<void> {
   const [reference, other] = [openModel(path), openModel(otherPath)];
   const recipe = other.recipe ?? reference.recipe;
-  const data = await openSamples(
-    reference.model,
-    options.data,
-    preprocessOf(options, recipe),
-    options.samples ?? 64,
-    inputsOf(options, recipe),
-    { ...options, signal: io.signal },
-  );
+  const data = await openDataFor(reference.model, recipe, options, io.signal, 64);
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const outcome = await outcomesOf(reference, other, runtime, data, options, io, progress);

@@ -3,7 +3,7 @@ import { evaluate as judge } from "../../analysis/index.ts";
 import { roundedInputs } from "../../quant/index.ts";
 import { roundingWarnings, scoreWarnings } from "../../report/index.ts";
 import { openRuntime, type RuntimeName, simulation } from "../../runtime/index.ts";
-import { type DataOptions, inputsOf, openModel, openSamples, preprocessOf } from "../inputs.ts";
+import { type DataOptions, openDataFor, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type JudgeOptions, openMetric } from "../metric-options.ts";
 import { progressView } from "../progress.ts";
@@ -19,14 +19,7 @@ export interface EvaluateOptions extends DataOptions, JudgeOptions {
 
 export async function evaluate(path: string, options: EvaluateOptions, io: Io): Promise<void> {
   const opened = openModel(path);
-  const data = await openSamples(
-    opened.model,
-    options.data,
-    preprocessOf(options, opened.recipe),
-    options.samples,
-    inputsOf(options, opened.recipe),
-    { ...options, signal: io.signal },
-  );
+  const data = await openDataFor(opened.model, opened.recipe, options, io.signal);
   const opening = await openMetric(options, options.data!, data, opened.model);
   const metric = opening.make();
   const runtime = await openRuntime(options.runtime, options);

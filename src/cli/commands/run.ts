@@ -5,15 +5,7 @@ import { writeNpz } from "../../data/index.ts";
 import { dataFilesOf } from "../../formats/index-node.ts";
 import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import {
-  type DataOptions,
-  filesOfArgument,
-  inputsOf,
-  openModel,
-  openSamples,
-  pathsRead,
-  preprocessOf,
-} from "../inputs.ts";
+import { type DataOptions, filesOfArgument, openDataFor, openModel, pathsRead } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";
 import { progressView } from "../progress.ts";
@@ -35,14 +27,7 @@ export async function run(path: string, options: RunOptions, io: Io): Promise<vo
     : null;
   const opened = openModel(path);
   output?.expectApart(dataFilesOf(opened.model));
-  const data = await openSamples(
-    opened.model,
-    options.data,
-    preprocessOf(options, opened.recipe),
-    options.samples,
-    inputsOf(options, opened.recipe),
-    { ...options, signal: io.signal },
-  );
+  const data = await openDataFor(opened.model, opened.recipe, options, io.signal);
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, options.threads ? { threads: options.threads } : {});

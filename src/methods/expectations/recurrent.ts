@@ -32,7 +32,7 @@ export function recurrentRange(
     if (!one) return undefined;
     ends = ends ? [Math.min(ends[0], one[0]), Math.max(ends[1], one[1])] : one;
   }
-  return ends && ends.every(Number.isFinite) ? between(ends[0], ends[1]) : undefined;
+  return ends?.every(Number.isFinite) ? between(ends[0], ends[1]) : undefined;
 }
 
 function ofOutput(
