@@ -9,6 +9,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const documents = [
   "README.md",
   "CHANGELOG.md",
+  "CONTRIBUTING.md",
   "examples/README.md",
   ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
@@ -34,4 +35,10 @@ test("the README lists every command and no other", async () => {
   const listed = [...read("README.md").matchAll(/^\| `avocet ([a-z]+) /gm)].map((match) => match[1]);
   expect(commands.length).toBeGreaterThan(0);
   expect(listed.sort()).toEqual(commands.sort());
+});
+
+test("the list of decisions names every page", () => {
+  const pages = readdirSync(join(root, "docs/decisions")).filter((name) => name !== "README.md");
+  const listed = [...read("docs/decisions/README.md").matchAll(/^- \[.*\]\((.*)\)$/gm)].map((match) => match[1]!);
+  expect(listed.sort()).toEqual(pages.sort());
 });

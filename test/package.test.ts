@@ -3,7 +3,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -159,9 +159,28 @@ console.log(JSON.stringify(native));
     expect(messages.map((message) => formatMessage(message, pkg!, { color: false }))).toEqual([]);
   });
 
-  test("tests, sources and fixtures stay at home", () => {
+  const packed = () => {
     const list = execFileSync("tar", ["-tzf", join(folder, `avocet-${manifest.version}.tgz`)], { encoding: "utf8" });
-    const files = list.trim().split("\n");
+    return list.trim().split("\n");
+  };
+
+  test("no link in a packed document leads outside the package", () => {
+    const files = packed().map((file) => posix.relative("package", file));
+    const there = (path: string) =>
+      files.some((file) => file === path || file.startsWith(`${path.replace(/\/$/, "")}/`));
+    const dangling = files
+      .filter((file) => file.endsWith(".md"))
+      .flatMap((file) =>
+        [...readFileSync(join(root, file), "utf8").matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
+          .map((match) => match[1]!)
+          .filter((link) => !/^[a-z]+:/.test(link) && !there(posix.join(posix.dirname(file), link)))
+          .map((link) => `${file}: ${link}`),
+      );
+    expect(dangling).toEqual([]);
+  });
+
+  test("tests, sources and fixtures stay at home", () => {
+    const files = packed();
     expect(files.filter((file) => /\.test\.|\/src\/|\/test\/|fixture/.test(file))).toEqual([]);
     expect(files).toContain("package/dist/cli/main.js");
     expect(files).toContain("package/README.md");

@@ -42,6 +42,7 @@ export async function runPass(model: Model, pass: Pass): Promise<PassReport> {
   const start = performance.now();
   const into = (list: Refusal[]) => (node: Node, reason: string) => {
     list.push({ pass: pass.name, node: `${node}`, reason });
+    debug(2, () => `${pass.name} at ${node}: ${reason}`);
   };
   const edits = await pass.run(model, into(refusals), into(notes));
   const milliseconds = performance.now() - start;

@@ -6,6 +6,7 @@
  *
  * A name that occurs twice must be the same value both times. Commutative operators match in either order.
  */
+import { debug, debugLevel } from "../base/index.ts";
 import type { Node, Value } from "../ir/index.ts";
 import { constantOf, isOp } from "./walk.ts";
 
@@ -90,8 +91,18 @@ export function opWhere(name: string, accept: (node: Node) => boolean, ...inputs
     const node = value?.producer;
     if (!isOp(node, name) || node.output !== value || node.inputs.length > inputs.length || !accept(node))
       return undefined;
-    const inOrder = (order: readonly Pattern[]): Bindings | undefined =>
-      order.reduce<Bindings | undefined>((so, input, i) => so && input(node.input(i), so), bound.withNode(node));
+    const inOrder = (order: readonly Pattern[]): Bindings | undefined => {
+      let so: Bindings | undefined = bound.withNode(node);
+      for (const [i, input] of order.entries()) {
+        const next: Bindings | undefined = input(node.input(i), so);
+        if (!next) {
+          closest?.see(so, node, i);
+          return undefined;
+        }
+        so = next;
+      }
+      return so;
+    };
     return inOrder(inputs) ?? (commutative.has(name) ? inOrder(inputs.toReversed()) : undefined);
   };
 }
@@ -107,9 +118,35 @@ export function either(...patterns: readonly Pattern[]): Pattern {
   };
 }
 
-/** Matches a pattern at the first output of a node. */
+/** How far the match that is under way came before it failed; only while the debug dial shows near misses. */
+class Closest {
+  #nodes = 0;
+  #text = "";
+
+  see(so: Bindings, node: Node, input: number): void {
+    const nodes = new Set(so.nodes).size;
+    if (nodes <= this.#nodes) return;
+    this.#nodes = nodes;
+    this.#text = `input ${input} of ${node} is ${node.input(input) ?? "left out"}`;
+  }
+
+  /** Two nodes match by chance everywhere; from three on somebody probably meant this pattern. */
+  tell(anchor: Node): void {
+    if (this.#nodes >= 3) debug(3, () => `near miss at ${anchor}: ${this.#nodes} nodes match, but ${this.#text}`);
+  }
+}
+
+let closest: Closest | undefined;
+
+/** Matches a pattern at the first output of a node. Level 3 of the debug dial shows patterns that match in part. */
 export function match(pattern: Pattern, node: Node): Bindings | undefined {
-  return pattern(node.output, new Bindings());
+  if (debugLevel() < 3) return pattern(node.output, new Bindings());
+  const seen = new Closest();
+  closest = seen;
+  const found = pattern(node.output, new Bindings());
+  closest = undefined;
+  if (!found) seen.tell(node);
+  return found;
 }
 
 /**

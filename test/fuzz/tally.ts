@@ -42,7 +42,7 @@ export function tableOf(tally: Tally, machine: string): string {
     "# Damaged input",
     "",
     `\`node bench/fuzz.mjs\`, ${machine}. A mutant is a sound file that was damaged from a seed (bytes, protobuf fields, graphs,`,
-    "words of texts, values of JSON) and put through a part of the product; [test/fuzz](../../test/fuzz) says which. *Fine*: it was taken.",
+    "words of texts, values of JSON) and put through a part of the product; `test/fuzz` says which. *Fine*: it was taken.",
     "*Refused*: an `AvocetError` with a code. *Foreign*: any other exception, or a written model that reads back as other bytes. *Hang*:",
     "longer than 20 s. *Memory*: a process over 1.6 GB. *Crash*: the process ended. MB: the peak of a process. Where the runtime's",
     "native code hung or ended the process, the built command was run on the same file: what it survived and named counts as refused.",

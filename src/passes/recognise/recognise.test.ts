@@ -1,6 +1,7 @@
 /** Operators that were taken apart are put together again, and left alone where something reads their inside. */
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { debugLevel, setDebug } from "../../base/index.ts";
 import { cloneModel, parseModel } from "../../ir/index.ts";
 import { runPass } from "../pass.ts";
 import { recogniseOperators } from "./recognise.ts";
@@ -187,4 +188,30 @@ test("an inside that is read elsewhere is refused", async () => {
   );
   expect(left).toEqual(["Softplus", "Tanh", "Mul"]);
   expect(refusals).toEqual(["t, which is inside, is read elsewhere"]);
+});
+
+test("the debug dial says where a pattern that nearly matches stops", async () => {
+  const lines: string[] = [];
+  const before = debugLevel();
+  setDebug(3, (line) => lines.push(line));
+  try {
+    await recognise(
+      `f (float[N,4,8] x) => (float[N,4,8] y) <float eps = {1e-5}, float three = {3}> {
+       m = ReduceMean <axes = [-1]> (x)
+       d = Sub(x, m)
+       p = Pow(d, three)
+       v = ReduceMean <axes = [-1]> (p)
+       e = Add(v, eps)
+       s = Sqrt(e)
+       y = Div(d, s) }`,
+      17,
+    );
+  } finally {
+    setDebug(before, (line) => console.error(line));
+  }
+  // Div, Sub, ReduceMean, Sqrt, Add, ReduceMean and Pow fit; the exponent does not.
+  const misses = lines.filter((line) => line.includes("near miss"));
+  expect(misses).toContainEqual(
+    expect.stringMatching(/near miss at Div.*: 7 nodes match, but input 1 of Pow .* is %three/),
+  );
 });
