@@ -9,7 +9,7 @@ export const groups = {
   lower: { mutate: ["src/quant/lower.ts"], tests: ["src/quant/lower.test.ts"] },
   place: {
     mutate: ["src/quant/place.ts", "src/quant/place-by-*.ts", "src/quant/place-parameters.ts"],
-    tests: ["src/quant/place.test.ts", "src/quant/place-rules.test.ts", "src/quant/target.test.ts"],
+    tests: ["src/quant/place*.test.ts", "src/quant/target.test.ts"],
   },
   "autodiff-rules": {
     mutate: ["src/autodiff/rules/*.ts", "!src/autodiff/rules/*.test.ts"],

@@ -102,13 +102,9 @@ function decideOutput(node: Node, value: Value, placement: Placement, decided: R
     if (!reader) return { on: false, reason: `${node.op} only moves data, and ${source.name} is not quantized` };
   }
   if (reader) return { on: true, reason: `the target quantizes the inputs of ${reader.op}` };
-  if (moves && value !== node.output) return splitPart(node, value, decided);
-  if (rule?.outputQuantized === false)
-    return { on: false, reason: `the target leaves the output of ${node.op} in float` };
-  if (rule?.outputQuantized ?? target.outputQuantized) {
-    const what = unit.nodes.length > 1 ? chainName(unit) : node.op;
-    return { on: true, reason: `the target quantizes the output of ${what}` };
-  }
+  if (moves && value !== node.output) return splitPart(node, decided);
+  if (rule?.outputQuantized ?? target.outputQuantized)
+    return { on: true, reason: `the target quantizes the output of ${chainName(unit)}` };
   return { on: false, reason: `the target leaves the output of ${node.op} in float` };
 }
 
@@ -118,11 +114,12 @@ export function maskReason({ op }: Node, mask: number): string {
 }
 
 /** The further outputs of Split are moved like its first; other operators' second outputs are no data (indices, masks). */
-function splitPart(node: Node, value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
-  const source = node.input(0);
-  const origin = node.op === "Split" && source ? originOf(source, decided) : undefined;
+function splitPart(node: Node, decided: ReadonlyMap<Value, Decision>): Decision {
+  if (node.op !== "Split") return { on: false, reason: `the further outputs of ${node.op} are no data` };
+  const source = node.input(0)!;
+  const origin = originOf(source, decided);
   if (origin) return { on: true, movedFrom: origin, reason: `${node.op} only moves what ${origin.name} holds` };
-  return { on: false, reason: `${node.op} only moves data, and ${source?.name ?? value.name} is not quantized` };
+  return { on: false, reason: `${node.op} only moves data, and ${source.name} is not quantized` };
 }
 
 /** The value whose encoding holds here: itself if it is quantized, what it was moved or cast from; undefined in float. */

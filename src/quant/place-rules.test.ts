@@ -271,6 +271,20 @@ describe("what the rules of a target say of activations", () => {
   });
 });
 
+test("a range that is known of all parts holds for what they are joined to, and not where a part is in float", () => {
+  const joined = (other: string) => `f (float[1,4] x) => (float[1,8] y) <float[4,4] w, float[4,4] v> {
+    a = MatMul(x, w)
+    b = MatMul(x, v)
+    s = Sigmoid(a)
+    t = ${other}
+    y = Concat <axis = 1> (s, t) }`;
+  const rangeOf = (other: string, keepFloat: string[] = []) =>
+    entryOf(planOf(joined(other), "htp-v73", { keepFloat }), "y").range;
+  expect(rangeOf("Sigmoid(b)")).toEqual({ min: 0, max: 1 });
+  expect(rangeOf("Exp(b)")).toBeUndefined();
+  expect(rangeOf("Exp(b)", ["t"]), "numbers above one would be clipped").toBeUndefined();
+});
+
 test("a target's unsigned symmetric grids are those of every entry", () => {
   const file = targetFile("aimet-default");
   const target = parseTarget({ ...file, defaults: { ...file.defaults, unsigned_symmetric: "True" } }, "mine");

@@ -42,12 +42,15 @@ export function tiesOf(placement: Placement, decided: ReadonlyMap<Value, Decisio
   for (const node of [...facts.model.graph.nodes].reverse()) {
     const value = node.output;
     if (!value || !target.inputsTakeOutput.has(node.op) || !decided.get(value)?.on || accumulates(node)) continue;
-    const origins = node.inputs.flatMap((input) =>
-      input && facts.isFloat(input) ? (originOf(input, decided) ?? []) : [],
-    );
+    const operands = node.inputs.filter((input) => input !== null && facts.isFloat(input));
+    const origins = operands.flatMap((input) => originOf(input!, decided) ?? []);
     const common = origins[0] && rangeOf(origins[0]);
+    // What is not quantized beside them keeps to no range.
     const oneRange =
-      common !== undefined && !ties.has(value) && origins.every((one) => sameRange(rangeOf(one), common));
+      common !== undefined &&
+      !ties.has(value) &&
+      origins.length === operands.length &&
+      origins.every((one) => sameRange(rangeOf(one), common));
     if (oneRange) ranges.set(value, common);
     for (const origin of origins) {
       if (origin === value || ties.has(origin) || (rangeOf(origin) && !oneRange) || !onlyReaches(origin, node))
