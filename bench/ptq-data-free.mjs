@@ -41,5 +41,5 @@ export async function quantizeWithoutData(model, runtime, { preprocess, granular
     plan = corrected.plan;
     reports.push(corrected.report);
   }
-  return { plan, shipped: lower(float, plan), steps: reports };
+  return { plan, shipped: lower(float, plan).model, steps: reports };
 }

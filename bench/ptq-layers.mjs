@@ -42,11 +42,11 @@ async function corrected(keep) {
   const context = { runtime, data: few, target };
   const part = { ...plan, entries: plan.entries.filter((entry) => keep(entry)) };
   const { model, plan: solved } = await correctBiases(prepared, part, context);
-  return await sqnrOf(lower(model, solved));
+  return await sqnrOf(lower(model, solved).model);
 }
 
 async function judged(keep) {
-  return await sqnrOf(lower(prepared, { ...plan, entries: plan.entries.filter(keep) }));
+  return await sqnrOf(lower(prepared, { ...plan, entries: plan.entries.filter(keep) }).model);
 }
 
 async function sqnrOf(shipped) {

@@ -61,7 +61,7 @@ console.log(
     float: await score(model),
     quantized: await score(result.before.shipped),
     trained: await score(result.shipped),
-    reestimated: await score(lower(again.model, again.plan)),
+    reestimated: await score(lower(again.model, again.plan).model),
     seconds,
     trainingSeconds: result.steps.at(-1).seconds,
     peakMB,

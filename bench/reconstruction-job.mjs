@@ -67,7 +67,7 @@ async function score(state) {
   const judged = await open(task.judged);
   const labels = alignLabels(await openLabels(task.labels), judged);
   const metric = labels.kind === "masks" ? meanIoU(labels, { ignore: 11 }) : topK(labels, 1);
-  const session = await runtime.open(lower(state.model, state.plan), simulated ? { fuseQdq: false } : {});
+  const session = await runtime.open(lower(state.model, state.plan).model, simulated ? { fuseQdq: false } : {});
   const { value } = await evaluate(session, judged, metric);
   await session[Symbol.asyncDispose]();
   return value;

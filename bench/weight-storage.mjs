@@ -83,7 +83,7 @@ async function sevenBits(task, from, path) {
       : entry;
   const model = readModelFile(task.model);
   await normalise(model, { runtime });
-  writeModelFile(lower(model, { ...plan, entries: plan.entries.map(double) }), path);
+  writeModelFile(lower(model, { ...plan, entries: plan.entries.map(double) }).model, path);
   return path;
 }
 

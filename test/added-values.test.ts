@@ -131,7 +131,7 @@ async function quantized(text: string, target: string) {
   const shapes = await traceShapes(model, runtime, feeds);
   const placed = place(model, builtinTarget(target), { shapes });
   const { plan } = await calibrate(model, placed, runtime, fromTensors(feeds), { scheme: "minmax" });
-  const [float, shipped] = [await outputsOf(model, feeds), await outputsOf(lower(model, plan), feeds)];
+  const [float, shipped] = [await outputsOf(model, feeds), await outputsOf(lower(model, plan).model, feeds)];
   return { plan, sqnr: sqnr(float.y!.floats(), shipped.y!.floats()) };
 }
 

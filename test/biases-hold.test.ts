@@ -173,9 +173,9 @@ test("ranges that someone else decided, and a plan that was edited by hand", asy
         : entry,
     ),
   };
-  await expectHeld(model, lower(model, small), { x });
+  await expectHeld(model, lower(model, small).model, { x });
   const again = await calibrate(model, small, runtime, fromTensors({ x }));
-  await expectHeld(model, lower(model, again.plan), { x });
+  await expectHeld(model, lower(model, again.plan).model, { x });
   expect(again.plan.entries.find((entry) => entry.value === "w1")!.reason).toContain(
     "raised until the int32 bias fits",
   );

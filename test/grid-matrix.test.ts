@@ -241,7 +241,7 @@ describe.each(grids)("weights %s", (weights) => {
         continue;
       }
       const plan = encodeObserved(model, make(), observers, "minmax");
-      const shipped = lower(model, plan);
+      const shipped = lower(model, plan).model;
       const oracles = [runQuantized(model, plan, feeds), runQuantized(model, withIntegerBiases(plan, prepared), feeds)];
       // A step of 16 bits is that small.
       const fine = /16$/.test(activations) ? 4e-5 : 1e-5;

@@ -50,7 +50,7 @@ for (const [name, { file, integer, float: floats }] of Object.entries(networks))
     const placed = place(float, builtinTarget("ort-cpu"), { shapes: await traceShapes(float, runtime, feeds) });
     const data = fromArray(input, tensor.shape, tensor.floats());
     const { plan } = await calibrate(float, placed, runtime, data, { scheme: "minmax" });
-    const shipped = lower(float, plan);
+    const shipped = lower(float, plan).model;
     const folder = mkdtempSync(join(tmpdir(), "avocet-test-"));
     try {
       writeModelFile(shipped, join(folder, "model.onnx"));

@@ -36,7 +36,7 @@ test.each(Object.entries(methods))("%s", async (_, apply) => {
   const { plan } = await calibrate(model, place(model, target, { shapes }), runtime, data, { scheme: "minmax" });
   const found = await apply(model, plan, { runtime, data, target, calibration: "minmax", seed: 0 });
   expect(found.report.edits).toBe(2);
-  const shipped = lower(found.model, found.plan);
+  const shipped = lower(found.model, found.plan).model;
   expect(saturatingPairs(shipped)).toEqual([]);
   // The rule must not have been met by giving up the grid: the largest weights still use most of its steps.
   const integers = shipped.graph.valuesByName().get("w_quantized")!.initializer!.numbers();

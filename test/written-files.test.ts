@@ -111,7 +111,7 @@ async function faultsOf(name: string, given: Model, feeds: Feeds | null, quantiz
           ...(activations ? { activations: parseGrid(activations) } : {}),
         });
         const { plan } = await calibrate(normal, placed, runtime, fromTensors(feeds), { scheme: "minmax", shapes });
-        return lower(normal, plan);
+        return lower(normal, plan).model;
       },
     );
   }

@@ -6,7 +6,10 @@ export const groups = {
     tests: ["src/quant/observers/*.test.ts"],
   },
   range: { mutate: ["src/quant/range.ts"], tests: ["src/quant/range.test.ts"] },
-  lower: { mutate: ["src/quant/lower.ts"], tests: ["src/quant/lower.test.ts"] },
+  lower: {
+    mutate: ["src/quant/lower/*.ts", "!src/quant/lower/*.test.ts"],
+    tests: ["src/quant/lower/*.test.ts"],
+  },
   place: {
     mutate: ["src/quant/place.ts", "src/quant/place-by-*.ts", "src/quant/place-parameters.ts"],
     tests: ["src/quant/place*.test.ts", "src/quant/target.test.ts"],

@@ -27,7 +27,7 @@ async function solved(text: string) {
   const context = { runtime, data, target, calibration: "sqnr" as const, seed: 0 };
   const result = await applyGptq(model, plan, context, { activations: false });
   const weights = { ...result.plan, entries: result.plan.entries.filter((entry) => entry.kind === "weight") };
-  return { model, report: result.report, shipped: lower(result.model, weights) };
+  return { model, report: result.report, shipped: lower(result.model, weights).model };
 }
 
 /** The mean of each output channel over all rows. */

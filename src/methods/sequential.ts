@@ -61,7 +61,7 @@ export async function solveLayers(
   const start = performance.now();
   const { runtime, data, signal, onProgress, threads, checkpoint } = context;
   const result = cloneModel(model);
-  const quantized = lower(model, options.activations === false ? weightsOnly(plan) : plan);
+  const quantized = lower(model, options.activations === false ? weightsOnly(plan) : plan).model;
   const branches = alongside(model, result, quantized);
   const entries = entriesByValue(plan);
   const solved = new Map<string, PlanEntry>();

@@ -93,7 +93,7 @@ async function expectAsSimulated(model: Model, plan: Plan): Promise<void> {
     );
   };
   const feeds = { a: grid("a", (i) => i >> 8), b: grid("b", (i) => i & 255) };
-  const shipped = lower(model, plan);
+  const shipped = lower(model, plan).model;
   const stock = (await outputsOf(shipped, feeds, { optimization: "full" })).y!;
   expect(stock.numbers()).toEqual((await outputsOf(shipped, feeds)).y!.numbers());
 }
@@ -160,7 +160,7 @@ describe.each(Object.entries(pools))("%s", (_, [text, shape]) => {
       const length = shape.reduce((product, d) => product * d, 1);
       const numbers = Float32Array.from({ length }, () => (random.integer(256) + zero) * step);
       const feeds = { a: Tensor.float32(shape, numbers) };
-      const shipped = lower(model, plan);
+      const shipped = lower(model, plan).model;
       const stock = (await outputsOf(shipped, feeds, { optimization: "full" })).y!;
       expect(stock.numbers()).toEqual((await outputsOf(shipped, feeds)).y!.numbers());
     }

@@ -53,7 +53,7 @@ test.each(Object.entries(models))("%s", async (_name, source) => {
   const shapes = await traceShapes(model, runtime, feeds);
   const placed = place(model, builtinTarget("ort-cpu"), { shapes, keepFloat: ["kept"] });
   const data = fromArray("x", [1, 16, 8, 8], feeds.x!.floats());
-  const shipped = lower(model, (await calibrate(model, placed, runtime, data, { scheme: "minmax" })).plan);
+  const shipped = lower(model, (await calibrate(model, placed, runtime, data, { scheme: "minmax" })).plan).model;
   expect(printModel(shipped)).toMatch(/\[kept\] \w+ = Conv\(\w+, w2/);
   const stock = (await outputsOf(shipped, feeds, { optimization: "full" })).y!.numbers();
   const simulated = (await outputsOf(shipped, feeds)).y!.numbers();
@@ -68,7 +68,7 @@ test.each(Object.entries(models))("%s", async (_name, source) => {
 
 test("float products that read float numbers are left alone", async () => {
   const model = parseModel("f (float[1,2,4,4] x) => (float[] y) <float[2,2,1,1] w> { y = Conv(x, w) }", { seed: 1 });
-  expect(printModel(lower(model, { version: 1, target: "none", entries: [], left: [] }))).not.toContain("Max");
+  expect(printModel(lower(model, { version: 1, target: "none", entries: [], left: [] }).model)).not.toContain("Max");
 });
 
 test("a Softmax whose grid is finer than ONNX Runtime's integer kernel can count, and a product with several matrices", async () => {
@@ -83,7 +83,7 @@ test("a Softmax whose grid is finer than ONNX Runtime's integer kernel can count
   const data = fromArray("x", [2, 8, 6], feeds.x!.floats());
   for (const name of ["aimet-default", "ort-cpu"]) {
     const { plan } = await calibrate(model, place(model, builtinTarget(name), { shapes }), runtime, data);
-    const shipped = lower(model, plan);
+    const shipped = lower(model, plan).model;
     const [float, stock] = [await outputsOf(model, feeds), await outputsOf(shipped, feeds, { optimization: "full" })];
     // Eight bits leave 30 dB and more; the kernel that overflows leaves less than 10, the other one does not run.
     expect(signalToNoise(float.y!.floats(), stock.y!.floats()), name).toBeGreaterThan(25);

@@ -120,7 +120,7 @@ describe("ort-cpu becomes integer kernels", () => {
   test.each(Object.entries(kernels))("%s", async (_, [text, expected]) => {
     const model = parseModel(text, { seed: 7 });
     const plan = await planned(model);
-    const shipped = lower(model, plan);
+    const shipped = lower(model, plan).model;
     const running = await optimized(shipped);
     expect(opsOf(running)).toEqual(expected);
     expect(kernelReport(shipped, running, plan).filter((finding) => !finding.integer)).toEqual([]);
@@ -173,7 +173,7 @@ const floats: Record<string, [text: string, options: Partial<PlaceOptions> & { t
 test.each(Object.entries(floats))("a float kernel has its reason: %s", async (_, [text, options, expected]) => {
   const model = parseModel(text, { seed: 7 });
   const plan = await planned(model, options);
-  const shipped = lower(model, plan);
+  const shipped = lower(model, plan).model;
   const found = kernelReport(shipped, await optimized(shipped), plan).filter((finding) => !finding.integer);
   expect(found.map(({ node, reason }) => `${node.slice(node.indexOf(" ") + 1)}: ${reason}`)).toEqual(expected);
 });
@@ -190,7 +190,7 @@ test.each(["int2", "uint2", "int8", "uint8"])(
       const model = parseModel(text, { seed: 7 });
       const plan = await planned(model, { weights: parseGrid(name), granularity: { block: 4 } });
       expect(plan.entries.find((entry) => entry.value === "w")!.granularity.kind).toBe("block");
-      const shipped = lower(model, plan);
+      const shipped = lower(model, plan).model;
       const feeds = seededFeeds(model);
       const stock = await outputsOf(shipped, feeds, { optimization: "full" });
       const simulated = await outputsOf(shipped, feeds);
@@ -207,7 +207,7 @@ test("a Clip whose bound the grid exceeds is not left out, and the report says s
   const plan = await planned(model);
   const y = plan.entries.find((entry) => entry.value === "y")!;
   const wide = withEntries(plan, new Map([["y", { ...y, encoding: { ...y.encoding!, scale: [6.6 / 255] } }]]));
-  const shipped = lower(model, wide);
+  const shipped = lower(model, wide).model;
   const [finding] = kernelReport(shipped, await optimized(shipped), wide);
   expect(finding).toMatchObject({
     integer: false,
@@ -227,7 +227,7 @@ test.each([1, 1.0000001, 1.00001, 1.0015])(
       plan,
       new Map([["y", { ...y, encoding: { ...y.encoding!, scale: [(6 * factor) / 255] } }]]),
     );
-    const shipped = lower(model, wide);
+    const shipped = lower(model, wide).model;
     expect(kernelReport(shipped, await optimized(shipped), wide)).toMatchObject([{ integer: true }]);
     const scale = shipped.graph.valuesByName().get("y_scale")!.initializer!.numbers()[0]!;
     expect(Math.abs(scale - 6 / 255)).toBeLessThan(1e-8);
@@ -244,7 +244,7 @@ test("a MaxPool behind a float convolution stays float: the runtime does not pul
       y = Conv(p, v) }`,
     { seed: 2 },
   );
-  const running = [...(await optimized(lower(model, await planned(model)))).graph.nodes];
+  const running = [...(await optimized(lower(model, await planned(model)).model)).graph.nodes];
   const pool = running.find(({ op }) => op === "MaxPool")!;
   expect(pool.input(0)!.producer!.op).not.toBe("QuantizeLinear");
   expect(running.map(({ op }) => op)).toContain("QLinearConv");

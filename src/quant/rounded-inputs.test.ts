@@ -42,7 +42,7 @@ async function lowered(op: string, weights: string, granularity: WeightGranulari
   const entries = placed.entries.filter((entry) => entry.kind === "weight" || activations !== "float16");
   const data = fromArray("x", [4, 64], feeds.x!.floats());
   const { plan } = await calibrate(model, { ...placed, entries }, node, data, { scheme: "minmax" });
-  return { shipped: lower(model, plan), feeds };
+  return { shipped: lower(model, plan).model, feeds };
 }
 
 /** The operators that run in a stock session. */

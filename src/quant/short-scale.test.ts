@@ -99,7 +99,7 @@ test("a stock session gives what the simulation gives, to the last bit", async (
   for (const scheme of ["sqnr", "minmax"] as const) {
     const { plan } = await calibrate(model, placed, runtime, data, { scheme });
     expect(plan.entries.find(({ value }) => value === "ra")?.encoding?.scale).toEqual([3 / 128]);
-    const shipped = lower(model, plan);
+    const shipped = lower(model, plan).model;
     const stock = (await outputsOf(shipped, feeds, { optimization: "full" })).y!;
     expect(stock.numbers()).toEqual((await outputsOf(shipped, feeds)).y!.numbers());
   }

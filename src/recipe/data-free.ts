@@ -166,7 +166,7 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
     prepared: float,
     decided: corrected.model,
     plan: corrected.plan,
-    shipped: lower(corrected.model, corrected.plan),
+    shipped: lower(corrected.model, corrected.plan).model,
     statistics: [],
     shapes,
     target,

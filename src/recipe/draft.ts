@@ -22,7 +22,7 @@ export async function tryDraft(model: Model, given: StageOptions): Promise<Plan>
   const plan = placedOn(model, shapes, given);
   const session = threads ? { threads } : {};
   const draft = await calibrate(model, plan, runtime, few, { scheme: "minmax", shapes, session, signal });
-  const file = lower(model, draft.plan);
+  const file = lower(model, draft.plan).model;
   try {
     await using stock: Session = await runtime.open(file, session);
     const handed = stock.outputs.flatMap(({ name, dtype }) => (dtype && crosses(dtype) ? [name] : []));

@@ -86,7 +86,7 @@ export async function quantizeModel(
     prepared: state.reference,
     decided: state.model,
     plan: state.plan,
-    shipped: lower(state.model, state.plan),
+    shipped: lower(state.model, state.plan).model,
     statistics: state.statistics,
     shapes: state.shapes,
     target,

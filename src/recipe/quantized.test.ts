@@ -56,7 +56,7 @@ async function expectForms({ prepared, decided, plan, shipped }: Quantized): Pro
   const source = await outputs(model);
   // Equalization and folding reorder float32 products: 100 dB is a relative error of 1e-5.
   expect(decibels(source, await outputs(prepared))).toBeGreaterThan(100);
-  const again = lower(decided, plan);
+  const again = lower(decided, plan).model;
   expect(Buffer.from(writeModel(again)).equals(Buffer.from(writeModel(shipped)))).toBe(true);
   const [y] = await compareValues(prepared, shipped, counterparts(["y"], shipped), runtime, arrayData({ x }));
   // The sums are the runtime's, in float32.

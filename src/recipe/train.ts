@@ -81,7 +81,7 @@ export async function trainModel(
     ...before,
     decided,
     plan,
-    shipped: lower(decided, plan),
+    shipped: lower(decided, plan).model,
     steps: [...before.steps, ...reports],
     seconds: {
       ...before.seconds,

@@ -195,7 +195,7 @@ async function planAndLower(model: Model, random: Random): Promise<void> {
   planFromJson(text);
   const encoded = encodeObserved(model, plan, new Map(plan.entries.map(({ value }) => [value, seenOnes()])), "minmax");
   readEncodings(writeEncodings(encoded, model));
-  const shipped = lower(model, encoded);
+  const shipped = lower(model, encoded).model;
   check(shipped);
   kernelReport(shipped, shipped, encoded);
 }

@@ -124,7 +124,7 @@ async function setUp() {
   const others = data(24, 2);
   const error = async (candidate: typeof model, filled: typeof plan) => {
     await using a = await runtime.open(model);
-    await using b = await runtime.open(lower(candidate, filled), { fuseQdq: false });
+    await using b = await runtime.open(lower(candidate, filled).model, { fuseQdq: false });
     let sum = 0;
     for await (const { feeds } of others.batches(24)) {
       const [left, right] = [(await a.run(feeds)).y!.floats(), (await b.run(feeds)).y!.floats()];

@@ -162,7 +162,10 @@ test("folded: means and variances of each layer come back where they were in flo
     }).flat();
   const apart = (a: readonly number[], b: readonly number[]) => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
   const entries = new Map(result.plan.entries.map((entry) => [entry.value, entry]));
-  const [plain, corrected] = [await outputs(lower(model, plan)), await outputs(lower(result.model, result.plan))];
+  const [plain, corrected] = [
+    await outputs(lower(model, plan).model),
+    await outputs(lower(result.model, result.plan).model),
+  ];
   // What is left is the quantizer of the output itself: half a step of a range of about eight at 8 bits.
   expect(apart(moments(wanted), moments(corrected))).toBeLessThan(0.02);
   expect(apart(moments(wanted), moments(plain))).toBeGreaterThan(0.1);

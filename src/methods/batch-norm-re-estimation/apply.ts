@@ -49,7 +49,7 @@ export async function reestimateBatchNorms(
   const start = performance.now();
   const { plan, pass = "sequential" } = options;
   const result = cloneModel(model);
-  const run = plan ? lower(result, plan) : cloneModel(result);
+  const run = plan ? lower(result, plan).model : cloneModel(result);
   upgradeOpset(run, Math.max(run.opset, defaultOpset));
   const [own, others] = [normsOf(result), normsOf(run)];
   const notes: string[] = [];

@@ -50,7 +50,7 @@ export async function reestimateFoldedBatchNorms(
   const { reference } = options;
   const { runtime, data, signal, batch, onProgress } = context;
   const result = cloneModel(model);
-  const quantized = lower(model, plan);
+  const quantized = lower(model, plan).model;
   const branches = alongside(reference ?? model, result, quantized);
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();

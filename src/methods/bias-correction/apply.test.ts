@@ -73,8 +73,8 @@ describe("empirical", () => {
       const judged = activations ? plan : { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
       const { model: corrected, report } = await correctBiases(float, plan, { runtime, data, target }, { activations });
       expect(report.edits).toBe(3);
-      const before = lower(float, judged);
-      const after = lower(corrected, judged);
+      const before = lower(float, judged).model;
+      const after = lower(corrected, judged).model;
       for (const name of ["c1", "c2"]) {
         const wanted = await channelMeans(float, name);
         const [was, is] = [await channelMeans(before, name), await channelMeans(after, name)];
@@ -92,7 +92,7 @@ describe("empirical", () => {
     const context = { runtime, data, target, calibration: "minmax" as const, seed: 0 };
     const rounded = await applyGptq(float, plan, context);
     const { model: corrected } = await correctBiases(rounded.model, rounded.plan, context, { reference: float });
-    const after = lower(corrected, rounded.plan);
+    const after = lower(corrected, rounded.plan).model;
     for (const name of ["c1", "c2"]) {
       const [wanted, found] = [await channelMeans(float, name), await channelMeans(after, name)];
       // Float32 sums of the runtime, and the bias rounded to float32 and to its grid once.
@@ -166,8 +166,8 @@ describe("analytic", () => {
     expect(analytic.report.notes.some((note) => note.startsWith("Conv") && note.includes("batch norm"))).toBe(true);
     const only = { ...weights, entries: weights.entries.filter((entry) => entry.value === "w") };
     const wanted = await channelMeans(float, "y");
-    const found = await channelMeans(lower(analytic.model, only), "y");
-    const before = await channelMeans(lower(float, only), "y");
+    const found = await channelMeans(lower(analytic.model, only).model, "y");
+    const before = await channelMeans(lower(float, only).model, "y");
     // The data's mean is 0.7 within 0.29/√(24·72) for each channel; the shift without correction is ten times as large.
     found.forEach((value, c) => {
       expect(Math.abs(value - wanted[c]!)).toBeLessThan(

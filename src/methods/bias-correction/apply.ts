@@ -64,7 +64,7 @@ export async function correctBiases(
   const { onProgress } = context;
   const { kind = context.data ? "empirical" : "analytic", reference = model, activations = true } = options;
   const result = cloneModel(model);
-  const quantized = lower(model, activations ? plan : weightsOnly(plan));
+  const quantized = lower(model, activations ? plan : weightsOnly(plan)).model;
   const branches = alongside(reference, result, quantized);
   const promised = kind === "empirical" ? undefined : await promisedBy(reference, context, options);
   const entries = entriesByValue(plan);

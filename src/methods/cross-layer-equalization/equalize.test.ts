@@ -329,7 +329,7 @@ test("a bounded Relu keeps the integer kernel of its convolution, and one grid o
   // The grid ends at the largest bound, although the Relu before it gives more.
   const bounds = min!.input(1)!.initializer!.floats();
   expect(encodingMax(entries.get(relu!.output.name)!.encoding!)).toBeLessThanOrEqual(Math.max(...bounds) * 1.01);
-  const shipped = lower(model, plan);
+  const shipped = lower(model, plan).model;
   const folder = mkdtempSync(join(tmpdir(), "avocet-equalize-"));
   try {
     const path = join(folder, "optimized.onnx");

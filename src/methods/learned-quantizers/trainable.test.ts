@@ -136,13 +136,13 @@ describe("the training form", () => {
       expect([...trainable.biases].sort()).toEqual(["b1", "b2", "b4"]);
       const feeds = { x: pictures(2) };
       const floatBiases = { ...plan, entries: plan.entries.filter((entry) => entry.kind !== "bias") };
-      const lowered = lower(model, floatBiases);
+      const lowered = lower(model, floatBiases).model;
       const shipped = (await outputsOf(lowered, feeds)).y!.floats();
       const trained = await outputsWithBiasesOf(lowered, trainable, feeds);
       // The same numbers in float32 but for one rounding of a scale; no tie of this seed falls on the other side.
       expect(apart(trained, shipped)).toBeLessThan(1e-4);
       const back = settle(model, floatBiases, trainable, new Map());
-      expect((await outputsOf(lower(back.model, back.plan), feeds)).y!.floats()).toEqual(shipped);
+      expect((await outputsOf(lower(back.model, back.plan).model, feeds)).y!.floats()).toEqual(shipped);
     });
   }
 
@@ -168,7 +168,7 @@ describe("the training form", () => {
       const feeds = { x: pictures(3) };
       const { model: settled, plan: learned } = settle(model, plan, trainable, trained);
       expect(learned.entries.filter((entry) => entry.kind !== "bias").every((entry) => entry.frozen)).toBe(true);
-      const lowered = lower(settled, learned);
+      const lowered = lower(settled, learned).model;
       const shipped = (await outputsOf(lowered, feeds)).y!.floats();
       const simulated = await outputsWithBiasesOf(lowered, trainable, feeds);
       expect(apart(simulated, shipped)).toBeLessThan(1e-4);

@@ -1,12 +1,12 @@
 /** Lowering: the file in ONNX Runtime, unoptimised, gives what the plan says in float64; its structure is what kernels need. */
 import { describe, expect, test } from "vitest";
-import { runQuantized } from "../../test/quantized-reference.ts";
-import { outputsOf, seededFeeds } from "../../test/same-outputs.ts";
-import { roundHalfEven } from "../base/index.ts";
-import { fromArray } from "../data/index.ts";
-import { type Model, parseModel, printModel } from "../ir/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { runQuantized } from "../../../test/quantized-reference.ts";
+import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
+import { roundHalfEven } from "../../base/index.ts";
+import { fromArray } from "../../data/index.ts";
+import { type Model, parseModel, printModel } from "../../ir/index.ts";
+import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { Tensor } from "../../tensor/index.ts";
 import {
   calibrate,
   type Encoding,
@@ -22,8 +22,8 @@ import {
   planToJson,
   quantizeDequantize,
   requiredOpset,
-} from "./index.ts";
-import { builtinTarget } from "./targets.ts";
+} from "../index.ts";
+import { builtinTarget } from "../targets.ts";
 
 const parse = (text: string) => parseModel(text, { seed: 5 });
 
@@ -43,7 +43,7 @@ async function planned(model: Model, target: string, options: Partial<PlaceOptio
  */
 async function expectAsPlanned(model: Model, plan: Plan): Promise<void> {
   const feeds = seededFeeds(model);
-  const found = await outputsOf(lower(model, plan), feeds);
+  const found = await outputsOf(lower(model, plan).model, feeds);
   const expected = runQuantized(model, plan, feeds);
   for (const output of model.graph.outputs) {
     const [ours, oracle] = [found[output.name]!, expected.get(output.name)!];
@@ -126,7 +126,7 @@ test.each([
 test("fewer than 8 bits: integers of 8 behind a Clip of the grid; a weight is packed, and widened as the file is loaded", async () => {
   const model = parse(graphs["Conv with bias and Relu"]!);
   const plan = await planned(model, "ort-cpu", { weights: parseGrid("int4"), activations: parseGrid("uint4") });
-  const lowered = lower(model, plan);
+  const lowered = lower(model, plan).model;
   expect([...lowered.graph.nodes].map((n) => n.op)).toEqual(
     ["QuantizeLinear", "Clip", "DequantizeLinear", "Cast", "DequantizeLinear", "DequantizeLinear"].concat([
       "Conv",
@@ -177,7 +177,7 @@ describe("strict and one-sided grids", () => {
     const model = parse("f (float[1,4,300] x) => (float[1,4,300] y) <float[4,300] w> { y = Add(x, w) }");
     model.graph.valuesByName().get("w")!.initializer = line;
     const entry = { value: "w", kind: "weight", ...of, encoding: of, reason: "" } as const;
-    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] });
+    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] }).model;
     const zero = { x: Tensor.float32([1, 4, 300], new Float32Array(1200)) };
     const { y } = await outputsOf(lowered, zero);
     const wanted = line.floats().map((x, i) => expected(x, of, Math.floor(i / 300)));
@@ -204,7 +204,7 @@ describe("strict and one-sided grids", () => {
     };
     const model = parse("f (float[4,300] x) => (float[4,300] y) { y = Relu(x) }");
     const entry = { value: "x", kind: "activation", ...of, encoding: of, reason: "" } as const;
-    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] });
+    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] }).model;
     const { y } = await outputsOf(lowered, { x: line });
     const s = Math.fround(of.scale[0]!);
     const high = offset === 1 - 2 ** (of.grid.bits - 1) ? -offset : offset + 2 ** of.grid.bits - 1;
@@ -214,7 +214,7 @@ describe("strict and one-sided grids", () => {
     expect(y!.floats()).toEqual(wanted);
     const negative = parse("f (float[4,300] x) => (float[4,300] y) { y = Neg(x) }");
     const below = (
-      await outputsOf(lower(negative, { version: 1, target: "none", entries: [entry], left: [] }), { x: line })
+      await outputsOf(lower(negative, { version: 1, target: "none", entries: [entry], left: [] }).model, { x: line })
     ).y!;
     expect(Math.max(...below.floats())).toBeCloseTo(-s * offset, 5 /* float32 */);
   });
@@ -245,13 +245,13 @@ describe("what is computed in float is read in float, beside the integers that a
     const model = parse(text);
     const plan = await planned(model, target);
     const feeds = seededFeeds(model);
-    const [float, shipped] = [await outputsOf(model, feeds), await outputsOf(lower(model, plan), feeds)];
+    const [float, shipped] = [await outputsOf(model, feeds), await outputsOf(lower(model, plan).model, feeds)];
     for (const name of exact) expect(shipped[name]!.floats()).toEqual(float[name]!.floats());
     expect(shipped.y!.floats()).not.toEqual(float.y!.floats());
     // It survives being written and read.
     const read = planFromJson(planToJson(plan));
     expect(read).toEqual(plan);
-    expect((await outputsOf(lower(model, read), feeds)).y!.floats()).toEqual(shipped.y!.floats());
+    expect((await outputsOf(lower(model, read).model, feeds)).y!.floats()).toEqual(shipped.y!.floats());
   });
 
   test("an integer kernel gives integers only, and AIMET's targets quantize for everybody", async () => {
@@ -299,7 +299,7 @@ test("a float16 grid is a pair of Casts, and half a weight on disk", async () =>
   const model = parse(graphs["Conv with bias and Relu"]!);
   const half = parseGrid("float16");
   const plan = await planned(model, "aimet-default", { weights: half, activations: half });
-  const lowered = lower(model, plan);
+  const lowered = lower(model, plan).model;
   expect([...lowered.graph.nodes].map((n) => n.op)).toEqual(["Cast", "Cast", "Cast", "Conv", "Relu", "Cast", "Cast"]);
   expect([...lowered.graph.initializers].map((v) => v.initializer!.dtype).sort()).toEqual(["float16", "float32"]);
   const [a, b] = [await outputsOf(lowered, seededFeeds(model)), await outputsOf(model, seededFeeds(model))];
@@ -314,7 +314,7 @@ test("the text of a small file: names, order, shared scales", async () => {
     m = MaxPool <kernel_shape = [2,2]> (c)
     y = Flatten(m) }`);
   const plan = await planned(model, "ort-cpu");
-  const lowered = lower(model, plan);
+  const lowered = lower(model, plan).model;
   expect(printModel(lowered).replace(/ = \{[^}]*\}/g, "")).toMatchInlineSnapshot(`
     "<ir_version: 10, opset_import: ["": 21]>
     f (float[1,4,4,4] x) => (float[1,8] y)
@@ -362,7 +362,7 @@ test("the text of a small file: names, order, shared scales", async () => {
 test("a weight that two layers read is stored once", async () => {
   const model = parse(graphs.residual!);
   const plan = await planned(model, "ort-cpu");
-  const lowered = lower(model, plan);
+  const lowered = lower(model, plan).model;
   const readers = lowered.graph.valuesByName().get("w2_dequantized")!.consumers();
   expect(readers.map((n) => n.op)).toEqual(["Conv", "Conv"]);
 });
@@ -377,6 +377,6 @@ test("what cannot be lowered says why", async () => {
   const other = parse(graphs.ConvTranspose!);
   expect(() => lower(other, plan)).toThrowError(expect.objectContaining({ code: "quant/no-such-value" }));
   model.opsets.set("", 17);
-  expect(lower(model, plan).opset, "int4 needs 21").toBe(21);
+  expect(lower(model, plan).model.opset, "int4 needs 21").toBe(21);
   expect(gridName(plan.entries.find((e) => e.kind === "weight")!.grid)).toBe("int4");
 });

@@ -1,0 +1,52 @@
+/** A constant on a grid of integers: the integers behind a DequantizeLinear, and a Cast where the runtime computes with wider ones. */
+import type { Value } from "../../ir/index.ts";
+import { rowOf } from "../../ops/index.ts";
+import { dtypes } from "../../tensor/index.ts";
+import { type Granularity, isIntGrid } from "../encoding.ts";
+import { constantOf } from "../facts.ts";
+import { quantizerDType, storageDType } from "../grid.ts";
+import { quantizedTensor } from "../stored.ts";
+import { countedFromLowest } from "./activation.ts";
+import type { LoweringRow } from "./row.ts";
+
+export const constantRow: LoweringRow = {
+  name: "constant",
+  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && constantOf(value) !== undefined,
+  emit(entry, value, draft) {
+    const tensor = value.initializer!;
+    // Integer kernels of two operands take them in one type.
+    const encoding = isParameter(value) ? entry.encoding! : countedFromLowest(entry.encoding!, draft.opset);
+    const { granularity, grid } = encoding;
+    const stored = storageDType(grid);
+    // A stock session runs integer kernels on what a Cast widens as it loads; blocks have none, and stay packed until they are read.
+    const dtype = granularity.kind === "block" && grid.bits !== 2 ? stored : quantizerDType(grid);
+    const { scale, zeroPoint } = draft.store(entry, encoding, dtype, tensor.shape);
+    const integers = draft.constant(`${entry.value}_quantized`, quantizedTensor(tensor, encoding));
+    const place = draft.beforeReaders(value);
+    const wide =
+      stored === dtype
+        ? integers
+        : draft.insert("Cast", [integers], `${entry.value}_${dtype}`, place, { to: dtypes[dtype].onnx }).output;
+    const name = `${value.name}_dequantized`;
+    const node = draft.insert("DequantizeLinear", [wide, scale, zeroPoint], name, place, axisOf(granularity));
+    draft.adopt(entry, value, node);
+    draft.record.quantizes(entry.value, { quantized: integers, dequantized: node.output });
+  },
+};
+
+function axisOf(granularity: Granularity): Record<string, number> {
+  if (granularity.kind === "tensor") return {};
+  if (granularity.kind === "channel") return { axis: granularity.axis };
+  return { axis: granularity.axis, block_size: granularity.size };
+}
+
+/** Whether the constant is the weight of a product or a parameter of a normalization, and no operand beside activations. */
+function isParameter(value: Value): boolean {
+  return value.consumers().some((node) => {
+    const row = node.domain === "" ? rowOf(node) : undefined;
+    const indices = [...(row?.linear ? [row.linear.weight] : []), ...(row?.normalization ?? [])];
+    return indices.some((index) => node.input(index) === value) || recurrent.has(node.op);
+  });
+}
+
+const recurrent = new Set(["LSTM", "GRU", "RNN"]);

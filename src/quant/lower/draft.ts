@@ -1,0 +1,146 @@
+/** The file that is being written: where nodes go, who reads what they return, which scales are shared, what is recorded. */
+import {
+  type Graph,
+  type Model,
+  type Node,
+  type NodeSpec,
+  type Place,
+  tensorType,
+  type Value,
+} from "../../ir/index.ts";
+import type { DType, Tensor } from "../../tensor/index.ts";
+import type { Encoding } from "../encoding.ts";
+import { entriesByValue, type Plan, type PlanEntry } from "../plan.ts";
+import { clipEnds, endNames, scaleTensor, zeroPointTensor } from "../stored.ts";
+import type { LoweringRecord } from "./record.ts";
+
+/** Scale and zero point in the file; values that share an encoding share them. */
+export interface StoredEncoding {
+  readonly scale: Value;
+  readonly zeroPoint: Value;
+  /** The ends of a grid that is narrower than its integers. */
+  readonly ends: readonly Value[];
+}
+
+export class Draft {
+  readonly graph: Graph;
+  /** The version of the standard operators that the file has. */
+  readonly opset: number;
+  readonly entries: ReadonlyMap<string, PlanEntry>;
+  readonly record: LoweringRecord;
+  readonly #opsets: Map<string, number>;
+  readonly #values: ReadonlyMap<string, Value>;
+  readonly #order: ReadonlyMap<Node, number>;
+  readonly #stored = new Map<string, StoredEncoding>();
+
+  constructor({ graph, opset, opsets }: Model, plan: Plan, record: LoweringRecord) {
+    this.graph = graph;
+    this.opset = opset;
+    this.entries = entriesByValue(plan);
+    this.record = record;
+    this.#opsets = opsets;
+    this.#values = graph.valuesByName();
+    this.#order = new Map([...graph.nodes].map((node, i) => [node, i]));
+  }
+
+  /** The value that had this name in the float model. */
+  value(name: string): Value {
+    return this.#values.get(name)!;
+  }
+
+  /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
+  store(entry: PlanEntry, encoding: Encoding, dtype: DType, shape: readonly number[]): StoredEncoding {
+    const { scale, offset } = encoding;
+    const key = scale.length === 1 ? `${entry.tiedTo ?? entry.value} ${scale[0]} ${offset[0]}` : entry.value;
+    const found = this.#stored.get(key);
+    if (found) return found;
+    const add = (name: string, tensor: Tensor) => this.constant(`${entry.value}_${name}`, tensor);
+    const made = {
+      scale: add("scale", scaleTensor(encoding, shape)),
+      zeroPoint: add("zero_point", zeroPointTensor(encoding, shape, dtype)),
+      ends: entry.kind === "activation" ? clipEnds(encoding).map((end, i) => add(endNames[i]!, end)) : [],
+    };
+    this.#stored.set(key, made);
+    return made;
+  }
+
+  constant(name: string, tensor: Tensor): Value {
+    return this.graph.addInitializer(name, tensor);
+  }
+
+  /** A node with one output and integers as attributes. */
+  insert(
+    op: string,
+    inputs: readonly Value[],
+    output: string,
+    place: Place | undefined,
+    attributes: Readonly<Record<string, number>> = {},
+  ): Node {
+    const spec: NodeSpec = {
+      op,
+      name: `${output}_${op}`,
+      inputs,
+      outputs: [output],
+      attributes: new Map(Object.entries(attributes).map(([key, value]) => [key, { type: "int", value }])),
+    };
+    return this.graph.insert(spec, place);
+  }
+
+  /** The file uses operators of another domain, in this version at least. */
+  needs(domain: string, version: number): void {
+    this.#opsets.set(domain, Math.max(version, this.#opsets.get(domain) ?? 0));
+  }
+
+  /**
+   * Everybody who read the value reads what the last of the nodes returns, but for those that the plan leaves the float; a graph
+   * output keeps its name. Returns that node.
+   */
+  putBehind(
+    { value: planned, floatReaders = [] }: PlanEntry,
+    value: Value,
+    build: (place: Place | undefined) => readonly [Node, Node],
+  ): Node {
+    const producer = value.producer;
+    const [first] = this.graph.nodes;
+    const inFloat = new Set(floatReaders.map((name) => this.#values.get(name)?.producer));
+    const staysOutput = floatReaders.includes(planned);
+    const [head, tail] = build(producer ? { after: producer } : first ? { before: first } : undefined);
+    tail.output.type = value.type;
+    const { name, isGraphOutput } = value;
+    this.graph.replaceUses(value, tail.output, (use) =>
+      "node" in use ? use.node !== head && !inFloat.has(use.node) : !staysOutput,
+    );
+    if (isGraphOutput && value.name !== name) this.graph.renameLike(value, `${name}_float`);
+    return tail;
+  }
+
+  /** The readers of a constant read what the node returns instead, and the float data goes. */
+  adopt({ value: planned }: PlanEntry, value: Value, node: Node): void {
+    node.output.type = tensorType("float32", value.initializer!.shape);
+    this.graph.replaceUses(value, node.output, (use) => !("node" in use && use.node === node));
+    this.discard(planned, value);
+  }
+
+  /** Removes a constant that nobody reads any more. */
+  discard(planned: string, value: Value): void {
+    if (value.useCount > 0) return;
+    this.graph.removeInitializer(value);
+    this.record.drops(planned);
+  }
+
+  /** In front of the first node of this graph that reads the value, or that holds a body that does. */
+  beforeReaders(value: Value): Place | undefined {
+    let first: Node | undefined;
+    for (const reader of value.consumers()) {
+      let node = reader;
+      while (node.graph !== this.graph && node.graph?.parent) node = node.graph.parent;
+      // Nodes made here stand right before an original one, so the order of the originals decides.
+      if (
+        !first ||
+        (this.#order.get(node) ?? Number.POSITIVE_INFINITY) < (this.#order.get(first) ?? Number.POSITIVE_INFINITY)
+      )
+        first = node;
+    }
+    return first ? { before: first } : undefined;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Lowering: model and plan → the model that ships, in standard operators. An activation gets QuantizeLinear and
+ * DequantizeLinear behind it, a weight becomes integers behind a DequantizeLinear, a bias int32 on the grid of the accumulator, a
+ * float grid a pair of Casts. A grid that is narrower than the integers it is kept in has a Clip of those integers. This very
+ * file is what was simulated; nothing else stands for it.
+ */
+import { expectArguments } from "../../base/index.ts";
+import { check, cloneModel, type Graph, type Model } from "../../ir/index.ts";
+import { irVersionOf, upgradeOpset } from "../../passes/index.ts";
+import { fitClipBounds } from "../fit-clip.ts";
+import { holdBiases } from "../hold-biases.ts";
+import { holdBlocks, holdFloatProducts, holdPools } from "../hold-float.ts";
+import type { Plan, PlanEntry } from "../plan.ts";
+import { roundFloatBiases } from "../round-float-biases.ts";
+import { Draft } from "./draft.ts";
+import type { Lowered } from "./lowered.ts";
+import { refuseUnready } from "./ready.ts";
+import { LoweringRecord } from "./record.ts";
+import { rows } from "./rows.ts";
+
+/** The version of the standard operator set that the plan's quantizers need. */
+export function requiredOpset(plan: Plan): number {
+  return Math.max(13, ...plan.entries.map(opsetOf));
+}
+
+function opsetOf({ kind, grid, granularity }: PlanEntry): number {
+  if (grid.kind === "float") return 13;
+  // Activations of fewer than 8 bits are kept in 8.
+  const stored = kind === "activation" ? Math.max(grid.bits, 8) : grid.bits;
+  if (stored === 2) return 25;
+  return stored < 8 || stored === 16 || granularity.kind === "block" ? 21 : 13;
+}
+
+/**
+ * A new model with the plan's quantizers in standard operators, and what became of each value and layer; the model that is given
+ * stays as it is. Graph inputs and outputs keep their names. Throws `quant/not-calibrated` listing entries without an encoding,
+ * `quant/no-such-value` for entries that the model lacks, `quant/invalid-plan` for an entry whose encoding is of another grid or
+ * granularity, `quant/unsupported-grid` for a grid that no operator quantizes to, and what raising the opset throws, where the
+ * plan's quantizers need a later one.
+ */
+export function lower(model: Model, plan: Plan): Lowered {
+  expectArguments("lower(model, plan)", { model: [model, "model"], plan: [plan, "plan"] });
+  refuseUnready(model, plan);
+  const copy = cloneModel(model);
+  upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
+  nameNodes(copy.graph);
+  const record = new LoweringRecord(copy);
+  emit(copy, holdBiases(fitClipBounds(plan, model), model), record);
+  roundFloatBiases(copy.graph);
+  if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) + holdPools(copy.graph) > 0) nameNodes(copy.graph);
+  copy.irVersion = Math.max(copy.irVersion, irVersionOf(copy.opset));
+  check(copy, "after lowering");
+  return record.finished(model, copy);
+}
+
+function emit(copy: Model, plan: Plan, record: LoweringRecord): void {
+  const draft = new Draft(copy, plan, record);
+  for (const entry of plan.entries) {
+    const value = draft.value(entry.value);
+    rows.find((row) => row.matches(entry, value))?.emit(entry, value, draft);
+  }
+}
+
+/** Runtimes keep the names of nodes through their optimisation, so a name tells which kernel a layer became. */
+function nameNodes(graph: Graph): void {
+  const taken = new Set([...graph.nodes].map((node) => node.name));
+  for (const node of graph.nodes) {
+    if (node.name !== "") continue;
+    let name = `${node.op}_${node.outputs.find((value) => value.name !== "")?.name ?? "nothing"}`;
+    while (taken.has(name)) name = `${name}_`;
+    taken.add(name);
+    node.name = name;
+  }
+}

@@ -1,0 +1,53 @@
+/** What a plan must have before anything of a file is written: values, encodings, grids that there are operators for. */
+import { AvocetError } from "../../base/index.ts";
+import type { Model } from "../../ir/index.ts";
+import { granularityName } from "../encoding.ts";
+import { gridName } from "../grid.ts";
+import type { Plan, PlanEntry } from "../plan.ts";
+import { refuseGrid } from "../usable-grid.ts";
+
+/** Throws `quant/no-such-value`, `quant/not-calibrated`, `quant/unsupported-grid` and `quant/invalid-plan`. */
+export function refuseUnready(model: Model, plan: Plan): void {
+  const values = model.graph.valuesByName();
+  const absent = plan.entries.filter((entry) => !values.has(entry.value));
+  if (absent.length > 0) {
+    throw new AvocetError("quant/no-such-value", `expected values of the model, got ${listed(absent)}`, {
+      at: model.source ?? model.graph.name,
+      hint: "lower the plan with the very model that it was placed on: preparation renames and folds values",
+    });
+  }
+  const empty = plan.entries.filter((entry) => entry.grid.kind === "int" && entry.kind !== "bias" && !entry.encoding);
+  if (empty.length > 0) {
+    throw new AvocetError(
+      "quant/not-calibrated",
+      `expected an encoding for every entry, got none for ${listed(empty)}`,
+      {
+        at: model.source ?? model.graph.name,
+        hint: "calibrate the plan first",
+      },
+    );
+  }
+  for (const entry of plan.entries) {
+    if (entry.kind !== "bias") refuseGrid(entry.grid, entry.kind, entry.value);
+    refuseStale(entry);
+  }
+}
+
+/** An entry whose grid was changed by hand, beside the encoding of the former one. */
+function refuseStale({ value, grid, granularity, encoding }: PlanEntry): void {
+  if (!encoding) return;
+  const [wanted, found] = [
+    `${gridName(grid)} ${granularityName(granularity)}`,
+    `${gridName(encoding.grid)} ${granularityName(encoding.granularity)}`,
+  ];
+  if (wanted === found) return;
+  throw new AvocetError("quant/invalid-plan", `expected an encoding on ${wanted}, got one on ${found}`, {
+    at: value,
+    hint: "an encoding belongs to its grid: remove it and calibrate the plan again",
+  });
+}
+
+function listed(entries: readonly PlanEntry[]): string {
+  const names = entries.slice(0, 5).map((entry) => entry.value);
+  return entries.length > 5 ? `${names.join(", ")} and ${entries.length - 5} more` : names.join(", ");
+}

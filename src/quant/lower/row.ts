@@ -1,0 +1,12 @@
+/** A row of lowering: how one entry of a plan is written. A row belongs to a storage form, or serves every plan. */
+import type { Value } from "../../ir/index.ts";
+import type { PlanEntry } from "../plan.ts";
+import type { Draft } from "./draft.ts";
+
+export interface LoweringRow {
+  readonly name: string;
+  /** Whether the row writes this entry; of several the first one does. `value` is that of the file that is being written. */
+  matches(entry: PlanEntry, value: Value): boolean;
+  /** Writes the quantizer of the value into the draft, which records what became of it. */
+  emit(entry: PlanEntry, value: Value, draft: Draft): void;
+}
