@@ -49,7 +49,6 @@ const files: Record<string, [name: string, bytes: string, what: RegExp, way: Reg
   GGUF: ["a.gguf", "GGUF\x03\0\0\0", /GGUF/, /weights without a graph/],
   safetensors: ["a.safetensors", '\x40\0\0\0\0\0\0\0{"w":{"dtype":"F32"', /safetensors/, /weights without a graph/],
   OpenVINO: ["a.xml", '<?xml version="1.0"?>\n<net name="a" version="11">', /OpenVINO/, /made from/],
-  "ONNX text": ["a.onnxtxt", "<ir_version: 10, opset_import: []>", /ONNX text/, /avocet convert/],
   "JSON of something else": ["a.json", '{ "targte": "ort-cpu" }', /JSON/, /--recipe/],
   arrays: ["a.npz", zip("x.npy"), /NumPy arrays/, /--data/],
   "a picture": ["a.jpg", "\xff\xd8\xff\xe0\0\x10JFIF", /JPEG/, /--data/],

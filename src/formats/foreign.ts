@@ -86,12 +86,6 @@ function text(head: string, name: string): Foreign {
   }
   if (/^\s*<\?xml[\s\S]*<net\b|^\s*<net\b/.test(head))
     return { what: "an OpenVINO model (.xml)", way: "give the model that it was made from" };
-  if (/^\s*<ir_version|\.onnxtxt$/.test(head) || name.endsWith(".onnxtxt")) {
-    return {
-      what: "ONNX text",
-      way: `avocet convert ${name} -o model.onnx makes a model of it (the name must end in .onnxtxt)`,
-    };
-  }
   return { what: "text" };
 }
 

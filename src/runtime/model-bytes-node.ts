@@ -3,9 +3,12 @@ import { readFile } from "node:fs/promises";
 import { readModel, writeModel } from "../formats/index.ts";
 import { readModelFile } from "../formats/index-node.ts";
 import { loadFailure } from "./ort-failure.ts";
+import { modelOfOtherFormat } from "./other-format-node.ts";
 
-/** The file itself, or a copy with its external data inside. Throws `runtime/load`, and what writing throws past 2 GiB. */
+/** The file itself, or as ONNX where it is in another format or has external data. Throws `runtime/load`, and what writing throws past 2 GiB. */
 export async function modelBytes(path: string): Promise<Uint8Array> {
+  const other = modelOfOtherFormat(path);
+  if (other) return writeModel(other);
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw loadFailure(cause, path);
   });

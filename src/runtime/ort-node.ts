@@ -3,6 +3,7 @@ import { AvocetError } from "../base/index.ts";
 import type { Model } from "../ir/index.ts";
 import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
+import { modelOfOtherFormat } from "./other-format-node.ts";
 import { packModel } from "./pack-model-node.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 import { removeTelemetryLog } from "./telemetry-log-node.ts";
@@ -50,11 +51,12 @@ function expectProviders(ort: OrtNode, providers: readonly string[]): void {
 }
 
 async function open(ort: Ort, model: Model | string | Uint8Array, options: SessionOptions): Promise<Session> {
-  if (typeof model === "string") return openSession(ort, model, settings(options), model);
-  if (model instanceof Uint8Array) return openSession(ort, model, settings(options), undefined);
-  const packed = await packModel(model);
+  const read = typeof model === "string" ? (modelOfOtherFormat(model) ?? model) : model;
+  if (typeof read === "string") return openSession(ort, read, settings(options), read);
+  if (read instanceof Uint8Array) return openSession(ort, read, settings(options), undefined);
+  const packed = await packModel(read);
   try {
-    return await openSession(ort, packed.file, settings(options), model.source);
+    return await openSession(ort, packed.file, settings(options), read.source);
   } finally {
     await packed.remove();
   }

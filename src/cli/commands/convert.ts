@@ -1,10 +1,7 @@
 /** `avocet convert`: a model of any readable format as an ONNX file. */
-import { AvocetError } from "../../base/index.ts";
 import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
-import { readTextFile } from "../text-file.ts";
 
 export interface ConvertOptions extends OutputOptions {
   readonly external: "auto" | "always" | "never";
@@ -13,7 +10,7 @@ export interface ConvertOptions extends OutputOptions {
 
 export async function convert(path: string, options: ConvertOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
-  const model = path.endsWith(".onnxtxt") ? readText(path) : readModelFile(path);
+  const model = readModelFile(path);
   output.expectApart(dataFilesOf(model));
   const written = writeModelFile(model, options.output, {
     replace: output.seen,
@@ -23,16 +20,4 @@ export async function convert(path: string, options: ConvertOptions, io: Io): Pr
   const result = { output: options.output, files: [written.model, ...written.data], bytes: written.byteLength };
   if (options.json) io.out(`${JSON.stringify(result)}\n`);
   else io.out(`${result.files.join(", ")}: ${result.bytes} bytes.\n`);
-}
-
-/** A model that `avocet print --full` wrote. Elided tensors cannot come back: they are a syntax error. */
-function readText(path: string): Model {
-  const text = readTextFile(path);
-  try {
-    return parseModel(text);
-  } catch (error) {
-    if (!AvocetError.is(error)) throw error;
-    const { at, ...detail } = error.detail;
-    throw new AvocetError(error.code, error.message, { ...detail, at: `${path}:${at}` });
-  }
 }

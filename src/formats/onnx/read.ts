@@ -1,39 +1,39 @@
-/** Bytes of an ONNX file → Model. Runs anywhere; `read-node.ts` reads from disk. */
-import { AvocetError, expectArguments } from "../../base/index.ts";
+/** ONNX as a format of files: bytes → Model. */
+import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { checkNodes } from "../../ops/index.ts";
-import { plainBytes } from "../byte-source.ts";
-import { type ExternalData, Reading } from "./context.ts";
+import { foreignFormat } from "../foreign.ts";
+import { limits } from "../limits.ts";
+import type { SourceFile, SourceFormat } from "../source-format.ts";
+import { Reading } from "./context.ts";
 import { Decoding, decode } from "./decode.ts";
 import { modelFromProto } from "./model-from-proto.ts";
-import { expectOnnx } from "./recognise.ts";
 import { modelType } from "./schema.ts";
 
-export interface ReadOptions {
-  /** The file's name, for messages (default: "model.onnx"). */
-  readonly name?: string;
-  /** Finds external data by location; without it a model that has any is refused. */
-  readonly external?: ExternalData;
-}
+export const onnx: SourceFormat = {
+  name: "onnx",
+  what: "an ONNX model",
+  limit: { bytes: limits.onnxFileBytes, hint: "keep large weights in external data" },
+  // ONNX has no signature: what some other format claims is none, and the rest has to begin as a ModelProto may.
+  recognises: (start, name) => foreignFormat(start, name) === undefined && beginsAsModel(start),
+  read: readOnnx,
+};
 
-/**
- * Reads a model. Tensors are views of `bytes`, which must not change while the model lives; data that is not aligned is
- * copied when it is first looked at. Names, metadata, notes and fields of a newer ONNX are kept; sparse initializers
- * become Constant nodes with `sparse_value`. Throws `import/unknown-format`, `import/truncated`, `import/malformed`,
- * `import/unsupported-type`, `import/too-large`, `graph/invalid-node` for nodes that break the rules of their operators, and for external data `import/not-found` and `import/path-escape`.
- */
-export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
-  expectArguments("readModel(bytes)", { bytes: [bytes, "bytes"] });
-  const file = options.name ?? "model.onnx";
-  const plain = plainBytes(bytes);
-  expectOnnx(plain, file);
-  const proto = decode(modelType, plain, new Decoding(file));
+function readOnnx({ name, bytes, external }: SourceFile): Model {
+  const proto = decode(modelType, bytes, new Decoding(name));
   if (!proto.graph && proto.irVersion === undefined) {
     throw new AvocetError("import/unknown-format", "expected an ONNX model, got something without graph or version", {
-      at: file,
+      at: name,
     });
   }
-  const model = modelFromProto(proto, new Reading(file, options.external));
+  const model = modelFromProto(proto, new Reading(name, external));
   checkNodes(model);
   return model;
+}
+
+/** The first tag of a protobuf message is a field number and a wire type: both must be ones that ModelProto has. */
+function beginsAsModel(bytes: Uint8Array): boolean {
+  const tag = bytes[0]! < 0x80 ? bytes[0]! : (bytes[0]! & 0x7f) | ((bytes[1] ?? 0) << 7);
+  const row = modelType.rows.get(tag >>> 3);
+  return row !== undefined && (row.kind === "int64" ? 0 : 2) === (tag & 7);
 }

@@ -1,0 +1,30 @@
+/** Reads model files of any readable format from disk; external data stays there until a tensor is looked at. */
+import { basename, dirname } from "node:path";
+import { expectArguments } from "../base/index.ts";
+import type { Model } from "../ir/index.ts";
+import { readStart, readWhole } from "./file-source-node.ts";
+import { limits } from "./limits.ts";
+import { externalIn } from "./onnx/external-node.ts";
+import type { SourceFormat } from "./source-format.ts";
+import { sourceOf, startBytes } from "./sources.ts";
+
+export interface FileReadOptions {
+  /** Folder of the external data (default: the model's). Nothing outside it is ever opened. */
+  readonly folder?: string;
+}
+
+/**
+ * The format of a model file, from its beginning: files of any size are told in no time. Throws `import/not-found`,
+ * `import/too-large`, `import/unknown-format`, `import/truncated`.
+ */
+export function expectModelFile(path: string): SourceFormat {
+  return sourceOf(readStart(path, startBytes, limits.onnxFileBytes, "keep large weights in external data"), path);
+}
+
+/** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
+export function readModelFile(path: string, options: FileReadOptions = {}): Model {
+  expectArguments("readModelFile(path)", { path: [path, "text"] });
+  const { limit, read } = expectModelFile(path);
+  const bytes = readWhole(path, limit.bytes, limit.hint);
+  return read({ name: path, bytes, external: externalIn(options.folder ?? dirname(path), basename(path)) });
+}

@@ -1,0 +1,38 @@
+/** Bytes of a model file of any readable format → Model. Runs anywhere; `read-node.ts` reads from disk. */
+import { AvocetError, expectArguments } from "../base/index.ts";
+import type { Model } from "../ir/index.ts";
+import { plainBytes } from "./byte-source.ts";
+import type { ExternalData } from "./onnx/context.ts";
+import { sourceOf } from "./sources.ts";
+
+export interface ReadOptions {
+  /** The file's name, for messages and for formats that are told by name (default: "model.onnx"). */
+  readonly name?: string;
+  /** Finds external data by location; without it a model that has any is refused. */
+  readonly external?: ExternalData;
+}
+
+/**
+ * Reads a model of any format of `sources.ts`. Tensors are views of `bytes`, which must not change while the model
+ * lives; data that is not aligned is copied when it is first looked at. Names, metadata, notes and fields of a newer ONNX
+ * are kept; sparse initializers become Constant nodes with `sparse_value`. Throws `import/unknown-format`,
+ * `import/truncated`, `import/malformed`, `import/unsupported-type`, `import/too-large`, `graph/invalid-node` for nodes
+ * that break the rules of their operators, and for external data `import/not-found` and `import/path-escape`.
+ */
+export function readModel(bytes: Uint8Array, options: ReadOptions = {}): Model {
+  expectArguments("readModel(bytes)", { bytes: [bytes, "bytes"] });
+  const name = options.name ?? "model.onnx";
+  const plain = plainBytes(bytes);
+  const format = sourceOf(plain, name);
+  if (plain.length > format.limit.bytes) {
+    throw new AvocetError(
+      "import/too-large",
+      `expected ${format.what} of at most ${format.limit.bytes} bytes, got ${plain.length}`,
+      {
+        at: name,
+        hint: format.limit.hint,
+      },
+    );
+  }
+  return format.read({ name, bytes: plain, ...(options.external ? { external: options.external } : {}) });
+}

@@ -1,0 +1,26 @@
+/** What a format has to say for its files to become models: one row of `sources.ts`, in a folder of its own. */
+import type { Model } from "../ir/index.ts";
+import type { ExternalData } from "./onnx/context.ts";
+
+/** A file that was read whole. */
+export interface SourceFile {
+  /** Its path or name, for messages. */
+  readonly name: string;
+  /** Must not change while the model lives: tensors may be views of it. */
+  readonly bytes: Uint8Array;
+  /** Finds data that lies in other files, by location; absent where there are none to look at. */
+  readonly external?: ExternalData;
+}
+
+export interface SourceFormat {
+  /** One word in kebab-case, for example "onnx". */
+  readonly name: string;
+  /** With its article, as it stands in messages: "an ONNX model". */
+  readonly what: string;
+  /** The largest file that is read, and the way out for larger ones. */
+  readonly limit: { readonly bytes: number; readonly hint: string };
+  /** Whether a file that starts with these bytes (up to 4,096, at least one) and has this name is of the format. */
+  recognises(start: Uint8Array, name: string): boolean;
+  /** The model. Throws `import/…` and `graph/invalid-node`, never anything else, whatever the bytes are. */
+  read(file: SourceFile): Model;
+}
