@@ -61,7 +61,7 @@ async function quantized(weights, methods) {
 async function row(name, make) {
   if (recorded.rows[name] !== undefined) return;
   const opened = await runtime.open(await make(), session);
-  const { value } = await evaluate(opened, judged, topK(labels, 1));
+  const { value } = await evaluate(opened, judged, topK(1), { labels });
   await opened[Symbol.asyncDispose]();
   recorded.rows[name] = value;
   recorded.machine = `${cpus()[0].model}, ${flags.threads} threads, Node ${process.versions.node}`;

@@ -44,7 +44,7 @@ const labels = await openLabels(task.training.labels);
 async function score(runtime, of, options = {}) {
   const session = await runtime.open(of, { threads: Number(flags.threads), ...options });
   try {
-    return (100 * (await evaluate(session, judged, topK(truth, 1))).value).toFixed(2);
+    return (100 * (await evaluate(session, judged, topK(1), { labels: truth })).value).toFixed(2);
   } finally {
     await session[Symbol.asyncDispose]();
   }

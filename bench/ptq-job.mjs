@@ -44,9 +44,9 @@ const peak = process.resourceUsage().maxRSS;
 
 const judged = await open(task.judged);
 const labels = alignLabels(await openLabels(task.labels), judged);
-const metric = labels.kind === "masks" ? meanIoU(labels, { ignore: 11 }) : topK(labels, 1);
+const metric = labels.kind === "masks" ? meanIoU({ ignore: 11 }) : topK(1);
 const stock = await runtime.open(result.shipped, session);
-const { value } = await evaluate(stock, judged, metric);
+const { value } = await evaluate(stock, judged, metric, { labels });
 await stock[Symbol.asyncDispose]();
 const float = cloneModel(model);
 await normalise(float, { runtime });

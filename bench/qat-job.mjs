@@ -26,8 +26,8 @@ const truth = alignLabels(await openLabels(task.labels), judged);
 
 async function score(of) {
   const session = await runtime.open(of, { fuseQdq: false });
-  const metric = truth.kind === "masks" ? meanIoU(truth, { ignore: 11 }) : topK(truth, 1);
-  const { value } = await evaluate(session, judged, metric);
+  const metric = truth.kind === "masks" ? meanIoU({ ignore: 11 }) : topK(1);
+  const { value } = await evaluate(session, judged, metric, { labels: truth });
   await session[Symbol.asyncDispose]();
   return value;
 }

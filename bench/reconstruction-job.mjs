@@ -66,9 +66,9 @@ async function measured(method) {
 async function score(state) {
   const judged = await open(task.judged);
   const labels = alignLabels(await openLabels(task.labels), judged);
-  const metric = labels.kind === "masks" ? meanIoU(labels, { ignore: 11 }) : topK(labels, 1);
+  const metric = labels.kind === "masks" ? meanIoU({ ignore: 11 }) : topK(1);
   const session = await runtime.open(lower(state.model, state.plan).model, simulated ? { fuseQdq: false } : {});
-  const { value } = await evaluate(session, judged, metric);
+  const { value } = await evaluate(session, judged, metric, { labels });
   await session[Symbol.asyncDispose]();
   return value;
 }

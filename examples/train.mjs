@@ -157,7 +157,7 @@ async function rightOf(count) {
   const session = await runtime.open(trained);
   const test = fromIterable(() => networkInputs("test", count), { count });
   const labels = classLabels(pictureLabels("test", count), "rendered pictures");
-  const { value } = await evaluate(session, test, topK(labels, 1), { batch: 60 });
+  const { value } = await evaluate(session, test, topK(1), { labels, batch: 60 });
   await session[Symbol.asyncDispose]();
   return Math.round(value * count);
 }

@@ -21,7 +21,7 @@ async function score(model: Model, count: number): Promise<number> {
   await using session = await runtime.open(model);
   const labels = classLabels(pictureLabels("test", count), "rendered pictures");
   const data = fromIterable(() => networkInputs("test", count), { count });
-  return (await evaluate(session, data, topK(labels, 1), { batch: 60 })).value;
+  return (await evaluate(session, data, topK(1), { labels, batch: 60 })).value;
 }
 
 test("the example without data is as good as float, and with one scale per weight nearly so", async () => {

@@ -93,5 +93,5 @@ async function score(model: Model | string, count: number): Promise<number> {
   await using session = await runtime.open(model);
   const labels = classLabels(pictureLabels("test", count), "rendered pictures");
   const data = fromIterable(() => networkInputs("test", count), { count });
-  return (await evaluate(session, data, topK(labels, 1), { batch: 60 })).value;
+  return (await evaluate(session, data, topK(1), { labels, batch: 60 })).value;
 }

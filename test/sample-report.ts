@@ -24,6 +24,8 @@ export function sampleReport(name = "tiny.onnx", values = 30): RunReport {
     runtime: "ort-node",
     score: {
       metric: "top1",
+      unit: "%",
+      better: "higher",
       float: 0.5875,
       quantized: 0.5513,
       samples: 800,

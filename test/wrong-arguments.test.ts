@@ -20,7 +20,7 @@ const session = await runtime.open(model);
 const data = fromArray("x", [3, 4], new Float32Array(12));
 const recipe = avocet.parseRecipe({});
 const labels = classLabels([0, 1, 2], "labels");
-const metric = avocet.topK(labels, 1);
+const metric = avocet.topK(1);
 const plan = avocet.place(model, builtinTarget("ort-cpu"), { shapes: new Map() });
 const file = { model, path: "x.onnx", bytes: 1 };
 
@@ -31,11 +31,10 @@ type Call = (...args: any[]) => unknown;
 const calls: Record<string, [call: Call, right: readonly unknown[], mayLack?: readonly number[]]> = {
   quantizeModel: [avocet.quantizeModel, [model, data, recipe, runtime]],
   trainModel: [avocet.trainModel, [model, data, recipe, runtime]],
-  evaluate: [avocet.evaluate, [session, data, metric]],
+  evaluate: [avocet.evaluate, [session, data, metric, { labels }]],
   verify: [avocet.verify, [file, file, runtime, data]],
   compareValues: [avocet.compareValues, [model, model, [{ reference: "y", other: "y" }], runtime, data]],
-  topK: [avocet.topK, [labels, 1]],
-  meanIoU: [avocet.meanIoU, [labels]],
+  topK: [avocet.topK, [1]],
   fromTensors: [avocet.fromTensors, [{ x: avocet.Tensor.float32([1], [1]) }]],
   fromArray: [fromArray, ["x", [1], new Float32Array(1)]],
   fromIterable: [avocet.fromIterable, [() => []]],

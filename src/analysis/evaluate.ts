@@ -1,18 +1,24 @@
 /** Runs models over data and lets metrics see their outputs. */
 import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
+import { type ArrayLabels, alignLabels, type Batch, type Dataset, type Labels } from "../data/index.ts";
 import { fixedBatchOf, type Session } from "../runtime/index.ts";
+import type { Feeds } from "../tensor/index.ts";
 import type { Interval } from "./confidence.ts";
-import { type Metric, scoreInterval } from "./metric.ts";
+import { scoreInterval } from "./metrics/certainty.ts";
+import type { BatchLabels, LabelKind, Metric } from "./metrics/metric.ts";
 
 export interface EvaluateOptions extends Work {
   /** Samples a run (default 10; a model with a fixed batch keeps its own). */
   readonly batch?: number;
+  /** What is true of each sample of the data, or of the whole that it is a part of. For metrics that need it. */
+  readonly labels?: Labels | ArrayLabels | undefined;
 }
 
 export interface Evaluation {
   readonly metric: string;
-  /** A fraction. */
+  /** "%": the value is a fraction. */
+  readonly unit: string;
+  readonly better: "higher" | "lower";
   readonly value: number;
   /** Where the score of all such data lies in 95 of 100 cases; null where the metric does not tell. */
   readonly interval: Interval | null;
@@ -26,7 +32,10 @@ export interface Judged {
   readonly metric: Metric;
 }
 
-/** The score of one session on the data. Throws `data/none` without samples. */
+/**
+ * The score of one session on the data. Throws `data/none` without samples, `data/labels` without the labels that the metric needs,
+ * `usage/bad-value` for a metric that compares with the outputs of another session (`evaluateAll`).
+ */
 export async function evaluate(
   session: Session,
   data: Dataset,
@@ -37,11 +46,15 @@ export async function evaluate(
     session: [session, "session"],
     data: [data, "dataset"],
     metric: [metric, "metric"],
+    options: [options, "object"],
   });
   return (await evaluateAll([{ session, metric }], data, options))[0]!;
 }
 
-/** The scores of several sessions with the same inputs, side by side: samples are read and decoded once for all. */
+/**
+ * The scores of several sessions with the same inputs, next to each other: samples are read and decoded once for all. Metrics that
+ * compare outputs with those of another model take those of the first session.
+ */
 export async function evaluateAll(
   judged: readonly Judged[],
   data: Dataset,
@@ -49,11 +62,15 @@ export async function evaluateAll(
 ): Promise<Evaluation[]> {
   const start = performance.now();
   let samples = 0;
+  const truth = judged.map(({ metric }, i) => truthOf(metric, data, options.labels, i > 0 || judged.length > 1));
   const sizes = judged.map(({ session }) => batchOf(session, options.batch ?? 10, data));
   for await (const batch of data.batches(Math.min(...sizes), options.signal)) {
-    for (const { session, metric } of judged) {
+    let first: Feeds | undefined;
+    for (const [i, { session, metric }] of judged.entries()) {
       throwIfAborted(options);
-      metric.see(await session.run(batch.feeds), batch.first, batch.size);
+      const outputs = await session.run(batch.feeds);
+      first ??= outputs;
+      metric.see(outputs, batch.feeds, truth[i]!(batch, first));
       await breathe();
     }
     samples += batch.size;
@@ -63,11 +80,48 @@ export async function evaluateAll(
   const seconds = (performance.now() - start) / 1000;
   return judged.map(({ metric }) => ({
     metric: metric.name,
-    value: metric.value(),
+    unit: metric.unit,
+    better: metric.better,
+    value: checkedValue(metric),
     interval: scoreInterval(metric),
     samples,
     seconds,
   }));
+}
+
+type TruthOf = (batch: Batch, reference: Feeds) => BatchLabels[LabelKind];
+
+/** What a metric is told of each batch. */
+function truthOf(metric: Metric, data: Dataset, given: EvaluateOptions["labels"], hasReference: boolean): TruthOf {
+  const { labels: kind, name } = metric;
+  const placeOf = ({ first, size }: Batch) => ({ first, size });
+  if (kind === "none") return (batch) => ({ kind, ...placeOf(batch) });
+  if (kind === "outputs") {
+    if (hasReference) return (batch, outputs) => ({ kind, outputs, ...placeOf(batch) });
+    throw new AvocetError("usage/bad-value", `expected two models for ${name}, which compares their outputs, got one`, {
+      hint: "avocet quantize --evaluate, avocet verify and avocet compare have two; evaluateAll takes several sessions",
+    });
+  }
+  if (given?.kind !== kind) {
+    throw new AvocetError(
+      "data/labels",
+      `expected labels of ${words[kind]} for ${name}, got ${given?.kind ?? "none"}`,
+      {
+        at: given?.source ?? data.source,
+      },
+    );
+  }
+  const labels = alignLabels(given, data);
+  return ({ first, size }) =>
+    ({ ...labels, count: size, first, size, at: (n: number) => labels.at(first + n) }) as BatchLabels[typeof kind];
+}
+
+const words = { classes: "one class a sample", masks: "one class a pixel", arrays: "arrays of numbers" } as const;
+
+function checkedValue(metric: Metric): number {
+  const found: unknown = metric.value();
+  if (typeof found === "number") return found;
+  throw new AvocetError("usage/bad-value", `expected a number as the value of ${metric.name}, got ${typeof found}`);
 }
 
 /** The batch a session takes: its own where the model fixes it on the axis that counts samples, else the wanted one. */

@@ -9,23 +9,27 @@ export { type Decisions, type DecisionUnit, decisionLayout } from "./decision-la
 export { batchOf, type EvaluateOptions, type Evaluation, evaluate, evaluateAll, type Judged } from "./evaluate.ts";
 export { type LatencyOptions, latencies, median } from "./latency.ts";
 export { type LayerDifference, type LayerDifferenceOptions, layerDifferences } from "./layer-difference.ts";
-export { meanIoU } from "./mean-iou.ts";
 export { type PeakMemory, peakActivations } from "./memory.ts";
+export { type PairedScores, pairedScores, scoreInterval } from "./metrics/certainty.ts";
+export { meanIoU } from "./metrics/mean-iou.ts";
 export {
+  type BatchLabels,
   type Guessing,
+  type LabelKind,
+  lossOf,
   type Metric,
   type MetricOptions,
-  type PairedScores,
-  pairedScores,
-  scoreInterval,
   type Tally,
-} from "./metric.ts";
+} from "./metrics/metric.ts";
+export { positionAccuracy } from "./metrics/position-accuracy.ts";
+export { type PsnrOptions, psnr } from "./metrics/psnr.ts";
+export { sameClass } from "./metrics/same-class.ts";
+export { type MetricRow, metricDocument, metricRows, metricTable } from "./metrics/table.ts";
+export { topK } from "./metrics/top-k.ts";
 export { OutputDifference } from "./output-difference.ts";
 export { type ClassAxis, type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";
-export { positionAccuracy } from "./position-accuracy.ts";
 export { nearestFloats, outputSignals, signalNames } from "./signal-names.ts";
 export { compareValues, type Similarity, type SimilarityOptions, type ValuePair } from "./similarity.ts";
-export { topK } from "./top-k.ts";
 export {
   type AgreementShares,
   type Verification,

@@ -127,9 +127,15 @@ describe("verify", () => {
 
   test("evaluation counts samples, and none is an error", async () => {
     const seen: number[] = [];
-    const metric: Metric = { name: "m", see: (_, first, size) => void seen.push(first, size), value: () => 0.5 };
+    const metric: Metric = { name: "m", unit: "", better: "lower", labels: "none", see: (_o, _f, { first, size }) => void seen.push(first, size), value: () => 0.5 }; // biome-ignore format: a row
     await using session = await real.open(shippedPath);
-    expect(await evaluate(session, data, metric, { batch: 4 })).toMatchObject({ metric: "m", value: 0.5, samples: 6 });
+    expect(await evaluate(session, data, metric, { batch: 4 })).toMatchObject({
+      metric: "m",
+      unit: "",
+      better: "lower",
+      value: 0.5,
+      samples: 6,
+    });
     expect(seen).toEqual([0, 4, 4, 2]);
     const none: Dataset = { count: 0, source: "nothing", async *batches() {} };
     await expect(evaluate(session, none, metric)).rejects.toMatchObject({ code: "data/none" });

@@ -39,8 +39,14 @@ const kinds = {
   },
   metric: {
     what: "a Metric",
-    is: ({ see, value }) => isFunction(see) && isFunction(value),
-    hint: "topK(labels, k) and meanIoU(labels) give one",
+    is: ({ name, unit, better, labels, see, value }) =>
+      typeof name === "string" &&
+      typeof unit === "string" &&
+      (better === "higher" || better === "lower") &&
+      ["classes", "masks", "arrays", "outputs", "none"].includes(labels as string) &&
+      isFunction(see) &&
+      isFunction(value),
+    hint: "topK(1), meanIoU() and psnr() make one; your own is { name, unit, better, labels, see, value }",
   },
   labels: {
     what: "labels",

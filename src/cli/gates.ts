@@ -1,9 +1,10 @@
 /** Quality gates: the result is written all the same, the exit code says that a promise was not kept. */
 import type { AgreementShares } from "../analysis/index.ts";
 import { AvocetError } from "../base/index.ts";
-import type { ScoreReport } from "../report/index.ts";
+import { change, type ScoreReport, scoreLoss } from "../report/index.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { limitOf, type Tolerance } from "./tolerance.ts";
 
 export interface Gate {
   readonly option: string;
@@ -12,15 +13,23 @@ export interface Gate {
   readonly text: string;
 }
 
-/** The score may fall by at most `limit` (a fraction). `worthless` says why the score means nothing, where that is so. */
-export function dropGate(limit: number, score: ScoreReport | null, worthless?: string): Gate {
+/**
+ * The score may fall, or where less is better rise, by so much at most. `worthless` says why the score means nothing, where that is so.
+ */
+export function dropGate(given: Tolerance, score: ScoreReport | null, worthless?: string): Gate {
   const option = "--max-drop";
   if (!score) return { option, passed: false, text: "the score could not be judged" };
-  const drop = score.float - score.quantized;
+  const drop = scoreLoss(score);
   if (worthless !== undefined) return { option, passed: false, text: worthless };
+  const limit = limitOf(given, score);
   // Fractions of samples: what is equal in decimals must not fail by a rounding of binary ones.
   const passed = drop <= limit + 1e-9;
-  return { option, passed, text: `the score fell by ${drop.toFixed(4)}, at most ${limit} was asked for` };
+  const moved = score.better === "higher" ? "fell" : "rose";
+  const text =
+    score.unit === "%"
+      ? `${drop.toFixed(4)}, at most ${limit}`
+      : `${change(drop, score)}, at most ${change(limit, score)}`;
+  return { option, passed, text: `the score ${moved} by ${text} was asked for` };
 }
 
 /** Agreement with float must reach `limit`. */

@@ -1,6 +1,7 @@
 /** Options that do nothing without another one, or beside one: they are refused, because whoever gives them expects something. */
 import type { Command } from "commander";
 import { AvocetError } from "../base/index.ts";
+import { isMetricModule } from "./metric-module.ts";
 
 interface Rule {
   /** Commands for which it holds. */
@@ -31,7 +32,7 @@ const rules: readonly Rule[] = [
   {
     commands: ["quantize", "evaluate"],
     options: ["ignoreLabel"],
-    idle: ({ metric }) => metric !== "miou",
+    idle: ({ metric }) => metric !== "miou" && !isMetricModule(String(metric)),
     problem: "--metric miou beside",
     hint: "only pixels can be left out",
   },

@@ -75,10 +75,16 @@ export async function scoreOf(
   await using quantized = await runtime.open(paths[1], threads);
   const metrics = [metric.make(), metric.make()] as const;
   const judged = [float, quantized].map((session, i) => ({ session, metric: metrics[i]! }));
-  const [a, b] = await evaluateAll(judged, data, { ...work, ...(options.batch ? { batch: options.batch } : {}) });
+  const [a, b] = await evaluateAll(judged, data, {
+    ...work,
+    ...(options.batch ? { batch: options.batch } : {}),
+    ...(metric.labels ? { labels: metric.labels } : {}),
+  });
   const paired = pairedScores(...metrics);
   return {
-    metric: options.metric,
+    metric: metrics[0].name,
+    unit: metrics[0].unit,
+    better: metrics[0].better,
     float: a!.value,
     quantized: b!.value,
     samples: a!.samples,
@@ -87,8 +93,8 @@ export async function scoreOf(
         ? { float: a!.interval, quantized: b!.interval, lost: paired.interval }
         : null,
     p: paired?.p ?? null,
-    guessing: metrics[0].tally?.guessing() ?? null,
-    classes: metrics[0].tally?.classes() ?? null,
+    guessing: metrics[0].tally?.guessing?.() ?? null,
+    classes: metrics[0].tally?.classes?.() ?? null,
     namedClasses: metric.namedClasses,
   };
 }

@@ -1,18 +1,20 @@
 /** What judges an answer: metric, labels, the classes that they name, and where outputs hold classes. */
 import {
   type ClassAxis,
+  type LabelKind,
   type Metric,
-  meanIoU,
+  type MetricOptions,
+  metricRows,
+  metricTable,
   type OutputMeaning,
   outputMeanings,
-  positionAccuracy,
-  topK,
 } from "../analysis/index.ts";
 import { AvocetError } from "../base/index.ts";
-import { alignLabels, type Dataset } from "../data/index.ts";
-import { openLabels, parseDataSpec } from "../data/node/index.ts";
+import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../data/index.ts";
+import { openArrayLabels, openLabels, parseDataSpec } from "../data/node/index.ts";
 import type { Model } from "../ir/index.ts";
 import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
+import { isMetricModule, readMetricModule } from "./metric-module.ts";
 
 export interface ClassAxisOptions {
   /** As given: AXIS, none, or OUTPUT:AXIS. */
@@ -30,41 +32,68 @@ export interface JudgeOptions extends ClassAxisOptions {
 /** A metric over the samples that are judged; each call makes a fresh one. */
 export interface OpenedMetric {
   make(): Metric;
+  /** Of the whole data; null: the metric needs none. */
+  readonly labels: Labels | ArrayLabels | null;
   /** How many classes the labels name by the order of folders or names alone; null where they say what class they are. */
   readonly namedClasses: number | null;
 }
 
-/** The metric that --metric, --labels, --classes and --ignore-label ask for. Throws `data/labels`, `usage/bad-value`. */
+/**
+ * The metric that --metric, --labels, --classes and --ignore-label ask for: one of the table, or that of a module. Throws `data/labels`,
+ * `usage/bad-value`, `import/not-found`.
+ */
 export async function openMetric(
   options: JudgeOptions,
   spec: string,
   data: Dataset,
   model: Model,
 ): Promise<OpenedMetric> {
-  const top = /^top([1-9]\d*)$/.exec(options.metric);
-  if (!top && options.metric !== "miou") {
-    throw new AvocetError("usage/bad-value", `expected a metric, got "${options.metric}"`, {
-      at: "--metric",
-      hint: "top1, top5, topK or miou",
-    });
-  }
-  const classes = options.classes === undefined ? undefined : readClasses(options.classes);
-  // Class folders and packs carry their labels; those are of all samples, whatever part of them is judged.
-  const { labels, named } = await labelsOf(options.labels ?? parseDataSpec(spec).path, classes);
-  const aligned = alignLabels(labels, data);
+  const rows = await rowsOf(options.metric);
   const judged = judgedOutput(model, classAxisOf(options.classAxis));
-  if (top && aligned.kind === "classes") {
-    return { namedClasses: named, make: () => topK(aligned, Number(top[1]), judged) };
-  }
-  if (aligned.kind === "masks" && (!top || top[1] === "1")) {
-    const ignore = options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel };
-    return { namedClasses: null, make: () => (top ? positionAccuracy : meanIoU)(aligned, { ...judged, ...ignore }) };
-  }
+  const given = { ...judged, ...(options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel }) };
+  const needed = new Set(rows.map(({ labels }) => labels));
+  const opened = (row: OpenRow, labels: OpenedMetric["labels"], namedClasses: number | null): OpenedMetric => {
+    // Labels that do not fit the data are told before anything long begins.
+    if (labels) alignLabels(labels, data);
+    return { labels, namedClasses, make: () => row.make(given) };
+  };
+  const bare = rows.find(({ labels }) => labels === "none" || labels === "outputs");
+  if (bare) return opened(bare, null, null);
+  // Class folders and packs carry their labels; those are of all samples, whatever part of them is judged.
+  const path = options.labels ?? parseDataSpec(spec).path;
+  if (needed.has("arrays")) return opened(rows[0]!, await openArrayLabels(path), null);
+  const { labels, named } = await labelsOf(
+    path,
+    options.classes === undefined ? undefined : readClasses(options.classes),
+  );
+  const row = rows.find((one) => one.labels === labels.kind);
+  if (row) return opened(row, labels, labels.kind === "classes" ? named : null);
   throw new AvocetError(
     "data/labels",
-    `expected ${top ? "one class a sample" : "one class a pixel"} for ${options.metric}, got ${aligned.kind}`,
+    `expected ${needed.has("classes") ? "one class a sample" : "one class a pixel"} for ${options.metric}, got ${labels.kind}`,
     { at: options.labels ?? spec },
   );
+}
+
+interface OpenRow {
+  readonly labels: LabelKind;
+  make(options: MetricOptions): Metric;
+}
+
+/** What `--metric` names: rows of the table (one for each kind of labels), or a module. */
+async function rowsOf(name: string): Promise<readonly OpenRow[]> {
+  if (isMetricModule(name)) {
+    const make = await readMetricModule(name);
+    return [{ labels: make({}).labels, make }];
+  }
+  const rows = metricRows(name);
+  if (rows.length === 0) {
+    throw new AvocetError("usage/bad-value", `expected a metric, got "${name}"`, {
+      at: "--metric",
+      hint: `${[...new Set(metricTable.flatMap(({ names }) => names.split(", ")))].join(", ")}, or a module ./my-metric.mjs`,
+    });
+  }
+  return rows.map(({ labels, make }) => ({ labels, make: (options) => make(name, options)! }));
 }
 
 async function labelsOf(spec: string, classes: ClassFile | undefined) {

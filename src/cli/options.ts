@@ -1,6 +1,7 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, Option } from "commander";
 import { AvocetError } from "../base/index.ts";
+import { tolerance } from "./tolerance.ts";
 
 /** Where samples come from. */
 export function data(command: Command): void {
@@ -25,7 +26,7 @@ export function data(command: Command): void {
 export function judging(command: Command): void {
   command
     .option("--labels <labels>", "y.npy, a text file with one label a line, or class folders")
-    .option("--metric <name>", "top1, top5 or miou", "top1")
+    .option("--metric <name>", "top1, top5, miou, psnr, agreement, or a module ./my-metric.mjs", "top1")
     .option("--ignore-label <n>", "pixels with this label are not judged", whole)
     .option("--classes <file>", "which class of the model a folder or name is: a name a line, or JSON");
   classAxis(command);
@@ -60,7 +61,7 @@ export function making(command: Command): Command {
     .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "also score float and result on this data")
     .option("--evaluate-samples <n>", "judge on so many of them")
-    .option("--max-drop <fraction>", "gate: the score may fall by so much", fraction)
+    .option("--max-drop <amount>", "gate: the score may get worse by so much: 0.01, 0.5dB, or 2%", tolerance)
     .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--resume", "go on with an interrupted run of the same command")

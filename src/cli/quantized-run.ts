@@ -26,6 +26,7 @@ import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
 import { judgedReport, type RunParts, unjudgedReport } from "./run-report.ts";
 import { summary } from "./summary.ts";
+import { expectFitting, type Tolerance } from "./tolerance.ts";
 
 export interface RunOptions extends RecipeOptions, JudgeOptions {
   /** The arguments of the command, for the report. */
@@ -35,7 +36,7 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly evaluateSamples?: string;
   /** Of `train`: labels of the data, where those that judge are others. */
   readonly trainingLabels?: string;
-  readonly maxDrop?: number;
+  readonly maxDrop?: Tolerance;
   readonly minAgreement?: number;
   readonly threads?: number;
   readonly force?: boolean;
@@ -106,6 +107,10 @@ export async function quantizedRun(
       : null;
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
+  if (judging && options.maxDrop) {
+    const { name, unit } = judging.metric.make();
+    expectFitting(options.maxDrop, { metric: name, unit });
+  }
   const classAxis = classAxisOf(options.classAxis);
   const { identity, make, training = false } = await prepare({ model, data, recipe });
   const runtime = await openRuntime(options.runtime, options);

@@ -1,33 +1,44 @@
 /** What `quantize` tells people at the end: a small table with intervals, warnings, the settings, where things are. */
 import { join } from "node:path";
 import type { Interval } from "../analysis/index.ts";
-import { bytes, decibels, decisions, milliseconds, percent, points, type RunReport } from "../report/index.ts";
+import {
+  bytes,
+  change,
+  decibels,
+  decisions,
+  figure,
+  milliseconds,
+  percent,
+  type RunReport,
+  scoreLoss,
+} from "../report/index.ts";
 
 export function summary(report: RunReport, output: string): string {
   const { score, agreement, latencyMs, settings, outputs, warnings } = report;
   const row = (name: string, float: string, quantized: string, more = "") =>
     `  ${name.padEnd(12)}${float.padStart(12)}${quantized.padStart(12)}${more ? `   ${more}` : ""}\n`;
-  const lost = score ? score.float - score.quantized : 0;
   return [
     row("", "float", "quantized"),
     score
       ? row(
           score.metric,
-          percent(score.float),
-          percent(score.quantized),
+          figure(score.float, score.unit),
+          figure(score.quantized, score.unit),
           score.interval
-            ? `lost ${points(lost)}, 95 % interval ${points(score.interval.lost[0])} to ${points(score.interval.lost[1])}`
+            ? `lost ${change(scoreLoss(score), score)}, 95 % interval ${change(score.interval.lost[0], score)} to ${change(score.interval.lost[1], score)}`
             : "",
         )
       : "",
-    score?.interval ? row("  95 %", range(score.interval.float), range(score.interval.quantized)) : "",
+    score?.interval
+      ? row("  95 %", range(score.interval.float, score.unit), range(score.interval.quantized, score.unit))
+      : "",
     agreement.float === null
       ? ""
       : row(
           "same class",
           "",
           percent(agreement.float),
-          `${decisions(agreement.of, report.agreementSamples)}${agreement.interval ? `, 95 % interval ${range(agreement.interval)} %` : ""}`,
+          `${decisions(agreement.of, report.agreementSamples)}${agreement.interval ? `, 95 % interval ${range(agreement.interval, "%")} %` : ""}`,
         ),
     ...(score || agreement.float !== null
       ? []
@@ -46,9 +57,9 @@ export function summary(report: RunReport, output: string): string {
   ].join("");
 }
 
-/** In percent: "45.1–58.9". */
-function range([low, high]: Interval): string {
-  return `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
+/** In the unit, without it: "45.1–58.9". */
+function range(ends: Interval, unit: string): string {
+  return ends.map((end) => (unit === "%" ? (100 * end).toFixed(1) : figure(end, ""))).join("–");
 }
 
 /** The steps that the preset `best` took back, with its figures. */

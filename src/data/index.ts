@@ -18,7 +18,9 @@ export { prepare, preparedSize } from "./geometry.ts";
 export { indexedDataset, isIndexed } from "./indexed.ts";
 export { type JpegDecoder, jpegDecoder } from "./jpeg.ts";
 export {
+  type ArrayLabels,
   alignLabels,
+  arrayLabels,
   type ClassLabels,
   classLabels,
   type Labels,

@@ -1,5 +1,6 @@
-/** What is true of each sample: its class, or the class of each of its pixels. */
+/** What is true of each sample: its class, the class of each of its pixels, or the numbers that a model should answer. */
 import { AvocetError } from "../base/index.ts";
+import { Tensor } from "../tensor/index.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseSelection, type Selection, selectedIndices } from "./selection.ts";
 
@@ -26,6 +27,15 @@ export interface MaskLabels {
 }
 
 export type Labels = ClassLabels | MaskLabels;
+
+/** What a model should answer, in numbers: the pictures, depths or signals that its outputs are measured against. */
+export interface ArrayLabels {
+  readonly kind: "arrays";
+  readonly count: number;
+  readonly source?: string;
+  /** The numbers of sample `index`, without an axis of samples. */
+  at(index: number): Tensor;
+}
 
 /** Labels by class number. Throws `data/labels` for what is not a class number, `data/none`. */
 export function classLabels(
@@ -68,6 +78,22 @@ export function maskLabels(
   return { kind: "masks", count, source, height, width, at, ...(names && { names }) };
 }
 
+/** The rows of a tensor [count, …] as labels. Throws `data/labels` for a scalar, texts and no row. */
+export function arrayLabels(tensor: Tensor, source: string): ArrayLabels {
+  const [count = 0, ...shape] = tensor.shape;
+  if (count === 0 || tensor.dtype === "string") {
+    throw new AvocetError("data/labels", `expected numbers [N, …], got ${tensor.dtype}[${tensor.shape.join(",")}]`, {
+      at: source,
+    });
+  }
+  const bytes = tensor.byteLength / count;
+  const at = (index: number) => {
+    const row = checked(index, count, source);
+    return Tensor.fromBytes(tensor.dtype, shape, tensor.bytes.subarray(row * bytes, (row + 1) * bytes));
+  };
+  return { kind: "arrays", count, source, at };
+}
+
 /**
  * One label a line: numbers, or names. Names get numbers by their sorted order, or by `names` where that is given;
  * empty lines at the end do not count. Throws `data/labels`.
@@ -98,7 +124,7 @@ export function byCodeUnit(a: string, b: string): number {
 }
 
 /** The labels of a part (see `parseSelection`). */
-export function selectLabels<T extends Labels>(labels: T, spec: string | number | Selection): T {
+export function selectLabels<T extends Labels | ArrayLabels>(labels: T, spec: string | number | Selection): T {
   const selection = typeof spec === "object" ? spec : parseSelection(spec);
   const indices = selectedIndices(selection, labels.count, "labels");
   return {
@@ -112,7 +138,7 @@ export function selectLabels<T extends Labels>(labels: T, spec: string | number 
  * The labels of exactly the samples of a dataset: as they are where the counts agree, or those of its part where the
  * labels are of the whole. Throws `data/labels` when neither fits.
  */
-export function alignLabels<T extends Labels>(labels: T, dataset: Dataset): T {
+export function alignLabels<T extends Labels | ArrayLabels>(labels: T, dataset: Dataset): T {
   const { count, origin } = dataset;
   if (count === labels.count) return labels;
   if (origin && origin.count === labels.count) {

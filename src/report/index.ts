@@ -13,8 +13,9 @@ export type {
   Warning,
   WeightReport,
 } from "./run-report.ts";
+export { scoreLoss } from "./score.ts";
 export { type Advice, nextSteps } from "./sections/next.ts";
 export type { NamedRun } from "./sections/side-by-side.ts";
 export { verdictSentence } from "./sections/verdict.ts";
 export { type Judged, roundingWarnings, scoreWarnings, voidsScore, warningsOf } from "./warnings.ts";
-export { bytes, decibels, decisions, milliseconds, percent, points } from "./words.ts";
+export { bytes, change, decibels, decisions, figure, milliseconds, percent, points } from "./words.ts";

@@ -93,6 +93,8 @@ const score = (float: number, quantized: number, samples: number): ScoreReport =
   const around = (x: number) => [x - half, x + half] as const;
   return {
     metric: "top1",
+    unit: "%",
+    better: "higher",
     float,
     quantized,
     samples,
@@ -106,6 +108,49 @@ const score = (float: number, quantized: number, samples: number): ScoreReport =
 /** As it would be judged. */
 const judged = (report: RunReport): RunReport => ({ ...report, warnings: warningsOf(report) });
 const said = (report: RunReport) => nextSteps(report).map(({ text, command }) => `${text}\n${command ?? ""}`).join("\n"); // biome-ignore format: one call
+
+describe("scores in other units", () => {
+  const scored = (unit: string, better: ScoreReport["better"], float: number, quantized: number): RunReport => ({
+    ...sampleReport(),
+    score: { ...score(float, quantized, 100), metric: "own", unit, better, interval: null, guessing: null },
+    warnings: [],
+  });
+
+  test("a loss is what is worse, in the unit, whichever way is better", () => {
+    expect(verdictSentence(scored("dB", "higher", 31.5, 31.25))).toContain("loses 0.25 dB");
+    expect(verdictSentence(scored("m", "lower", 0.2, 0.25))).toContain("loses 0.05 m");
+    expect(verdictSentence(scored("m", "lower", 0.25, 0.2))).toContain("gains 0.05 m");
+    expect(verdictSentence(scored("dB", "higher", Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY))).toContain("scores as float"); // biome-ignore format: a call
+    const page = renderReport([{ name: "a", report: scored("m", "lower", 0.2, 0.25) }]);
+    expect(page).toContain('<b class="bad">+0.05 m</b>');
+    expect(page).toContain("0.25 m");
+  });
+
+  test("good and bad are points, tenths of dB, or hundredths of float's score", () => {
+    const mood = (report: RunReport) => /<b class="(good|warn|bad)">[−+±][^<]*<\/b>/.exec(renderReport([{ name: "a", report }]))?.[1]; // biome-ignore format: a call
+    expect([31.45, 31.35, 31.2].map((quantized) => mood(scored("dB", "higher", 31.5, quantized)))).toEqual(["good", "warn", "bad"]); // biome-ignore format: a row
+    expect([2.01, 2.03, 2.05].map((quantized) => mood(scored("m", "lower", 2, quantized)))).toEqual(["good", "warn", "bad"]); // biome-ignore format: a row
+    expect([0.495, 0.485, 0.47].map((quantized) => mood(scored("%", "higher", 0.5, quantized)))).toEqual(["good", "warn", "bad"]); // biome-ignore format: a row
+  });
+
+  test("come back from JSON; older reports have shares", () => {
+    const report = scored("dB", "higher", Number.POSITIVE_INFINITY, 31);
+    expect(readReport(writeReport(report), "report.json").score).toEqual(report.score);
+    const { unit: _u, better: _b, ...old } = sampleReport().score!;
+    const text = JSON.stringify({ ...sampleReport(), score: old });
+    expect(readReport(text, "report.json").score).toMatchObject({ unit: "%", better: "higher" });
+  });
+
+  test("the best of several runs is the lowest error, and none of several metrics", () => {
+    const page = (...runs: RunReport[]) => renderReport(runs.map((report, i) => ({ name: `run${i}`, report })));
+    expect(page(scored("m", "lower", 0.2, 0.25), scored("m", "lower", 0.2, 0.21))).toContain(
+      '<span class="good">0.21 m',
+    );
+    expect(page(scored("m", "lower", 0.2, 0.25), { ...sampleReport(), warnings: [] })).not.toContain(
+      '<span class="good">',
+    );
+  });
+});
 
 describe("advice", () => {
   test("names the figure it rests on, and the command that tries it", () => {

@@ -56,8 +56,10 @@ const schema = z.object({
   score: z
     .object({
       metric: z.string(),
-      float: z.number(),
-      quantized: z.number(),
+      unit: z.string().default("%"),
+      better: z.enum(["higher", "lower"]).default("higher"),
+      float: decibels,
+      quantized: decibels,
       samples: z.number(),
       interval: z.object({ float: interval, quantized: interval, lost: interval }).nullable().default(null),
       p: share.default(null),

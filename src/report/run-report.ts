@@ -74,10 +74,13 @@ export interface StepLine {
 /** Both models judged on the same labelled samples. */
 export interface ScoreReport {
   readonly metric: string;
+  /** "%": scores are fractions. */
+  readonly unit: string;
+  readonly better: "higher" | "lower";
   readonly float: number;
   readonly quantized: number;
   readonly samples: number;
-  /** 95 % intervals; that of float − quantized is of pairs. Null where the metric does not tell. */
+  /** 95 % intervals; that of the loss (float − quantized where higher is better) is of pairs. Null where the metric does not tell. */
   readonly interval: { readonly float: Interval; readonly quantized: Interval; readonly lost: Interval } | null;
   /** The chance of such a difference between equally good models (McNemar); null where that does not apply. */
   readonly p: number | null;

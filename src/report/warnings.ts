@@ -1,6 +1,7 @@
 /** Why a figure is not what it seems: nothing may claim to be good that is not. */
 import type { RunReport, ScoreReport, Warning } from "./run-report.ts";
-import { bytes, decisions, milliseconds, percent, points } from "./words.ts";
+import { lossBounds, scoreLoss } from "./score.ts";
+import { bytes, change, decisions, figure, milliseconds, percent } from "./words.ts";
 
 /** Decisions that are alike by chance alone when there are fewer. */
 const fewSamples = 8;
@@ -38,24 +39,25 @@ export function voidsScore({ kind }: Warning): boolean {
 
 /** Of a score of the float model, or of any single model. */
 export function scoreWarnings(
-  score: Pick<ScoreReport, "float" | "guessing" | "samples" | "classes" | "namedClasses"> & {
+  score: Pick<ScoreReport, "float" | "unit" | "guessing" | "samples" | "classes" | "namedClasses"> & {
     readonly interval: Pick<NonNullable<ScoreReport["interval"]>, "float"> | null;
   },
   who = "float",
 ): Warning[] {
-  const { float, guessing, samples, interval, classes, namedClasses } = score;
+  const { float, unit, guessing, samples, interval, classes, namedClasses } = score;
+  const told = (value: number) => figure(value, unit);
   const found: Warning[] = [];
   const low = interval ? interval.float[0] : float;
   if (guessing && (low <= guessing.chance || float <= guessing.commonest)) {
     const reached = Math.max(guessing.chance, guessing.commonest);
-    const range = interval ? `, 95 % interval ${percent(low)} to ${percent(interval.float[1])}` : "";
+    const range = interval ? `, 95 % interval ${told(low)} to ${told(interval.float[1])}` : "";
     const fault =
       float > reached
         ? "so few samples cannot tell them apart"
         : "labels, the order of classes or preprocessing do not fit the model";
     found.push({
       kind: "near-chance",
-      text: `${who} scores ${percent(float)} of ${samples} samples${range}, and guessing ${percent(reached)}: ${fault}, and nothing follows from the scores`,
+      text: `${who} scores ${told(float)} of ${samples} samples${range}, and guessing ${told(reached)}: ${fault}, and nothing follows from the scores`,
     });
   }
   if (classes !== null && namedClasses !== null && classes !== namedClasses) {
@@ -75,14 +77,16 @@ export function roundingWarnings(products: readonly string[]): Warning[] {
   return [{ kind: "rounded-inputs", text }];
 }
 
-function withinNoise({ float, quantized, interval, samples }: ScoreReport): Warning[] {
+function withinNoise(score: ScoreReport): Warning[] {
+  const { interval, samples } = score;
   if (!interval || interval.lost[0] > 0 || interval.lost[1] < 0) return [];
-  const lost = float - quantized;
-  const range = `95 % interval ${points(interval.lost[0])} to ${points(interval.lost[1])}`;
+  const lost = scoreLoss(score);
+  const told = (value: number) => change(value, score);
+  const range = `95 % interval ${told(interval.lost[0])} to ${told(interval.lost[1])}`;
   const text =
-    Math.abs(lost) < 5e-5
-      ? `no difference was seen on ${samples} samples, which would not show less than ${points(interval.lost[1])} (${range})`
-      : `the difference of ${points(lost)} lies within noise: ${range} on ${samples} samples`;
+    Math.abs(lost) < lossBounds(score).same
+      ? `no difference was seen on ${samples} samples, which would not show less than ${told(interval.lost[1])} (${range})`
+      : `the difference of ${told(lost)} lies within noise: ${range} on ${samples} samples`;
   return [{ kind: "within-noise", text }];
 }
 

@@ -54,6 +54,19 @@ export function points(fraction: number): string {
   return `${(100 * fraction).toFixed(2)} points`;
 }
 
+/** A score in its unit: 0.8712 in "%" → "87.12 %", 31.24 in "dB" → "31.24 dB". */
+export function figure(value: number, unit: string, digits = 2): string {
+  if (unit === "%") return percent(value, digits);
+  if (Number.isNaN(value)) return "no number";
+  const text = Number.isFinite(value) ? short(value) : value > 0 ? "infinite" : "minus infinite";
+  return unit === "" ? text : `${text} ${unit}`;
+}
+
+/** A difference of two scores: points for "%", else in the unit. */
+export function change(value: number, { unit }: { readonly unit: string }): string {
+  return unit === "%" ? points(value) : figure(value, unit);
+}
+
 /** What decisions are about: "200 samples", or "pixels of 200 samples". */
 export function decisions(of: "samples" | "pixels" | "positions" | null, samples: number): string {
   return of === null || of === "samples" ? plural(samples, "sample") : `${of} of ${plural(samples, "sample")}`;

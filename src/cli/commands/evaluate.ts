@@ -1,7 +1,7 @@
 /** `avocet evaluate`: the score of a model or of a folder of `quantize`, in a stock session. */
 import { evaluate as judge } from "../../analysis/index.ts";
 import { roundedInputs } from "../../quant/index.ts";
-import { roundingWarnings, scoreWarnings } from "../../report/index.ts";
+import { figure, jsonNumbers, roundingWarnings, scoreWarnings } from "../../report/index.ts";
 import { openRuntime, type RuntimeName, simulation } from "../../runtime/index.ts";
 import { type DataOptions, openDataFor, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -30,6 +30,7 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
   });
   const result = await judge(session, data, metric, {
     ...(options.batch ? { batch: options.batch } : {}),
+    ...(opening.labels ? { labels: opening.labels } : {}),
     signal: io.signal,
     onProgress: progress.show,
   });
@@ -39,22 +40,22 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
   const scored = scoreWarnings(
     {
       float: value,
+      unit: result.unit,
       samples: result.samples,
       interval: interval && { float: interval },
-      guessing: metric.tally?.guessing() ?? null,
-      classes: metric.tally?.classes() ?? null,
+      guessing: metric.tally?.guessing?.() ?? null,
+      classes: metric.tally?.classes?.() ?? null,
       namedClasses: opening.namedClasses,
     },
     "the model",
   );
   const warnings = [...scored, ...roundingWarnings(rounded)];
   if (options.json) {
-    io.out(`${JSON.stringify({ ...result, warnings })}\n`);
+    io.out(`${JSON.stringify({ ...result, warnings }, jsonNumbers)}\n`);
     return;
   }
-  const range = interval ? `, 95 % interval ${interval.map((end) => (100 * end).toFixed(2)).join(" to ")} %` : "";
-  io.out(
-    `${result.metric} ${(100 * value).toFixed(2)} % of ${result.samples} samples in ${result.seconds.toFixed(1)} s${range}\n`,
-  );
+  const told = (score: number) => figure(score, result.unit);
+  const range = interval ? `, 95 % interval ${told(interval[0])} to ${told(interval[1])}` : "";
+  io.out(`${result.metric} ${told(value)} of ${result.samples} samples in ${result.seconds.toFixed(1)} s${range}\n`);
   for (const { text } of warnings) io.out(`warning: ${text}\n`);
 }

@@ -3,7 +3,15 @@ import { dirname, join } from "node:path";
 import { AvocetError, expectArguments } from "../../base/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { ArrayRows } from "../array-rows.ts";
-import { classLabels, type Labels, maskLabels, selectLabels, textLabels } from "../labels.ts";
+import {
+  type ArrayLabels,
+  arrayLabels,
+  classLabels,
+  type Labels,
+  maskLabels,
+  selectLabels,
+  textLabels,
+} from "../labels.ts";
 import { dataLimits } from "../limits.ts";
 import { isPackIndex, packLabels } from "../pack.ts";
 import { decodeMask } from "../png.ts";
@@ -31,6 +39,24 @@ export async function openLabels(spec: string, options: LabelOptions = {}): Prom
   let labels = await openWhole(parsed, options);
   for (const selection of parsed.selections) labels = selectLabels(labels, selection);
   return labels;
+}
+
+/**
+ * Opens the numbers that a model should answer: .npy [N, …], a .npz with one array, or raw numbers (`y.f32?shape=-1,3,48,48`).
+ * Throws `data/not-found`, `data/labels`, `data/unreadable`.
+ */
+export async function openArrayLabels(spec: string): Promise<ArrayLabels> {
+  expectArguments("openArrayLabels(spec)", { spec: [spec, "text"] });
+  const parsed = parseDataSpec(spec);
+  const [rows, ...more] = ((await openArrays(parsed)) ?? new Map<string, ArrayRows>()).values();
+  if (!rows || more.length > 0) {
+    throw new AvocetError("data/labels", "expected one array of numbers, a sample on each row of its first axis", {
+      at: parsed.path,
+      hint: "for example y.npy of [N, 3, height, width]",
+    });
+  }
+  const all = arrayLabels(await rows.read(Array.from({ length: rows.shape[0]! }, (_, i) => i)), parsed.path);
+  return parsed.selections.reduce<ArrayLabels>(selectLabels, all);
 }
 
 async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Labels> {

@@ -2,7 +2,8 @@
 import { type Change, changedCommand } from "../command.ts";
 import { html, type Markup } from "../markup.ts";
 import type { RunReport, ValueReport } from "../run-report.ts";
-import { decibels, percent, plural, points, tail } from "../words.ts";
+import { lossBounds, scoreLoss } from "../score.ts";
+import { change, decibels, percent, plural, tail } from "../words.ts";
 import { spread } from "./weights.ts";
 
 /** A sentence, and where one tries it a command to copy. */
@@ -11,18 +12,18 @@ export interface Advice {
   readonly command?: string | undefined;
 }
 
-/** Half a point: less is not worth a remedy. */
+/** Decisions that are other than float's: less is not worth a remedy. */
 const noticeable = 0.005;
-/** What a result may have lost at most, with 97.5 % certainty, to be called good. */
-const bearable = 0.01;
 
 /** The most useful first; never empty. */
 export function nextSteps(report: RunReport): Advice[] {
   const { score, agreement, outputs } = report;
-  const lost = score ? score.float - score.quantized : agreement.float === null ? 0 : 1 - agreement.float;
+  const lost = score
+    ? scoreLoss(score) > lossBounds(score).noticeable
+    : agreement.float !== null && 1 - agreement.float > noticeable;
   const unjudged = !score && agreement.float === null;
   const noisy = unjudged && outputs.some(({ sqnr }) => sqnr < 20 || Number.isNaN(sqnr));
-  const advice = [...doubts(report), ...(lost > noticeable || noisy ? remedies(report) : []), ...facts(report)];
+  const advice = [...doubts(report), ...(lost || noisy ? remedies(report) : []), ...facts(report)];
   return advice.length > 0 ? advice : [conclusion(report)];
 }
 
@@ -37,8 +38,10 @@ function conclusion(report: RunReport): Advice {
   const { score, agreement, warnings, settings } = report;
   const worst = score?.interval?.lost[1];
   const known = warnings.every(({ kind }) => kind === "within-noise");
-  if (score && known && (worst === undefined || worst <= bearable)) {
-    const sure = worst === undefined ? "" : ` With 95 % certainty it loses ${points(Math.max(worst, 0))} at most.`;
+  // With 97.5 % certainty.
+  if (score && known && (worst === undefined || worst <= lossBounds(score).bearable)) {
+    const sure =
+      worst === undefined ? "" : ` With 95 % certainty it loses ${change(Math.max(worst, 0), score)} at most.`;
     const smaller = settings.weights?.startsWith("int8")
       ? {
           text: `${sure} --weights int4 shows how much smaller it can be.`,
@@ -49,7 +52,7 @@ function conclusion(report: RunReport): Advice {
   }
   if (score) {
     return {
-      text: `Nothing stands out on these ${plural(score.samples, "sample")}, ${worst === undefined ? "" : `which cannot rule out a loss of ${points(worst)}`}. More samples for --evaluate tell more.`,
+      text: `Nothing stands out on these ${plural(score.samples, "sample")}, ${worst === undefined ? "" : `which cannot rule out a loss of ${change(worst, score)}`}. More samples for --evaluate tell more.`,
     };
   }
   return {

@@ -2,8 +2,9 @@
 import { pairBars } from "../charts/pair-bars.ts";
 import { html, type Markup } from "../markup.ts";
 import type { JudgedOn, RunReport, ScoreReport } from "../run-report.ts";
+import { lossBounds, scoreLoss } from "../score.ts";
 import { voidsScore } from "../warnings.ts";
-import { bytes, decibels, decisions, milliseconds, percent, plural, points } from "../words.ts";
+import { bytes, change, decibels, decisions, figure, milliseconds, percent, plural } from "../words.ts";
 
 /** One sentence that a reader may take away alone. */
 export function verdictSentence(report: RunReport): string {
@@ -26,14 +27,16 @@ function speedOf(latencyMs: RunReport["latencyMs"]): string {
 
 function accuracyOf({ score, agreement, warnings, outputs }: RunReport): string {
   if (score && warnings.some(voidsScore))
-    return `was not judged (float scores ${percent(score.float)}, see the warnings)`;
+    return `was not judged (float scores ${figure(score.float, score.unit)}, see the warnings)`;
   if (score) {
-    const lost = score.float - score.quantized;
+    const lost = scoreLoss(score);
+    const told = (value: number) => change(value, score);
     const range = score.interval?.lost;
     const noise = range && range[0] <= 0 && range[1] >= 0;
-    const doubt = noise ? `, within noise (${points(range[0])} to ${points(range[1])} of loss)` : "";
-    if (Math.abs(lost) <= 5e-5) return `scores as float on ${plural(score.samples, "sample")}${doubt}`;
-    return `${lost > 0 ? `loses ${points(lost)}` : `gains ${points(-lost)}`}${doubt}`;
+    const doubt = noise ? `, within noise (${told(range[0])} to ${told(range[1])} of loss)` : "";
+    if (Math.abs(lost) <= lossBounds(score).same)
+      return `scores as float on ${plural(score.samples, "sample")}${doubt}`;
+    return `${lost > 0 ? `loses ${told(lost)}` : `gains ${told(-lost)}`}${doubt}`;
   }
   if (agreement.float !== null) {
     return `chooses the same class as float for ${percent(agreement.float, 1)} of the ${agreement.of ?? "samples"}`;
@@ -82,23 +85,28 @@ function latencyTile({ float, quantized }: NonNullable<RunReport["latencyMs"]>, 
 }
 
 function scoreTile(score: ScoreReport, worthless: boolean): Markup {
-  const lost = score.float - score.quantized;
-  const mood = worthless || lost > 0.02 ? "bad" : lost > 0.01 ? "warn" : "good";
-  const sign = lost > 5e-5 ? "−" : lost < -5e-5 ? "+" : "±";
-  const { interval } = score;
+  const lost = scoreLoss(score);
+  const { same, bearable, bad } = lossBounds(score);
+  const mood = worthless || lost > bad ? "bad" : lost > bearable ? "warn" : "good";
+  // What stands there is how the score moved: errors grow where they get worse.
+  const moved = score.better === "higher" ? -lost : lost;
+  const sign = moved < -same ? "−" : moved > same ? "+" : "±";
+  const { interval, unit } = score;
+  const told = (value: number) => change(value, score);
+  const range = ([low, high]: readonly [number, number]) => `${figure(low, unit, 1)} to ${figure(high, unit, 1)}`;
   return html`<div class="card tile"><span class="label">${score.metric}, ${plural(score.samples, "sample")}</span>
-    <b class="${mood}">${sign}${points(Math.abs(lost))}</b>
+    <b class="${mood}">${sign}${told(Math.abs(lost))}</b>
     ${pairBars(
       [
-        { label: "float", value: score.float, text: percent(score.float) },
-        { label: "quantized", value: score.quantized, text: percent(score.quantized) },
+        { label: "float", value: score.float, text: figure(score.float, unit) },
+        { label: "quantized", value: score.quantized, text: figure(score.quantized, unit) },
       ],
-      1,
+      unit === "%" ? 1 : undefined,
     )}
     ${
       interval
-        ? html`<span class="label">95 % intervals: float ${range(interval.float)}, quantized ${range(interval.quantized)}, loss ${points(interval.lost[0])} to
-      ${points(interval.lost[1])}${score.p === null ? null : html` (McNemar p = ${score.p.toPrecision(2)})`}</span>`
+        ? html`<span class="label">95 % intervals: float ${range(interval.float)}, quantized ${range(interval.quantized)}, loss ${told(interval.lost[0])} to
+      ${told(interval.lost[1])}${score.p === null ? null : html` (McNemar p = ${score.p.toPrecision(2)})`}</span>`
         : null
     }</div>`;
 }

@@ -1,15 +1,10 @@
 /** Top-1 accuracy of every pixel, frame or token: the share of positions, over all samples, whose class is right. */
-import { AvocetError } from "../base/index.ts";
-import type { MaskLabels } from "../data/index.ts";
+import { AvocetError } from "../../base/index.ts";
 import { decide } from "./mean-iou.ts";
 import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
 
 /** Positions with the label `ignore` are not judged. */
-export function positionAccuracy(
-  labels: MaskLabels,
-  options: MetricOptions & { readonly ignore?: number } = {},
-): Metric {
-  const places = labels.height * labels.width;
+export function positionAccuracy(options: MetricOptions = {}): Metric<"masks"> {
   /** By sample: positions that are right, and that were judged. */
   const rows: Float64Array[] = [];
   const occurring = new Map<number, number>();
@@ -18,7 +13,12 @@ export function positionAccuracy(
   const score = (sums: ArrayLike<number>) => sums[0]! / Math.max(sums[1]!, 1);
   return {
     name: "top1",
-    see(outputs, first, size) {
+    unit: "%",
+    better: "higher",
+    labels: "masks",
+    see(outputs, _feeds, labels) {
+      const { first, size } = labels;
+      const places = labels.height * labels.width;
       const tensor = judgedOutput(outputs, options.output);
       const found = decide(tensor, places, options.meaning);
       if (found.classes.length !== size * places) {
@@ -31,7 +31,7 @@ export function positionAccuracy(
       classes = found.count;
       for (let n = 0; n < size; n++) {
         const row = new Float64Array(2);
-        for (const [i, truth] of labels.at(first + n).entries()) {
+        for (const [i, truth] of labels.at(n).entries()) {
           if (truth === options.ignore) continue;
           if (classes !== null && truth >= classes) {
             throw new AvocetError("data/labels", `expected labels below ${classes}, sample ${first + n} has ${truth}`, {

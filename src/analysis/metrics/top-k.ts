@@ -1,17 +1,16 @@
 /** Top-k accuracy: the share of samples whose label is among the k highest scores. */
-import { AvocetError, expectArguments } from "../base/index.ts";
-import type { ClassLabels } from "../data/index.ts";
-import { isFloat, type Tensor } from "../tensor/index.ts";
-import type { ScoreLayout } from "./classes.ts";
-import { decisionLayout } from "./decision-layout.ts";
+import { AvocetError, expectArguments } from "../../base/index.ts";
+import { isFloat, type Tensor } from "../../tensor/index.ts";
+import type { ScoreLayout } from "../classes.ts";
+import { decisionLayout } from "../decision-layout.ts";
+import type { OutputMeaning } from "../output-meaning.ts";
 import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
-import type { OutputMeaning } from "./output-meaning.ts";
 
 const [right, wrong] = [Uint8Array.of(1), Uint8Array.of(0)];
 
 /** An output of whole numbers is judged as class numbers, the best first, as ArgMax and TopK give them. */
-export function topK(labels: ClassLabels, k: number, options: MetricOptions = {}): Metric {
-  expectArguments("topK(labels, k)", { labels: [labels, "labels"], k: [k, "count"] });
+export function topK(k: number, options: MetricOptions = {}): Metric<"classes"> {
+  expectArguments("topK(k)", { k: [k, "count"] });
   const rows: Uint8Array[] = [];
   const occurring = new Map<number, number>();
   let hits = 0;
@@ -23,12 +22,16 @@ export function topK(labels: ClassLabels, k: number, options: MetricOptions = {}
   };
   return {
     name: `top${k}`,
-    see(outputs, first, size) {
+    unit: "%",
+    better: "higher",
+    labels: "classes",
+    see(outputs, _feeds, labels) {
+      const { first, size } = labels;
       const tensor = judgedOutput(outputs, options.output);
       if (!isFloat(tensor.dtype)) {
         const { numbers, per } = choicesOf(tensor, k, size);
         for (let n = 0; n < size; n++) {
-          const label = labels.at(first + n);
+          const label = labels.at(n);
           note(label, numbers.slice(n * per, n * per + k).includes(label));
         }
         return;
@@ -37,7 +40,7 @@ export function topK(labels: ClassLabels, k: number, options: MetricOptions = {}
       classes = layout.classes;
       const data = tensor.floats();
       for (let n = 0; n < size; n++) {
-        const label = labels.at(first + n);
+        const label = labels.at(n);
         if (label < 0 || label >= classes) {
           throw new AvocetError(
             "data/labels",

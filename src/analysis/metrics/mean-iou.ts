@@ -1,11 +1,10 @@
 /** Mean intersection over union of segmentations, over all pixels of all samples. */
-import { AvocetError, expectArguments } from "../base/index.ts";
-import type { MaskLabels } from "../data/index.ts";
-import { isFloat, type Tensor } from "../tensor/index.ts";
-import { argmaxClasses, scoreLayout } from "./classes.ts";
-import { decisionLayout } from "./decision-layout.ts";
+import { AvocetError } from "../../base/index.ts";
+import { isFloat, type Tensor } from "../../tensor/index.ts";
+import { argmaxClasses, scoreLayout } from "../classes.ts";
+import { decisionLayout } from "../decision-layout.ts";
+import type { OutputMeaning } from "../output-meaning.ts";
 import { type Guessing, judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
-import type { OutputMeaning } from "./output-meaning.ts";
 
 /** Labels are bytes: where an output holds class numbers, there are no more classes. */
 const byteClasses = 256;
@@ -15,9 +14,7 @@ const byteClasses = 256;
  * its true class. Classes that occur neither as truth nor as found count as 0; where the output holds class numbers (ArgMax), so that
  * nobody knows how many classes there are, they do not count.
  */
-export function meanIoU(labels: MaskLabels, options: MetricOptions & { readonly ignore?: number } = {}): Metric {
-  expectArguments("meanIoU(labels)", { labels: [labels, "labels"] });
-  const places = labels.height * labels.width;
+export function meanIoU(options: MetricOptions = {}): Metric<"masks"> {
   const { ignore } = options;
   /** By sample [3 · classes]: how many pixels of each class are right, are true, were found. */
   const rows: Float64Array[] = [];
@@ -26,7 +23,12 @@ export function meanIoU(labels: MaskLabels, options: MetricOptions & { readonly 
   const score = (sums: ArrayLike<number>) => mean(unionsOf(sums, ignore, chosen));
   return {
     name: "miou",
-    see(outputs, first, size) {
+    unit: "%",
+    better: "higher",
+    labels: "masks",
+    see(outputs, _feeds, labels) {
+      const { first, size } = labels;
+      const places = labels.height * labels.width;
       const tensor = judgedOutput(outputs, options.output);
       const found = decide(tensor, places, options.meaning);
       if (found.classes.length !== size * places) {
@@ -39,7 +41,7 @@ export function meanIoU(labels: MaskLabels, options: MetricOptions & { readonly 
       classes = found.count ?? byteClasses;
       for (let n = 0; n < size; n++) {
         const row = new Float64Array(3 * classes);
-        const mask = labels.at(first + n);
+        const mask = labels.at(n);
         for (let i = 0; i < places; i++) {
           const truth = mask[i]!;
           if (truth === ignore) continue;
