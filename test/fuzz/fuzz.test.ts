@@ -1,6 +1,8 @@
 /** Some thousand damaged inputs: none ends in a foreign exception, a hang, a crash or more memory than is allowed. Hours: bench/fuzz.mjs. */
 import { expect, test } from "vitest";
+import { Random } from "../../src/base/index.ts";
 import { bundleWorker } from "./bundle.ts";
+import { mutateJson } from "./mutate-bytes.ts";
 import { Lane } from "./run.ts";
 import { defaultShares } from "./shares.ts";
 
@@ -22,4 +24,12 @@ test("damaged files and models are refused with a reason, or taken", { timeout: 
   // Both must happen often, or the mutants are too tame or too wild.
   expect(taken).toBeGreaterThan(mutants / 4);
   expect(refused).toBeGreaterThan(mutants / 4);
+});
+
+test("a mutant of a JSON is of its seed alone, whatever came before it", () => {
+  const sound = { version: 1, list: [1, 2, { a: [3] }], nested: { deeper: { x: "y" } } };
+  const mutantOf = (seed: number) => mutateJson(sound, new Random(seed));
+  const first = Array.from({ length: 500 }, (_, seed) => mutantOf(seed));
+  for (let seed = 500; seed < 3000; seed++) mutantOf(seed);
+  expect(Array.from({ length: 500 }, (_, seed) => mutantOf(seed))).toEqual(first);
 });

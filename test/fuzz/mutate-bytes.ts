@@ -127,7 +127,8 @@ function damageJson(made: { root: unknown }, random: Random): void {
   switch (random.integer(7)) {
     case 0:
     case 1:
-      holder[key] = values[random.integer(values.length)];
+      // A copy: what is damaged further must not be the next mutant's.
+      holder[key] = structuredClone(values[random.integer(values.length)]);
       return;
     case 2:
       if (Array.isArray(holder)) holder.splice(Number(key), 1);
@@ -138,7 +139,7 @@ function damageJson(made: { root: unknown }, random: Random): void {
       return;
     case 4:
       if (Array.isArray(holder)) holder.push(structuredClone(holder[Number(key)]));
-      else holder[`${key}x`] = holder[key];
+      else holder[`${key}x`] = structuredClone(holder[key]);
       return;
     case 5:
       holder[key] = deep;

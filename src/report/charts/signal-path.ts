@@ -12,12 +12,15 @@ const left = 44;
 const width = 1000;
 const height = 250;
 
+/** More than float32 has (144 dB and what averaging adds): what claims more is drawn at the top, beside what is exact. */
+const highest = 200;
+
 /** Exact values (no noise) are drawn at the top. */
 export function signalPath(all: readonly SignalPoint[]): Markup {
   const points = all.filter(({ sqnr }) => !Number.isNaN(sqnr));
   const finite = points.map((p) => p.sqnr).filter(Number.isFinite);
-  const low = Math.max(-40, Math.min(0, ...finite));
-  const high = Math.max(60, ...finite);
+  const low = finite.reduce((least, db) => Math.max(-40, Math.min(least, db)), 0);
+  const high = finite.reduce((most, db) => Math.min(highest, Math.max(most, db)), 60);
   const x = (i: number) => left + ((width - left - 10) * (i + 0.5)) / Math.max(points.length, 1);
   const y = (db: number) => 10 + ((height - 40) * (high - Math.max(low, Math.min(db, high)))) / (high - low);
   const ticks = Array.from(
