@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { dequantize, quantize, quantizeDequantize } from "./fake-quantize.ts";
+import { dequantize, quantize, quantizeDequantize, quantizeNumber } from "./fake-quantize.ts";
 import type { IntGrid } from "./grid.ts";
 import { encodingOfRange } from "./range.ts";
 
@@ -119,4 +119,26 @@ describe("any grid", () => {
     expect([...quantize(x, encoding)]).toEqual([10, 12, 12, 10, 8, 255]);
     expect(dequantize(quantize(x, encoding), [6], encoding).numbers()).toEqual([0, 2, 2, 0, -2, 245]);
   });
+});
+
+test("long stretches are rounded in pieces, each element on the grid of its own channel", () => {
+  const columns = 5000;
+  const encoding: Encoding = {
+    grid: uint8,
+    granularity: { kind: "channel", axis: 1 },
+    symmetric: false,
+    scale: Array.from({ length: columns }, (_, c) => 2 ** -(1 + (c % 7))),
+    offset: Array.from({ length: columns }, (_, c) => -(c % 11)),
+  };
+  const tensor = Tensor.float32(
+    [2, columns],
+    Float32Array.from({ length: 2 * columns }, (_, i) => (i % 97) / 8 - 3),
+  );
+  const wanted = tensor.numbers().map((x, i) => {
+    const c = i % columns;
+    return quantizeNumber(x, encoding.scale[c]!, encoding.offset[c]!, 255, "half-even");
+  });
+  expect([...quantize(tensor, encoding)]).toEqual(wanted);
+  const numbers = wanted.map((q, i) => encoding.scale[i % columns]! * (q + encoding.offset[i % columns]!));
+  expect(quantizeDequantize(tensor, encoding).numbers()).toEqual(numbers);
 });

@@ -5,7 +5,7 @@
 import { roundHalfAway, roundHalfEven } from "../base/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { type Encoding, endsOf } from "./encoding.ts";
-import { forEachRun } from "./slices.ts";
+import { forEachStretch } from "./slices.ts";
 
 /** How ties are rounded: "half-even" as ONNX's QuantizeLinear (x/scale), "half-away" as AIMET (x/scale − offset). */
 export type TieRounding = "half-even" | "half-away";
@@ -24,30 +24,78 @@ export function quantizeNumber(x: number, scale: number, offset: number, top: nu
   return Math.min(Math.max(roundHalfAway(f(f(inside / s) - f(offset))), 0), top);
 }
 
+/** Elements that are rounded before something is made of them: they stay in the processor's cache. */
+const pieceLength = 4096;
+
+/**
+ * The integers of a tensor, counted from the lowest of their slice (0 … 2^bits − 1), in pieces: `take` gets each of them with the place of
+ * its first element, and element k belongs to slice `slice + step · k`. The piece is used again. Large weights are rounded so
+ * without a copy in double precision.
+ */
+export function quantizePieces(
+  tensor: Tensor,
+  encoding: Encoding,
+  ties: TieRounding,
+  take: (piece: Float64Array, start: number, slice: number, step: 0 | 1) => void,
+): void {
+  const x = tensor.floats();
+  const scales = encoding.scale;
+  const lows = new Float64Array(scales.length);
+  const tops = new Float64Array(scales.length);
+  for (let slice = 0; slice < scales.length; slice++) {
+    const { low, high } = endsOf(encoding, slice);
+    lows[slice] = low;
+    tops[slice] = high - low;
+  }
+  const piece = new Float64Array(Math.min(pieceLength, x.length));
+  forEachStretch(tensor.shape, encoding.granularity, (first, step, from, to) => {
+    for (let start = from; start < to; start += pieceLength) {
+      const length = Math.min(pieceLength, to - start);
+      const slice = first + step * (start - from);
+      for (let k = 0, of = slice; k < length; k++, of += step) {
+        piece[k] = quantizeNumber(x[start + k]!, scales[of]!, lows[of]!, tops[of]!, ties);
+      }
+      take(length === piece.length ? piece : piece.subarray(0, length), start, slice, step);
+    }
+  });
+}
+
 /** The integers of a tensor, counted from the lowest of their slice (0 … 2^bits − 1). Shape as the tensor's. */
 export function quantize(tensor: Tensor, encoding: Encoding, ties: TieRounding = "half-even"): Float64Array {
-  const x = tensor.floats();
-  const out = new Float64Array(x.length);
-  forEachRun(tensor.shape, encoding.granularity, (slice, start, end) => {
-    const scale = encoding.scale[slice]!;
-    const { low, high } = endsOf(encoding, slice);
-    for (let i = start; i < end; i++) out[i] = quantizeNumber(x[i]!, scale, low, high - low, ties);
-  });
+  const out = new Float64Array(tensor.size);
+  quantizePieces(tensor, encoding, ties, (piece, start) => out.set(piece, start));
   return out;
 }
 
 /** The numbers that integers 0 … 2^bits − 1 stand for, in float32. */
 export function dequantize(integers: ArrayLike<number>, shape: readonly number[], encoding: Encoding): Tensor {
   const out = new Float32Array(integers.length);
-  forEachRun(shape, encoding.granularity, (slice, start, end) => {
-    const scale = Math.fround(encoding.scale[slice]!);
-    const offset = encoding.offset[slice]!;
-    for (let i = start; i < end; i++) out[i] = scale * Math.fround(integers[i]! + offset);
+  forEachStretch(shape, encoding.granularity, (slice, step, start, end) => {
+    dequantizeInto(out, start, integers, start, end - start, encoding, slice, step);
   });
   return Tensor.float32(shape, out);
 }
 
 /** The tensor as the grid can represent it: `dequantize(quantize(x))`, float32. */
 export function quantizeDequantize(tensor: Tensor, encoding: Encoding, ties: TieRounding = "half-even"): Tensor {
-  return dequantize(quantize(tensor, encoding, ties), tensor.shape, encoding);
+  const out = new Float32Array(tensor.size);
+  quantizePieces(tensor, encoding, ties, (piece, start, slice, step) => {
+    dequantizeInto(out, start, piece, 0, piece.length, encoding, slice, step);
+  });
+  return Tensor.float32(tensor.shape, out);
+}
+
+function dequantizeInto(
+  out: Float32Array,
+  at: number,
+  integers: ArrayLike<number>,
+  from: number,
+  length: number,
+  { scale, offset }: Encoding,
+  slice: number,
+  step: 0 | 1,
+): void {
+  for (let k = 0, of = slice; k < length; k++, of += step) {
+    out[at + k] = Math.fround(scale[of]!) * Math.fround(integers[from + k]! + offset[of]!);
+  }
 }

@@ -83,5 +83,9 @@ export function biasesOfSlices({ tensor, factor }: AddedVector, { granularity, s
   const channels = granularity.kind === "channel" ? scale.length : last;
   if (last % channels !== 0) return scale.map(() => all);
   // A grouped ConvTranspose has fewer weight channels than biases: each group repeats them.
-  return scale.map((_, slice) => all.filter((_, i) => i % channels === channelOf(slice)));
+  const ofChannel: number[][] = Array.from({ length: channels }, () => []);
+  all.forEach((bias, i) => {
+    ofChannel[i % channels]!.push(bias);
+  });
+  return scale.map((_, slice) => ofChannel[channelOf(slice)]!);
 }

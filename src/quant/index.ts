@@ -48,7 +48,7 @@ export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type Rang
 export { type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
 export { roundedInputs } from "./rounded-inputs.ts";
 export { shortWeightScale } from "./short-scale.ts";
-export { forEachRun, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";
+export { forEachRun, forEachStretch, gatherSlices, type SliceValues, sliceCount } from "./slices.ts";
 export type { CoarseHistogram, ValueStatistics } from "./statistics.ts";
 export { type OperatorRule, type ParameterRule, parseTarget, type Target } from "./target.ts";
 export type { TargetFile } from "./target-schema.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { biasEncoding } from "./bias-encoding.ts";
 import type { Encoding, Granularity } from "./encoding.ts";
-import { forEachRun, gatherSlices, sliceCount } from "./slices.ts";
+import { forEachRun, forEachStretch, gatherSlices, sliceCount } from "./slices.ts";
 
 /** The slice of every element, from the runs. */
 function sliceOfEach(shape: readonly number[], granularity: Granularity): number[] {
@@ -27,6 +27,30 @@ describe("slices", () => {
     const first: Granularity = { kind: "block", axis: 0, size: 2, channelAxis: 1 };
     expect(sliceOfEach([4, 2], first)).toEqual([0, 1, 0, 1, 2, 3, 2, 3]);
     expect(sliceCount([4, 2], first)).toBe(4);
+  });
+
+  test("stretches are as long as memory allows", () => {
+    const stretchesOf = (shape: readonly number[], granularity: Granularity) => {
+      const found: (readonly number[])[] = [];
+      forEachStretch(shape, granularity, (...stretch) => found.push(stretch));
+      return found;
+    };
+    // Slice, step from element to element, start and end.
+    expect(stretchesOf([2, 3], { kind: "channel", axis: 0 })).toEqual([
+      [0, 0, 0, 3],
+      [1, 0, 3, 6],
+    ]);
+    expect(stretchesOf([2, 3], { kind: "channel", axis: 1 })).toEqual([
+      [0, 1, 0, 3],
+      [0, 1, 3, 6],
+    ]);
+    expect(stretchesOf([4, 2], { kind: "block", axis: 0, size: 2, channelAxis: 1 })).toEqual([
+      [0, 1, 0, 2],
+      [0, 1, 2, 4],
+      [2, 1, 4, 6],
+      [2, 1, 6, 8],
+    ]);
+    expect(stretchesOf([0, 3], { kind: "channel", axis: 1 })).toEqual([]);
   });
 
   test("gathering keeps all elements, and a kernel's places share their block", () => {

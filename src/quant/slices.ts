@@ -33,30 +33,44 @@ export function forEachRun(
   granularity: Granularity,
   visit: (slice: number, start: number, end: number) => void,
 ): void {
+  forEachStretch(shape, granularity, (slice, step, start, end) => {
+    if (step === 0) visit(slice, start, end);
+    else for (let i = start; i < end; i++) visit(slice + i - start, i, i + 1);
+  });
+}
+
+/**
+ * Calls `visit` for every stretch of consecutive elements whose slices are one (`step` 0), or the next one for each element
+ * (`step` 1), in memory order. What touches every element of large weights loops inside: where channels lie on the last axis, a run is
+ * a single element.
+ */
+export function forEachStretch(
+  shape: Shape,
+  granularity: Granularity,
+  visit: (slice: number, step: 0 | 1, start: number, end: number) => void,
+): void {
   const size = sizeOf(shape);
   sliceCount(shape, granularity);
+  if (size === 0) return;
   if (granularity.kind === "tensor") {
-    if (size > 0) visit(0, 0, size);
+    visit(0, 0, 0, size);
     return;
   }
   const { axis } = granularity;
   const length = shape[axis]!;
   const inner = sizeOf(shape.slice(axis + 1));
   if (granularity.kind === "channel") {
-    for (let start = 0, slice = 0; start < size; start += inner, slice = (slice + 1) % length) {
-      visit(slice, start, start + inner);
-    }
+    if (inner === 1) for (let start = 0; start < size; start += length) visit(0, 1, start, start + length);
+    else
+      for (let start = 0, slice = 0; start < size; start += inner, slice = (slice + 1) % length)
+        visit(slice, 0, start, start + inner);
     return;
   }
-  const blocks = length / granularity.size;
-  for (let start = 0; start < size; ) {
-    const outer = Math.floor(start / (length * inner));
-    const along = Math.floor(start / inner) % length;
-    const slice = (outer * blocks + Math.floor(along / granularity.size)) * inner + (start % inner);
-    // On the last axis a block is one stretch; elsewhere its elements lie `inner` apart.
-    const end = inner === 1 ? start + granularity.size : start + 1;
-    visit(slice, start, end);
-    start = end;
+  // On the last axis a block is one stretch; elsewhere its elements lie `inner` apart, and neighbours belong to the next slices.
+  const stretch = inner === 1 ? granularity.size : inner;
+  const each = granularity.size * inner;
+  for (let start = 0; start < size; start += stretch) {
+    visit(Math.floor(start / each) * inner, inner === 1 ? 0 : 1, start, start + stretch);
   }
 }
 
@@ -77,15 +91,23 @@ export function gatherSlices(data: Float32Array, shape: Shape, granularity: Gran
     granularity.kind === "channel" ? Array.from({ length: count }, (_, i) => i) : blockGroups(shape, granularity);
   const groups = groupOf.reduce((most, group) => Math.max(most, group + 1), 0);
   const sizes = new Array<number>(groups).fill(0);
-  forEachRun(shape, granularity, (slice, start, end) => {
-    sizes[groupOf[slice]!]! += end - start;
+  forEachStretch(shape, granularity, (slice, step, start, end) => {
+    if (step === 0) sizes[groupOf[slice]!]! += end - start;
+    else for (let k = 0; k < end - start; k++) sizes[groupOf[slice + k]!]!++;
   });
   const values = sizes.map((size) => new Float32Array(size));
-  const filled = new Array<number>(groups).fill(0);
-  forEachRun(shape, granularity, (slice, start, end) => {
-    const group = groupOf[slice]!;
-    values[group]!.set(data.subarray(start, end), filled[group]!);
-    filled[group]! += end - start;
+  const filled = new Uint32Array(groups);
+  forEachStretch(shape, granularity, (slice, step, start, end) => {
+    if (step === 0) {
+      const group = groupOf[slice]!;
+      values[group]!.set(data.subarray(start, end), filled[group]!);
+      filled[group]! += end - start;
+      return;
+    }
+    for (let i = start; i < end; i++) {
+      const group = groupOf[slice + i - start]!;
+      values[group]![filled[group]!++] = data[i]!;
+    }
   });
   const slices: number[][] = sizes.map(() => []);
   groupOf.forEach((group, slice) => {

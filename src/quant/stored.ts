@@ -3,9 +3,8 @@ import { roundHalfEven } from "../base/index.ts";
 import type { Node } from "../ir/index.ts";
 import { arrayKind, type DType, dtypes, packBits, Tensor, type TensorData } from "../tensor/index.ts";
 import { type Encoding, type Ends, endsOf, zeroPoint } from "./encoding.ts";
-import { quantize } from "./fake-quantize.ts";
+import { quantizePieces } from "./fake-quantize.ts";
 import { quantizerDType, storageDType } from "./grid.ts";
-import { forEachRun } from "./slices.ts";
 
 /** The shape of an encoding's scale: a scalar, a vector, or the blocks of a tensor of this shape. */
 export function scaleShape(encoding: Encoding, shape: readonly number[]): readonly number[] {
@@ -66,12 +65,16 @@ export function clipsToGrid(node: Node): boolean {
 
 /** The integers of a constant as the file stores them. Ties are rounded to even, as QuantizeLinear does. */
 export function quantizedTensor(tensor: Tensor, encoding: Encoding): Tensor {
-  const integers = quantize(tensor, encoding, "half-even");
-  forEachRun(tensor.shape, encoding.granularity, (slice, start, end) => {
-    const { low } = storedEnds(encoding, slice);
-    for (let i = start; i < end; i++) integers[i]! += low;
+  const dtype = storageDType(encoding.grid);
+  const lows = Float64Array.from(encoding.scale, (_, slice) => storedEnds(encoding, slice).low);
+  // Those that are packed are the lowest bits of a byte, whatever its sign.
+  const integers = new (arrayKind(dtype) as Int8ArrayConstructor)(tensor.size);
+  quantizePieces(tensor, encoding, "half-even", (piece, start, slice, step) => {
+    for (let k = 0, of = slice; k < piece.length; k++, of += step) piece[k]! += lows[of]!;
+    integers.set(piece, start);
   });
-  return integerTensor(storageDType(encoding.grid), tensor.shape, integers);
+  const { bits } = dtypes[dtype];
+  return Tensor.of(dtype, tensor.shape, bits < 8 ? packBits(integers, bits as 2 | 4) : integers);
 }
 
 /** A bias on the grid whose step is `scale[c]` (one number or one a channel), as int32. */

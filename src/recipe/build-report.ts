@@ -14,6 +14,7 @@ import {
   type Encoding,
   encodingMax,
   forEachRun,
+  forEachStretch,
   gridName,
   isIntGrid,
   type KernelFinding,
@@ -162,8 +163,8 @@ function channelRanges(weight: Tensor, axis: number): { min: number[]; max: numb
   const min: number[] = new Array(channels).fill(Number.POSITIVE_INFINITY);
   const max: number[] = new Array(channels).fill(Number.NEGATIVE_INFINITY);
   const data = weight.floats();
-  forEachRun(weight.shape, { kind: "channel", axis }, (channel, start, end) => {
-    for (let i = start; i < end; i++) {
+  forEachStretch(weight.shape, { kind: "channel", axis }, (first, step, start, end) => {
+    for (let i = start, channel = first; i < end; i++, channel += step) {
       min[channel] = Math.min(min[channel]!, data[i]!);
       max[channel] = Math.max(max[channel]!, data[i]!);
     }
