@@ -11,14 +11,14 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const rows = [...read("docs/errors.md").matchAll(/^\| `([a-z]+\/[a-z-]+)` \| (\d+) \| (.+) \| (.+) \|$/gm)];
 
 test("docs/errors.md has one row for every code of the union, and no other", () => {
-  const union = /export type ErrorCode =([^;]*);/.exec(read("src/base/errors.ts"))![1]!;
+  const union = /export type ErrorCode =([^;]*);/.exec(read("src/base/error-codes.ts"))![1]!;
   const codes = [...union.matchAll(/"([^"]+)"/g)].map((match) => match[1]);
   expect(rows.map((row) => row[1]).sort()).toEqual([...codes].sort());
 });
 
 test("every code is thrown somewhere", () => {
   const elsewhere = sourceFiles().filter(
-    ({ path, isTest }) => !isTest && !["src/base/errors.ts", "src/cli/exit.ts"].includes(path),
+    ({ path, isTest }) => !isTest && !["src/base/error-codes.ts", "src/cli/exit.ts"].includes(path),
   );
   const text = elsewhere.map((file) => file.text).join("\n");
   expect(rows.map((row) => row[1]!).filter((code) => !text.includes(`"${code}"`))).toEqual([]);

@@ -12,7 +12,8 @@ export {
 } from "./checkpoint.ts";
 export { debug, debugLevel, setDebug } from "./debug.ts";
 export { didYouMean, nearest } from "./did-you-mean.ts";
-export { AvocetError, type ErrorCode, type ErrorDetail, ensure, invariant } from "./errors.ts";
+export type { ErrorCode } from "./error-codes.ts";
+export { AvocetError, type ErrorDetail, ensure, invariant } from "./errors.ts";
 export { type JsonOrigin, jsonLimits, parseJson } from "./json.ts";
 export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";
 export { Random } from "./random.ts";

@@ -1,5 +1,6 @@
 /** JSON from outside: the one place that parses it, with limits of size and depth, so that no caller recurses into what has no end. */
-import { AvocetError, type ErrorCode } from "./errors.ts";
+import type { ErrorCode } from "./error-codes.ts";
+import { AvocetError } from "./errors.ts";
 
 export const jsonLimits = {
   /**

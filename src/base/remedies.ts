@@ -2,7 +2,7 @@
  * What to do about an error of a code, where the place that throws it knows nothing better. docs/errors.md has the same
  * sentences; a test compares them.
  */
-import type { ErrorCode } from "./errors.ts";
+import type { ErrorCode } from "./error-codes.ts";
 
 export const remedies: Readonly<Record<ErrorCode, string>> = {
   "usage/unknown-option": "avocet help COMMAND lists what there is",

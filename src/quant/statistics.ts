@@ -1,5 +1,11 @@
 /** What calibration saw of each value, as plain data for reports. */
-import type { Histogram } from "./observers/growing-histogram.ts";
+
+/** Bins of one width, from `left` on. */
+interface Bins {
+  readonly left: number;
+  readonly width: number;
+  readonly counts: Float64Array;
+}
 
 /** `counts[i]` numbers lie in [left + i · width, left + (i + 1) · width). */
 export interface CoarseHistogram {
@@ -19,7 +25,7 @@ export interface ValueStatistics {
 }
 
 /** The histogram with neighbours merged until at most 256 bins hold everything. */
-export function coarsen(histogram: Pick<Histogram, "left" | "width" | "counts">): CoarseHistogram {
+export function coarsen(histogram: Bins): CoarseHistogram {
   const { left, width, counts } = histogram;
   const first = counts.findIndex((count) => count > 0);
   const last = counts.findLastIndex((count) => count > 0);

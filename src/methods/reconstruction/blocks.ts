@@ -8,7 +8,7 @@ import type { Model, Node, TensorType, Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import { readersOf, varyingValues } from "../../runtime/index.ts";
 import { isFloat } from "../../tensor/index.ts";
-import { joinNeighbours } from "./join-neighbours.ts";
+import { joinNeighbours, type Stretch } from "./join-neighbours.ts";
 
 export interface Block {
   /** Names of the values that the block is for: the last one flows on, others are read later, or are outputs of the model. */
@@ -24,13 +24,6 @@ export interface BlockOptions {
   readonly granularity?: "block" | "layer";
   /** More linear layers than that are never one block, and connections over more do not hold one together. Default 8. */
   readonly most?: number;
-}
-
-/** A stretch of the node order: `end` is the index of its last node. */
-export interface Stretch {
-  readonly end: number;
-  readonly nodes: readonly Node[];
-  readonly layers: readonly Node[];
 }
 
 /** The blocks in the order of the graph; each linear layer with a constant weight is in one of them. */

@@ -1,7 +1,13 @@
 /** Which neighbouring stretches are one block although a single value flows between them: what papers treat as one. */
 import type { Node } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
-import type { Stretch } from "./blocks.ts";
+
+/** A stretch of the node order: `end` is the index of its last node. */
+export interface Stretch {
+  readonly end: number;
+  readonly nodes: readonly Node[];
+  readonly layers: readonly Node[];
+}
 
 /**
  * A depthwise convolution joins the pointwise one behind it, and one before it that widens (an inverted bottleneck without a
