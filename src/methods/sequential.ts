@@ -61,8 +61,9 @@ export async function solveLayers(
   const start = performance.now();
   const { runtime, data, signal, onProgress, threads, checkpoint } = context;
   const result = cloneModel(model);
-  const quantized = lower(model, options.activations === false ? weightsOnly(plan) : plan).model;
-  const branches = alongside(model, result, quantized);
+  const lowered = lower(model, options.activations === false ? weightsOnly(plan) : plan);
+  const quantized = lowered.model;
+  const branches = alongside(model, result, lowered);
   const entries = entriesByValue(plan);
   const solved = new Map<string, PlanEntry>();
   const notes: string[] = [];

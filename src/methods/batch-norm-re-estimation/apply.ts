@@ -49,14 +49,13 @@ export async function reestimateBatchNorms(
   const start = performance.now();
   const { plan, pass = "sequential" } = options;
   const result = cloneModel(model);
-  const run = plan ? lower(result, plan).model : cloneModel(result);
-  upgradeOpset(run, Math.max(run.opset, defaultOpset));
-  const [own, others] = [normsOf(result), normsOf(run)];
+  const { run, twinOf } = runForm(result, plan);
   const notes: string[] = [];
-  const chosen = own.flatMap((node, i) => {
-    const reason = whyLeft(node) ?? whyLeft(others[i]!);
+  const chosen = normsOf(result).flatMap((node) => {
+    const other = twinOf(node);
+    const reason = whyLeft(node) ?? whyLeft(other);
     if (reason) notes.push(`${node}: left: ${reason}`);
-    return reason ? [] : [{ node, other: others[i]! }];
+    return reason ? [] : [{ node, other }];
   });
   const renew = pass === "sequential" ? sequentially : byBatches;
   const before = new Map<string, Tensor>();
@@ -89,6 +88,17 @@ export function restoreConstants(model: Model, before: ReadonlyMap<string, Tenso
     constant.initializer = tensor;
   }
   return copy;
+}
+
+/** The model that is run, quantized where there is a plan, and where each node of the given one is in it. */
+function runForm(model: Model, plan: Plan | undefined): { run: Model; twinOf: (node: Node) => Node } {
+  const raised = cloneModel(model);
+  upgradeOpset(raised, Math.max(raised.opset, defaultOpset));
+  const lowered = plan && lower(raised, plan);
+  const values = raised.graph.valuesByName();
+  // Copies and later operator sets have the same values.
+  const floatOf = (name: string) => (lowered ? lowered.of(name)?.float : values.get(name));
+  return { run: lowered?.model ?? raised, twinOf: (node) => floatOf(node.output.name)!.producer! };
 }
 
 /** A batch norm in the model that is returned, and the same one in the model that is run. */

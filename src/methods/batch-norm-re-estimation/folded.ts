@@ -26,7 +26,7 @@ import { type ChannelMoments, channelMoments } from "./channel-moments.ts";
 
 export interface FoldedBatchNormOptions {
   /**
-   * The float model: the same layers in the same order. Its layers' outputs on the same samples say where statistics belong;
+   * The float model: the same layers, by the names of their weights. Its layers' outputs on the same samples say where statistics belong;
    * without it, the folded batch norms' own promise does.
    */
   readonly reference?: Model;
@@ -50,8 +50,9 @@ export async function reestimateFoldedBatchNorms(
   const { reference } = options;
   const { runtime, data, signal, batch, onProgress } = context;
   const result = cloneModel(model);
-  const quantized = lower(model, plan).model;
-  const branches = alongside(reference ?? model, result, quantized);
+  const lowered = lower(model, plan);
+  const quantized = lowered.model;
+  const branches = alongside(reference ?? model, result, lowered);
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   const notes: string[] = [];

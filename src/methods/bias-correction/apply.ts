@@ -37,7 +37,7 @@ export interface BiasCorrectionOptions {
   /** Whether the shift that activation quantizers cause is taken back too (empirical and hybrid). Default true. */
   readonly activations?: boolean;
   /**
-   * The float model, when weights of `model` are rounded already: the same layers in the same order. Default: `model`.
+   * The float model, when weights of `model` are rounded already: the same layers, by the names of their weights. Default: `model`.
    */
   readonly reference?: Model;
   /**
@@ -64,8 +64,9 @@ export async function correctBiases(
   const { onProgress } = context;
   const { kind = context.data ? "empirical" : "analytic", reference = model, activations = true } = options;
   const result = cloneModel(model);
-  const quantized = lower(model, activations ? plan : weightsOnly(plan)).model;
-  const branches = alongside(reference, result, quantized);
+  const lowered = lower(model, activations ? plan : weightsOnly(plan));
+  const quantized = lowered.model;
+  const branches = alongside(reference, result, lowered);
   const promised = kind === "empirical" ? undefined : await promisedBy(reference, context, options);
   const entries = entriesByValue(plan);
   const moved: NewBias[] = [];

@@ -13,8 +13,11 @@ import {
   endsOf,
   entriesByValue,
   isIntGrid,
+  type LinearLayer,
+  ofSameLayer,
   type Plan,
   type PlanEntry,
+  productsByWeight,
 } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { quantizeWeight, quantizeWithRange, quantizeWithScale } from "./emit.ts";
@@ -31,6 +34,19 @@ export interface TrainableModel {
   readonly ranges: readonly string[];
   /** What each learned quantizer began with. */
   readonly quantizers: readonly LearnedQuantizer[];
+  /** The quantizers of activations, learned or not, in the order of the model. */
+  readonly activations: readonly ActivationQuantizer[];
+  /** The node that computes a layer of the float model, or of another form of it. Throws `graph/not-found`. */
+  layer(layer: LinearLayer): { readonly nodes: readonly [Node] };
+}
+
+/** From an activation to what readers get in its place. */
+export interface ActivationQuantizer {
+  /** Name of the value in the float model. */
+  readonly value: string;
+  /** Names in the trainable model: what is quantized, and what comes out. */
+  readonly from: string;
+  readonly to: string;
 }
 
 export interface LearnedQuantizer {
@@ -55,9 +71,11 @@ export function trainableModel(
 ): TrainableModel {
   const copy = cloneModel(model);
   const parameters = parametersOf(copy.graph);
+  const products = productsByWeight(copy);
   const building = new Building(copy, plan, floatReaders);
   building.run();
-  return { model: copy, ...parameters, ...building.made() };
+  const layer = (wanted: LinearLayer) => ({ nodes: [ofSameLayer(wanted, products)] as const });
+  return { model: copy, ...parameters, ...building.made(), layer };
 }
 
 /** Weights and biases of linear operators, and gains and shifts of normalizations, that are float constants. */
@@ -90,6 +108,7 @@ class Building {
   readonly #names: ReadonlyMap<Node, string>;
   readonly #parameters = new Map<string, Value>();
   readonly #quantizers: LearnedQuantizer[] = [];
+  readonly #activations: { readonly value: string; readonly from: Value; readonly to: Value }[] = [];
 
   constructor(model: Model, plan: Plan, floatReaders: boolean) {
     this.#graph = model.graph;
@@ -100,10 +119,19 @@ class Building {
     this.#entries = entriesByValue(plan);
   }
 
-  made(): Pick<TrainableModel, "weightScales" | "ranges" | "quantizers"> {
+  made(): Pick<TrainableModel, "weightScales" | "ranges" | "quantizers" | "activations"> {
     const learned = (kind: PlanEntry["kind"]) =>
       this.#quantizers.filter(({ entry }) => entry.kind === kind).map(({ parameter }) => parameter);
-    return { weightScales: learned("weight"), ranges: learned("activation"), quantizers: this.#quantizers };
+    const order = new Map([...this.#graph.nodes].map((node, i) => [node, i]));
+    const activations = this.#activations
+      .toSorted((a, b) => order.get(a.to.producer!)! - order.get(b.to.producer!)!)
+      .map(({ value, from, to }) => ({ value, from: from.name, to: to.name }));
+    return {
+      weightScales: learned("weight"),
+      ranges: learned("activation"),
+      quantizers: this.#quantizers,
+      activations,
+    };
   }
 
   run(): void {
@@ -140,7 +168,7 @@ class Building {
     const inFloat = this.#floatReaders ? (entry.floatReaders ?? []) : [];
     // A range that the target fixes is not learned.
     const learn = head.range === undefined;
-    this.#behind(
+    const to = this.#behind(
       value,
       (e) => {
         if (!learn) return quantizeWithScale(e, value, e.scalar(scale), ends);
@@ -161,6 +189,7 @@ class Building {
       },
       inFloat,
     );
+    this.#activations.push({ value: entry.value, from: value, to });
   }
 
   /** The constant that is learned for an entry; tied entries share it. */
@@ -173,8 +202,8 @@ class Building {
     return made;
   }
 
-  /** Everybody who read the value reads what is built from it, but for those in float; a graph output keeps its name. */
-  #behind(value: Value, build: (e: Emitter) => Value, inFloat: readonly string[] = []): void {
+  /** Everybody who read the value reads what is built from it, but for those in float; a graph output keeps its name. Returns that. */
+  #behind(value: Value, build: (e: Emitter) => Value, inFloat: readonly string[] = []): Value {
     const readers = new Set(value.consumers().filter((node) => !inFloat.includes(this.#names.get(node)!)));
     const staysOutput = inFloat.includes(value.name);
     const [first] = this.#graph.nodes;
@@ -183,6 +212,7 @@ class Building {
     const { name, isGraphOutput } = value;
     this.#graph.replaceUses(value, made, (use) => ("node" in use ? readers.has(use.node) : !staysOutput));
     if (isGraphOutput && value.name !== name) this.#graph.renameLike(value, `${name}_float`);
+    return made;
   }
 }
 

@@ -3,7 +3,7 @@ import { Emitter } from "../../autodiff/index.ts";
 import type { Random } from "../../base/index.ts";
 import { type Model, removeDead, type TensorType, type Value } from "../../ir/index.ts";
 import { readersOf } from "../../runtime/index.ts";
-import { activationQuantizers } from "./behind-quantizer.ts";
+import type { ActivationQuantizer } from "../learned-quantizers/trainable.ts";
 import { addDrops, type Choice, type Drops } from "./drop.ts";
 import { type Rounding, softenWeight } from "./soft-rounding.ts";
 
@@ -20,6 +20,8 @@ export interface PieceOptions {
   readonly softened: ReadonlyMap<string, Rounding>;
   /** Inputs of the piece that are drawn between two branches: the name, and that of the input for the float branch. */
   readonly mixed: ReadonlyMap<string, string>;
+  /** Those of the whole trainable model. */
+  readonly quantizers: readonly ActivationQuantizer[];
   /** Probability with which quantizers of activations are left out. */
   readonly drop: number;
   readonly types: ReadonlyMap<string, TensorType>;
@@ -34,12 +36,12 @@ export const roundingOutput = "block.rounding";
  * each step needs; null where nothing is drawn.
  */
 export function makeTrainable(piece: Model, options: PieceOptions): Drops | null {
-  const { softened, mixed, drop, types, random } = options;
+  const { softened, mixed, quantizers, drop, types, random } = options;
   const { graph } = piece;
   const values = graph.valuesByName();
   const soft = [...softened].map(([read, rounding]) => softenWeight(piece, values.get(read)!, rounding));
   removeDead(graph);
-  const choices: Choice[] = drop === 0 ? [] : quantizerChoices(piece, drop);
+  const choices: Choice[] = drop === 0 ? [] : quantizerChoices(graph.valuesByName(), quantizers, drop);
   for (const [name, other] of mixed) {
     const value = values.get(name)!;
     choices.push({ value, other: graph.addInput(other, value.type), odds: 0.5 });
@@ -51,8 +53,16 @@ export function makeTrainable(piece: Model, options: PieceOptions): Drops | null
   return drops;
 }
 
-function quantizerChoices(piece: Model, odds: number): Choice[] {
-  return activationQuantizers(piece).map(({ from, to }) => ({ value: to, other: from, odds }));
+/** Those of the quantizers that the piece computes. */
+function quantizerChoices(
+  values: ReadonlyMap<string, Value>,
+  quantizers: readonly ActivationQuantizer[],
+  odds: number,
+): Choice[] {
+  return quantizers.flatMap(({ from, to }) => {
+    const [other, value] = [values.get(from), values.get(to)];
+    return other && value?.producer ? [{ value, other, odds }] : [];
+  });
 }
 
 /** The constants among `names` that only nodes of this piece read; the rest of the model must not change with a block. */

@@ -5,6 +5,7 @@ import { pacer, type Runtime, type SessionOptions, traceShapes } from "../../run
 import { Tensor } from "../../tensor/index.ts";
 import { type ParameterGroup, Trainer } from "../../train/index.ts";
 import { betaAt } from "../adaround/math.ts";
+import type { ActivationQuantizer } from "../learned-quantizers/trainable.ts";
 import { type Aim, BlockError, blockLoss, scheduleInputs } from "./block-error.ts";
 import { type BlockParameters, makeTrainable } from "./block-piece.ts";
 import type { Settings } from "./options.ts";
@@ -15,6 +16,8 @@ export interface BlockTask {
   /** Gives the piece as the trainable model is now, its outputs being those of the block. */
   piece(): Model;
   readonly parameters: BlockParameters;
+  /** The quantizers of activations of the trainable model. */
+  readonly quantizers: readonly ActivationQuantizer[];
   /** What the layers read as weight → how that weight is rounded. */
   readonly softened: ReadonlyMap<string, Rounding>;
   readonly aims: readonly Aim[];
@@ -87,6 +90,7 @@ async function train(task: BlockTask, tools: BlockTools, size: number): Promise<
   const mixed = settings.inputs === "mixed" ? task.mixed : [];
   const drops = makeTrainable(piece, {
     softened: task.softened,
+    quantizers: task.quantizers,
     mixed: new Map(mixed.map((name) => [name, floatInput(name)])),
     drop: settings.drop,
     types,

@@ -9,7 +9,6 @@ import { alongside, type Branches } from "../branches.ts";
 import { settle } from "../learned-quantizers/settle.ts";
 import { type TrainableModel, trainableModel } from "../learned-quantizers/trainable.ts";
 import type { MethodContext } from "../method.ts";
-import { dequantizedNames } from "./behind-quantizer.ts";
 import { type Aim, targetOf } from "./block-error.ts";
 import { type BlockParameters, ownConstants } from "./block-piece.ts";
 import { loadBlock, saveBlock } from "./block-record.ts";
@@ -75,7 +74,7 @@ export class Reconstruction {
     this.#batch = parts.batch;
     this.#outputs = parts.outputs;
     this.#constants = parts.trainable.model.graph.valuesByName();
-    this.#names = dequantizedNames(parts.trainable.model);
+    this.#names = new Map(parts.trainable.activations.map(({ value, to }) => [value, to]));
   }
 
   static async open(
@@ -91,7 +90,7 @@ export class Reconstruction {
     upgradeOpset(raised, Math.max(raised.opset, defaultOpset));
     // A block is cut where quantizers stand, so that nothing reads around them.
     const trainable = trainableModel(raised, start.plan, { floatReaders: false });
-    const branches = alongside(reference, raised, trainable.model);
+    const branches = alongside(reference, raised, trainable);
     const largest = Math.max(
       ...[...types.values()].map(({ dtype, shape }) => (isFloat(dtype) ? sizeOf(shape as number[]) : 0)),
     );
@@ -143,6 +142,7 @@ export class Reconstruction {
       };
       const task: BlockTask = {
         ...found,
+        quantizers: this.#trainable.activations,
         piece: () => cursor.quantized.piece(outputs),
         aims,
         samples: new BlockSamples(cursor, names, this.#batch),

@@ -1,9 +1,9 @@
 /** The book that lowering keeps: which value became which, and which nodes stand for a node of the float model. */
-import { AvocetError } from "../../base/index.ts";
+import { invariant } from "../../base/index.ts";
 import type { Model, Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
 import type { LinearLayer } from "../linear-layer.ts";
 import type { Lowered, LoweredProduct, LoweredValue } from "./lowered.ts";
+import { constantOperand, isProduct, ofSameLayer } from "./same-layer.ts";
 
 export class LoweringRecord {
   /** By the name in the float model: the value of the file, whatever it is called there later on. */
@@ -52,35 +52,11 @@ export class LoweringRecord {
       products.push(product);
       if (weight) ofWeight.set(weight.name, [...(ofWeight.get(weight.name) ?? []), product]);
     }
-    return { model: file, of, products, layer: (layer) => layerIn(layer, ofWeight) };
+    const layer = (wanted: LinearLayer) => {
+      const { nodes, weight } = ofSameLayer(wanted, ofWeight);
+      invariant(weight, `the weight of ${wanted.node} is in the file`);
+      return { nodes, weight };
+    };
+    return { model: file, of, products, layer };
   }
-}
-
-/** Whether the node is a linear operator of the standard. */
-export function isProduct(node: Node): boolean {
-  return node.domain === "" && rowOf(node)?.linear !== undefined;
-}
-
-/** The constant that a product multiplies with, on whichever side it is. */
-export function constantOperand(node: Node): Value | undefined {
-  return [node.input(rowOf(node)!.linear!.weight), node.input(0)].find((value) => value?.initializer) ?? undefined;
-}
-
-/** Layers are known by their weight; of those that share one, by their order in the graph. */
-function layerIn(
-  { node, weight }: LinearLayer,
-  ofWeight: ReadonlyMap<string, readonly LoweredProduct[]>,
-): LoweredProduct & { readonly weight: Value } {
-  const products = ofWeight.get(weight.name) ?? [];
-  const place = products.length > 1 ? usersOf(weight, node).indexOf(node) : 0;
-  const product = products[place];
-  if (product?.weight) return { ...product, weight: product.weight };
-  throw new AvocetError("graph/not-found", `expected a layer of the model that was lowered, got ${node}`, {
-    at: weight.name,
-    hint: "a layer of another model is known by the name of its weight",
-  });
-}
-
-function usersOf(weight: Value, node: Node): Node[] {
-  return [...node.graph!.nodes].filter((other) => isProduct(other) && constantOperand(other) === weight);
 }
