@@ -2,18 +2,20 @@
  * Mutation testing (Stryker): changes one operator, condition or statement after the other and runs the tests beside the
  * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
  *
- *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--jobs 1] [--page]
+ *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--fresh [--jobs 1]] [--page]
  *
- * Results of every run are merged into bench/results/mutation.json; `--page` only writes bench/results/mutation.md anew.
+ * The tests are loaded once and repeated for each mutant (mutation/warm.mjs); `--fresh` loads them for each, with Stryker's own
+ * runner: twenty times slower, with the same survivors. Results are merged into bench/results/mutation.json after every file;
+ * `--page` only writes bench/results/mutation.md anew.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Stryker } from "@stryker-mutator/core";
-import { groups } from "./mutation/groups.mjs";
+import { filesOf, groups } from "./mutation/groups.mjs";
 import { pageOf } from "./mutation/page.mjs";
+import { warmRun } from "./mutation/warm.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const results = `${root}bench/results/mutation.json`;
@@ -22,25 +24,27 @@ const { values } = parseArgs({
     only: { type: "string", default: Object.keys(groups).join(",") },
     files: { type: "string" },
     tests: { type: "string" },
+    fresh: { type: "boolean", default: false },
     jobs: { type: "string", default: "1" },
     page: { type: "boolean", default: false },
   },
 });
 process.chdir(root);
 
-/** What became of each mutant of a group. */
-function mutants(group) {
-  const { mutate, tests } = groups[group];
-  process.env.MUTATION_TESTS = values.tests ?? tests.join(",");
+// Messages of errors are for people: which words they use is no behaviour that a test should fix.
+const excludedMutations = ["StringLiteral"];
+
+/** What became of each mutant of a file, with every run of its tests in a fresh process. */
+function freshRun(file, tests) {
+  process.env.MUTATION_TESTS = tests.join(",");
   return new Stryker({
     testRunner: "vitest",
     plugins: ["@stryker-mutator/vitest-runner"],
     vitest: { configFile: "bench/mutation/vitest.config.ts", related: false },
     // TypeScript 7 has no API that Stryker could rewrite tsconfig.json with; the sandbox needs no change of it.
     tsconfigFile: "none.json",
-    mutate: values.files?.split(",") ?? mutate,
-    // Messages of errors are for people: which words they use is no behaviour that a test should fix.
-    mutator: { excludedMutations: ["StringLiteral"] },
+    mutate: [file],
+    mutator: { excludedMutations },
     coverageAnalysis: "perTest",
     concurrency: Number(values.jobs),
     // A mutant counts as killed by its time limit, and so the limit must be far above what a busy machine can make of a test.
@@ -63,15 +67,11 @@ const sources = new Map(
     .map((path) => [path, readFileSync(path, "utf8").split("\n")]),
 );
 
-/** Counts and survivors of each file, smaller than Stryker's own report. */
-function summarise(group, found) {
-  const files = {};
-  for (const mutant of found) {
-    const name = relative(root, mutant.fileName);
-    const source = sources.get(name);
-    files[name] ??= { group, killed: 0, timeout: 0, survived: 0, noCoverage: 0, survivors: [] };
-    const file = files[name];
-    const { status, location, mutatorName, replacement } = mutant;
+/** Counts and survivors of a file, smaller than Stryker's own report. */
+function summarise(name, group, mutants) {
+  const source = sources.get(name);
+  const file = { group, killed: 0, timeout: 0, survived: 0, noCoverage: 0, survivors: [] };
+  for (const { status, location, mutatorName, replacement } of mutants) {
     if (status === "Killed") file.killed++;
     else if (status === "Timeout") file.timeout++;
     else if (status === "Survived" || status === "NoCoverage") {
@@ -89,15 +89,25 @@ function summarise(group, found) {
       });
     } else file[status] = (file[status] ?? 0) + 1;
   }
-  for (const { survivors } of Object.values(files)) survivors.sort((a, b) => a.line - b.line);
-  return files;
+  file.survivors.sort((a, b) => a.line - b.line);
+  return file;
 }
 
 const stored = () => JSON.parse(readFileSync(results, { encoding: "utf8", flag: "a+" }) || "{}");
 if (!values.page) {
   for (const group of values.only.split(",")) {
-    const found = summarise(group, await mutants(group));
-    writeFileSync(results, `${JSON.stringify({ ...stored(), ...found }, undefined, 1)}\n`);
+    for (const name of filesOf(groups[group], values.files?.split(",") ?? [...sources.keys()])) {
+      const { tests: wanted } = groups[group];
+      const tests = values.tests?.split(",") ?? (typeof wanted === "function" ? wanted(name) : wanted);
+      const begun = Date.now();
+      const found = values.fresh ? await freshRun(name, tests) : await warmRun(root, [name], tests, excludedMutations);
+      const file = summarise(name, group, found);
+      writeFileSync(results, `${JSON.stringify({ ...stored(), [name]: file }, undefined, 1)}\n`);
+      const { killed, timeout, survived, noCoverage } = file;
+      console.log(
+        `${name}: ${killed + timeout} of ${killed + timeout + survived + noCoverage} found, ${Math.round((Date.now() - begun) / 1000)} s`,
+      );
+    }
   }
 }
 const reasons = JSON.parse(readFileSync(`${root}bench/mutation/reasons.json`, "utf8"));

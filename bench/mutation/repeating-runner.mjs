@@ -1,0 +1,66 @@
+/** Runs every test as it is, then once more for each mutant that it reaches and that no test has found yet. */
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { VitestTestRunner } from "vitest/runners";
+import { getFn } from "vitest/suite";
+
+const log = process.env.MUTATION_LOG;
+const write = (line) => appendFileSync(log, `${JSON.stringify(line)}\n`);
+globalThis.__stryker__ ??= {};
+const stryker = globalThis.__stryker__;
+
+/** What earlier tests found, and what this one did before its process had to be ended. */
+const [dead, tried, spoiled] = [new Set(), new Set(), new Set()];
+for (const text of existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []) {
+  if (!text) continue;
+  const line = JSON.parse(text);
+  if (line.end) dead.add(line.id);
+  if (line.id !== undefined) tried.add(`${line.id} ${line.test}`);
+  if (line.spoiled) spoiled.add(line.spoiled);
+}
+
+export default class RepeatingRunner extends VitestTestRunner {
+  async runTask(test) {
+    const run = getFn(test);
+    const name = `${test.file.name} > ${test.fullTestName ?? test.name}`;
+    stryker.activeMutant = "none";
+    stryker.currentTestId = name;
+    try {
+      await run();
+    } catch (error) {
+      write({ broken: name, message: String(error?.message ?? error) });
+      throw error;
+    } finally {
+      stryker.currentTestId = undefined;
+    }
+    const coverage = stryker.mutantCoverage ?? { static: {}, perTest: {} };
+    const hits = Object.entries(coverage.perTest[name] ?? {}).filter(([id]) => !coverage.static[id]);
+    write({ covers: hits.map(([id]) => id), loading: Object.keys(coverage.static) });
+    for (const [id, count] of hits) {
+      if (dead.has(id) || tried.has(`${id} ${name}`)) continue;
+      write({ begun: id, test: name });
+      const end = await this.#with(id, 100 * count, run);
+      // A test whose state a mutant spoiled fails from then on, whatever comes: it is worth nothing then.
+      if (end && (await this.#with("none", Number.POSITIVE_INFINITY, run))) {
+        write({ spoiled: name, id, test: name, end });
+        dead.add(id);
+        return;
+      }
+      if (end) dead.add(id);
+      write({ id, test: name, end });
+    }
+  }
+
+  /** How the test ends with this mutant: undefined where it passes. */
+  async #with(id, hitLimit, run) {
+    // With the name of a test, whatever runs counts as what tests reach, and not as what is computed while modules load.
+    Object.assign(stryker, { activeMutant: id, hitCount: 0, hitLimit, currentTestId: "repeated" });
+    try {
+      await run();
+      return undefined;
+    } catch (error) {
+      return String(error?.message).includes("Hit count limit reached") ? "Timeout" : "Killed";
+    } finally {
+      Object.assign(stryker, { activeMutant: "none", currentTestId: undefined });
+    }
+  }
+}
