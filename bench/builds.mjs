@@ -1,0 +1,155 @@
+/**
+ * Two builds of Avocet in turn in one run: what a change of the structure costs. FOLDER is a checkout of the other commit, with
+ * `npm ci && npm run build` done there and here:
+ *
+ *     node bench/builds.mjs --old FOLDER [--rounds 5] [--only PATTERN]
+ *
+ * Every figure is made by a process of its own, old and new by turns; which of them goes first alternates. Processor time on one
+ * thread where a task does one thing; the ratio is new / old of the least of all rounds, because neighbours on a machine only ever
+ * add. The table is bench/results/builds.md.
+ */
+import { execFile, execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
+
+const run = promisify(execFile);
+const { values: flags } = parseArgs({
+  options: { old: { type: "string" }, rounds: { type: "string", default: "5" }, only: { type: "string", default: "" } },
+});
+if (!flags.old) throw new Error("--old FOLDER: a checkout of the other commit, built");
+const here = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const folders = { old: resolve(flags.old), new: here };
+const fixtures = resolve(process.env.AVOCET_FIXTURES ?? join(here, "../shared/fixtures"));
+const preprocess = (name) => join(here, "bench/preprocess", `${name}.json`);
+
+/** A script of the folder's own bench/ that prints JSON in its last line. */
+const script = (file, ...args) => ({
+  command: (folder) => [join(folder, "bench", file), ...args],
+  read: (stdout) => JSON.parse(stdout.trim().split("\n").at(-1)),
+});
+const calibration = (model, data, prepared, job) => {
+  const given = {
+    count: 200,
+    threads: 1,
+    model: join(fixtures, model),
+    data: join(fixtures, data),
+    preprocess: preprocess(prepared),
+    job,
+  };
+  const { command, read } = script("calibration-job.mjs", JSON.stringify(given));
+  return { command, read: (stdout) => read(stdout).cpu, unit: "s" };
+};
+const ptq = (task, spec) => {
+  const { command, read } = script("ptq-job.mjs", task, JSON.stringify(spec), "1");
+  return { command, read: (stdout) => read(stdout).cpuSeconds, unit: "s" };
+};
+const step = (net) => ({
+  command: (folder) => [join(here, "bench/builds-step.mjs"), folder, net],
+  read: (stdout) => JSON.parse(stdout).value,
+  unit: "ms",
+});
+const cli = (...args) => ({ command: (folder) => [join(folder, "dist/cli/main.js"), ...args], unit: "s", whole: true });
+
+const rows = {
+  "start: avocet --version": cli("--version"),
+  "start: avocet inspect of a small model": cli("inspect", join(here, "examples/models/pictures.onnx"), "--json"),
+  "calibration, minmax, MobileNetV1": calibration(
+    "mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx",
+    "imagenet1k-sample/index.json?every=5",
+    "mobilenet-v1",
+    "minmax",
+  ),
+  "calibration, sqnr, MobileNetV1": calibration(
+    "mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx",
+    "imagenet1k-sample/index.json?every=5",
+    "mobilenet-v1",
+    "sqnr",
+  ),
+  "quantize fast, ResNet-20": ptq("ResNet-20", { recipe: { preset: "fast" } }),
+  "quantize standard, ResNet-20 W4A8": ptq("ResNet-20", { recipe: { preset: "standard", weights: "int4" } }),
+  "quantize fast, MobileNetV1": ptq("MobileNetV1", { recipe: { preset: "fast" } }),
+  "QAT step, ResNet-20": step("resnet20"),
+  "QAT step, MobileNetV1": step("mobilenet"),
+};
+
+/** The figure that a process prints, or the processor seconds of it and its children. */
+async function measure({ command, read, whole }, folder) {
+  const args = command(folder);
+  if (!whole) return read((await run(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 26 })).stdout);
+  const timed = 'TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>&1';
+  const { stderr } = await run("bash", ["-c", timed, "bash", process.execPath, ...args], { cwd: folder });
+  const [user, system] = stderr.trim().split(" ").map(Number);
+  return user + system;
+}
+
+/** Bytes that a page loads, compressed, of a folder's own sources. */
+async function bundleBytes(folder, entry) {
+  const { exports, imports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const sourceOf = (built) => join(folder, built.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
+  const alias = {};
+  for (const [name, target] of Object.entries(imports)) alias[name] = sourceOf(target.default);
+  for (const [subpath, target] of Object.entries(exports).reverse()) {
+    if (typeof target !== "string") alias[`avocet${subpath.slice(1)}`] = sourceOf(target.default);
+  }
+  const build = await rolldown({
+    input: join(folder, entry),
+    cwd: folder,
+    platform: "browser",
+    tsconfig: false,
+    resolve: { alias },
+    external: [/^onnxruntime-web\//],
+    onLog: () => {},
+  });
+  const { output } = await build.generate({ format: "esm", minify: true });
+  await build.close();
+  const code = output.flatMap((part) => (part.type === "chunk" ? [part.code] : []));
+  return code.reduce((sum, text) => sum + gzipSync(text).length, 0);
+}
+
+const lines = [];
+const report = (name, unit, old, now) => {
+  const digits = unit === "bytes" ? 0 : 3;
+  lines.push(
+    `| ${name} | ${old.toFixed(digits)} ${unit} | ${now.toFixed(digits)} ${unit} | ${(now / old).toFixed(3)} |`,
+  );
+  console.log(lines.at(-1));
+};
+
+for (const [name, row] of Object.entries(rows)) {
+  if (!name.includes(flags.only)) continue;
+  const least = { old: Infinity, new: Infinity };
+  for (let round = 0; round < Number(flags.rounds); round++) {
+    const order = round % 2 === 0 ? ["old", "new"] : ["new", "old"];
+    for (const which of order) least[which] = Math.min(least[which], await measure(row, folders[which]));
+  }
+  report(name, row.unit, least.old, least.new);
+}
+for (const entry of ["src/formats/index.ts", "test/browser/quantizer.ts", "test/browser/everything.ts"]) {
+  if (!`bundle of ${entry}`.includes(flags.only)) continue;
+  report(
+    `bundle of ${entry}, gzip`,
+    "bytes",
+    await bundleBytes(folders.old, entry),
+    await bundleBytes(folders.new, entry),
+  );
+}
+
+if (flags.only === "") {
+  const commit = (folder) =>
+    execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: folder, encoding: "utf8" }).trim();
+  const head = [
+    "# Old build and new build, in turn",
+    "",
+    `\`node bench/builds.mjs --old FOLDER\`: ${commit(folders.old)} against ${commit(folders.new)}, ${cpus()[0].model}, Node ${process.versions.node}.`,
+    `Processor time on one thread, the least of ${flags.rounds} rounds in turn, a process for each figure; bundles are compressed bytes without the engine.`,
+    "",
+    "| what | old | new | new / old |",
+    "| --- | --: | --: | --: |",
+  ];
+  writeFileSync(join(here, "bench/results/builds.md"), `${[...head, ...lines].join("\n")}\n`);
+}
