@@ -9,6 +9,7 @@ const rank: Readonly<Record<string, number>> = {
   tensor: 1,
   ir: 2,
   ops: 3,
+  facts: 4,
   formats: 4,
   data: 4,
   runtime: 5,

@@ -1,21 +1,15 @@
 /** Hostile files that were found elsewhere: every command's way through the library ends in an answer, quickly. */
+
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { macsOf, peakActivations } from "../src/analysis/index.ts";
 import { AvocetError } from "../src/base/index.ts";
+import { inferTypes } from "../src/facts/index.ts";
 import { writeModel } from "../src/formats/index.ts";
 import { readModelFile } from "../src/formats/index-node.ts";
 import { check, cloneModel, type Model, printModel } from "../src/ir/index.ts";
-import {
-  inferTypes,
-  inlineFunctions,
-  normalise,
-  optimise,
-  runPass,
-  unrollRecurrent,
-  upgradeOpset,
-} from "../src/passes/index.ts";
+import { inlineFunctions, normalise, optimise, runPass, unrollRecurrent, upgradeOpset } from "../src/passes/index.ts";
 import { builtinTarget, place } from "../src/quant/index.ts";
 import { fieldCase, missing } from "./fixtures.ts";
 

@@ -2,12 +2,14 @@
  * Optional inputs and outputs that are left out, at the end or before others: every pass, placement, the trace, the file and the
  * text take them, and what a model computes stays.
  */
+
 import { expect, test } from "vitest";
 import { AvocetError } from "../src/base/index.ts";
 import { fromTensors } from "../src/data/index.ts";
+import { inferTypes } from "../src/facts/index.ts";
 import { readModel, writeModel } from "../src/formats/index.ts";
 import { addNode, check, cloneModel, type Model, parseModel, printModel, tensorType } from "../src/ir/index.ts";
-import { inferTypes, newestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
+import { newestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
 import { parseRecipe, quantizeModel } from "../src/recipe/index.ts";
 import { openRuntime, traceShapes } from "../src/runtime/index.ts";
 import { outputsOf, seededFeeds } from "./same-outputs.ts";

@@ -3,13 +3,15 @@
  * after normalising and optimising at its own opset, at 21 and at 26; static types contradict no declared one. tools/onnx_cases.py writes them; without
  * AVOCET_ONNX_CASES the test is skipped, because they are no part of the repository (and take a minute).
  */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { AvocetError } from "../src/base/index.ts";
+import { inferTypes } from "../src/facts/index.ts";
 import { readModel, writeModel } from "../src/formats/index.ts";
 import { cloneModel, type Model, parseModel, printModel } from "../src/ir/index.ts";
-import { inferTypes, newestOpset, normalise, oldestOpset, optimise } from "../src/passes/index.ts";
+import { newestOpset, normalise, oldestOpset, optimise } from "../src/passes/index.ts";
 import { crosses, openRuntime, type Runtime } from "../src/runtime/index.ts";
 import { dtypeOfOnnx, type Feeds, Tensor } from "../src/tensor/index.ts";
 

@@ -3,8 +3,8 @@
  * from the operators, quantizers have scales and zero points of the lengths and types of the standard, constants are what they are
  * declared to be. tools/check_written.py asks onnx.checker the same.
  */
+import { graphsOf, inferTypes } from "../src/facts/index.ts";
 import { check, type Model, type Node, type TensorType, type Value } from "../src/ir/index.ts";
-import { graphsOf, inferTypes } from "../src/passes/index.ts";
 import { sizeOf } from "../src/tensor/index.ts";
 
 /** Every fault of a model as it was read from the file, in words. */

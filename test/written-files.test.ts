@@ -4,16 +4,18 @@
  *
  *   AVOCET_WRITTEN=/tmp/written npx vitest run test/written-files.test.ts && python tools/check_written.py /tmp/written
  */
+
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { AvocetError } from "../src/base/index.ts";
 import { fromTensors } from "../src/data/index.ts";
+import { inferTypes } from "../src/facts/index.ts";
 import { readModel, writeModel } from "../src/formats/index.ts";
 import { readModelFile } from "../src/formats/index-node.ts";
 import { cloneModel, extract, type Model, tensorType } from "../src/ir/index.ts";
 import { ops, type StandardOp } from "../src/ops/index.ts";
-import { inferTypes, newestOpset, normalise, optimise, upgradeOpset } from "../src/passes/index.ts";
+import { newestOpset, normalise, optimise, upgradeOpset } from "../src/passes/index.ts";
 import { builtinTarget, calibrate, lower, parseGrid, place, type WeightGranularity } from "../src/quant/index.ts";
 import { openRuntime, traceShapes } from "../src/runtime/index.ts";
 import type { Feeds } from "../src/tensor/index.ts";

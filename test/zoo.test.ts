@@ -3,16 +3,18 @@
  * and the text keep it, ONNX Runtime computes the same bits from the written file, `optimise` and the upgrade keep its
  * outputs. (The upgrade of the zoo is checked beside its adapters, in src/passes/upgrade-opset.)
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { AvocetError } from "../src/base/index.ts";
+import { inferTypes } from "../src/facts/index.ts";
 import { readModel, writeModel } from "../src/formats/index.ts";
 import { readModelFile, writeModelFile } from "../src/formats/index-node.ts";
 import { check, cloneModel, type Model, parseModel, printModel } from "../src/ir/index.ts";
 import { ops, type StandardOp } from "../src/ops/index.ts";
-import { inferTypes, newestOpset, oldestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
+import { newestOpset, oldestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
 import { openRuntime } from "../src/runtime/index.ts";
 import { Tensor } from "../src/tensor/index.ts";
 import { fixture, missing } from "./fixtures.ts";

@@ -1,7 +1,7 @@
 /** What a model costs: parameters, and multiply-accumulates of one run at given shapes. */
+import { graphsOf, shapeOf } from "../facts/index.ts";
 import { type Graph, type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { graphsOf } from "../passes/index.ts";
 import { isFloat } from "../tensor/index.ts";
 
 export type Shapes = ReadonlyMap<string, TensorType>;
@@ -54,11 +54,11 @@ export function macsOfNode(node: Node, shapes: Shapes): number | undefined {
   }
   const row = rowOf(node);
   if (!row?.macs) return 0;
-  const shapeOf = (value: Value | null) => (value ? (shapeAt(value, shapes) ?? null) : null);
-  return row.macs(node, { inputs: node.inputs.map(shapeOf), outputs: node.outputs.map(shapeOf) });
+  const lengthsOf = (value: Value | null) => (value ? (shapeAt(value, shapes) ?? null) : null);
+  return row.macs(node, { inputs: node.inputs.map(lengthsOf), outputs: node.outputs.map(lengthsOf) });
 }
 
 /** The traced shape, else what the model declares where it is fixed. */
 function shapeAt(value: Value, shapes: Shapes): readonly number[] | undefined {
-  return staticShape(shapes.get(value.name)) ?? value.initializer?.shape ?? staticShape(value.type);
+  return shapeOf(value, shapes) ?? staticShape(value.type);
 }

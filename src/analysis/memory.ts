@@ -1,6 +1,6 @@
 /** Memory of activations at their fullest, when the nodes run in the order of the file. */
+import { readsOf } from "../facts/index.ts";
 import { type Model, staticShape, type Value } from "../ir/index.ts";
-import { readsOf } from "../runtime/index.ts";
 import { byteLength, sizeOf } from "../tensor/index.ts";
 import type { Shapes } from "./cost.ts";
 

@@ -2,7 +2,9 @@
  * Types of all values, those in the bodies of If, Loop and Scan too: each body is run as a model of its own, on what it
  * gets at its first step.
  */
+
 import { AvocetError } from "../base/index.ts";
+import { readsOf } from "../facts/index.ts";
 import {
   absorb,
   cloneModel,
@@ -14,7 +16,7 @@ import {
   tensorType,
   type Value,
 } from "../ir/index.ts";
-import { type Runtime, readsOf, traceShapes } from "../runtime/index.ts";
+import { type Runtime, traceShapes } from "../runtime/index.ts";
 import { type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 
 /**

@@ -2,7 +2,9 @@
  * Reverse mode: walks a graph backwards and appends the nodes that compute gradients, one rule per operator (Linnainmaa
  * 1970; Griewank and Walther, Evaluating Derivatives, 2008, chapter 3). Forward and backward are one ONNX graph after it.
  */
+
 import { AvocetError } from "../base/index.ts";
+import { readsOf } from "../facts/index.ts";
 import {
   cloneModel,
   cutAt,
@@ -14,7 +16,6 @@ import {
   tensorType,
   type Value,
 } from "../ir/index.ts";
-import { readsOf } from "../runtime/index.ts";
 import { sizeOf, Tensor } from "../tensor/index.ts";
 import type { ConstantPool } from "./emitter.ts";
 import { recompute } from "./recompute.ts";

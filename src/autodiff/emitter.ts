@@ -1,5 +1,7 @@
 /** Writes nodes in few words: the arithmetic of gradients, with constants shared by content. */
+
 import { AvocetError, invariant } from "../base/index.ts";
+import { shapeOf } from "../facts/index.ts";
 import {
   type AttributeLike,
   addNode,
@@ -7,6 +9,7 @@ import {
   type Node,
   type NodeOptions,
   type Place,
+  staticShape,
   type TensorType,
   type Value,
 } from "../ir/index.ts";
@@ -234,9 +237,8 @@ export class Emitter {
 
   /** The lengths of a forward value or constant. */
   shape(value: Value): Shape {
-    const own = value.type?.kind === "tensor" ? value.type.shape : undefined;
-    const shape = value.initializer?.shape ?? this.types.get(value.name)?.shape ?? own;
-    if (shape?.every((length) => typeof length === "number")) return shape;
+    const shape = shapeOf(value, this.types) ?? staticShape(value.type);
+    if (shape) return shape;
     throw new AvocetError("autodiff/no-gradient", `expected the shape of every value, ${value.name} has none`, {
       at: value.name,
       hint: "give the types that traceShapes finds for these inputs",

@@ -1,7 +1,7 @@
 /** Which forward values are held for the backward pass and which are computed again. No edits happen here. */
+import { readersOf } from "../facts/index.ts";
 import type { Graph, Node, TensorType, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { readersOf } from "../runtime/index.ts";
 import { dtypes, sizeOf } from "../tensor/index.ts";
 
 /** Nodes that run once more together. */

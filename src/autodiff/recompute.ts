@@ -2,9 +2,10 @@
  * Keeps what waits for the backward pass within a budget: values of the forward pass are computed again, right before they
  * are needed, instead of being held (Chen et al., Training deep nets with sublinear memory cost, 2016).
  */
+
 import { debug } from "../base/index.ts";
+import { readersOf } from "../facts/index.ts";
 import { addNode, type Graph, type Node, type TensorType, type Value } from "../ir/index.ts";
-import { readersOf } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { planRecomputation, type Segment } from "./recompute-plan.ts";
 

@@ -1,7 +1,9 @@
 /** What a gradient rule is: it gets a node and the gradients of its outputs, and gives the gradients of its inputs. */
+
 import { AvocetError, invariant } from "../base/index.ts";
+import { defaultOf } from "../facts/index.ts";
 import type { Graph, Node, TensorType, Value } from "../ir/index.ts";
-import { type DType, dtypes, type Shape, Tensor } from "../tensor/index.ts";
+import { type DType, dtypes, type Shape, type Tensor } from "../tensor/index.ts";
 import { type ConstantPool, Emitter } from "./emitter.ts";
 
 /** Gradients by input index; null or absent where nothing flows. Rules may leave out what `wants` does not ask for. */
@@ -123,16 +125,7 @@ export class Backward extends Emitter {
 
   /** The content of a value that is known before the graph runs: an initializer, or a Constant node in any of its forms. */
   constantOf(value: Value): Tensor | undefined {
-    if (value.initializer) return value.initializer;
-    const { producer } = value;
-    if (producer?.op !== "Constant" || producer.domain !== "") return undefined;
-    const [int, ints] = [producer.int("value_int"), producer.ints("value_ints")];
-    const [float, floats] = [producer.float("value_float"), producer.attributes.get("value_floats")];
-    if (int !== undefined) return Tensor.scalar(int, "int64");
-    if (ints) return Tensor.int64([ints.length], ints);
-    if (float !== undefined) return Tensor.scalar(float);
-    if (floats?.type === "floats") return Tensor.float32([floats.value.length], floats.value);
-    return producer.tensor("value");
+    return defaultOf(value);
   }
 
   /** The content of an input that must be a constant (axes, pads, shapes), or undefined where it is left out. */

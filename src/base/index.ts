@@ -17,5 +17,6 @@ export { AvocetError, type ErrorDetail, ensure, invariant } from "./errors.ts";
 export { type JsonOrigin, jsonLimits, parseJson } from "./json.ts";
 export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progress.ts";
 export { Random } from "./random.ts";
+export { isRefused, type Refused, refuse } from "./refused.ts";
 export { roundHalfAway, roundHalfEven } from "./rounding.ts";
 export { type Doing, setWatcher, type Watcher, watched } from "./watch.ts";

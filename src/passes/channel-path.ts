@@ -1,11 +1,9 @@
 /** The way back from a batch norm to a layer, over operators that move channels as a whole, or do the same to each. */
+
+import { type Refused, refuse } from "../base/index.ts";
+import { axesOf, commutesWithAffine, constantInts, isOp, rankOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import { axesOf } from "./axis.ts";
-import { commutesWithAffine } from "./commuting.ts";
 import type { Layer } from "./layer.ts";
-import { rankOf } from "./rank.ts";
-import { type Refused, refuse } from "./rule.ts";
-import { constantInts, isOp } from "./walk.ts";
 
 export interface ChannelPath {
   /** The value where the path begins: what a layer computes, if there is one. */

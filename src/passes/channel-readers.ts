@@ -2,13 +2,12 @@
  * The layers that read what an affine map per channel computes, y = s·x + t with the channels on axis 1: where all readers are
  * such layers, the map goes into their weights, W∗(s·x + t) + b = (W·s)∗x + (b + Σ W·t) (see layer.ts).
  */
+
+import { isRefused, type Refused, refuse } from "../base/index.ts";
+import { commutesWithAffine, constantInts, isOp, onlyReader, rankOf } from "../facts/index.ts";
 import type { Graph, Node, Value } from "../ir/index.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
-import { commutesWithAffine } from "./commuting.ts";
 import { bareLayer, type Layer, layerOf, scaleInput } from "./layer.ts";
-import { rankOf } from "./rank.ts";
-import { isRefused, type Refused, refuse } from "./rule.ts";
-import { constantInts, isOp, onlyReader } from "./walk.ts";
 
 /** The map: its node, the input that it maps, and the number of channels. */
 export interface AffineNode {

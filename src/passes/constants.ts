@@ -1,41 +1,15 @@
 /** Two spellings of a constant become one: Constant nodes and overridable defaults turn into plain initializers. */
-import type { Attribute, Node } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { refuse } from "../base/index.ts";
+import { isOp, tensorOfConstant } from "../facts/index.ts";
+import type { Node } from "../ir/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
-import { passOf, refuse, rule } from "./rule.ts";
-import { isOp } from "./walk.ts";
-
-/** The tensor of a Constant node in any of its spellings; undefined for sparse ones and references. */
-function tensorOf(node: Node): Tensor | undefined {
-  const [entry] = node.attributes;
-  if (!entry) return undefined;
-  const attribute: Attribute = entry[1];
-  switch (attribute.type) {
-    case "tensor":
-      return attribute.value;
-    case "float":
-      return Tensor.float32([], [attribute.value]);
-    case "floats":
-      return Tensor.float32([attribute.value.length], attribute.value);
-    case "int":
-      return Tensor.int64([], [attribute.value]);
-    case "ints":
-      return Tensor.int64([attribute.value.length], attribute.value);
-    case "string":
-      return typeof attribute.value === "string" ? Tensor.of("string", [], [attribute.value]) : undefined;
-    case "strings": {
-      const texts = attribute.value.filter((s): s is string => typeof s === "string");
-      return texts.length === attribute.value.length ? Tensor.of("string", [texts.length], texts) : undefined;
-    }
-    default:
-      return undefined;
-  }
-}
+import { passOf, rule } from "./rule.ts";
 
 /** A Constant node becomes an initializer of the same name. */
 export const hoistConstant = rule<{ node: Node; tensor: Tensor | undefined }>({
   name: "hoist-constants",
-  match: (node) => (isOp(node, "Constant") ? { node, tensor: tensorOf(node) } : undefined),
+  match: (node) => (isOp(node, "Constant") ? { node, tensor: tensorOfConstant(node) } : undefined),
   check: ({ node, tensor }) => {
     if (!tensor) return refuse("its value is sparse, or an attribute of the function around it");
     if (node.output.isGraphOutput) return refuse(`${node.output.name} is a graph output`);

@@ -2,14 +2,13 @@
  * What constant folding may compute. A file of a hundred bytes can ask for gigabytes, for hours, or for a division that
  * ends the process, so the size of every result is inferred before anything runs, and what nobody can tell is left.
  */
+
+import { type Refused, refuse } from "../base/index.ts";
+import { constantOf, dtypeOf, graphsOf, isOp, type LengthTable } from "../facts/index.ts";
 import { limits } from "../formats/index.ts";
 import type { Model, Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { sizeOf } from "../tensor/index.ts";
-import type { LengthTable } from "./lengths.ts";
-import { type Refused, refuse } from "./rule.ts";
-import { dtypeOf } from "./value-dtype.ts";
-import { constantOf, graphsOf, isOp } from "./walk.ts";
 
 /** Bytes of an element whose type is not known. */
 const widest = 8;
@@ -35,8 +34,8 @@ export class FoldLimits {
   judge(node: Node, lengths: LengthTable): FoldVerdict {
     const danger = dangerOf(node);
     if (danger) return danger;
-    const outputs = node.outputs.filter(({ name }) => name !== "").map((value) => shapeOf(value, lengths));
-    const inputs = node.inputs.map((value) => (value ? shapeOf(value, lengths) : null));
+    const outputs = node.outputs.filter(({ name }) => name !== "").map((value) => lengths.shape(value));
+    const inputs = node.inputs.map((value) => (value ? lengths.shape(value) : null));
     const given = node.inputs.every((value) => !value || constantOf(value));
     if (!outputs.every((shape) => shape !== undefined) || inputs.includes(undefined)) {
       const most = given ? mostElements(node) : undefined;
@@ -78,11 +77,6 @@ function dangerOf(node: Node): "later" | Refused | undefined {
 }
 
 const isWhole = (value: Value | null): boolean => /^u?int/.test(dtypeOf(value) ?? "int64");
-
-function shapeOf(value: Value, lengths: LengthTable): readonly number[] | undefined {
-  const found = lengths.of(value);
-  return found?.every((length) => typeof length === "number") ? (found as readonly number[]) : undefined;
-}
 
 /** How many elements an operator makes at most, whose result is as long as what it finds in its constants. */
 function mostElements(node: Node): number | undefined {
@@ -132,7 +126,7 @@ function bytesOfInputs(node: Node, lengths: LengthTable): number {
   let bytes = 0;
   for (const value of new Set(node.inputs)) {
     if (!value) continue;
-    bytes += constantOf(value)?.byteLength ?? sizeOf(shapeOf(value, lengths) ?? [0]) * bytesOfElement(value);
+    bytes += constantOf(value)?.byteLength ?? sizeOf(lengths.shape(value) ?? [0]) * bytesOfElement(value);
   }
   return bytes;
 }

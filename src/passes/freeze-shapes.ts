@@ -3,14 +3,15 @@
  * the traced types on the values, and fold-shapes then turns the shape arithmetic into constants. Shapes that depend on
  * what is inside the inputs (NonZero, a Range up to an input …) are found beforehand and left open.
  */
+
 import { AvocetError } from "../base/index.ts";
+import { constantOf, declaredDType, isOp } from "../facts/index.ts";
 import { limits } from "../formats/index.ts";
 import { type Graph, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type Runtime, traceShapes } from "../runtime/index.ts";
-import { arrayKind, byteLength, type DType, dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+import { arrayKind, byteLength, dtypes, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
-import { constantOf, isOp } from "./walk.ts";
 
 /** The pass for this runtime. It counts values whose type became known, and does nothing where there is no Shape. */
 export function freezeShapes(runtime: Runtime): Pass {
@@ -29,7 +30,7 @@ export function freezeShapes(runtime: Runtime): Pass {
       if (unknown.length === 0) return 0;
       // A file may say any length: what no machine could be fed is not tried.
       const bytes = inputs.reduce(
-        (sum, input) => sum + byteLength(dtypeOfInput(input)!, sizeOf(staticShape(input.type)!)),
+        (sum, input) => sum + byteLength(declaredDType(input)!, sizeOf(staticShape(input.type)!)),
         0,
       );
       if (bytes > limits.tracedInputBytes) {
@@ -55,17 +56,14 @@ export function freezeShapes(runtime: Runtime): Pass {
   };
 }
 
-const dtypeOfInput = (input: Value): DType | undefined =>
-  input.type?.kind === "tensor" ? input.type.dtype : undefined;
-
 function feedable(input: Value): boolean {
-  const dtype = dtypeOfInput(input);
+  const dtype = declaredDType(input);
   return dtype !== undefined && dtype !== "string" && dtypes[dtype].bits >= 8 && dtypes[dtype].kind !== "complex";
 }
 
 /** Ones are legal indices almost everywhere, and never divide by zero. */
 function ones(input: Value): Tensor {
-  const dtype = dtypeOfInput(input)!;
+  const dtype = declaredDType(input)!;
   const shape = staticShape(input.type)!;
   const data = new (arrayKind(dtype))(sizeOf(shape));
   if (dtype === "float16") data.fill(0x3c00 as never);

@@ -1,4 +1,6 @@
 /** @module Graph rewriting: the pass contract, rules that refuse with a reason, and the passes that models go through. */
+
+export { isRefused, type Refused, refuse } from "../base/index.ts";
 export {
   type BatchNormStatistics,
   batchNormRecords,
@@ -16,20 +18,19 @@ export { type FoldOptions, foldConstants } from "./fold-constants.ts";
 export { foldPaddings } from "./fold-padding.ts";
 export { foldShapes } from "./fold-shapes.ts";
 export { freezeShapes } from "./freeze-shapes.ts";
-export { type InferOptions, inferTypes } from "./infer-types.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { bareLayer, biasOf, channelsOf, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
 export { moveConstants } from "./move-constants.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";
-export { rankOf } from "./rank.ts";
 export { recogniseOperators } from "./recognise/recognise.ts";
 export { removeDeadNodes } from "./remove-dead.ts";
 export { removeIdentities } from "./remove-identity.ts";
+export { replaceConstant } from "./replace-constant.ts";
 export { replaceNode, takeOver } from "./replace-node.ts";
 export { rewriteBatchNorms } from "./rewrite-batch-norm.ts";
-export { isRefused, type Outcome, passOf, type Refused, type Rule, type RuleSpec, refuse, rule, why } from "./rule.ts";
+export { type Outcome, passOf, type Rule, type RuleSpec, rule, why } from "./rule.ts";
 export { shareConstants, shareSubexpressions } from "./share-equal.ts";
 export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
 export {
@@ -41,5 +42,3 @@ export {
   upgradeTo,
 } from "./upgrade-opset/upgrade.ts";
 export { randomNodes, trainingForm, trainingNodes, useInference } from "./use-inference.ts";
-export { constantInts, constantOf, graphsOf, isOp, onlyReader } from "./walk.ts";
-export { elementsOf, floatConstant, floatTensor, replaceConstant } from "./weights.ts";

@@ -6,15 +6,15 @@
  *
  * The second holds where every output sees every weight: not at borders padded with zeros, unless t is zero.
  */
+
+import { type Refused, refuse } from "../base/index.ts";
+import { floatConstant, isOp, onlyReader, rankOf } from "../facts/index.ts";
 import { addNode, type Graph, type Node, type Value } from "../ir/index.ts";
 import { ops } from "../ops/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { elementsOf, floatTensor, type Tensor } from "../tensor/index.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
-import { rankOf } from "./rank.ts";
+import { replaceConstant } from "./replace-constant.ts";
 import { replaceNode } from "./replace-node.ts";
-import { type Refused, refuse } from "./rule.ts";
-import { isOp, onlyReader } from "./walk.ts";
-import { elementsOf, floatConstant, floatTensor, replaceConstant } from "./weights.ts";
 
 export interface Layer {
   /** Conv, ConvTranspose, Gemm or MatMul. */

@@ -2,13 +2,13 @@
  * Removes nodes that hand their input on: Identity, Dropout in inference, and Reshape, Cast, Pad, Slice, Transpose,
  * Concat, Expand … where it can be proved that nothing changes.
  */
-import type { Graph, Node, Value } from "../ir/index.ts";
-import { staticShape } from "../ir/index.ts";
+
+import { refuse } from "../base/index.ts";
+import { constantInts, declaredDType, isOp, rankOf } from "../facts/index.ts";
+import { type Graph, type Node, staticShape } from "../ir/index.ts";
 import { dtypes } from "../tensor/index.ts";
 import type { Pass } from "./pass.ts";
-import { rankOf } from "./rank.ts";
-import { passOf, refuse, rule } from "./rule.ts";
-import { constantInts, constantOf, isOp } from "./walk.ts";
+import { passOf, rule } from "./rule.ts";
 
 /** For each operator, whether this node provably hands its first input on. */
 const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
@@ -21,12 +21,12 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
     );
   },
   Cast: (node) => {
-    const from = dtypeOf(node.input(0));
+    const from = declaredDType(node.input(0));
     return from !== undefined && dtypes[from].onnx === node.int("to");
   },
   CastLike: (node) => {
-    const from = dtypeOf(node.input(0));
-    return from !== undefined && from === dtypeOf(node.input(1));
+    const from = declaredDType(node.input(0));
+    return from !== undefined && from === declaredDType(node.input(1));
   },
   Reshape: (node) => {
     const target = constantInts(node.input(1));
@@ -75,11 +75,6 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
     return shape?.kind === "tensor" && shape.shape?.length === 2 && [1, -1].includes(node.int("axis", 1));
   },
 };
-
-function dtypeOf(value: Value | null) {
-  const tensor = constantOf(value);
-  return tensor ? tensor.dtype : value?.type?.kind === "tensor" ? value.type.dtype : undefined;
-}
 
 export const removeIdentityNode = rule<Node>({
   name: "remove-identity",

@@ -2,13 +2,15 @@
  * Batch norms that no layer can take in become what they compute, y = s·x + t per channel: a depthwise 1×1 convolution,
  * which runtimes have integer kernels for, or Mul and Add.
  */
+
+import { isRefused, type Refused, refuse } from "../base/index.ts";
+import { floatConstant, rankOf } from "../facts/index.ts";
 import { attributeOf, type Node } from "../ir/index.ts";
+import { floatTensor } from "../tensor/index.ts";
 import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "./batch-norm.ts";
 import type { Pass } from "./pass.ts";
-import { rankOf } from "./rank.ts";
 import { replaceNode } from "./replace-node.ts";
-import { isRefused, passOf, type Refused, refuse, rule } from "./rule.ts";
-import { floatConstant, floatTensor } from "./weights.ts";
+import { passOf, rule } from "./rule.ts";
 
 interface Found {
   readonly node: Node;

@@ -1,22 +1,8 @@
 /** Rules: local edits that say what they match, when they refuse and why, and what they build. */
+import { isRefused, type Refused } from "../base/index.ts";
+import { withSubgraphs } from "../facts/index.ts";
 import type { Graph, Model, Node } from "../ir/index.ts";
 import type { Pass } from "./pass.ts";
-import { withSubgraphs } from "./walk.ts";
-
-/** A reason to leave a match alone. Refusing is normal, so it is a value and not an error. */
-export interface Refused {
-  readonly refused: string;
-}
-
-/** The answer of a `check` that says no; the reason completes "left alone because …". */
-export function refuse(reason: string): Refused {
-  return { refused: reason };
-}
-
-/** Whether the answer of a check is a refusal. */
-export function isRefused(answer: unknown): answer is Refused {
-  return typeof answer === "object" && answer !== null && "refused" in answer;
-}
 
 /** One local edit, anchored at a node. `Match` is all that matching found out; nothing else is remembered. */
 export interface RuleSpec<Match> {

@@ -199,14 +199,14 @@ function withQuantizedWeights(model: Model, plan: Plan): Model {
   for (const { kind, value, encoding } of plan.entries) {
     if (kind !== "weight" || !encoding) continue;
     const constant = values.get(value)!;
-    const tensor = constantOf(value, values);
+    const tensor = weightOf(value, values);
     const rounded = () => quantizeDequantize(tensor, encoding, "half-away").data;
     constant.initializer = Tensor.lazy("float32", tensor.shape, rounded);
   }
   return copy;
 }
 
-function constantOf(name: string, values: ReadonlyMap<string, Value>) {
+function weightOf(name: string, values: ReadonlyMap<string, Value>) {
   const tensor = values.get(name)?.initializer;
   if (tensor) return tensor;
   throw new AvocetError("quant/no-such-value", `expected a constant of the model, got ${name}`, {
@@ -219,7 +219,7 @@ function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: S
   for (const entry of plan.entries) {
     if (entry.kind !== "weight" || !isIntGrid(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
       continue;
-    const tensor = constantOf(entry.value, values);
+    const tensor = weightOf(entry.value, values);
     try {
       changed.set(entry.value, { ...entry, encoding: encodeWeight(tensor, optionsOf(entry), scheme) });
     } catch (error) {
@@ -245,7 +245,7 @@ export function withBiasEncodings(given: Plan, model: Model): Plan {
     const weight = entries.get(entry.scaleFrom.weight)?.encoding;
     // Without both scales there is no product to follow: the bias stays float.
     if (!input || !weight) continue;
-    const { size } = constantOf(entry.value, values);
+    const { size } = weightOf(entry.value, values);
     changed.set(entry.value, { ...entry, encoding: biasEncoding(input, weight, size) });
   }
   return withEntries(plan, changed);
@@ -253,6 +253,6 @@ export function withBiasEncodings(given: Plan, model: Model): Plan {
 
 function weightStatistics(value: string, values: ReadonlyMap<string, Value>): ValueStatistics {
   const histogram = new GrowingHistogram();
-  histogram.see(constantOf(value, values).floats());
+  histogram.see(weightOf(value, values).floats());
   return { value, ...histogram.statistics() };
 }

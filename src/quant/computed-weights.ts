@@ -3,8 +3,8 @@
  * weights, and the precision that Hexagon's product of two activations takes: before V73 eight bits whatever the others have.
  * Integer kernels of a runtime take them asymmetric, so a target made of kernels does not ask for it.
  */
+import { initializerOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf } from "./facts.ts";
 import type { Grid } from "./grid.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import { isBeforeV73 } from "./target.ts";
@@ -52,7 +52,7 @@ export function computedWeights(
 function computedWeightOf(node: Node): Value | undefined {
   if (node.domain !== "" || !["Conv", "ConvTranspose", "Gemm", "MatMul"].includes(node.op)) return undefined;
   const weight = node.input(1);
-  return weight && !constantOf(weight) ? weight : undefined;
+  return weight && !initializerOf(weight) ? weight : undefined;
 }
 
 function bitsOf(grid: Grid): number {

@@ -2,12 +2,14 @@
  * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, beside the float
  * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
  */
+
 import { AvocetError } from "../base/index.ts";
+import { initializerOf, keepsGrid } from "../facts/index.ts";
 import type { Model, Value } from "../ir/index.ts";
 import type { Shape } from "../tensor/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, encodingMin, type Granularity, zeroPoint } from "./encoding.ts";
-import { constantOf, Facts, keepsGrid } from "./facts.ts";
+import { Facts } from "./facts.ts";
 import { gridName, steps } from "./grid.ts";
 import { biasSlot } from "./layer-bias.ts";
 import { isMoved } from "./place.ts";
@@ -191,7 +193,7 @@ function biasesOf(
     const channels = linear ? value!.initializer!.shape.at(linear.channelAxis(node)) : undefined;
     const slot = linear && channels !== undefined && index === 1 ? biasSlot(node, channels) : null;
     const bias = slot?.node.input(slot.index);
-    if (kind !== "weight" || !weight.encoding || !bias || constantOf(bias)?.shape.length !== 1) continue;
+    if (kind !== "weight" || !weight.encoding || !bias || initializerOf(bias)?.shape.length !== 1) continue;
     let input = node.input(0);
     while (input && !entries.has(input.name) && input.producer && keepsGrid(input.producer))
       input = input.producer.input(0);

@@ -1,7 +1,9 @@
 /** What placement needs to know of a model: element types, shapes, which values are parameters and which are moved. */
-import type { Model, Node, TensorType, Value } from "../ir/index.ts";
-import { addedBy, type LinearRole, rowOf } from "../ops/index.ts";
-import { isFloat, type Tensor } from "../tensor/index.ts";
+
+import { initializerOf, shapeOf } from "../facts/index.ts";
+import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
+import { type LinearRole, rowOf } from "../ops/index.ts";
+import { isFloat } from "../tensor/index.ts";
 
 /** A constant that an operator owns: a weight, a bias, a statistic. */
 export interface Parameter {
@@ -52,10 +54,7 @@ export class Facts {
 
   /** The lengths where they are known numbers. */
   shape(value: Value): readonly number[] | undefined {
-    if (value.initializer) return value.initializer.shape;
-    const type = this.#shapes.get(value.name) ?? value.type;
-    if (type?.kind !== "tensor" || !type.shape?.every((d) => typeof d === "number")) return undefined;
-    return type.shape as readonly number[];
+    return shapeOf(value, this.#shapes) ?? staticShape(value.type);
   }
 
   /** The places where the value is a parameter; empty for activations. */
@@ -68,16 +67,11 @@ export class Facts {
   }
 }
 
-/** The data of a constant, or undefined for what is computed or fed. */
-export function constantOf(value: Value | null | undefined): Tensor | undefined {
-  return value && !value.isGraphInput ? value.initializer : undefined;
-}
-
 function* parametersOf(node: Node): Iterable<Parameter> {
   const row = rowOf(node);
   const at = (index: number) => {
     const value = node.input(index);
-    return value && constantOf(value)?.size && isFloat(value.initializer!.dtype) ? value : undefined;
+    return value && initializerOf(value)?.size && isFloat(value.initializer!.dtype) ? value : undefined;
   };
   if (row?.linear) {
     const weight = at(row.linear.weight);
@@ -95,68 +89,6 @@ function* parametersOf(node: Node): Iterable<Parameter> {
       if (value) yield { node, index: Number(index), value, kind };
     }
   }
-}
-
-/** Whether the node passes its first input on unchanged, element by element. */
-export function movesData(node: Node): boolean {
-  return rowOf(node)?.movesData === true;
-}
-
-/** What grids of integers hold together: an operator that moves data and adds nothing but zeros, which every grid has. */
-export function keepsGrid(node: Node): boolean {
-  return movesData(node) && addsOnlyZero(node);
-}
-
-/** Whether what the node adds to what it moves (ops/added.ts) is on the grid of its input, whatever that is. */
-export function addsOnlyZero(node: Node): boolean {
-  const added = addedBy(node);
-  return added !== "anything" && added.every((number) => number === 0 || (isLowest(number) && feedsMaxima(node)));
-}
-
-/** Beyond that, a number that is filled in is a mask: a grid that holds it holds nothing else. Attention masks begin at −10,000. */
-const maskMagnitude = 1e4;
-
-/** The number that stands for no number (−∞, −65,504 …) which the node fills in, if it does. */
-export function maskOf(node: Node): number | undefined {
-  const added = movesData(node) ? addedBy(node) : "anything";
-  return added === "anything" ? undefined : added.find((number) => !(Math.abs(number) < maskMagnitude));
-}
-
-/** What stands for −∞ in front of a maximum may as well be the lowest number of the grid: it is never chosen. */
-function isLowest(number: number): boolean {
-  return number <= -1e30;
-}
-
-function feedsMaxima({ output }: Node): boolean {
-  const readers = output.consumers();
-  return !output.isGraphOutput && readers.length > 0 && readers.every((reader) => reader.op === "MaxPool");
-}
-
-/** Resize by nearest neighbours picks elements, as a data movement does. */
-export function isNearestResize(node: Node): boolean {
-  return (
-    node.domain === "" &&
-    (node.op === "Resize" || node.op === "Upsample") &&
-    node.string("mode", "nearest") === "nearest"
-  );
-}
-
-/** The constant bounds of a Clip (attributes before opset 11); undefined where they are computed. */
-export function clipBounds(node: Node): { min: number; max: number } | undefined {
-  const bound = (index: number, name: string, fallback: number): number | undefined => {
-    const value = node.input(index);
-    if (!value) return node.float(name, fallback);
-    return constantOf(value)?.numbers()[0];
-  };
-  const [min, max] = [bound(1, "min", Number.NEGATIVE_INFINITY), bound(2, "max", Number.POSITIVE_INFINITY)];
-  return min === undefined || max === undefined ? undefined : { min, max };
-}
-
-/** The one node that reads the value, if it is read once and no graph output. */
-export function soleReader(value: Value): Node | undefined {
-  if (value.useCount !== 1) return undefined;
-  const [use] = value.uses();
-  return use && "node" in use ? use.node : undefined;
 }
 
 /** One input channel and one output channel per group. */

@@ -3,9 +3,9 @@
  * as float32 rounding of a scale can bring about, version 1.30 gets its own transformations in each other's way and refuses the
  * model ("two nodes with same node name"). Such a scale is shortened to the bound, which no value exceeds.
  */
+import { clipBounds } from "../facts/index.ts";
 import type { Model, Node } from "../ir/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { clipBounds } from "./facts.ts";
 import { steps } from "./grid.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { shortScaleBelow } from "./short-scale.ts";

@@ -7,11 +7,12 @@
  * most those of s_a and s_b, the double counted in 2^k is even and every odd multiple of s_y is odd. A product adds the exponents
  * of its factors, a mean of N numbers takes away the twos in N. Enumerated for every operator in halfway-sums.test.ts.
  */
+
 import { roundHalfAway } from "../base/index.ts";
+import { onlyReader } from "../facts/index.ts";
 import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
 import type { Encoding } from "./encoding.ts";
 import { entryAt } from "./entry-at.ts";
-import { soleReader } from "./facts.ts";
 import { withinClip } from "./fit-clip.ts";
 import { steps } from "./grid.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
@@ -114,7 +115,7 @@ function operandsOf(node: Node): readonly (Value | null)[] {
 /** The value behind the node that has an entry, past an activation function that runs with it. */
 function quantizedOutput(node: Node, scales: SharedScales): Value | null {
   let value = node.output;
-  for (let next = soleReader(value); !scales.has(value) && next; next = soleReader(value)) {
+  for (let next = onlyReader(value); !scales.has(value) && next; next = onlyReader(value)) {
     if (next.op !== "Relu" && next.op !== "Clip") return null;
     value = next.output;
   }

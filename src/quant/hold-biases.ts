@@ -3,11 +3,11 @@
  * are tiny beside it, it would saturate. Then the weight's scale grows until the bias holds, whoever decided it: at that point one
  * step of the product is 2⁻³¹ of the bias, so that what the weights lose is nothing beside it.
  */
+import { initializerOf } from "../facts/index.ts";
 import type { Model, Node } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type Encoding, isIntGrid } from "./encoding.ts";
 import { entryAt } from "./entry-at.ts";
-import { constantOf } from "./facts.ts";
 import { type AddedVector, addedVector } from "./layer-bias.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { shortWeightScale } from "./short-scale.ts";
@@ -33,9 +33,9 @@ export function* integerProducts(
     const role = node.domain === "" ? rowOf(node)?.linear : undefined;
     if (!role) continue;
     // A product may hold its constant on either side.
-    const index = constantOf(node.input(role.weight)) ? role.weight : 0;
+    const index = initializerOf(node.input(role.weight)) ? role.weight : 0;
     const [value, other] = [node.input(index), node.input(index === 0 ? role.weight : 0)];
-    const weight = value && constantOf(value) ? (changed.get(value.name) ?? entries.get(value.name)) : undefined;
+    const weight = value && initializerOf(value) ? (changed.get(value.name) ?? entries.get(value.name)) : undefined;
     const input = entryAt(other, entries)?.encoding;
     if (!weight?.encoding || !isIntGrid(weight.grid) || input?.scale.length !== 1) continue;
     yield { node, weight, encoding: weight.encoding, input };

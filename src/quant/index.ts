@@ -17,7 +17,6 @@ export {
   zeroPoint,
 } from "./encoding.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";
-export { keepsGrid } from "./facts.ts";
 export { dequantize, quantize, quantizeDequantize, type TieRounding } from "./fake-quantize.ts";
 export { type Bits, type Grid, gridName, type IntGrid, parseGrid, steps, storageDType } from "./grid.ts";
 export { type KernelFinding, kernelReport } from "./kernel-report.ts";

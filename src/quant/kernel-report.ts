@@ -1,7 +1,7 @@
 /** Which convolutions and matrix products the runtime runs on integers, read off the graph that it wrote after optimising. */
+import { clipBounds } from "../facts/index.ts";
 import type { Model, Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { clipBounds } from "./facts.ts";
 import type { Plan } from "./plan.ts";
 
 export interface KernelFinding {

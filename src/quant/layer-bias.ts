@@ -1,8 +1,8 @@
 /** Where a linear layer's bias is: its own third input, or the constant of the Add behind a MatMul. */
+import { initializerOf, onlyReader } from "../facts/index.ts";
 import { type Graph, type Node, tensorType, type Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { Tensor } from "../tensor/index.ts";
-import { constantOf, soleReader } from "./facts.ts";
 
 export interface BiasSlot {
   readonly node: Node;
@@ -55,11 +55,11 @@ export function addedVector(layer: Node): AddedVector | undefined {
   let value: Value | null | undefined;
   if (role.bias !== null) value = layer.input(role.bias);
   else {
-    const add = soleReader(layer.output);
+    const add = onlyReader(layer.output);
     if (add?.op !== "Add" || add.domain !== "") return undefined;
     value = add.inputs.find((one) => one !== layer.output);
   }
-  const tensor = constantOf(value);
+  const tensor = initializerOf(value);
   if (tensor?.shape.length !== 1) return undefined;
   const alpha = layer.op === "Gemm" ? layer.float("alpha", 1) : 1;
   const beta = layer.op === "Gemm" ? layer.float("beta", 1) : 1;

@@ -3,8 +3,8 @@
  * batch norms, additions and activations on the way. A channel that the next batch norm multiplies by ten deserves a grid
  * ten times as fine as one that it leaves alone, and numbers below a PReLU count by its slope.
  */
+import { clipBounds, initializerOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import { clipBounds, constantOf } from "./facts.ts";
 
 /** Squared gains per channel (axis 1), for errors of numbers above and below zero. */
 export interface Gains {
@@ -68,7 +68,7 @@ export class OutputGains {
       case "BatchNormalization":
         return node.input(0) === value ? batchNormGains(node, next()) : null;
       case "PRelu":
-        return node.input(0) === value ? slopeGains(constantOf(node.input(1))?.numbers(), channels, next()) : null;
+        return node.input(0) === value ? slopeGains(initializerOf(node.input(1))?.numbers(), channels, next()) : null;
       case "LeakyRelu":
         return slopeGains([node.float("alpha", 0.01)], channels, next());
       case "Relu":
@@ -104,7 +104,7 @@ function uniform(gains: Float64Array): Gains {
 
 /** Σ w² over everything that reads a channel; weights [out, in/groups, …], ConvTranspose [in, out/groups, …]. */
 function weightEnergy(node: Node, channels: number): Gains | null {
-  const tensor = constantOf(node.input(1));
+  const tensor = initializerOf(node.input(1));
   if (!tensor) return null;
   const w = tensor.floats();
   const energy = new Float64Array(channels);
@@ -123,8 +123,8 @@ function weightEnergy(node: Node, channels: number): Gains | null {
 }
 
 function batchNormGains(node: Node, out: Gains | null): Gains | null {
-  const gamma = constantOf(node.input(1))?.numbers();
-  const variance = constantOf(node.input(4))?.numbers();
+  const gamma = initializerOf(node.input(1))?.numbers();
+  const variance = initializerOf(node.input(4))?.numbers();
   if (!out || gamma?.length !== out.above.length || variance?.length !== gamma.length) return null;
   const both = eitherSign(out)!;
   const epsilon = node.float("epsilon", 1e-5);

@@ -4,12 +4,14 @@
  * weights of one sign. Scales that keep every pair below that cost half a bit where they bite; giving up a whole bit (−64 … 63)
  * or storing weights as uint8 (which halves the speed) is not needed. Measured in docs/onnx-runtime.md.
  */
+
 import { roundHalfEven } from "../base/index.ts";
+import { initializerOf } from "../facts/index.ts";
 import type { Model, Node, Value } from "../ir/index.ts";
 import { type LinearRole, rowOf } from "../ops/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { constantOf, isDepthwise } from "./facts.ts";
+import { isDepthwise } from "./facts.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { shortWeightScale } from "./short-scale.ts";
 
@@ -28,7 +30,7 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
     const value = values.get(entry.value);
-    const tensor = constantOf(value);
+    const tensor = initializerOf(value);
     if (!entry.pairSafe || !entry.encoding || entry.frozen || !value || !tensor) continue;
     let { encoding } = entry;
     for (const one of pairLayouts(value)) encoding = pairSafe(tensor, encoding, one, entry.shortScale === true);
@@ -42,7 +44,7 @@ export function withPairSafeScales(plan: Plan, model: Model): Plan {
  * they take the larger one. `encoding` says grid and granularity, `short` that scales have few significant bits.
  */
 export function leastPairSafeScales(weight: Value, encoding: Encoding, short?: boolean): readonly number[] {
-  const tensor = constantOf(weight);
+  const tensor = initializerOf(weight);
   // From a scale so small that every weight is clipped, the first step leads straight to where the pairs fit.
   let found: Encoding = { ...encoding, scale: encoding.scale.map((s) => s * 1e-3) };
   for (const one of tensor ? pairLayouts(weight) : []) found = pairSafe(tensor!, found, one, short);
@@ -194,9 +196,9 @@ export function saturatingPairs(shipped: Model): SaturationRisk[] {
     const role = node.domain === "" ? rowOf(node)?.linear : undefined;
     if (!role || node.op === "ConvTranspose") continue;
     const weight = node.input(role.weight)?.producer;
-    const integers = weight?.op === "DequantizeLinear" ? constantOf(weight.input(0)) : undefined;
+    const integers = weight?.op === "DequantizeLinear" ? initializerOf(weight.input(0)) : undefined;
     const data = node.input(0)?.producer;
-    const point = data?.op === "DequantizeLinear" ? constantOf(data.input(2)) : undefined;
+    const point = data?.op === "DequantizeLinear" ? initializerOf(data.input(2)) : undefined;
     if (integers?.dtype !== "int8" || point?.dtype !== "uint8" || isDepthwise(node, integers.shape)) continue;
     const stored = Float32Array.from(integers.numbers());
     const { channels, orders } = layout(node, role, integers.shape);

@@ -3,8 +3,9 @@
  * convolutions give, and what lies between them as long as it stays among integers. A quantizer beside a float operator would
  * only add noise and time, so the rest stays float.
  */
+import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import { addsOnlyZero, constantOf, type Facts, isDepthwise, isNearestResize, keepsGrid, maskOf } from "./facts.ts";
+import { type Facts, isDepthwise } from "./facts.ts";
 import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";
 import type { Unit } from "./supergroups.ts";
 import type { IntegerKernels } from "./target.ts";
@@ -57,7 +58,7 @@ class KernelPlacement {
    */
   #floatReaders(value: Value, decided: ReadonlyMap<Value, Decision>): string[] {
     const unit = value.producer ? this.#placement.units.get(value.producer) : undefined;
-    if (constantOf(value) || decided.get(value)!.movedFrom) return [];
+    if (initializerOf(value) || decided.get(value)!.movedFrom) return [];
     if (unit && (this.#isLinear(unit) || this.#following.has(unit))) return [];
     const names = value.isGraphOutput ? [value.name] : [];
     for (const node of new Set(value.consumers())) {
@@ -98,7 +99,7 @@ class KernelPlacement {
   }
 
   #inputsAreIntegers(unit: Unit, memo: Map<Value, boolean>): boolean {
-    const computed = this.#operands(unit).filter((value) => !constantOf(value));
+    const computed = this.#operands(unit).filter((value) => !initializerOf(value));
     return (
       computed.length > 0 &&
       computed.every((value) => this.#canBeInteger(value, memo)) &&
@@ -148,7 +149,7 @@ class KernelPlacement {
 
   /** The inputs of a linear operator that are data: the first, and the second of a product of two activations. */
   #dataInputs(node: Node): (Value | null)[] {
-    return [node.input(0), node.input(1)].filter((value) => value && !constantOf(value));
+    return [node.input(0), node.input(1)].filter((value) => value && !initializerOf(value));
   }
 
   #passesOn(node: Node, value: Value): boolean {
@@ -168,7 +169,7 @@ class KernelPlacement {
 
   #decide(value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
     const { units, kept, facts, narrow } = this.#placement;
-    if (constantOf(value)) return this.#decideConstant(value);
+    if (initializerOf(value)) return this.#decideConstant(value);
     const node = value.producer;
     const demanded = this.#demanded(value);
     if (!node) {
@@ -240,8 +241,8 @@ class KernelPlacement {
   /** A Pad with zeros in space, whose only reader is a convolution, becomes the padding of that. */
   #mergesPadding(node: Node): boolean {
     if (node.op !== "Pad" || node.string("mode", "constant") !== "constant" || node.input(3)) return false;
-    const pads = constantOf(node.input(1))?.numbers();
-    const fill = node.input(2) ? constantOf(node.input(2))?.numbers()[0] : 0;
+    const pads = initializerOf(node.input(1))?.numbers();
+    const fill = node.input(2) ? initializerOf(node.input(2))?.numbers()[0] : 0;
     const rank = (pads?.length ?? 0) / 2;
     const spatial = pads?.every((pad, i) => pad >= 0 && (i % rank >= 2 || pad === 0));
     const readers = node.output.consumers();

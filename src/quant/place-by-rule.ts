@@ -2,8 +2,9 @@
  * Which activations are quantized, the way AIMET does it: every float output is, unless a rule of the target says otherwise;
  * what only moves data takes over the encoding of its input.
  */
+import { initializerOf, keepsGrid, maskOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf, type Facts, keepsGrid, maskOf } from "./facts.ts";
+import type { Facts } from "./facts.ts";
 import type { Unit } from "./supergroups.ts";
 import type { Target } from "./target.ts";
 
@@ -59,7 +60,7 @@ function decideInput(value: Value, placement: Placement): Decision {
 
 function decideConstant(value: Value, placement: Placement): Decision {
   const readers = value.consumers();
-  const data = constantOf(value);
+  const data = initializerOf(value);
   if (readers.every((node) => node.op === "Resize" || node.op === "Upsample")) {
     return { on: false, reason: "scales and sizes of a resize are no data" };
   }

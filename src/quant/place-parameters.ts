@@ -1,8 +1,9 @@
 /** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
+import { initializerOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
 import { biasEntry } from "./bias-encoding.ts";
 import type { Granularity } from "./encoding.ts";
-import { constantOf, type Facts, isDepthwise, type Parameter } from "./facts.ts";
+import { type Facts, isDepthwise, type Parameter } from "./facts.ts";
 import { type Bits, type Grid, gridName } from "./grid.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
@@ -55,7 +56,7 @@ function whyFloatBias({ target }: Placement, { activations }: ParameterChoices):
 
 /** The constant vector that a linear operator adds: its own bias input, or that of the Add it is run with. */
 function biasOf(unit: Unit, facts: Facts): Value | undefined {
-  if (unit.biasAdd) return unit.biasAdd.inputs.find((value) => value && constantOf(value)) ?? undefined;
+  if (unit.biasAdd) return unit.biasAdd.inputs.find((value) => value && initializerOf(value)) ?? undefined;
   return facts.parametersOf(unit.first).find((one) => one.linear && one.kind === "bias")?.value;
 }
 

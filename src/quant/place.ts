@@ -1,10 +1,12 @@
 /** Placement: model and target → a plan without encodings, with a reason for every value that is in it and for every other. */
+
 import { AvocetError, expectArguments } from "../base/index.ts";
+import { initializerOf, keepsGrid } from "../facts/index.ts";
 import type { Model, TensorType, Value } from "../ir/index.ts";
 import { refuseUnfit } from "./acceptable.ts";
 import { layersInBodies } from "./bodies.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
-import { constantOf, Facts, keepsGrid } from "./facts.ts";
+import { Facts } from "./facts.ts";
 import type { Grid } from "./grid.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
@@ -100,7 +102,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     if (!decision) continue;
     if (!decision.on) left.push({ value: value.name, reason: decision.reason });
     else if (isLeftFloat(grid)) left.push({ value: value.name, reason: "you asked for activations in float" });
-    else if (constantOf(value)) {
+    else if (initializerOf(value)) {
       const precision =
         decision.gainOf === "layer" && !isLeftFloat(weights)
           ? layerNormPrecision(weights, target)
@@ -149,7 +151,7 @@ function* inReadingOrder(model: Model): Iterable<Value> {
   };
   for (const input of model.graph.inputs) yield* once(input);
   for (const node of model.graph.nodes) {
-    for (const input of node.inputs) if (constantOf(input)) yield* once(input);
+    for (const input of node.inputs) if (initializerOf(input)) yield* once(input);
     for (const output of node.outputs) yield* once(output);
   }
 }

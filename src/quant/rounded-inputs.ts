@@ -4,8 +4,8 @@
  * the output's magnitude. With `session.qdq_matmulnbits_accuracy_level` = "1" it computes in float32; the build for the web never
  * does it. Shown in rounded-inputs.test.ts.
  */
+import { initializerOf } from "../facts/index.ts";
 import type { Model } from "../ir/index.ts";
-import { constantOf } from "./facts.ts";
 
 /** The products of a shipped file whose float inputs are rounded at run time, as messages name them. */
 export function roundedInputs(shipped: Model): string[] {
@@ -15,7 +15,7 @@ export function roundedInputs(shipped: Model): string[] {
     const weight = node.input(1)?.producer;
     const stored = weight?.op === "DequantizeLinear" ? weight.input(0) : null;
     // Narrow integers may be widened by a Cast, which the runtime folds.
-    const integers = constantOf(stored?.producer?.op === "Cast" ? stored.producer.input(0) : stored);
+    const integers = initializerOf(stored?.producer?.op === "Cast" ? stored.producer.input(0) : stored);
     if (integers?.shape.length === 2 && /^u?int[248]$/.test(integers.dtype)) found.push(`${node}`);
   }
   return found;

@@ -3,8 +3,9 @@
  * the longest chain first, no node in two chains, each inner output read once, never beginning with a 3-D or depthwise
  * convolution (unless the target says that its kernels take those too).
  */
+import { clipBounds, initializerOf, onlyReader } from "../facts/index.ts";
 import type { Node } from "../ir/index.ts";
-import { clipBounds, constantOf, type Facts, soleReader } from "./facts.ts";
+import type { Facts } from "./facts.ts";
 import type { Target } from "./target.ts";
 
 /** Nodes run as one; a node without company is a unit of its own. */
@@ -70,7 +71,7 @@ function chainFrom(
   if (start !== group[0] || node.domain !== "" || excluded(node, facts, target)) return undefined;
   const chain = add ? [node, add] : [node];
   for (const op of group.slice(1)) {
-    const next = soleReader(chain[chain.length - 1]!.output);
+    const next = onlyReader(chain[chain.length - 1]!.output);
     // A body that reads the value is another graph, which runs on its own.
     if (
       next?.op !== op ||
@@ -99,12 +100,12 @@ function excluded(node: Node, facts: Facts, target: Target): boolean {
 function matMulAdds(nodes: readonly Node[]): Map<Node, Node> {
   const found = new Map<Node, Node>();
   for (const node of nodes) {
-    if (node.op !== "MatMul" || node.domain !== "" || constantOf(node.input(1))?.shape.length !== 2) continue;
-    const add = soleReader(node.output);
+    if (node.op !== "MatMul" || node.domain !== "" || initializerOf(node.input(1))?.shape.length !== 2) continue;
+    const add = onlyReader(node.output);
     if (add?.op !== "Add" || add.domain !== "" || add.graph !== node.graph) continue;
     const bias = add.inputs.find((value) => value !== node.output);
-    const channels = constantOf(node.input(1))!.shape[1];
-    const data = constantOf(bias);
+    const channels = initializerOf(node.input(1))!.shape[1];
+    const data = initializerOf(bias);
     if (data?.shape.length === 1 && data.shape[0] === channels) found.set(node, add);
   }
   return found;
@@ -127,18 +128,18 @@ function* decomposedNormalizations(nodes: readonly Node[], target: Target): Iter
     const layer = centred?.op === "Sub" && mean?.op === "ReduceMean";
     if (!target.patterns.includes(layer ? "LayerNormalization" : "RMSNormalization")) continue;
     const chain = layer ? [mean!, centred!, square, variance, add, root] : [square, variance, add, root];
-    let next = soleReader(root.output);
-    if (next?.op === "Reciprocal" || (next?.op === "Div" && constantOf(next.input(0))?.size === 1)) {
+    let next = onlyReader(root.output);
+    if (next?.op === "Reciprocal" || (next?.op === "Div" && initializerOf(next.input(0))?.size === 1)) {
       chain.push(next);
-      next = soleReader(next.output);
+      next = onlyReader(next.output);
     }
     if (next?.op !== "Div" && next?.op !== "Mul") continue;
     chain.push(next);
-    const scaled = soleReader(next.output);
-    if (scaled?.op === "Mul" && scaled.inputs.some((v) => constantOf(v))) {
+    const scaled = onlyReader(next.output);
+    if (scaled?.op === "Mul" && scaled.inputs.some((v) => initializerOf(v))) {
       chain.push(scaled);
-      const shifted = soleReader(scaled.output);
-      if (layer && shifted?.op === "Add" && shifted.inputs.some((v) => constantOf(v))) chain.push(shifted);
+      const shifted = onlyReader(scaled.output);
+      if (layer && shifted?.op === "Add" && shifted.inputs.some((v) => initializerOf(v))) chain.push(shifted);
     }
     yield chain;
   }

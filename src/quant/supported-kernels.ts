@@ -3,9 +3,11 @@
  * lets every other choice through; here a choice that no kernel takes is refused before any work, and an operator that has kernels
  * of float beside them stays float.
  */
+
 import { AvocetError } from "../base/index.ts";
+import { keepsGrid } from "../facts/index.ts";
 import type { Node } from "../ir/index.ts";
-import { type Facts, keepsGrid } from "./facts.ts";
+import type { Facts } from "./facts.ts";
 import { type Grid, gridName } from "./grid.ts";
 import type { KernelSide, SupportedKernel, Target } from "./target.ts";
 

@@ -1,8 +1,9 @@
 /** Targets: AIMET's files parse, mistakes are named, the built-in ones are what they say. */
+
 import { describe, expect, test } from "vitest";
 import { AvocetError } from "../base/index.ts";
+import { inferTypes } from "../facts/index.ts";
 import { parseModel } from "../ir/index.ts";
-import { inferTypes } from "../passes/index.ts";
 import { builtinTarget, gridName, parseGrid, parseTarget, place, targetFile, targetNames } from "./index.ts";
 
 /** The minimal example of AIMET's documentation. */

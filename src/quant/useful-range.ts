@@ -3,8 +3,8 @@
  * movement) may be clipped by the quantizer at no cost: a depthwise convolution of −20 … 116 in front of a ReLU6 is worth
  * a grid over 0 … 6.
  */
+import { initializerOf, keepsGrid } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import { constantOf, keepsGrid } from "./facts.ts";
 
 /** Ends of a range, infinite where nothing is known. */
 export type Ends = readonly [min: number, max: number];
@@ -37,7 +37,7 @@ function readBy(node: Node, value: Value): Ends {
 
 /** A Min or Max with a constant, perhaps one number per channel: beyond its extreme nobody sees a difference. */
 function pastConstant(node: Node): Ends {
-  const [, bounds] = node.inputs.map((value) => constantOf(value)?.numbers());
+  const [, bounds] = node.inputs.map((value) => initializerOf(value)?.numbers());
   if (node.inputs.length !== 2 || !bounds || bounds.length === 0) return everything;
   const extreme = bounds.reduce((a, b) => (node.op === "Min" ? Math.max(a, b) : Math.min(a, b)));
   return node.op === "Min" ? [everything[0], extreme] : [extreme, everything[1]];
@@ -47,5 +47,5 @@ function pastConstant(node: Node): Ends {
 function bound(node: Node, input: number, attribute: string, fallback: number): number {
   if (node.attributes.has(attribute)) return node.float(attribute, fallback);
   if (!node.input(input)) return fallback;
-  return constantOf(node.input(input))?.numbers()[0] ?? fallback;
+  return initializerOf(node.input(input))?.numbers()[0] ?? fallback;
 }

@@ -10,11 +10,5 @@ export { isDataFree, type Preset, presets } from "./presets.ts";
 export { type QuantizeOptions, quantizeModel } from "./quantize.ts";
 export type { Quantized, StepReport } from "./quantized.ts";
 export { clippingRanges, comparedValues } from "./report-values.ts";
-export {
-  defineConfig,
-  parseRecipe,
-  type Recipe,
-  type RecipeInput,
-  recipeJsonSchema,
-} from "./schema.ts";
+export { defineConfig, parseRecipe, type Recipe, type RecipeInput, recipeJsonSchema } from "./schema.ts";
 export { type TrainedModel, type TrainOptions, trainModel } from "./train.ts";

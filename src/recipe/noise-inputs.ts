@@ -1,6 +1,6 @@
 /** Inputs that are no data: waves and noise with the mean, deviation and ends that are known of an input. */
 import { Random } from "../base/index.ts";
-import type { Model, TensorType } from "../ir/index.ts";
+import { type Model, staticShape, type TensorType } from "../ir/index.ts";
 import type { Expectation } from "../methods/index.ts";
 import { type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
 
@@ -17,7 +17,7 @@ export function noiseFeeds(
     if (initializer) continue;
     const type = shapes.get(name);
     const expected = known.get(name);
-    const shape = type?.shape?.every((d) => typeof d === "number") ? (type.shape as number[]) : undefined;
+    const shape = staticShape(type);
     if (type?.dtype !== "float32" || !shape || !expected) return undefined;
     feeds[name] = Tensor.float32(shape, noise(shape, expected, random));
   }

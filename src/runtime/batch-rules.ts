@@ -2,6 +2,7 @@
  * Which operators treat the samples on the first axis apart from each other, so that a batch of N equals N batches of
  * one. A rule answers yes only when that is certain; what has no rule is refused.
  */
+import { defaultOf } from "../facts/index.ts";
 import type { Node, TensorType, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 
@@ -22,14 +23,8 @@ export function keepsSamplesApart(node: Node, facts: BatchFacts): boolean {
   return node.outputs.every((value) => value.name === "" || facts.types.get(value.name)?.shape?.[0] === 1);
 }
 
-/** The numbers of a constant: an initializer, or the output of a Constant node. */
-export function constantNumbers(value: Value | null): number[] | undefined {
-  if (!value) return undefined;
-  if (value.initializer) return value.initializer.numbers();
-  const { producer } = value;
-  if (producer?.op !== "Constant") return undefined;
-  return producer.tensor("value")?.numbers() ?? [...(producer.ints("value_ints") ?? [])];
-}
+/** The numbers that an input holds in every run that is not fed others. */
+const constantNumbers = (value: Value | null) => defaultOf(value)?.numbers();
 
 const rankOf = (value: Value | null, facts: BatchFacts) => facts.types.get(value?.name ?? "")?.shape?.length;
 const isBatched = (value: Value | null, facts: BatchFacts) => value !== null && facts.batched.has(value);

@@ -1,4 +1,5 @@
 /** Element types that a value must have by its producer alone: those that cannot be asked of a runtime at the door. */
+import { declaredDType } from "../facts/index.ts";
 import type { Model, Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type DType, dtypeOfOnnx } from "../tensor/index.ts";
@@ -13,11 +14,11 @@ export function uncrossable(model: Model): Map<Value, DType> {
   const note = (value: Value, dtype: DType | undefined) => {
     if (dtype !== undefined && !crosses(dtype)) found.set(value, dtype);
   };
-  for (const input of model.graph.inputs) note(input, declared(input));
+  for (const input of model.graph.inputs) note(input, declaredDType(input));
   for (const constant of model.graph.initializers) note(constant, constant.initializer?.dtype);
   for (const node of model.graph.nodes) {
     const first = node.outputs[0];
-    if (first) note(first, madeBy(node, found) ?? declared(first));
+    if (first) note(first, madeBy(node, found) ?? declaredDType(first));
   }
   return found;
 }
@@ -25,7 +26,7 @@ export function uncrossable(model: Model): Map<Value, DType> {
 function madeBy(node: Node, found: ReadonlyMap<Value, DType>): DType | undefined {
   const carried = (index: number) => {
     const value = node.input(index);
-    return value ? (found.get(value) ?? declared(value)) : undefined;
+    return value ? (found.get(value) ?? declaredDType(value)) : undefined;
   };
   switch (node.opName) {
     case "Cast":
@@ -40,8 +41,4 @@ function madeBy(node: Node, found: ReadonlyMap<Value, DType>): DType | undefined
     default:
       return rowOf(node)?.movesData ? carried(0) : undefined;
   }
-}
-
-function declared(value: Value): DType | undefined {
-  return value.initializer?.dtype ?? (value.type?.kind === "tensor" ? value.type.dtype : undefined);
 }

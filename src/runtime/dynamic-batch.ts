@@ -1,9 +1,8 @@
 /** Frees the batch of models that were exported for one sample, when it is certain that samples stay apart. */
+import { defaultOf, varyingValues } from "../facts/index.ts";
 import { cloneModel, type Model, type Node, type TensorType, tensorType, type Value } from "../ir/index.ts";
-import type { Feeds } from "../tensor/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { constantNumbers, keepsSamplesApart } from "./batch-rules.ts";
-import { varyingValues } from "./dataflow.ts";
+import { type Feeds, Tensor } from "../tensor/index.ts";
+import { keepsSamplesApart } from "./batch-rules.ts";
 import { takeSamples } from "./feeds.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -68,12 +67,12 @@ function patchShape(model: Model, node: Node, types: ReadonlyMap<string, TensorT
     graph.setInput(node, index, graph.addInitializer(hint, Tensor.int64([numbers.length], numbers)));
   };
   if (node.op === "Reshape") {
-    const shape = constantNumbers(node.input(1))!;
+    const shape = defaultOf(node.input(1))!.numbers();
     if (shape[0] !== 1) return undefined;
     if (node.int("allowzero", 0) !== 0) return `${node} spells the batch and takes zeros literally`;
     put(1, `${node.output.name}:shape`, [0, ...shape.slice(1)]);
   }
-  const sizes = node.op === "Resize" ? constantNumbers(node.input(3)) : undefined;
+  const sizes = node.op === "Resize" ? defaultOf(node.input(3))?.numbers() : undefined;
   if (sizes && sizes.length > 0) {
     if (model.opset < 18) return `${node} spells the batch in its sizes (opset 18 could leave that axis out)`;
     const rank = types.get(node.output.name)!.shape!.length;

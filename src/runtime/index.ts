@@ -4,7 +4,6 @@ export type { Spill } from "./activations.ts";
 export { batchFor, firstSample, fixedBatch } from "./batch-size.ts";
 export { checkFeeds, crosses } from "./crossing.ts";
 export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor.ts";
-export { readersOf, readsOf, varyingValues } from "./dataflow.ts";
 export { batchable, type FreedBatch, withDynamicBatch } from "./dynamic-batch.ts";
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
 export { fixedBatchOf, type InputChoice, inputPorts } from "./input-ports.ts";

@@ -12,5 +12,6 @@ export {
 export type { Feeds } from "./feeds.ts";
 export { fromFloat8Bits, isShortFloat, type ShortFloat, toFloat8Bits } from "./float8.ts";
 export { fromBfloat16Bits, fromFloat16Bits, toBfloat16Bits, toFloat16Bits } from "./float16.ts";
+export { elementsOf, floatTensor } from "./floats.ts";
 export { packBits, unpackBits } from "./packing.ts";
 export { type Shape, sizeOf, Tensor } from "./tensor.ts";

@@ -3,9 +3,11 @@
  * and backward share their statistics, what one kernel can do in one pass becomes one node, and, where the runtime has it,
  * convolutions and all between them move to the blocked layout. docs/training-speed.md has the measurements.
  */
+
 import { deferredWeightGradient, Emitter, expandWeightGradient } from "../autodiff/index.ts";
+import { graphsOf } from "../facts/index.ts";
 import { cloneModel, type Model, type TensorType } from "../ir/index.ts";
-import { graphsOf, runPass, shareConstants, shareSubexpressions, takeOver } from "../passes/index.ts";
+import { runPass, shareConstants, shareSubexpressions, takeOver } from "../passes/index.ts";
 import { type Runtime, traceShapes } from "../runtime/index.ts";
 import type { Feeds } from "../tensor/index.ts";
 import { blockLayout } from "./blocked-layout/index.ts";

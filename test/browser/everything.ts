@@ -3,6 +3,7 @@ import * as front from "avocet";
 import * as analysis from "avocet/analysis";
 import * as base from "avocet/base";
 import * as data from "avocet/data";
+import * as facts from "avocet/facts";
 import * as formats from "avocet/formats";
 import * as ir from "avocet/ir";
 import * as methods from "avocet/methods";
@@ -14,4 +15,20 @@ import * as report from "avocet/report";
 import * as runtime from "avocet/runtime";
 import * as tensor from "avocet/tensor";
 
-export { analysis, base, data, formats, front, ir, methods, ops, passes, quant, recipe, report, runtime, tensor };
+export {
+  analysis,
+  base,
+  data,
+  facts,
+  formats,
+  front,
+  ir,
+  methods,
+  ops,
+  passes,
+  quant,
+  recipe,
+  report,
+  runtime,
+  tensor,
+};

@@ -1,4 +1,5 @@
 /** What is tried: each target makes a mutant of its seed number and puts it through a part of the product. */
+
 import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,11 +23,11 @@ import {
   writeNpz,
 } from "../../src/data/index.ts";
 import { nodePictureDecoder, openData, openLabels, parseDataSpec } from "../../src/data/node/index.ts";
+import { inferTypes } from "../../src/facts/index.ts";
 import { readModel, writeModel } from "../../src/formats/index.ts";
 import { check, cloneModel, type Model, parseModel, printModel, staticShape } from "../../src/ir/index.ts";
 import { checkNodes } from "../../src/ops/index.ts";
 import {
-  inferTypes,
   inlineFunctions,
   normalise,
   optimise,

@@ -1,7 +1,8 @@
 /** Copies of the bodies of If, Loop and Scan, to compute again what they computed and to go back through it. */
+
 import { invariant } from "../../base/index.ts";
+import { readsOf } from "../../facts/index.ts";
 import { absorb, Graph, type Node, removeDead, type TensorType, tensorType, type Value } from "../../ir/index.ts";
-import { readsOf } from "../../runtime/index.ts";
 import type { Shape } from "../../tensor/index.ts";
 import { bodyTypes } from "../body-types.ts";
 import { Emitter } from "../emitter.ts";

@@ -1,14 +1,14 @@
 /** `avocet inspect`: what is in a model, what can be quantized and what not, and why. Never executes it. */
+
 import { macsOf, type PeakMemory, parametersOf, peakActivations } from "../../analysis/index.ts";
 import { AvocetError } from "../../base/index.ts";
+import { graphsOf, inferTypes } from "../../facts/index.ts";
 import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
 import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import {
   contradictions,
-  graphsOf,
   hoistConstants,
-  inferTypes,
   inlineFunctions,
   normalise,
   randomNodes,

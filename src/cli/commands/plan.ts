@@ -1,7 +1,9 @@
 /** `avocet plan`: what placement decides for a model, without data. Nothing is run. */
+
 import { existsSync } from "node:fs";
+import { inferTypes } from "../../facts/index.ts";
 import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
-import { inferTypes, normalise } from "../../passes/index.ts";
+import { normalise } from "../../passes/index.ts";
 import {
   builtinTarget,
   gridName,

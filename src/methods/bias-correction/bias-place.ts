@@ -1,6 +1,7 @@
 /** Where the bias of a layer goes, in one model: its own input, the Add behind it, or an Add that it gets. */
+import { floatConstant } from "../../facts/index.ts";
 import { addNode, type Graph, type Node, type Value } from "../../ir/index.ts";
-import { batchNormStatistics, floatConstant, setBatchNormStatistics } from "../../passes/index.ts";
+import { batchNormStatistics, setBatchNormStatistics } from "../../passes/index.ts";
 import { type BiasSlot, biasSlot, setBias } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 

@@ -1,4 +1,5 @@
 /** The mean patches of a layer's input: from data in both branches, or from what batch norms promise. */
+import { shapeOf } from "../../facts/index.ts";
 import type { TensorType, Value } from "../../ir/index.ts";
 import type { LinearLayer } from "../../quant/index.ts";
 import type { Cursor } from "../../runtime/index.ts";
@@ -48,8 +49,7 @@ export function analyticMeans(layer: LinearLayer, promised: Promised): MeanInput
 /** An input that is constant per channel, seen through the kernel: at a padded border fewer of its numbers count. */
 function patchOf(layer: LinearLayer, { axis, mean }: Expectation, { shapes }: Promised): Float64Array | undefined {
   const { groups, columns, node } = layer;
-  const type = shapes.get(node.input(0)!.name);
-  const shape = type?.shape?.every((d) => typeof d === "number") ? (type.shape as number[]) : undefined;
+  const shape = shapeOf(node.input(0), shapes);
   const isKernel = node.op === "Conv" || node.op === "ConvTranspose";
   const channels = isKernel
     ? layer.weight.initializer!.shape[node.op === "Conv" ? 1 : 0]! * (node.op === "Conv" ? groups : 1)

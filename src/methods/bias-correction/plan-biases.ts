@@ -1,5 +1,6 @@
 /** The plan after layers got biases: a bias that placement has not seen gets the entry that placement would give. */
 
+import { keepsGrid } from "../../facts/index.ts";
 import type { Node, Value } from "../../ir/index.ts";
 import {
   biasEncoding,
@@ -7,7 +8,6 @@ import {
   type Encoding,
   entriesByValue,
   isIntGrid,
-  keepsGrid,
   type LeftFloat,
   type Plan,
   type PlanEntry,

@@ -3,8 +3,10 @@
  * they are computed and where they are read. The function of the model stays, up to rounding; only a Clip whose bound the
  * data never reaches may lose it, which the notes say.
  */
+
 import { throwIfAborted } from "../../base/index.ts";
-import { check, cloneModel, type Model, type TensorType, type Value } from "../../ir/index.ts";
+import { shapeOf } from "../../facts/index.ts";
+import { check, cloneModel, type Model } from "../../ir/index.ts";
 import type { Expectation } from "../expectations/expectation.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
@@ -42,7 +44,7 @@ export async function equalizeLayers(
   const copy = cloneModel(model);
   const shapes = await shapesFor(copy, context);
   throwIfAborted(context);
-  const trace = traceGroups(copy.graph, (value) => lengthsOf(value, shapes));
+  const trace = traceGroups(copy.graph, (value) => shapeOf(value, shapes));
   const { data } = context;
   const seen = data
     ? await observeChannels(copy, trace, shapes, { ...context, data })
@@ -82,12 +84,6 @@ function solve(trace: Trace, seen: Observed | undefined, context: PreparationCon
   keepUnderBounds(trace, seen, scale);
   const change = 10 * Math.log10(noiseOf(layers, scale) / before);
   return { scale, how: `predicted noise of rounding ${change > 0 ? "+" : ""}${change.toFixed(1)} dB` };
-}
-
-function lengthsOf(value: Value | null, shapes: ReadonlyMap<string, TensorType>): readonly number[] | undefined {
-  if (value?.initializer) return value.initializer.shape;
-  const shape = value ? shapes.get(value.name)?.shape : undefined;
-  return shape?.every((d) => typeof d === "number") ? (shape as readonly number[]) : undefined;
 }
 
 function summary({ groups, layers }: Trace, scale: Float64Array, edits: number, how: string): string {

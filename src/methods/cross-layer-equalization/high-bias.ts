@@ -7,18 +7,16 @@
  * With data, c is also kept below what was seen, so that nothing changes there; without, 3 deviations of the batch norm are
  * trusted, as in AIMET. Unlike AIMET, readers that pad with zeros are left alone: their borders would change.
  */
-import { throwIfAborted } from "../../base/index.ts";
+
+import { isRefused, throwIfAborted } from "../../base/index.ts";
+import { isOp, onlyReader, rankOf } from "../../facts/index.ts";
 import { check, cloneModel, type Model, type Node, type Value } from "../../ir/index.ts";
 import {
   bareLayer,
   batchNormStatistics,
-  isOp,
-  isRefused,
   type Layer,
   layerOf,
   moveBatchNormStatistics,
-  onlyReader,
-  rankOf,
   scaleInput,
   scaleOutput,
 } from "../../passes/index.ts";

@@ -2,9 +2,11 @@
  * Follows channels through a graph and finds which must share a scale. Linear layers start new groups; positively
  * homogeneous operators, pooling and data movement carry them on; additions join them; everything else fixes them.
  */
+
+import { isRefused } from "../../base/index.ts";
+import { clipBounds, floatConstant, isOp } from "../../facts/index.ts";
 import type { Graph, Node, Value } from "../../ir/index.ts";
-import { bareLayer, biasOf, floatConstant, isOp, isRefused, type Layer } from "../../passes/index.ts";
-import { clipBounds } from "../clip-bounds.ts";
+import { bareLayer, biasOf, type Layer } from "../../passes/index.ts";
 import { Groups } from "./groups.ts";
 import { alongAxis, broadcastDims, concat, expand, type Layout, padRank, pick, sizeOf } from "./layout.ts";
 import { movedLayout, type ShapeOf } from "./move-layout.ts";

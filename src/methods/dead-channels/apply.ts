@@ -5,22 +5,20 @@
  *
  * All of it is exact: where a padded convolution sees a constant other than zero the border would change, so it is left.
  */
-import { throwIfAborted } from "../../base/index.ts";
+
+import { isRefused, throwIfAborted } from "../../base/index.ts";
+import { clipBounds, isOp, onlyReader } from "../../facts/index.ts";
 import { check, cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/index.ts";
 import {
   bareLayer,
   channelsOf,
-  elementsOf,
-  isOp,
-  isRefused,
   type Layer,
   layerOf,
   moveBatchNormStatistics,
-  onlyReader,
   scaleInput,
   scaleOutput,
 } from "../../passes/index.ts";
-import { clipBounds } from "../clip-bounds.ts";
+import { elementsOf } from "../../tensor/index.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
 import { type Bounds, boundsOf, inputIntervals, seesPadding } from "./intervals.ts";

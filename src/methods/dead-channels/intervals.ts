@@ -2,21 +2,13 @@
  * Bounds of every value of a graph, channel by channel, from the weights alone. Graph inputs are taken to lie within
  * ±1e6, far beyond pixels, samples and features; everything that is not understood is unbounded.
  */
+
+import { isRefused } from "../../base/index.ts";
+import { clipBounds, constantInts, floatConstant, isOp, rankOf, shapeOf } from "../../facts/index.ts";
 import type { Graph, Node, TensorType, Value } from "../../ir/index.ts";
 import { addedBy, rowOf } from "../../ops/index.ts";
-import {
-  bareLayer,
-  biasOf,
-  channelsOf,
-  constantInts,
-  elementsOf,
-  floatConstant,
-  isOp,
-  isRefused,
-  type Layer,
-  rankOf,
-} from "../../passes/index.ts";
-import { clipBounds } from "../clip-bounds.ts";
+import { bareLayer, biasOf, channelsOf, type Layer } from "../../passes/index.ts";
+import { elementsOf } from "../../tensor/index.ts";
 import { hull, type Intervals, linear, overall, product, rising, sum, uniform } from "./math.ts";
 
 /** Bounds along one axis; all channels alike where the axis is null (then there is one interval). */
@@ -114,7 +106,7 @@ class BoundsWalk {
 
   #linear(layer: Layer): Bounds {
     const { node } = layer;
-    const rank = rankOf(node.input(0)) ?? this.#shape(node.input(0))?.length;
+    const rank = rankOf(node.input(0)) ?? shapeOf(node.input(0), this.#shapes)?.length;
     const axis = isOp(node, "MatMul") ? (rank ?? 0) - 1 : 1;
     const of = this.#of(node.input(0));
     const given = inputIntervals(layer, of) ?? spread({ axis: null, each: single(of) }, layer.inputs);
@@ -158,7 +150,7 @@ class BoundsWalk {
 
   /** Two operands whose channels lie on one axis, or one of which is alike everywhere. */
   #both(node: Node, combine: (a: Intervals, b: Intervals) => Intervals): Bounds {
-    const rank = this.#shape(node.output)?.length ?? rankOf(node.output);
+    const rank = shapeOf(node.output, this.#shapes)?.length ?? rankOf(node.output);
     const [a, b] = [this.#operand(node, 0, rank), this.#operand(node, 1, rank)];
     const axis = a.axis ?? b.axis;
     if (axis === null) return { axis, each: combine(a.each, b.each) };
@@ -185,7 +177,7 @@ class BoundsWalk {
       return { axis: null, each: uniform(1, lo, hi) };
     }
     // An operand of fewer axes is broadcast: its axis counts from the end.
-    const own = this.#shape(value)?.length ?? rankOf(value);
+    const own = shapeOf(value, this.#shapes)?.length ?? rankOf(value);
     if (x!.axis === null || (own !== undefined && own === rank)) return x!;
     return own === undefined || rank === undefined
       ? { axis: null, each: single(x!) }
@@ -193,12 +185,12 @@ class BoundsWalk {
   }
 
   #concat(node: Node): Bounds {
-    const rank = this.#shape(node.output)?.length ?? rankOf(node.output);
+    const rank = shapeOf(node.output, this.#shapes)?.length ?? rankOf(node.output);
     const given = node.int("axis", 0);
     const axis = given < 0 ? given + (rank ?? 0) : given;
     const parts = node.inputs.map((value) => {
       const x = this.#of(value);
-      const length = this.#shape(value)?.[axis];
+      const length = shapeOf(value, this.#shapes)?.[axis];
       if (x.axis === axis) return x.each;
       return length === undefined ? undefined : spread({ axis: null, each: single(x) }, length);
     });
@@ -236,7 +228,7 @@ class BoundsWalk {
   #flat(node: Node): Bounds {
     const x = this.#of(node.input(0));
     if (x.axis === null) return x;
-    const [before, after] = [this.#shape(node.input(0)), this.#shape(node.output)];
+    const [before, after] = [shapeOf(node.input(0), this.#shapes), shapeOf(node.output, this.#shapes)];
     if (x.axis === 1 && before && after?.length === 2 && before[0] === after[0]) {
       const places = before.slice(2).reduce((a, b) => a * b, 1);
       const repeat = (ends: Float64Array) =>
@@ -251,7 +243,7 @@ class BoundsWalk {
     const x = this.#of(node.input(0));
     if (isOp(node, "MaxPool")) return x;
     if (isOp(node, "Resize", "Upsample") && node.string("mode", "nearest") !== "cubic" && x.axis === 1) {
-      const [before, after] = [this.#shape(node.input(0)), this.#shape(node.output)];
+      const [before, after] = [shapeOf(node.input(0), this.#shapes), shapeOf(node.output, this.#shapes)];
       return before && after && before[1] === after[1] ? zeroPadFree(node, x) : anything;
     }
     if (isOp(node, "Transpose") && node.ints("perm") && x.axis !== null) {
@@ -260,11 +252,6 @@ class BoundsWalk {
     const added = rowOf(node)?.movesData ? addedBy(node) : "anything";
     if (added === "anything") return anything;
     return { axis: null, each: added.reduce((each, v) => hull(each, uniform(1, v, v)), single(x)) };
-  }
-
-  #shape(value: Value | null): readonly number[] | undefined {
-    const shape = value ? this.#shapes.get(value.name)?.shape : undefined;
-    return shape?.every((d) => typeof d === "number") ? (shape as readonly number[]) : undefined;
   }
 }
 

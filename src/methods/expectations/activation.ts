@@ -1,7 +1,8 @@
 /** Functions of one number: windows (Relu, Clip) in closed form, smooth ones by quadrature. */
+
+import { clipBounds, floatConstant } from "../../facts/index.ts";
 import type { Node } from "../../ir/index.ts";
-import { elementsOf, floatConstant } from "../../passes/index.ts";
-import { clipBounds } from "../clip-bounds.ts";
+import { elementsOf } from "../../tensor/index.ts";
 import { clipped, type Expectation, picked, pooled } from "./expectation.ts";
 import type { Shapes } from "./movement.ts";
 import { throughFunction } from "./normal.ts";

@@ -4,20 +4,12 @@
  * movement, as Nagel et al., "Data-Free Quantization" (2019), do for a chain of layers. What is added is taken to be
  * independent.
  */
+
+import { isRefused } from "../../base/index.ts";
+import { constantOf, floatConstant, isOp, rankOf, shapeOf } from "../../facts/index.ts";
 import type { Graph, Node, TensorType, Value } from "../../ir/index.ts";
-import {
-  bareLayer,
-  batchNormStatistics,
-  biasOf,
-  channelsOf,
-  constantOf,
-  elementsOf,
-  floatConstant,
-  isOp,
-  isRefused,
-  type Layer,
-  rankOf,
-} from "../../passes/index.ts";
+import { bareLayer, batchNormStatistics, biasOf, channelsOf, type Layer } from "../../passes/index.ts";
+import { elementsOf } from "../../tensor/index.ts";
 import { activation, windowed } from "./activation.ts";
 import { between, type Expectation, least, most, normal, pooled, scaled, spread, weaker } from "./expectation.ts";
 import { moved, type Shapes } from "./movement.ts";
@@ -56,11 +48,7 @@ class ExpectationWalk {
   constructor(options: ExpectationOptions) {
     this.#options = options;
     this.#shapes = {
-      of: (value) => {
-        const type = value ? options.shapes.get(value.name) : undefined;
-        const shape = value?.initializer?.shape ?? type?.shape;
-        return shape?.every((d) => typeof d === "number") ? (shape as readonly number[]) : undefined;
-      },
+      of: (value) => shapeOf(value, options.shapes),
       rank: (value) => {
         const shape = value?.initializer?.shape ?? (value ? options.shapes.get(value.name)?.shape : undefined);
         return shape?.length ?? rankOf(value);

@@ -3,10 +3,11 @@
  * needed), or both. The float model is a branch of the same graph, so that it sees the very samples that the student sees,
  * augmented alike.
  */
+
 import { nearestFloats, type OutputMeaning, outputMeanings } from "../../analysis/index.ts";
 import { AvocetError } from "../../base/index.ts";
+import { inferTypes } from "../../facts/index.ts";
 import { absorb, cloneModel, type Model, type Node, type Value } from "../../ir/index.ts";
-import { inferTypes } from "../../passes/index.ts";
 import { crossEntropy, distillation, type GraphLoss, meanSquaredError, weightedSum } from "../../train/index.ts";
 
 export interface Objective {

@@ -2,9 +2,10 @@
  * How far the outputs of the whole model are from the float model's on samples set aside, while blocks are being trained: what
  * makes one block better can make the model worse, where errors of neighbours cancelled each other.
  */
+
 import { nearestFloats } from "../../analysis/index.ts";
+import { inferTypes } from "../../facts/index.ts";
 import type { Model, Value } from "../../ir/index.ts";
-import { inferTypes } from "../../passes/index.ts";
 import type { Cursor, Runtime, SessionOptions } from "../../runtime/index.ts";
 import { type Feeds, isFloat } from "../../tensor/index.ts";
 import { type Aim, BlockError, targetOf } from "./block-error.ts";

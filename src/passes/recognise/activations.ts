@@ -1,4 +1,5 @@
 /** Activations that exporters took apart: GELU in both forms, HardSwish, Mish and SiLU. */
+import { refuse } from "../../base/index.ts";
 import type { AttributeLike, Node } from "../../ir/index.ts";
 import {
   any,
@@ -13,7 +14,7 @@ import {
   scalar,
 } from "../pattern.ts";
 import { replaceNode } from "../replace-node.ts";
-import { type Rule, refuse, rule } from "../rule.ts";
+import { type Rule, rule } from "../rule.ts";
 
 const x = any("x");
 const half = scalar(0.5);

@@ -2,12 +2,13 @@
  * Attention that exporters took apart: softmax(scale·Q·Kᵀ + mask)·V over [batch, heads, length, size]. The scale may
  * stand on the product, or in two halves on Q and K.
  */
+
+import { refuse } from "../../base/index.ts";
+import { isOp, type Lengths, type LengthTable } from "../../facts/index.ts";
 import type { Node } from "../../ir/index.ts";
-import type { Lengths, LengthTable } from "../lengths.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, readElsewhere } from "../pattern.ts";
 import { replaceNode } from "../replace-node.ts";
-import { type Rule, refuse, rule } from "../rule.ts";
-import { isOp } from "../walk.ts";
+import { type Rule, rule } from "../rule.ts";
 
 const isScalar = (numbers: readonly number[]) => numbers.length === 1;
 const q = any("q");

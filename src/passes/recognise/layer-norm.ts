@@ -6,15 +6,14 @@
  *
  * The fused operator rounds in another order, so outputs agree to float32 rounding and not to the bit.
  */
+
+import { refuse } from "../../base/index.ts";
+import { constantInts, floatConstant, isOp, type LengthTable, onlyReader, rankOf } from "../../facts/index.ts";
 import type { Node, Value } from "../../ir/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import type { LengthTable } from "../lengths.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere } from "../pattern.ts";
-import { rankOf } from "../rank.ts";
 import { replaceNode } from "../replace-node.ts";
-import { type Rule, refuse, rule } from "../rule.ts";
-import { constantInts, isOp, onlyReader } from "../walk.ts";
-import { floatConstant } from "../weights.ts";
+import { type Rule, rule } from "../rule.ts";
 
 const isScalar = (numbers: readonly number[]) => numbers.length === 1;
 

@@ -2,12 +2,13 @@
  * Writes a recurrent layer (RNN, GRU, LSTM) of known length out, step by step, so that its products and sums can be
  * quantized like any other. The products with W of all steps are one MatMul.
  */
+
+import { refuse } from "../../base/index.ts";
+import { isOp, LengthTable } from "../../facts/index.ts";
 import type { Graph, Node, Value } from "../../ir/index.ts";
-import { LengthTable } from "../lengths.ts";
 import type { Pass } from "../pass.ts";
 import { takeOver } from "../replace-node.ts";
-import { passOf, refuse, rule } from "../rule.ts";
-import { isOp } from "../walk.ts";
+import { passOf, rule } from "../rule.ts";
 import { activationsOf } from "./activation.ts";
 import { type CellOptions, cells, type State } from "./cells.ts";
 import { Writer } from "./step.ts";

@@ -1,12 +1,9 @@
 /** The adapters of every operator whose newer version reads differently; see unchanged.ts for all others. */
+import { constantOf, dtypeOf, rankOf } from "../../facts/index.ts";
 import type { Node } from "../../ir/index.ts";
 import type { StandardOp } from "../../ops/index.ts";
-import { Tensor } from "../../tensor/index.ts";
-import { rankOf } from "../rank.ts";
+import { floatTensor, Tensor } from "../../tensor/index.ts";
 import { replaceNode, takeOver } from "../replace-node.ts";
-import { dtypeOf } from "../value-dtype.ts";
-import { constantOf } from "../walk.ts";
-import { floatTensor } from "../weights.ts";
 import { type Adapter, type Adapters, intsToInput, type Raise, setAttribute } from "./adapter.ts";
 import { batchNormalization9, batchNormalization14, groupNormalization21 } from "./normalization.ts";
 import { scan9 } from "./scan.ts";

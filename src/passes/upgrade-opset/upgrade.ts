@@ -2,11 +2,12 @@
  * Raises a model to a newer version of the standard operators, one version at a time, so that each adapter only knows
  * one step. Operators of other domains and calls of the model's own functions stay as they are.
  */
+
 import { AvocetError } from "../../base/index.ts";
+import { withSubgraphs } from "../../facts/index.ts";
 import type { Graph, Model, Node } from "../../ir/index.ts";
 import { checkNodes, isOpType, ops, type StandardOp } from "../../ops/index.ts";
 import type { Pass } from "../pass.ts";
-import { withSubgraphs } from "../walk.ts";
 import { Raise } from "./adapter.ts";
 import { adapters } from "./adapters.ts";
 import { unchanged } from "./unchanged.ts";

@@ -1,15 +1,15 @@
 /** An activation on a grid of integers: QuantizeLinear and DequantizeLinear behind it, and a Clip where the grid is narrower. */
+import { initializerOf } from "../../facts/index.ts";
 import { type Node, tensorType, type Value } from "../../ir/index.ts";
 import { type DType, dtypes } from "../../tensor/index.ts";
 import { type Encoding, isIntGrid } from "../encoding.ts";
-import { constantOf } from "../facts.ts";
 import { quantizerDType } from "../grid.ts";
 import { clipEnds } from "../stored.ts";
 import type { LoweringRow } from "./row.ts";
 
 export const activationRow: LoweringRow = {
   name: "activation",
-  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && !constantOf(value),
+  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && !initializerOf(value),
   emit(entry, value, draft) {
     const encoding = countedFromLowest(entry.encoding!, draft.opset);
     const dtype = quantizerDType(encoding.grid);

@@ -1,9 +1,9 @@
 /** A constant on a grid of integers: the integers behind a DequantizeLinear, and a Cast where the runtime computes with wider ones. */
+import { initializerOf } from "../../facts/index.ts";
 import type { Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import { dtypes } from "../../tensor/index.ts";
 import { type Granularity, isIntGrid } from "../encoding.ts";
-import { constantOf } from "../facts.ts";
 import { quantizerDType, storageDType } from "../grid.ts";
 import { quantizedTensor } from "../stored.ts";
 import { countedFromLowest } from "./activation.ts";
@@ -11,7 +11,7 @@ import type { LoweringRow } from "./row.ts";
 
 export const constantRow: LoweringRow = {
   name: "constant",
-  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && constantOf(value) !== undefined,
+  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && initializerOf(value) !== undefined,
   emit(entry, value, draft) {
     const tensor = value.initializer!;
     // Integer kernels of two operands take them in one type.

@@ -1,7 +1,7 @@
 /** A value on a grid of floats: a Cast to the narrower type and one back; a constant is stored in the narrower type. */
+import { initializerOf } from "../../facts/index.ts";
 import type { Value } from "../../ir/index.ts";
 import { dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../../tensor/index.ts";
-import { constantOf } from "../facts.ts";
 import type { PlanEntry } from "../plan.ts";
 import { retyped } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
@@ -13,7 +13,7 @@ export const floatCastRow: LoweringRow = {
     const dtype = narrowTypeOf(entry);
     const back = { to: dtypes.float32.onnx };
     const name = `${value.name}_dequantized`;
-    const tensor = constantOf(value);
+    const tensor = initializerOf(value);
     if (tensor) {
       const bits = Uint16Array.from(tensor.floats(), dtype === "float16" ? toFloat16Bits : toBfloat16Bits);
       const half = draft.constant(`${value.name}_${dtype}`, Tensor.of(dtype, tensor.shape, bits));

@@ -1,9 +1,10 @@
 /** Lengths of outputs beyond the first, and of operators that are rarer than those in lengths.ts. */
-import type { Node, Value } from "../ir/index.ts";
-import { axisOf } from "./axis.ts";
+
+import type { Node, Value } from "../../ir/index.ts";
+import { axisOf } from "../axis.ts";
+import { constantOf } from "../constants.ts";
 import type { Computed } from "./computed.ts";
 import type { Length, Lengths } from "./length.ts";
-import { constantOf } from "./walk.ts";
 
 type Made = readonly (Length | undefined)[] | undefined;
 

@@ -3,17 +3,18 @@
  * known still has an identity, so that equal ones are seen: the batch of the input is the batch of what comes out of a
  * convolution. The table is a snapshot; it stays true while passes replace values by equal ones.
  */
-import { Graph, type Model, type Node, type Value } from "../ir/index.ts";
-import { isOpType, ops } from "../ops/index.ts";
-import { axesOf, axisOf } from "./axis.ts";
+
+import { Graph, type Model, type Node, type Value } from "../../ir/index.ts";
+import { isOpType, ops } from "../../ops/index.ts";
+import type { Shape } from "../../tensor/index.ts";
+import { axesOf, axisOf } from "../axis.ts";
+import { constantInts, constantOf } from "../constants.ts";
+import { graphsOf, isOp } from "../walk.ts";
 import { type Computed, computedBy, computedOfConstant, numbersOf, sliceRange } from "./computed.ts";
 import { contribLengths } from "./contrib-lengths.ts";
 import type { Length, Lengths } from "./length.ts";
 import { rarerLengths } from "./rarer-lengths.ts";
-import { constantInts, constantOf, graphsOf, isOp } from "./walk.ts";
 import { spreadLength, windowLength } from "./window.ts";
-
-export type { Length, Lengths } from "./length.ts";
 
 export class LengthTable {
   readonly #lengths = new Map<Value, Lengths>();
@@ -31,6 +32,12 @@ export class LengthTable {
   of(value: Value | null): Lengths | undefined {
     if (!value) return undefined;
     return constantOf(value)?.shape ?? this.#lengths.get(value) ?? this.#declared(value);
+  }
+
+  /** The same where all of them are numbers. */
+  shape(value: Value | null): Shape | undefined {
+    const found = this.of(value);
+    return found?.every((length) => typeof length === "number") ? (found as Shape) : undefined;
   }
 
   /** The elements of a value that is computed from shapes; undefined for all others. */

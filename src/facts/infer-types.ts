@@ -1,7 +1,8 @@
 /** Types of the values of a model, as far as they follow from the file: nothing is run, nothing is changed. */
+
 import { cloneModel, type Dim, type Model, type TensorType, tensorType } from "../ir/index.ts";
-import { LengthTable } from "./lengths.ts";
-import { dtypeOf } from "./value-dtype.ts";
+import { dtypeOf } from "./dtype.ts";
+import { LengthTable } from "./lengths/lengths.ts";
 
 export interface InferOptions {
   /** Length of the first axis of every input that leaves it open; null keeps it open. Default 1: what one sample costs. */

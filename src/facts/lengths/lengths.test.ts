@@ -1,10 +1,11 @@
 /** Every length that the table claims is the one that ONNX Runtime makes, and equal keys stand for equal lengths. */
+
 import { expect, test } from "vitest";
-import { fixture, missing } from "../../test/fixtures.ts";
-import { seededFeeds } from "../../test/same-outputs.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
+import { fixture, missing } from "../../../test/fixtures.ts";
+import { seededFeeds } from "../../../test/same-outputs.ts";
+import { readModelFile } from "../../formats/index-node.ts";
+import { type Model, parseModel } from "../../ir/index.ts";
+import { openRuntime, traceShapes } from "../../runtime/index.ts";
 import { LengthTable } from "./lengths.ts";
 
 /** Compares the table with a run; returns the part of all axes that the table knows as numbers. */

@@ -1,4 +1,5 @@
 /** Costs of real models, from their files alone. */
+
 import { expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { readModelFile } from "../formats/index-node.ts";

@@ -1,7 +1,9 @@
 /** The rank of a value, as far as the graph itself tells: from its type, or from what computes it. */
+
 import type { Node, Value } from "../ir/index.ts";
 import { isOpType, ops } from "../ops/index.ts";
-import { constantInts, constantOf, isOp } from "./walk.ts";
+import { constantInts, constantOf } from "./constants.ts";
+import { isOp } from "./walk.ts";
 
 /** Number of axes, or undefined when neither the type nor the producers say it. Looks back at most 200 nodes deep. */
 export function rankOf(value: Value | null): number | undefined {

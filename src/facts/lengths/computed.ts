@@ -1,9 +1,11 @@
 /** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
-import type { Node, Value } from "../ir/index.ts";
-import { dtypeOfOnnx, sizeOf, type Tensor } from "../tensor/index.ts";
-import { axesOf, axisOf } from "./axis.ts";
+
+import type { Node, Value } from "../../ir/index.ts";
+import { dtypeOfOnnx, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { axesOf, axisOf } from "../axis.ts";
+import { constantOf } from "../constants.ts";
+import { isOp } from "../walk.ts";
 import type { Length, Lengths } from "./length.ts";
-import { constantOf, isOp } from "./walk.ts";
 
 /** Elements in row-major order. */
 export interface Computed {

@@ -1,12 +1,19 @@
 /** The element type of a value, as far as the graph itself tells. */
+
 import type { Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { type DType, dtypeOfOnnx } from "../tensor/index.ts";
-import { constantOf, isOp } from "./walk.ts";
+import { constantOf } from "./constants.ts";
+import { isOp } from "./walk.ts";
 
 /** From the type, the data, or the producers (at most 200 nodes deep); undefined when nothing tells. */
 export function dtypeOf(value: Value | null | undefined): DType | undefined {
   return search(value, 200, new Map());
+}
+
+/** From the data or the declared type alone, without asking what computes the value. */
+export function declaredDType(value: Value | null | undefined): DType | undefined {
+  return constantOf(value)?.dtype ?? (value?.type?.kind === "tensor" ? value.type.dtype : undefined);
 }
 
 const keepsType = new RegExp(
@@ -25,8 +32,7 @@ function search(
   if (!value || depth === 0) return undefined;
   if (asked.has(value)) return asked.get(value);
   const found =
-    constantOf(value)?.dtype ??
-    (value.type?.kind === "tensor" ? value.type.dtype : undefined) ??
+    declaredDType(value) ??
     (value.producer ? computed(value.producer, value, (v) => search(v, depth - 1, asked)) : undefined);
   asked.set(value, found);
   return found;

@@ -2,8 +2,10 @@
  * Operators over places that let a factor and a shift per channel pass: op(s·x + t) = s·op(x) + t. Means whose weights
  * sum to one do, maxima for positive s, and what adds zeros where t is zero.
  */
+
 import type { Node } from "../ir/index.ts";
-import { constantInts, constantOf, isOp } from "./walk.ts";
+import { constantInts, constantOf } from "./constants.ts";
+import { isOp } from "./walk.ts";
 
 /** "always", "positive" (only for s > 0), "unshifted" (only for t = 0), or undefined where it does not commute. */
 export function commutesWithAffine(node: Node): "always" | "positive" | "unshifted" | undefined {

@@ -39,3 +39,10 @@ export function varyingValues(graph: Graph): Set<Value> {
   }
   return varying;
 }
+
+/** The one node that reads this value, when there is exactly one read and it is no graph output. */
+export function onlyReader(value: Value): Node | undefined {
+  if (value.useCount !== 1) return undefined;
+  const [use] = value.uses();
+  return use && "node" in use ? use.node : undefined;
+}

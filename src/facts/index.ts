@@ -1,0 +1,15 @@
+/** @module Facts of a graph: constants, readers, ranks, element types, lengths, and what is known per operator. Nothing is edited. */
+export { axesOf, axisOf } from "./axis.ts";
+export { clipBounds } from "./clip-bounds.ts";
+export { commutesWithAffine } from "./commuting.ts";
+export { constantInts, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
+export { declaredDType, dtypeOf } from "./dtype.ts";
+export { type InferOptions, inferTypes } from "./infer-types.ts";
+export { type Computed, numbersOf } from "./lengths/computed.ts";
+export type { Length, Lengths } from "./lengths/length.ts";
+export { LengthTable } from "./lengths/lengths.ts";
+export { addsOnlyZero, isNearestResize, keepsGrid, maskOf, movesData } from "./movement.ts";
+export { rankOf } from "./rank.ts";
+export { onlyReader, readersOf, readsOf, varyingValues } from "./readers.ts";
+export { shapeOf } from "./shape.ts";
+export { graphsOf, isOp, withSubgraphs } from "./walk.ts";
