@@ -22,7 +22,7 @@ const recipe = avocet.parseRecipe({});
 const labels = classLabels([0, 1, 2], "labels");
 const metric = avocet.topK(1);
 const plan = avocet.place(model, builtinTarget("ort-cpu"), { shapes: new Map() });
-const file = { model, path: "x.onnx", bytes: 1 };
+const file = { model, file: "x.onnx", bytes: 1 };
 
 // biome-ignore lint/suspicious/noExplicitAny: wrong arguments are the point
 type Call = (...args: any[]) => unknown;

@@ -87,7 +87,7 @@ describe("layer differences", () => {
 });
 
 describe("verify", () => {
-  const file = (path: string) => ({ model: readModelFile(path), path, bytes: 100 });
+  const file = (path: string) => ({ model: readModelFile(path), file: path, bytes: 100 });
 
   test("simulation compares a stock session with the same file without integer kernels", async () => {
     const opened: SessionOptions[] = [];

@@ -65,7 +65,9 @@ export interface VerifyOptions extends Work, MeaningOptions {
 /** One side: a model and how many bytes its file has. */
 export interface VerifiedFile {
   readonly model: Model;
-  readonly path: string;
+  /** What the runtime opens: the path of the file (in a browser: its address), or its bytes. */
+  readonly file: string | Uint8Array;
+  /** With the files of its weights. */
   readonly bytes: number;
 }
 
@@ -88,7 +90,7 @@ export async function verify(
   });
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const unjudged: Unjudged[] = [];
-  await using stock = await runtime.open(shipped.path, threads);
+  await using stock = await runtime.open(shipped.file, threads);
   const names = stock.outputs.flatMap(({ name, dtype }) => (dtype !== null && crosses(dtype) ? [name] : []));
   for (const { name, dtype } of stock.outputs) {
     if (!names.includes(name))
@@ -99,10 +101,10 @@ export async function verify(
   }
   const openOther = (what: string, open: () => Promise<Session>) => attempt(what, unjudged, open);
   await using simulated = await openOther("the simulation", () =>
-    runtime.open(shipped.path, { ...simulation, ...threads }),
+    runtime.open(shipped.file, { ...simulation, ...threads }),
   );
-  await using reference = await openOther("the float model", () => runtime.open(float.path, threads));
-  expectOutputs(reference, names, float.path);
+  await using reference = await openOther("the float model", () => runtime.open(float.file, threads));
+  expectOutputs(reference, names, float);
   const meanings = new Map([...outputMeanings(float.model, options)].filter(([name]) => names.includes(name)));
   const sides = {
     simulation: new Side("the simulation", simulated, meanings, unjudged),
@@ -148,10 +150,12 @@ export async function verify(
   };
 }
 
-function expectOutputs(reference: Session | undefined, names: readonly string[], at: string): void {
+function expectOutputs(reference: Session | undefined, names: readonly string[], { file, model }: VerifiedFile): void {
   const absent = names.find((name) => reference && !reference.outputs.some((output) => output.name === name));
   if (absent === undefined) return;
-  throw new AvocetError("graph/invalid", `expected the float model to have the output ${absent}`, { at });
+  throw new AvocetError("graph/invalid", `expected the float model to have the output ${absent}`, {
+    at: typeof file === "string" ? file : model.graph.name,
+  });
 }
 
 /** A session that is compared with the stock one until it fails. */

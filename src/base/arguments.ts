@@ -70,8 +70,8 @@ const kinds = {
   },
   file: {
     what: "a model with its file",
-    is: ({ model, path }) => isObject(model) && typeof path === "string",
-    hint: "{ model, path, bytes }: the model, where its file is, and how large that is",
+    is: ({ model, file }) => isObject(model) && (typeof file === "string" || file instanceof Uint8Array),
+    hint: "{ model, file, bytes }: the model, the path of its file or what is in it, and how large that is",
   },
   shapes: {
     what: "options with shapes",

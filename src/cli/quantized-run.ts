@@ -1,32 +1,34 @@
 /** What `quantize` and `train` share: a float model in; a folder with the shipped file, encodings, plan, recipe and report out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { AvocetError, type Checkpoint, type Work } from "../base/index.ts";
+import { AvocetError } from "../base/index.ts";
 import { expectApart } from "../base/index-node.ts";
-import { type Dataset, samples } from "../data/index.ts";
+import type { Dataset } from "../data/index.ts";
 import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/index-node.ts";
-import type { Model } from "../ir/index.ts";
 import { planToJson, writeEncodings } from "../quant/index.ts";
-import { isDataFree, type Quantized, type Recipe } from "../recipe/index.ts";
+import { isDataFree, type Quantized, type Recipe, type Run, type RunRequest, report, run } from "../recipe/index.ts";
 import { type OutputFolder, openOutputFolder } from "../recipe/index-node.ts";
 import { jsonNumbers, type RunReport, renderReport, voidsScore, writeReport } from "../report/index.ts";
-import { openRuntime, type Runtime, type RuntimeName } from "../runtime/index.ts";
+import { openRuntime, type RuntimeName } from "../runtime/index.ts";
 import { agreementDocument } from "./agreement-document.ts";
+import { placeOf } from "./data-place.ts";
+import { environmentOf } from "./environment.ts";
 import type { ExitCode } from "./exit.ts";
 import { agreementGate, dropGate, type Gate, judgeGates } from "./gates.ts";
 import { watchInputs } from "./input-watch.ts";
 import { floatFile, openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
-import type { UsedData } from "./judged-data.ts";
-import { judgedDataOf, openJudging, scoreOf } from "./judging.ts";
+import { openJudging } from "./judging.ts";
+import { kernelsOf } from "./kernels.ts";
 import { classAxisOf, type JudgeOptions } from "./metric-options.ts";
+import { modelBytes } from "./model-size.ts";
 import { progressView } from "./progress.ts";
 import { findConfig } from "./recipe-file.ts";
 import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
-import { judgedReport, type RunParts, unjudgedReport } from "./run-report.ts";
 import { summary } from "./summary.ts";
 import { expectFitting, type Tolerance } from "./tolerance.ts";
+import { version } from "./version.ts";
 
 export interface RunOptions extends RecipeOptions, JudgeOptions {
   /** The arguments of the command, for the report. */
@@ -46,24 +48,11 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly json?: boolean;
 }
 
-/** What is to be quantized, and how. */
-export interface Given {
-  readonly model: Model;
-  /** null: none was given, and the recipe needs none. */
-  readonly data: Dataset | null;
-  readonly recipe: Recipe;
-}
-
-/** What makes the quantized model of a run. */
-export interface Making {
-  /** On what the result depends beside model, data and recipe, by name: a run that is resumed must have the same. */
+/** What a command asks of the run beside model, data and recipe. */
+export interface Asked {
+  /** On what the result depends besides, by name: a run that is resumed must have the same. */
   readonly identity: Readonly<Record<string, string>>;
-  /** All of the data is trained on; otherwise a part calibrates. */
-  readonly training?: boolean;
-  make(
-    runtime: Runtime,
-    work: Work & { readonly threads?: number; readonly checkpoint: Checkpoint },
-  ): Promise<Quantized>;
+  readonly training?: NonNullable<RunRequest["training"]>;
 }
 
 /**
@@ -75,7 +64,7 @@ export async function quantizedRun(
   options: RunOptions,
   io: Io,
   exit: (code: ExitCode) => void,
-  prepare: (given: Given) => Promise<Making>,
+  prepare: (data: Dataset | null) => Promise<Asked>,
 ): Promise<void> {
   const clock = stopwatch();
   if (options.maxDrop !== undefined && !options.evaluate) {
@@ -108,87 +97,81 @@ export async function quantizedRun(
   // What judges is opened before anything long begins, so that wrong labels are told at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
   if (judging && options.maxDrop) {
-    const { name, unit } = judging.metric.make();
+    const { name, unit } = judging.metric();
     expectFitting(options.maxDrop, { metric: name, unit });
   }
   const classAxis = classAxisOf(options.classAxis);
-  const { identity, make, training = false } = await prepare({ model, data, recipe });
+  const { identity, training } = await prepare(data);
   const runtime = await openRuntime(options.runtime, options);
   using checkpoint = await openRunCheckpoint(options, recipe, runtime, io, identity);
   const progress = progressView(io, options.quiet === true);
-  const work = {
+  const reading = clock();
+  const shippedPath = join(options.output, "model.onnx");
+  const reportOf = (done: Run): RunReport => ({
+    ...report(done),
+    seconds: { read: reading, ...done.seconds, total: clock.total() },
+  });
+  let written: readonly string[] | undefined;
+  const done = await run({
+    name: basename(path),
+    source: { model, file: path, bytes: modelBytes(path, model) },
+    data,
+    place: recipe.data === undefined ? undefined : placeOf(recipe.data),
+    recipe,
+    runtime,
+    ...(training ? { training } : {}),
+    judging,
+    judgement: {
+      classAxis,
+      classes: judging !== null || options.minAgreement !== undefined,
+      kernels: (_, quantized) => kernelsOf(shippedPath, quantized.plan, runtime),
+    },
+    about: { avocet: version, environment: environmentOf(options.command ?? [], runtime, options.threads) },
+    checkpoint,
     signal: io.signal,
     onProgress: progress.show,
     ...(options.threads ? { threads: options.threads } : {}),
-  };
-  const reading = clock();
-  const quantized = await make(runtime, { ...work, checkpoint });
-  clock();
-  await watch.expectUnchanged();
-  const shipped = await writeResult(folder, quantized, recipe, io);
-  const used: UsedData | null =
-    data && (training || !isDataFree(recipe))
-      ? { spec: recipe.data, data, part: recipe.samples, by: training ? "training" : "calibration" }
-      : null;
-  const parts: RunParts = {
-    name: basename(path),
-    command: options.command ?? [],
-    quantized,
-    recipe,
-    calibrated: used ? samples(used.data, used.part).count : null,
-    runtime,
-    float: { model, path },
-    shipped: { path: join(folder.staging, "model.onnx"), bytes: shipped.byteLength },
-    work,
-  };
-  const write = clock();
-  const unfinished = () => ({ read: reading, ...quantized.seconds, write, judge: 0, total: clock.total() });
-  // The result is in its place before it is judged: whatever a judge does, it is not lost.
-  writeReports(folder, options.output, {
-    ...unjudgedReport(parts),
-    seconds: unfinished(),
-  });
-  const written = readdirSync(folder.staging).sort();
-  folder.commit();
-  checkpoint.remove();
-  const shippedPath = join(options.output, "model.onnx");
-  quantized.shipped.source = shippedPath;
-  const judged = judgedDataOf({ judging, data, used, quantized, recipe });
-  const draft = await judgedReport(
-    { ...parts, shipped: { ...parts.shipped, path: shippedPath } },
-    {
-      judged,
-      score: async () => (judging ? await scoreOf([path, shippedPath], judging, runtime, options, work) : null),
-      classAxis,
-      classes: judging !== null || options.minAgreement !== undefined,
+    ...(options.batch ? { batch: options.batch } : {}),
+    async made(quantized, before) {
+      await watch.expectUnchanged();
+      const { byteLength } = await writeResult(folder, quantized, recipe, io);
+      // The result is in its place before it is judged: whatever a judge does, it is not lost.
+      writeReports(folder, options.output, reportOf(before(byteLength)));
+      const files = readdirSync(folder.staging).sort();
+      folder.commit();
+      written = files;
+      checkpoint.remove();
+      quantized.shipped.source = shippedPath;
+      return { file: shippedPath, bytes: byteLength };
     },
-  ).catch((error) => {
+  }).catch((error) => {
+    if (!written) throw error;
     progress.end();
     io.err(`${options.output} is complete, but was not judged: avocet verify ${options.output} does it\n`);
     throw error;
   });
-  const report: RunReport = { ...draft, seconds: { ...unfinished(), judge: clock(), total: clock.total() } };
+  const judged = reportOf(done);
   // Of inputs that changed meanwhile nothing was judged; the folder says so already.
   await watch.expectUnchanged();
-  writeReports(folder, options.output, report);
+  writeReports(folder, options.output, judged);
   progress.end();
   const result = {
     output: options.output,
     files: written,
-    ...(report.score ? { score: report.score } : {}),
-    ...agreementDocument(report.agreement),
-    samples: report.agreementSamples,
-    judgedOn: report.judgedOn,
-    outputs: report.outputs,
-    latencyMs: report.latencyMs,
-    bytes: report.bytes,
-    warnings: report.warnings,
-    unjudged: report.unjudged,
-    seconds: report.seconds,
+    ...(judged.score ? { score: judged.score } : {}),
+    ...agreementDocument(judged.agreement),
+    samples: judged.agreementSamples,
+    judgedOn: judged.judgedOn,
+    outputs: judged.outputs,
+    latencyMs: judged.latencyMs,
+    bytes: judged.bytes,
+    warnings: judged.warnings,
+    unjudged: judged.unjudged,
+    seconds: judged.seconds,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
-  io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : summary(report, options.output));
-  exit(judgeGates(gatesOf(options, report), io));
+  io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : summary(judged, options.output));
+  exit(judgeGates(gatesOf(options, judged), io));
 }
 
 /** Everything but the report, into the folder that is being made. */

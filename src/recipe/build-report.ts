@@ -1,12 +1,5 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
-import {
-  attemptNow,
-  macsOf,
-  parametersOf,
-  type Similarity,
-  type Unjudged,
-  type Verification,
-} from "../analysis/index.ts";
+import { attemptNow, macsOf, parametersOf } from "../analysis/index.ts";
 import type { Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
 import { randomNodes } from "../passes/index.ts";
@@ -17,31 +10,22 @@ import {
   forEachStretch,
   gridName,
   isIntGrid,
-  type KernelFinding,
   type PlanEntry,
   roundedInputs,
 } from "../quant/index.ts";
 import { type RunReport, roundingWarnings, type WeightReport, warningsOf } from "../report/index.ts";
 import { sizeOf, type Tensor } from "../tensor/index.ts";
+import type { Figures } from "./judge-run.ts";
 import type { Quantized } from "./quantized.ts";
 import { layerReports } from "./report-layers.ts";
 import { valueReports } from "./report-values.ts";
 
-export interface ReportParts {
+export interface ReportParts extends Figures {
   readonly name: string;
   readonly avocet: string;
   readonly quantized: Quantized;
   readonly settings: RunReport["settings"];
-  readonly score: RunReport["score"];
-  readonly verification: Verification;
   readonly environment: RunReport["environment"];
-  readonly judgedOn: RunReport["judgedOn"];
-  /** What could not be judged so far. */
-  readonly unjudged: readonly Unjudged[];
-  readonly kernels: readonly KernelFinding[];
-  readonly similarity: readonly Similarity[];
-  /** Value name → share of its numbers that are clipped, for the values whose range does not hold all. */
-  readonly clipped: ReadonlyMap<string, number>;
 }
 
 /**

@@ -1,5 +1,4 @@
 /** `avocet quantize`: post-training quantization. */
-import { quantizeModel } from "../../recipe/index.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { quantizedRun, type RunOptions } from "../quantized-run.ts";
@@ -10,8 +9,5 @@ export async function quantize(
   io: Io,
   exit: (code: ExitCode) => void,
 ): Promise<void> {
-  await quantizedRun(path, options, io, exit, async ({ model, data, recipe }) => ({
-    identity: {},
-    make: (runtime, work) => quantizeModel(model, data, recipe, runtime, work),
-  }));
+  await quantizedRun(path, options, io, exit, async () => ({ identity: {} }));
 }

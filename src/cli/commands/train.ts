@@ -2,7 +2,6 @@
 import { AvocetError } from "../../base/index.ts";
 import { alignLabels } from "../../data/index.ts";
 import { dataFingerprint, openLabels } from "../../data/node/index.ts";
-import { trainModel } from "../../recipe/index.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { quantizedRun, type RunOptions } from "../quantized-run.ts";
@@ -23,15 +22,14 @@ export async function train(
     ...(evaluateLabels === undefined ? {} : { labels: evaluateLabels }),
     ...(labelSpec === undefined ? {} : { trainingLabels: labelSpec }),
   };
-  await quantizedRun(path, options, io, exit, async ({ model, data, recipe }) => {
+  await quantizedRun(path, options, io, exit, async (data) => {
     if (!data) {
       throw new AvocetError("data/none", "expected data to train on, got none", { hint: "--data DATA" });
     }
     const labels = labelSpec === undefined ? undefined : alignLabels(await openLabels(labelSpec), data);
     return {
-      training: true,
+      training: labels === undefined ? {} : { labels },
       identity: { labels: labelSpec === undefined ? "none" : await dataFingerprint(labelSpec) },
-      make: (runtime, work) => trainModel(model, data, recipe, runtime, { ...work, labels }),
     };
   });
 }

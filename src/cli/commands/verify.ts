@@ -4,7 +4,7 @@ import { attempt, verify as check, type Unjudged, type Verification } from "../.
 import type { Dataset } from "../../data/index.ts";
 import { randomNodes, trainingForm, trainingNodes } from "../../passes/index.ts";
 import { type KernelFinding, planFromJson, roundedInputs } from "../../quant/index.ts";
-import { isDataFree } from "../../recipe/index.ts";
+import { isDataFree, type JudgedData, judgedOnOther, judgedOnOwn } from "../../recipe/index.ts";
 import {
   decibels,
   decisions,
@@ -16,6 +16,7 @@ import {
 } from "../../report/index.ts";
 import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
 import { agreementDocument } from "../agreement-document.ts";
+import { placeOf } from "../data-place.ts";
 import type { ExitCode } from "../exit.ts";
 import { agreementGate, judgeGates } from "../gates.ts";
 import {
@@ -28,7 +29,6 @@ import {
   preprocessOf,
 } from "../inputs.ts";
 import type { Io } from "../io.ts";
-import { type JudgedData, judgedOnOther, judgedOnOwn } from "../judged-data.ts";
 import { kernelsOf } from "../kernels.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
@@ -58,8 +58,8 @@ export async function verify(
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const result = await check(
-    { model: shipped.model, path: shipped.path, bytes: modelBytes(shipped.path, shipped.model) },
-    { model: float.model, path: float.path, bytes: modelBytes(float.path, float.model) },
+    { model: shipped.model, file: shipped.path, bytes: modelBytes(shipped.path, shipped.model) },
+    { model: float.model, file: float.path, bytes: modelBytes(float.path, float.model) },
     runtime,
     judged.data,
     {
@@ -130,11 +130,12 @@ async function judgedData(
   const calibrating = recipe && !isDataFree(recipe) && recipe.data !== undefined ? recipe.data : undefined;
   const data = await open(spec);
   const most = options.samples ?? 500;
-  if (calibrating === undefined) return judgedOnOther(spec ?? "", data, null, most);
+  const place = spec === undefined ? undefined : placeOf(spec);
+  if (calibrating === undefined) return judgedOnOther(place, data, null, most);
   const whole = options.data === undefined ? data : await open(calibrating).catch(() => null);
-  if (!whole) return judgedOnOther(spec ?? "", data, null, most);
-  const used = { spec: calibrating, data: whole, part: recipe!.samples, by: "calibration" as const };
-  return options.data === undefined ? judgedOnOwn(used, most) : judgedOnOther(options.data, data, used, most);
+  if (!whole) return judgedOnOther(place, data, null, most);
+  const used = { place: placeOf(calibrating), data: whole, part: recipe!.samples, by: "calibration" as const };
+  return options.data === undefined ? judgedOnOwn(used, most) : judgedOnOther(place, data, used, most);
 }
 
 function text(v: Verification, kernels: readonly KernelFinding[], warnings: readonly Warning[]): string {

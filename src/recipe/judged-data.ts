@@ -1,9 +1,10 @@
 /** On which samples a result is judged, and how many of them the run itself had used. */
-import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { type Dataset, parseSelection, samples } from "../data/index.ts";
-import { parseDataSpec } from "../data/node/index.ts";
 import type { JudgedOn } from "../report/index.ts";
+import { noiseData } from "./data-free-recipe.ts";
+import type { Quantized } from "./quantized.ts";
+import type { Recipe } from "./schema.ts";
+import type { Judging } from "./score.ts";
 
 export interface JudgedData {
   readonly data: Dataset;
@@ -12,8 +13,8 @@ export interface JudgedData {
 
 /** What the run learned its ranges or weights from. */
 export interface UsedData {
-  /** Where it is, as `--data` takes it; undefined: a program's own. */
-  readonly spec: string | undefined;
+  /** Where it lies, whichever part of it: the same text for the same data. Undefined: nobody knows. */
+  readonly place: string | undefined;
   readonly data: Dataset;
   /** The part that calibration took. Training takes all. */
   readonly part: string | number;
@@ -22,6 +23,33 @@ export interface UsedData {
 
 /** Held-out samples are taken where there are at least so many. */
 const enough = 20;
+
+/** Samples on which the result is compared with float and with its simulation. */
+const verifySamples = 200;
+
+/** The same without data: noise is needed for kernels and latencies only. */
+const noiseSamples = 16;
+
+/** The samples that judge, else those of the run's own data, else noise; null where no noise can be made. */
+export function judgedDataOf({
+  judging,
+  data,
+  used,
+  quantized,
+  recipe,
+}: {
+  readonly judging: Judging | null;
+  readonly data: Dataset | null;
+  readonly used: UsedData | null;
+  readonly quantized: Quantized;
+  readonly recipe: Recipe;
+}): JudgedData | null {
+  if (judging) return judgedOnOther(judging.place, judging.data, used, verifySamples);
+  if (used) return judgedOnOwn(used, verifySamples);
+  if (data) return { data: samples(data, verifySamples), on: { data: "held-out", seen: 0 } };
+  const noise = noiseData(quantized, recipe, noiseSamples);
+  return noise ? { data: noise, on: { data: "noise", seen: 0 } } : null;
+}
 
 /** Of the run's own data the samples that it did not use, or all of them where those are too few; at most `most`. */
 export function judgedOnOwn(used: UsedData, most: string | number): JudgedData {
@@ -41,20 +69,25 @@ export function judgedOnOwn(used: UsedData, most: string | number): JudgedData {
     }
   }
   const judged = samples(data, most);
-  return { data: judged, on: { data: by, seen: overlapOf(used, judged, used.spec) } };
+  return { data: judged, on: { data: by, seen: overlapOf(used, judged, used.place) } };
 }
 
-/** The samples of `--evaluate`: those that the run used, too, are counted where both are parts of the same data. */
-export function judgedOnOther(spec: string, data: Dataset, used: UsedData | null, most: string | number): JudgedData {
+/** Samples of other data: those that the run used, too, are counted where both are parts of the same data. */
+export function judgedOnOther(
+  place: string | undefined,
+  data: Dataset,
+  used: UsedData | null,
+  most: string | number,
+): JudgedData {
   const judged = samples(data, most);
-  const seen = used ? overlapOf(used, judged, spec) : 0;
+  const seen = used ? overlapOf(used, judged, place) : 0;
   const isOwn = used !== null && seen > 0;
   return { data: judged, on: { data: isOwn ? used.by : "evaluation", seen } };
 }
 
 /** How many of the judged samples were used. Where only iterating tells how many there are, all of the same data count. */
-function overlapOf({ spec, data, part, by }: UsedData, judged: Dataset, judgedSpec: string | undefined): number {
-  if (spec === undefined || judgedSpec === undefined || placeOf(spec) !== placeOf(judgedSpec)) return 0;
+function overlapOf({ place, data, part, by }: UsedData, judged: Dataset, other: string | undefined): number {
+  if (place === undefined || place !== other) return 0;
   const taken = by === "training" ? data : samples(data, part);
   const [numbers, others] = [numbersOf(taken), numbersOf(judged)];
   if (!numbers || !others) return judged.count ?? 1;
@@ -66,15 +99,4 @@ function overlapOf({ spec, data, part, by }: UsedData, judged: Dataset, judgedSp
 function numbersOf({ count, origin }: Dataset): number[] | undefined {
   if (count === null) return undefined;
   return Array.from({ length: count }, (_, i) => (origin ? origin.of(i) : i));
-}
-
-/** What a specification names, whichever part of it: links and relative paths resolved. */
-function placeOf(spec: string): string {
-  const { path } = parseDataSpec(spec);
-  if (path.startsWith("{")) return path;
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
-  }
 }

@@ -1,0 +1,54 @@
+/** Source and shipped file, scored on the same labelled samples in stock sessions. */
+import { evaluateAll, type Metric, pairedScores } from "../analysis/index.ts";
+import type { Work } from "../base/index.ts";
+import type { ArrayLabels, Dataset, Labels } from "../data/index.ts";
+import type { ScoreReport } from "../report/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+
+/** Labelled data, and what judges it. */
+export interface Judging {
+  readonly data: Dataset;
+  /** Where that data lies; see `RunRequest.place`. */
+  readonly place?: string | undefined;
+  /** Makes a fresh metric for each model. */
+  readonly metric: () => Metric;
+  readonly labels: Labels | ArrayLabels | null;
+  /** How many classes the labels name by the order of folders or names alone; null where they say what class they are. */
+  readonly namedClasses?: number | null;
+}
+
+export async function scoreOf(
+  files: readonly [float: string | Uint8Array, shipped: string | Uint8Array],
+  { data, metric, labels, namedClasses = null }: Judging,
+  runtime: Runtime,
+  { threads, batch, ...work }: Work & { readonly threads?: number; readonly batch?: number | undefined },
+): Promise<ScoreReport> {
+  const session = threads ? { threads } : {};
+  await using float = await runtime.open(files[0], session);
+  await using quantized = await runtime.open(files[1], session);
+  const metrics = [metric(), metric()] as const;
+  const judged = [float, quantized].map((session, i) => ({ session, metric: metrics[i]! }));
+  const [a, b] = await evaluateAll(judged, data, {
+    ...work,
+    ...(batch ? { batch } : {}),
+    ...(labels ? { labels } : {}),
+  });
+  const paired = pairedScores(...metrics);
+  const { name, unit, better, tally } = metrics[0];
+  return {
+    metric: name,
+    unit,
+    better,
+    float: a!.value,
+    quantized: b!.value,
+    samples: a!.samples,
+    interval:
+      a!.interval && b!.interval && paired
+        ? { float: a!.interval, quantized: b!.interval, lost: paired.interval }
+        : null,
+    p: paired?.p ?? null,
+    guessing: tally?.guessing?.() ?? null,
+    classes: tally?.classes?.() ?? null,
+    namedClasses,
+  };
+}

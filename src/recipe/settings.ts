@@ -1,0 +1,33 @@
+/** What a reader of a report wants to know of the recipe, in words. */
+import { gridName } from "../quant/index.ts";
+import type { JudgedOn } from "../report/index.ts";
+import { isDataFree } from "./presets.ts";
+import type { Quantized } from "./quantized.ts";
+import type { Recipe } from "./schema.ts";
+
+export function settingsOf({
+  recipe,
+  quantized,
+  calibrated,
+  judgedOn,
+}: {
+  readonly recipe: Recipe;
+  readonly quantized: Quantized;
+  readonly calibrated: number | null;
+  readonly judgedOn: JudgedOn | null;
+}): Record<string, string> {
+  const weight = quantized.plan.entries.find((e) => e.kind === "weight");
+  const activation = quantized.plan.entries.find((e) => e.kind === "activation");
+  return {
+    target: quantized.plan.target,
+    weights: weight ? `${gridName(weight.grid)} per ${weight.granularity.kind}` : "float",
+    activations: activation ? gridName(activation.grid) : "float",
+    ...(isDataFree(recipe)
+      ? { calibration: "none: ranges from batch norms" }
+      : { calibration: recipe.calibration, samples: String(calibrated ?? recipe.samples) }),
+    ...(recipe.methods ? { methods: recipe.methods.map((step) => step.method).join(" ") } : { preset: recipe.preset }),
+    ...("before" in quantized ? { training: `${recipe.training?.epochs ?? 4} epochs` } : {}),
+    ...(judgedOn?.data === "noise" ? { compared: "on noise, no data was given" } : {}),
+    ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
+  };
+}
