@@ -5,6 +5,19 @@ export { commutesWithAffine } from "./commuting.ts";
 export { constantInts, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
 export { declaredDType, dtypeOf } from "./dtype.ts";
 export { type InferOptions, inferTypes } from "./infer-types.ts";
+export { type AddedVector, addBehind, addedVector, type BiasSlot, betaOf, biasOf, biasSlot } from "./layers/bias.ts";
+export {
+  isStored,
+  type Layer,
+  type LayerAxes,
+  layerAt,
+  layerOf,
+  layersOf,
+  type MatrixLayer,
+  productAt,
+  type WeightSlot,
+} from "./layers/layer.ts";
+export { type MatrixView, matrixOf, matrixView, weightOf } from "./layers/matrix.ts";
 export { type Computed, numbersOf } from "./lengths/computed.ts";
 export type { Length, Lengths } from "./lengths/length.ts";
 export { LengthTable } from "./lengths/lengths.ts";
