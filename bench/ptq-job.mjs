@@ -50,7 +50,7 @@ const { value } = await evaluate(stock, judged, metric, { labels });
 await stock[Symbol.asyncDispose]();
 const float = cloneModel(model);
 await normalise(float, { runtime });
-const outputs = counterparts([model.graph.outputs[0].name], result.shipped);
+const outputs = counterparts([model.graph.outputs[0].name], result.lowered);
 const [{ sqnr }] = await compareValues(float, result.shipped, outputs, runtime, judged, session);
 const moments = result.steps.reduce((sum, step) => sum + (step.parts?.moments ?? 0), 0);
 console.log(
@@ -99,7 +99,7 @@ async function speed() {
     const shipped = await runtime.open(result.shipped, { ...session, optimizedModelPath });
     const feeds = await firstSample(data);
     const [floatMs, ms] = await latencies([float, shipped], feeds, { runs: 60 });
-    const found = kernelReport(result.shipped, readModelFile(optimizedModelPath), result.plan);
+    const found = kernelReport(result.lowered, readModelFile(optimizedModelPath), result.plan);
     await float[Symbol.asyncDispose]();
     await shipped[Symbol.asyncDispose]();
     return { floatMs, ms, integerKernels: found.filter((one) => one.integer).length, products: found.length };

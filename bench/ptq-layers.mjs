@@ -42,14 +42,15 @@ async function corrected(keep) {
   const context = { runtime, data: few, target };
   const part = { ...plan, entries: plan.entries.filter((entry) => keep(entry)) };
   const { model, plan: solved } = await correctBiases(prepared, part, context);
-  return await sqnrOf(lower(model, solved).model);
+  return await sqnrOf(lower(model, solved));
 }
 
 async function judged(keep) {
-  return await sqnrOf(lower(prepared, { ...plan, entries: plan.entries.filter(keep) }).model);
+  return await sqnrOf(lower(prepared, { ...plan, entries: plan.entries.filter(keep) }));
 }
 
-async function sqnrOf(shipped) {
-  const [found] = await compareValues(reference, shipped, counterparts([output], shipped), runtime, few);
+async function sqnrOf(lowered) {
+  const pairs = counterparts([output], lowered);
+  const [found] = await compareValues(reference, lowered.model, pairs, runtime, few);
   return found.sqnr;
 }

@@ -50,14 +50,15 @@ for (const [name, { file, integer, float: floats }] of Object.entries(networks))
     const placed = place(float, builtinTarget("ort-cpu"), { shapes: await traceShapes(float, runtime, feeds) });
     const data = fromArray(input, tensor.shape, tensor.floats());
     const { plan } = await calibrate(float, placed, runtime, data, { scheme: "minmax" });
-    const shipped = lower(float, plan).model;
+    const lowered = lower(float, plan);
+    const shipped = lowered.model;
     const folder = mkdtempSync(join(tmpdir(), "avocet-test-"));
     try {
       writeModelFile(shipped, join(folder, "model.onnx"));
       await using _session = await runtime.open(join(folder, "model.onnx"), {
         optimizedModelPath: join(folder, "optimized.onnx"),
       });
-      const findings = kernelReport(shipped, readModelFile(join(folder, "optimized.onnx")), plan);
+      const findings = kernelReport(lowered, readModelFile(join(folder, "optimized.onnx")), plan);
       expect(findings.filter((f) => f.integer).length).toBe(integer);
       expect(findings.filter((f) => !f.integer).map((f) => f.reason)).toEqual(floats);
     } finally {

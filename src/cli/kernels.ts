@@ -5,20 +5,25 @@ import { join } from "node:path";
 import { AvocetError } from "../base/index.ts";
 import { disk, quietly, writable } from "../base/index-node.ts";
 import { readModelFile } from "../formats/index-node.ts";
-import { type KernelFinding, kernelReport, type Plan } from "../quant/index.ts";
+import { type KernelFinding, kernelReport, type Plan, type Shipped } from "../quant/index.ts";
 import { openRuntime, type Runtime } from "../runtime/index.ts";
 
 /**
- * Opens the shipped file once, lets the runtime write its optimised graph, and reads it. WebAssembly cannot write files;
+ * Opens the shipped file at `path` once, lets the runtime write its optimised graph, and reads it. WebAssembly cannot write files;
  * ort-node then stands in, whose rewriting of Q/DQ is the same code (it is compiled from the same sources).
  */
-export async function kernelsOf(path: string, plan: Plan, runtime: Runtime): Promise<readonly KernelFinding[]> {
+export async function kernelsOf(
+  path: string,
+  shipped: Shipped,
+  plan: Plan,
+  runtime: Runtime,
+): Promise<readonly KernelFinding[]> {
   const folder = writable(tmpdir(), () => mkdtempSync(join(tmpdir(), "avocet-kernels-")));
   const writer = runtime.name === "ort-web" ? await openRuntime("ort-node") : runtime;
   try {
     const optimized = join(folder, "optimized.onnx");
     await using _session = await writer.open(path, { optimizedModelPath: optimized });
-    return kernelReport(readModelFile(path), readModelFile(optimized), plan);
+    return kernelReport(shipped, readModelFile(optimized), plan);
   } catch (error) {
     throw isFull(tmpdir(), path) ? noRoom(error) : error;
   } finally {

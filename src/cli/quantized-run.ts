@@ -124,7 +124,7 @@ export async function quantizedRun(
     judgement: {
       classAxis,
       classes: judging !== null || options.minAgreement !== undefined,
-      kernels: (_, quantized) => kernelsOf(shippedPath, quantized.plan, runtime),
+      kernels: (_, quantized) => kernelsOf(shippedPath, quantized.lowered, quantized.plan, runtime),
     },
     about: { avocet: version, environment: environmentOf(options.command ?? [], runtime, options.threads) },
     checkpoint,

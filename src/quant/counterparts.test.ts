@@ -1,7 +1,7 @@
 /** The value of a quantized model that stands for a float one. */
 import { expect, test } from "vitest";
 import { parseModel } from "../ir/index.ts";
-import { counterparts } from "./index.ts";
+import { counterparts, readShipped } from "./index.ts";
 
 const float = parseModel(
   `f (float[1,4] x) => (float[1,4] y) <float[4,4] w> {
@@ -24,7 +24,7 @@ const quantized = parseModel(
 );
 
 test("every computed float value: behind its quantizer, or itself", () => {
-  expect(counterparts(float, quantized)).toEqual([
+  expect(counterparts(float, readShipped(quantized))).toEqual([
     { reference: "a", other: "a" },
     { reference: "b", other: "d" },
     { reference: "y", other: "y" },
@@ -32,7 +32,7 @@ test("every computed float value: behind its quantizer, or itself", () => {
 });
 
 test("names that are wanted, less those that the other model lacks", () => {
-  expect(counterparts(["b", "gone"], quantized)).toEqual([{ reference: "b", other: "d" }]);
+  expect(counterparts(["b", "gone"], readShipped(quantized))).toEqual([{ reference: "b", other: "d" }]);
 });
 
 test("half precision is a pair of Casts", () => {
@@ -44,5 +44,5 @@ test("half precision is a pair of Casts", () => {
       y = Tanh(d) }`,
     { seed: 1 },
   );
-  expect(counterparts(["a"], half)).toEqual([{ reference: "a", other: "d" }]);
+  expect(counterparts(["a"], readShipped(half))).toEqual([{ reference: "a", other: "d" }]);
 });

@@ -24,6 +24,7 @@ export { type BiasSlot, biasSlot, setBias } from "./layer-bias.ts";
 export { type LinearLayer, linearLayer, linearLayers, matrixOf, tensorOf } from "./linear-layer.ts";
 export { lower, requiredOpset } from "./lower/lower.ts";
 export type { Lowered, LoweredProduct, LoweredValue, Shipped } from "./lower/lowered.ts";
+export { readShipped } from "./lower/read-shipped.ts";
 export { ofSameLayer, productsByWeight } from "./lower/same-layer.ts";
 export { MomentGatherer, type MomentOptions, type Moments } from "./moments.ts";
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";

@@ -120,10 +120,11 @@ describe("ort-cpu becomes integer kernels", () => {
   test.each(Object.entries(kernels))("%s", async (_, [text, expected]) => {
     const model = parseModel(text, { seed: 7 });
     const plan = await planned(model);
-    const shipped = lower(model, plan).model;
+    const lowered = lower(model, plan);
+    const shipped = lowered.model;
     const running = await optimized(shipped);
     expect(opsOf(running)).toEqual(expected);
-    expect(kernelReport(shipped, running, plan).filter((finding) => !finding.integer)).toEqual([]);
+    expect(kernelReport(lowered, running, plan).filter((finding) => !finding.integer)).toEqual([]);
   });
 });
 
@@ -173,8 +174,9 @@ const floats: Record<string, [text: string, options: Partial<PlaceOptions> & { t
 test.each(Object.entries(floats))("a float kernel has its reason: %s", async (_, [text, options, expected]) => {
   const model = parseModel(text, { seed: 7 });
   const plan = await planned(model, options);
-  const shipped = lower(model, plan).model;
-  const found = kernelReport(shipped, await optimized(shipped), plan).filter((finding) => !finding.integer);
+  const lowered = lower(model, plan);
+  const shipped = lowered.model;
+  const found = kernelReport(lowered, await optimized(shipped), plan).filter((finding) => !finding.integer);
   expect(found.map(({ node, reason }) => `${node.slice(node.indexOf(" ") + 1)}: ${reason}`)).toEqual(expected);
 });
 
@@ -207,8 +209,9 @@ test("a Clip whose bound the grid exceeds is not left out, and the report says s
   const plan = await planned(model);
   const y = plan.entries.find((entry) => entry.value === "y")!;
   const wide = withEntries(plan, new Map([["y", { ...y, encoding: { ...y.encoding!, scale: [6.6 / 255] } }]]));
-  const shipped = lower(model, wide).model;
-  const [finding] = kernelReport(shipped, await optimized(shipped), wide);
+  const lowered = lower(model, wide);
+  const shipped = lowered.model;
+  const [finding] = kernelReport(lowered, await optimized(shipped), wide);
   expect(finding).toMatchObject({
     integer: false,
     kernel: "FusedConv",
@@ -227,8 +230,9 @@ test.each([1, 1.0000001, 1.00001, 1.0015])(
       plan,
       new Map([["y", { ...y, encoding: { ...y.encoding!, scale: [(6 * factor) / 255] } }]]),
     );
-    const shipped = lower(model, wide).model;
-    expect(kernelReport(shipped, await optimized(shipped), wide)).toMatchObject([{ integer: true }]);
+    const lowered = lower(model, wide);
+    const shipped = lowered.model;
+    expect(kernelReport(lowered, await optimized(shipped), wide)).toMatchObject([{ integer: true }]);
     const scale = shipped.graph.valuesByName().get("y_scale")!.initializer!.numbers()[0]!;
     expect(Math.abs(scale - 6 / 255)).toBeLessThan(1e-8);
   },

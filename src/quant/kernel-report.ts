@@ -1,8 +1,10 @@
 /** Which convolutions and matrix products the runtime runs on integers, read off the graph that it wrote after optimising. */
 import { clipBounds } from "../facts/index.ts";
 import type { Model, Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
+import type { LoweredProduct, Shipped } from "./lower/lowered.ts";
+import { isPackedProduct, unheld, unwidened } from "./lower/read-shipped.ts";
 import type { Plan } from "./plan.ts";
+import { roundsInputs } from "./rounded-inputs.ts";
 
 export interface KernelFinding {
   /** The node of the shipped file, as messages name it: "Conv conv1". */
@@ -22,67 +24,69 @@ const integerKernels = new Set([
   "MatMulInteger",
   "MatMulIntegerToFloat",
   "DynamicQuantizeMatMul",
-  "MatMulNBits",
 ]);
 
 /**
- * One finding for each Conv, ConvTranspose, Gemm and MatMul of the shipped file, in its order. `optimized` is what ONNX Runtime
- * wrote for that file; `plan` tells what was left in float on purpose.
+ * One finding for each product of the shipped file (Conv, ConvTranspose, Gemm, MatMul, and what a storage form wrote for one), in
+ * its order. `optimized` is what ONNX Runtime wrote for that file; `plan` tells what was left in float on purpose.
  */
-export function kernelReport(shipped: Model, optimized: Model, plan: Plan): KernelFinding[] {
+export function kernelReport({ products }: Pick<Shipped, "products">, optimized: Model, plan: Plan): KernelFinding[] {
   const running = [...optimized.graph.nodes];
-  const integers = running.filter((node) => integerKernels.has(node.op));
+  const integers = running.filter(isIntegerKernel);
   const left = new Map(plan.left.map(({ value, reason }) => [value, reason]));
-  const findings: KernelFinding[] = [];
-  for (const node of shipped.graph.nodes) {
-    const role = rowOf(node)?.linear;
-    if (!role || node.domain !== "") continue;
-    const found = integers.find((candidate) => isSame(candidate, node));
-    if (found) {
-      findings.push({ node: `${node}`, integer: true, kernel: found.op });
-      continue;
-    }
-    const kernel = running.find((candidate) => isSame(candidate, node))?.op ?? node.op;
-    findings.push({ node: `${node}`, integer: false, kernel, reason: whyFloat(node, left) });
-  }
-  return findings;
+  return products.map((product) => {
+    const node = labelOf(product);
+    const runs = (candidate: Node) => product.nodes.some((one) => isSame(candidate, one, product.weight));
+    const found = integers.find(runs);
+    if (found) return { node, integer: true, kernel: found.op };
+    const last = product.nodes.at(-1)!;
+    return { node, integer: false, kernel: running.find(runs)?.op ?? last.op, reason: whyFloat(last, left) };
+  });
+}
+
+/** How messages name a product: by the node of the shipped file that returns its result. */
+export function labelOf({ nodes }: LoweredProduct): string {
+  return `${nodes.at(-1)}`;
+}
+
+/** MatMulNBits multiplies with float inputs, unless it is told to round them to int8. */
+function isIntegerKernel(node: Node): boolean {
+  return isPackedProduct(node) ? roundsInputs(node) : integerKernels.has(node.op);
 }
 
 /**
  * Fused nodes keep the name of the convolution, with "_token_1" or "/MatMulAddFusion" behind it (`lower` names every node).
  * Files of other tools may lack names; quantized weights keep theirs.
  */
-function isSame(candidate: Node, node: Node): boolean {
+function isSame(candidate: Node, node: Node, stored: Value | undefined): boolean {
   if (candidate.name !== "" && node.name !== "" && candidate.name.startsWith(node.name)) {
     const rest = candidate.name.slice(node.name.length);
     return rest === "" || rest === "/MatMulAddFusion" || /^_token_\d+$/.test(rest);
   }
-  const stored = node.name === "" ? storedWeight(node) : undefined;
   return (
+    node.name === "" &&
     stored?.useCount === 1 &&
-    integerKernels.has(candidate.op) &&
+    isIntegerKernel(candidate) &&
     candidate.inputs.some((value) => value?.name === stored.name)
   );
 }
 
-/** The integers behind the DequantizeLinear of a constant operand. */
-function storedWeight(node: Node): Value | undefined {
-  for (const value of node.inputs.slice(0, 2)) {
-    const source = value?.producer;
-    const stored = source?.op === "DequantizeLinear" ? unwidened(source.input(0)) : null;
-    if (stored?.initializer) return stored;
-  }
-  return undefined;
-}
-
 /** The reasons that ONNX Runtime 1.30 has for leaving Q/DQ around a product as they are; measured in docs/onnx-runtime.md. */
 function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
+  if (isPackedProduct(node)) {
+    return `its weight stays packed in ${node.int("bits", 4)} bits, in blocks of ${node.int("block_size", 0)}, and multiplies float inputs`;
+  }
   const floatWeight = node.inputs.slice(0, 2).find((value) => value?.initializer);
   if (floatWeight) return left.get(floatWeight.name) ?? "its weight is not quantized";
   if (node.op === "ConvTranspose") return "ONNX Runtime has no integer ConvTranspose on CPU";
   for (const value of node.inputs.slice(0, 2)) {
     const source = value?.producer;
-    if (source?.op !== "DequantizeLinear") return `its input ${value?.name} is not quantized`;
+    if (source?.op !== "DequantizeLinear") {
+      const blocks = (unheld(value)?.producer?.int("block_size", 0) ?? 0) > 0;
+      return blocks
+        ? "its weight has a scale per block, and the integer kernels take one per channel"
+        : `its input ${value?.name} is not quantized`;
+    }
     const dtype = dtypeOf(source.input(2));
     if (dtype !== "int8" && dtype !== "uint8")
       return `its ${unwidened(source.input(0))?.initializer ? "weight" : "input"} is ${dtype}, and the integer kernels take 8 bits`;
@@ -91,11 +95,6 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   if (node.op === "Gemm" && (node.float("alpha", 1) !== 1 || node.float("beta", 1) !== 1))
     return "alpha or beta of Gemm is not 1";
   return whyNotFused(node.output, node) ?? "ONNX Runtime left it in float for a reason that Avocet does not know";
-}
-
-/** The integers as they are stored: narrow ones are widened by a Cast as the file is loaded. */
-function unwidened(value: Value | null): Value | null {
-  return value?.producer?.op === "Cast" ? value.producer.input(0) : value;
 }
 
 /** The type of a quantizer's integers is that of its zero point. */

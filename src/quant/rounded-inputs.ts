@@ -5,12 +5,14 @@
  * does it. Shown in rounded-inputs.test.ts.
  */
 import { initializerOf } from "../facts/index.ts";
-import type { Model } from "../ir/index.ts";
+import type { Model, Node } from "../ir/index.ts";
+import { isPackedProduct } from "./lower/read-shipped.ts";
 
 /** The products of a shipped file whose float inputs are rounded at run time, as messages name them. */
 export function roundedInputs(shipped: Model): string[] {
   const found: string[] = [];
   for (const node of shipped.graph.nodes) {
+    if (roundsInputs(node)) found.push(`${node}`);
     if (node.op !== "MatMul" || node.domain !== "" || node.input(0)?.producer?.op === "DequantizeLinear") continue;
     const weight = node.input(1)?.producer;
     const stored = weight?.op === "DequantizeLinear" ? weight.input(0) : null;
@@ -19,4 +21,9 @@ export function roundedInputs(shipped: Model): string[] {
     if (integers?.shape.length === 2 && /^u?int[248]$/.test(integers.dtype)) found.push(`${node}`);
   }
   return found;
+}
+
+/** Whether the node itself asks for inputs of int8: MatMulNBits with accuracy level 4. */
+export function roundsInputs(node: Node): boolean {
+  return isPackedProduct(node) && node.int("accuracy_level", 0) === 4;
 }

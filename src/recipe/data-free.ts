@@ -162,11 +162,13 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
   const calibrated = performance.now();
   const corrected = await correctBiases(float, ranged.plan, preparation, { kind: "analytic", inputs });
   steps.push(ranged.report, corrected.report);
+  const lowered = lower(corrected.model, corrected.plan);
   return {
     prepared: float,
     decided: corrected.model,
     plan: corrected.plan,
-    shipped: lower(corrected.model, corrected.plan).model,
+    lowered,
+    shipped: lowered.model,
     statistics: [],
     shapes,
     target,

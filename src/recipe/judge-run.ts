@@ -93,7 +93,14 @@ export async function judgeRun(parts: JudgeParts, { judged, classAxis, classes }
   );
   const compared = samples(judged.data, similaritySamples);
   const similarity = await attempt("signal and noise of values", lines, () =>
-    compareValues(prepared, shipped, counterparts(comparedValues(quantized), shipped), runtime, compared, work),
+    compareValues(
+      prepared,
+      shipped,
+      counterparts(comparedValues(quantized), quantized.lowered),
+      runtime,
+      compared,
+      work,
+    ),
   );
   const clipped = await attempt("clipping", lines, () =>
     clippedShares(prepared, clippingRanges(quantized), runtime, compared, work),

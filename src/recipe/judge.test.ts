@@ -42,13 +42,13 @@ const quantized = (x: Tensor, recipe: RecipeInput) =>
   );
 
 /** Output SQNR on fresh rows that use all inputs, in dB. */
-async function truth(shipped: Awaited<ReturnType<typeof quantized>>["shipped"]): Promise<number> {
+async function truth({ shipped, lowered }: Awaited<ReturnType<typeof quantized>>): Promise<number> {
   const random = new Random(77);
   const fresh = Tensor.float32(
     [200, 8],
     Float32Array.from({ length: 1600 }, () => random.normal()),
   );
-  const [y] = await compareValues(model, shipped, counterparts(["y"], shipped), runtime, arrayData({ x: fresh }), {});
+  const [y] = await compareValues(model, shipped, counterparts(["y"], lowered), runtime, arrayData({ x: fresh }), {});
   return y!.sqnr;
 }
 
@@ -63,16 +63,16 @@ test("a step that learned from samples unlike the others is undone, said so, and
   const methods: RecipeInput["methods"] = [{ method: "adaround", iterations: 1000, rowsPerColumn: 200 }];
   const careless = await quantized(x, { methods, samples: "except-every:5" });
   expect(careless.steps.find(({ step }) => step === "adaround")!.edits).toBe(2);
-  expect(await truth(careful.shipped)).toBeGreaterThan((await truth(careless.shipped)) + 1);
+  expect(await truth(careful)).toBeGreaterThan((await truth(careless)) + 1);
 });
 
 test("the same step on samples like the others is kept, with the figures", async () => {
-  const { steps, shipped } = await quantized(rows(200, false), { preset: "best" });
-  const step = steps.find(({ step }) => step === "adaround")!;
+  const kept = await quantized(rows(200, false), { preset: "best" });
+  const step = kept.steps.find(({ step }) => step === "adaround")!;
   expect(step.edits).toBe(2);
   expect(step.notes[0]).toMatch(/^kept: output SQNR [\d.]+ → [\d.]+ dB on samples set aside$/);
   const fast = await quantized(rows(200, false), { preset: "fast" });
-  expect(await truth(shipped)).toBeGreaterThan(await truth(fast.shipped));
+  expect(await truth(kept)).toBeGreaterThan(await truth(fast));
 });
 
 test("what chooses sees none of the samples that judge; what was chosen is done with all of them", async () => {

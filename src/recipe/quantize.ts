@@ -82,11 +82,13 @@ export async function quantizeModel(
     const report = verdict.kept ? left.shift()! : { ...verdict.report, edits: 0 };
     return { ...report, notes: [verdict.note, ...report.notes] };
   });
+  const lowered = lower(state.model, state.plan);
   return {
     prepared: state.reference,
     decided: state.model,
     plan: state.plan,
-    shipped: lower(state.model, state.plan).model,
+    lowered,
+    shipped: lowered.model,
     statistics: state.statistics,
     shapes: state.shapes,
     target,

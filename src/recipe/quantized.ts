@@ -4,7 +4,7 @@
  */
 import type { Model, TensorType } from "../ir/index.ts";
 import type { MethodReport } from "../methods/index.ts";
-import type { Plan, Target, ValueStatistics } from "../quant/index.ts";
+import type { Lowered, Plan, Target, ValueStatistics } from "../quant/index.ts";
 
 /** What one step of a recipe did, for people and for the report. */
 export type StepReport = MethodReport;
@@ -21,7 +21,9 @@ export interface Quantized {
    */
   readonly decided: Model;
   readonly plan: Plan;
-  /** The model that ships: standard operators with Q/DQ. */
+  /** What became of the decided model's values and layers. */
+  readonly lowered: Lowered;
+  /** The model that ships: standard operators with Q/DQ. It is that of `lowered`. */
   readonly shipped: Model;
   readonly statistics: readonly ValueStatistics[];
   /** Traced on one sample: value name → type. */

@@ -2,7 +2,14 @@
 import { macsOfNode, type Similarity } from "../analysis/index.ts";
 import type { Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { entriesByValue, gridName, type KernelFinding, type PlanEntry } from "../quant/index.ts";
+import {
+  entriesByValue,
+  gridName,
+  type KernelFinding,
+  type Lowered,
+  linearLayer,
+  type PlanEntry,
+} from "../quant/index.ts";
 import type { LayerReport } from "../report/index.ts";
 import type { Quantized } from "./quantized.ts";
 
@@ -12,18 +19,17 @@ export function layerReports(
   similarity: readonly Similarity[],
   kernels: readonly KernelFinding[],
 ): LayerReport[] {
-  const { prepared, shipped, shapes, plan } = quantized;
+  const { prepared, lowered, shapes, plan } = quantized;
   const entries = entriesByValue(plan);
   const sqnrs = new Map(similarity.map(({ name, sqnr }) => [name, sqnr]));
-  const stored = shipped.graph.valuesByName();
   const found = new Map(kernels.map((finding) => [finding.node, finding]));
   const gridOf = (entry: PlanEntry | undefined) => (entry?.encoding ? gridName(entry.encoding.grid) : null);
   const rows: LayerReport[] = [];
   for (const node of prepared.graph.nodes) {
     const output = node.outputs.find((value) => value.name !== "");
     if (!output || (node.op === "Constant" && node.domain === "")) continue;
-    const twin = stored.get(output.name)?.producer ?? null;
-    const kernel = twin ? found.get(`${twin}`) : undefined;
+    const made = nodesOf(node, output, lowered);
+    const kernel = found.get(`${made.at(-1)}`);
     const result = resultOf(output, (value) => sqnrs.has(value.name) || entries.has(value.name));
     const sqnr = sqnrs.get(result.name);
     const weight = weightOf(node);
@@ -31,7 +37,7 @@ export function layerReports(
       name: node.name || output.name,
       op: node.opName,
       macs: macsOfNode(node, shapes) ?? null,
-      bytes: twin ? bytesOf(twin) : 0,
+      bytes: made.reduce((sum, one) => sum + bytesOf(one), 0),
       weight: weight ? gridOf(entries.get(weight.name)) : null,
       activation: gridOf(entries.get(result.name)),
       ...(sqnr === undefined ? {} : { sqnr }),
@@ -60,14 +66,27 @@ function weightOf(node: Node): Value | undefined {
   return operands.find((value) => value?.initializer && value.initializer.shape.length > 0) ?? undefined;
 }
 
-/** Bytes of the constants that a node of the shipped model reads, behind DequantizeLinear with its scales and zero points. */
-function bytesOf(node: Node): number {
-  let bytes = 0;
-  for (const value of node.inputs) {
-    if (value?.initializer) bytes += value.initializer.byteLength;
-    const { producer } = value ?? {};
-    if (producer?.op !== "DequantizeLinear" || !producer.input(0)?.initializer) continue;
-    for (const part of producer.inputs) bytes += part?.initializer?.byteLength ?? 0;
-  }
-  return bytes;
+/** The nodes of the shipped model that compute what the node computes. A bias that a layer got may have its output's name. */
+function nodesOf(node: Node, output: Value, { layer, of }: Lowered): readonly Node[] {
+  const linear = linearLayer(node);
+  const producer = linear ? undefined : of(output.name)?.float?.producer;
+  return linear ? layer(linear).nodes : producer ? [producer] : [];
 }
+
+/** Bytes of the constants that a node of the shipped model reads, with the scales and zero points of what is dequantized. */
+function bytesOf(node: Node): number {
+  return node.inputs.reduce((sum, value) => sum + (value ? constantBytes(value) : 0), 0);
+}
+
+/** Of a constant, or of what is computed from constants alone. */
+function constantBytes({ initializer, producer }: Value): number {
+  if (initializer) return initializer.byteLength;
+  const source = producer?.input(0);
+  const data = producer && source && restoring.has(producer.op) ? constantBytes(source) : 0;
+  return data === 0
+    ? 0
+    : data + producer!.inputs.slice(1).reduce((sum, part) => sum + (part ? constantBytes(part) : 0), 0);
+}
+
+/** What stands between a stored weight and who reads it. */
+const restoring = new Set(["DequantizeLinear", "Cast", "Max"]);

@@ -76,12 +76,14 @@ export async function trainModel(
     done.push(await reestimateFoldedBatchNorms(trained.model, trained.plan, context, options));
   }
   const { model: decided, plan } = done.at(-1)!;
+  const lowered = lower(decided, plan);
   const reports = done.map(({ report }) => report);
   return {
     ...before,
     decided,
     plan,
-    shipped: lower(decided, plan).model,
+    lowered,
+    shipped: lowered.model,
     steps: [...before.steps, ...reports],
     seconds: {
       ...before.seconds,

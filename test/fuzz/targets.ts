@@ -196,9 +196,9 @@ async function planAndLower(model: Model, random: Random): Promise<void> {
   planFromJson(text);
   const encoded = encodeObserved(model, plan, new Map(plan.entries.map(({ value }) => [value, seenOnes()])), "minmax");
   readEncodings(writeEncodings(encoded, model));
-  const shipped = lower(model, encoded).model;
-  check(shipped);
-  kernelReport(shipped, shipped, encoded);
+  const lowered = lower(model, encoded);
+  check(lowered.model);
+  kernelReport(lowered, lowered.model, encoded);
 }
 
 /** An observer that has seen −1 and 1: every value gets a range, so that lowering has something to write. */

@@ -12,7 +12,7 @@ import {
 import { throwIfAborted } from "../../base/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { normalise } from "../../passes/index.ts";
-import { counterparts, isQuantizing } from "../../quant/index.ts";
+import { counterparts, isQuantizing, readShipped } from "../../quant/index.ts";
 import { decibels, decisions as decided, jsonNumbers, percent } from "../../report/index.ts";
 import { crosses, firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/index.ts";
 import { type DataOptions, type ModelArgument, openDataFor, openModel } from "../inputs.ts";
@@ -41,7 +41,7 @@ export async function compare(path: string, otherPath: string, options: CompareO
     if (![...model.graph.nodes].some(isQuantizing)) await normalise(model, { runtime });
   }
   const shapes = await traceShapes(reference.model, runtime, await firstSample(data, io.signal));
-  const pairs = counterparts(signalNames(reference.model, shapes), other.model);
+  const pairs = counterparts(signalNames(reference.model, shapes), readShipped(other.model));
   const values = await compareValues(reference.model, other.model, pairs, runtime, data, {
     ...(options.threads ? { threads: options.threads } : {}),
     signal: io.signal,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { randomNodes, trainingForm, trainingNodes } from "../../passes/index.ts";
-import { type KernelFinding, planFromJson, roundedInputs } from "../../quant/index.ts";
+import { type KernelFinding, planFromJson, readShipped, roundedInputs } from "../../quant/index.ts";
 import { isDataFree, type JudgedData, judgedOnOther, judgedOnOwn } from "../../recipe/index.ts";
 import {
   decibels,
@@ -75,7 +75,7 @@ export async function verify(
   const planPath = join(dir, "plan.json");
   const kernels =
     (await attempt("kernels", unjudged, async () =>
-      kernelsOf(shipped.path, planFromJson(readTextFile(planPath), planPath), runtime),
+      kernelsOf(shipped.path, readShipped(shipped.model), planFromJson(readTextFile(planPath), planPath), runtime),
     )) ?? [];
   progress.end();
   const integerKernels = kernels.filter((k) => k.integer).length;

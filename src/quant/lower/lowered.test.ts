@@ -2,9 +2,21 @@
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { seededFeeds } from "../../../test/same-outputs.ts";
+import { readModel, writeModel } from "../../formats/index.ts";
 import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
 import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { builtinTarget, calibrate, linearLayers, lower, type Plan, parseGrid, place } from "../index.ts";
+import {
+  builtinTarget,
+  calibrate,
+  type LoweredProduct,
+  type LoweredValue,
+  linearLayers,
+  lower,
+  type Plan,
+  parseGrid,
+  place,
+  readShipped,
+} from "../index.ts";
 
 const runtime = await openRuntime();
 
@@ -112,4 +124,43 @@ test("products: every one in order, those of two activations without a weight, f
     [["MatMul_n"], "w_quantized"],
     [["MatMul_s"], undefined],
   ]);
+});
+
+describe("a file that is read says the same of its activations and products as the record", () => {
+  const convolutions = `<ir_version: 10, opset_import: ["" : 21]>
+    f (float[1,8,8,8] x) => (float[1,4] y, float[1,8,8,8] r) <float[8,8,3,3] w, float[8] b, float[8,8,1,1] v, float[8,4] u> {
+      c = Conv <pads = [1,1,1,1]> (x, w, b)
+      r = Relu(c)
+      d = Conv(r, v)
+      p = MaxPool <kernel_shape = [2,2], strides = [2,2]> (d)
+      g = GlobalAveragePool(p)
+      f = Flatten(g)
+      y = MatMul(f, u) }`;
+  const grids = [
+    ["int8", "uint8"],
+    ["int4", "uint4"],
+    ["int2", "int16"],
+    ["float16", "bfloat16"],
+    ["int8", "float32"],
+  ] as const;
+  const cases = grids.flatMap(([weights, activations]) =>
+    ["ort-cpu", "aimet-default"].map((target) => ({ weights, activations, target })),
+  );
+
+  test.each(cases)("weights $weights, activations $activations, $target", async (options) => {
+    for (const one of [text, convolutions]) {
+      const model = parseModel(one, { seed: 2 });
+      const lowered = lower(model, await planned(model, options));
+      const file = readModel(writeModel(lowered.model));
+      const read = readShipped(file);
+      const names = ({ float, quantized, dequantized }: LoweredValue) =>
+        [float, quantized, dequantized].map((v) => v?.name);
+      for (const value of model.graph.values()) {
+        if (!value.initializer) expect(names(read.of(value.name)!), value.name).toEqual(names(lowered.of(value.name)!));
+      }
+      const products = (all: readonly LoweredProduct[]) =>
+        all.map(({ nodes, weight }) => [...nodes.map(({ name }) => name), weight?.name]);
+      expect(products(read.products)).toEqual(products(lowered.products));
+    }
+  });
 });
