@@ -5,7 +5,7 @@
 
 import { roundHalfEven } from "../src/base/index.ts";
 import type { Model, Node, Value } from "../src/ir/index.ts";
-import { type Encoding, entriesByValue, forEachRun, type Plan } from "../src/quant/index.ts";
+import { type Encoding, entriesByValue, forEachRun, type IntGrid, type Plan } from "../src/quant/index.ts";
 import {
   type Feeds,
   fromBfloat16Bits,
@@ -64,12 +64,13 @@ export function runQuantized(model: Model, plan: Plan, feeds: Feeds): Map<string
 
 function onto({ shape, data }: Numbers, { scale, offset, grid, granularity, symmetric }: Encoding): Numbers {
   const out = new Float64Array(data.length);
-  const top = 2 ** grid.bits - 1;
+  const { bits } = grid as IntGrid;
+  const top = 2 ** bits - 1;
   forEachRun(shape, granularity, (slice, start, end) => {
     const s = Math.fround(scale[slice]!);
     const o = offset[slice]!;
     // A strict symmetric grid has as many steps up as down.
-    const last = symmetric && o === -(2 ** (grid.bits - 1) - 1) ? top - 1 : top;
+    const last = symmetric && o === -(2 ** (bits - 1) - 1) ? top - 1 : top;
     for (let i = start; i < end; i++) {
       const q = Math.min(Math.max(roundHalfEven(Math.fround(Math.fround(data[i]!) / s)) - o, 0), last);
       out[i] = s * (q + o);

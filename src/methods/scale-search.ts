@@ -7,7 +7,6 @@ import {
   encodeWeight,
   endsOf,
   forEachRun,
-  type IntGrid,
   type LinearLayer,
   leastPairSafeScales,
   type PlanEntry,
@@ -19,7 +18,7 @@ import type { RowErrors, RowGrid } from "./row-errors.ts";
 
 /** The encoding that just spans every slice of a layer's weight. */
 export function spanningEncoding(layer: LinearLayer, entry: PlanEntry): Encoding {
-  return encodeWeight(layer.weight.initializer!, { ...entry, grid: entry.grid as IntGrid }, "minmax");
+  return encodeWeight(layer.weight.initializer!, entry, "minmax");
 }
 
 export interface ScaleSearchOptions {

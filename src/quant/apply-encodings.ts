@@ -3,7 +3,9 @@ import { AvocetError } from "../base/index.ts";
 import type { Model } from "../ir/index.ts";
 import type { Shape } from "../tensor/index.ts";
 import type { Encoding, Granularity } from "./encoding.ts";
-import type { Bits } from "./grid.ts";
+import type { IntGrid } from "./grids/codec.ts";
+import { codecOf, gridName } from "./grids/grid.ts";
+import type { Bits } from "./grids/names.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import type { EncodingsFile, FileEncoding } from "./read-encodings.ts";
 import { blockGroups } from "./slices.ts";
@@ -57,13 +59,13 @@ function fitted(
 ): Pick<PlanEntry, "grid" | "granularity" | "encoding"> {
   const refuse = (problem: string, hint: string) =>
     new AvocetError("quant/invalid-encodings", problem, { at: entry.value, hint });
-  if (found.bits === 3 && entry.kind !== "weight")
-    throw refuse("expected 2, 4, 8, 16 or 32 bits for an activation, got 3", "ONNX has no type of three bits");
-  const grid = {
-    kind: "int",
-    bits: found.bits as Bits,
-    signed: entry.grid.kind === "int" && entry.grid.signed,
-  } as const;
+  const signed = entry.grid.kind === "int" && entry.grid.signed;
+  const grid: IntGrid = { kind: "int", bits: found.bits as Bits, signed };
+  if (entry.kind !== "weight" && codecOf(grid).stored !== gridName(grid))
+    throw refuse(
+      `expected a type of ONNX for an activation, got ${gridName(grid)}`,
+      "ONNX has no type of so many bits",
+    );
   const granularity = granularityOf(entry.granularity, found, shape, refuse);
   const { scale, offset } = granularity.kind === "block" ? spread(found, granularity, shape!) : found;
   const encoding: Encoding = { grid, granularity, symmetric, scale, offset };

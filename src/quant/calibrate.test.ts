@@ -7,7 +7,7 @@ import { openRuntime } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { calibrate } from "./calibrate.ts";
 import { encodingMax, encodingMin } from "./encoding.ts";
-import type { IntGrid } from "./grid.ts";
+import type { IntGrid } from "./grids/codec.ts";
 import type { Scheme } from "./observers/observer.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
 

@@ -8,10 +8,10 @@ import { cloneModel, type Model, type TensorType, type Value } from "../ir/index
 import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
-import { type Encoding, isIntGrid } from "./encoding.ts";
+import type { Encoding } from "./encoding.ts";
 import { quantizeDequantize } from "./fake-quantize.ts";
 import { withinClip } from "./fit-clip.ts";
-import type { IntGrid } from "./grid.ts";
+import { isScaled, scaledCodecOf } from "./grids/grid.ts";
 import { type Shapes, withoutHalfwaySums } from "./halfway-sums.ts";
 import { holdBiases } from "./hold-biases.ts";
 import { observe } from "./observe.ts";
@@ -21,7 +21,7 @@ import { OutputGains } from "./output-gain.ts";
 import { withPairSafeScales } from "./pair-saturation.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { protectWeightScales } from "./protect-weight-scales.ts";
-import { choiceOf, encodingOfAffines, encodingOfRange, type RangeOptions, rangeOfAffine } from "./range.ts";
+import { choiceOf, encodingOfAffines, encodingOfRange } from "./ranged-encoding.ts";
 import type { ValueStatistics } from "./statistics.ts";
 import { type Ends, usefulRange } from "./useful-range.ts";
 import { encodeWeight } from "./weight-encoding.ts";
@@ -133,15 +133,11 @@ function hasFrozenEncoding(entry: PlanEntry): boolean {
   return entry.frozen === true && entry.encoding !== undefined;
 }
 
-/** Activations on integers that have an observer of their own. */
-function needsObserver(entry: PlanEntry): boolean {
-  if (entry.kind !== "activation" || !isIntGrid(entry.grid) || entry.tiedTo !== undefined) return false;
+/** Whether calibration observes the value: an activation with a scale that is not fixed, frozen or shared. */
+export function needsObserver(entry: PlanEntry): boolean {
+  if (entry.kind !== "activation" || !isScaled(entry.grid) || entry.tiedTo !== undefined) return false;
   const fixed = entry.range?.min !== undefined && entry.range.max !== undefined;
   return !fixed && !hasFrozenEncoding(entry);
-}
-
-function optionsOf(entry: PlanEntry): RangeOptions {
-  return { ...entry, grid: entry.grid as IntGrid };
 }
 
 function encodeActivations(
@@ -156,7 +152,7 @@ function encodeActivations(
   }
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
-    if (entry.kind !== "activation" || !isIntGrid(entry.grid) || hasFrozenEncoding(entry)) continue;
+    if (entry.kind !== "activation" || !isScaled(entry.grid) || hasFrozenEncoding(entry)) continue;
     if (entry.tiedTo === undefined) {
       const useful = usefulRange(groups.get(entry.value) ?? []);
       const encoding = activationEncoding(entry, observers, useful);
@@ -180,16 +176,16 @@ function encodeActivations(
 }
 
 function activationEncoding(entry: PlanEntry, observers: ReadonlyMap<string, Observer>, useful: Ends): Encoding {
-  const options = optionsOf(entry);
   const { range } = entry;
+  const codec = scaledCodecOf(entry.grid);
   const observer = observers.get(entry.value);
-  if (!observer) return encodingOfRange(range!.min!, range!.max!, options);
-  const choice = choiceOf(options);
-  const proposed = observer.propose(choice, useful);
-  if (range?.min === undefined && range?.max === undefined) return encodingOfAffines([proposed], options);
+  if (!observer) return encodingOfRange(range!.min!, range!.max!, entry);
+  const choice = choiceOf(entry);
+  const proposed = codec.propose(observer, choice, useful);
+  if (range?.min === undefined && range?.max === undefined) return encodingOfAffines([proposed], entry);
   // A target may fix one end only (Relu: minimum 0); the other one is what was observed.
-  const [min, max] = rangeOfAffine(proposed, choice);
-  return encodingOfRange(range.min ?? min, range.max ?? max, options);
+  const [min, max] = codec.range(proposed, choice);
+  return encodingOfRange(range.min ?? min, range.max ?? max, entry);
 }
 
 /** A copy of the model whose weights are what their grids can represent. */
@@ -217,11 +213,11 @@ function weightOf(name: string, values: ReadonlyMap<string, Value>) {
 function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: Scheme): Plan {
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
-    if (entry.kind !== "weight" || !isIntGrid(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
+    if (entry.kind !== "weight" || !isScaled(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
       continue;
     const tensor = weightOf(entry.value, values);
     try {
-      changed.set(entry.value, { ...entry, encoding: encodeWeight(tensor, optionsOf(entry), scheme) });
+      changed.set(entry.value, { ...entry, encoding: encodeWeight(tensor, entry, scheme) });
     } catch (error) {
       if (!AvocetError.is(error) || error.detail.at !== undefined) throw error;
       throw new AvocetError(error.code, error.message, { ...error.detail, at: entry.value });

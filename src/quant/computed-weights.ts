@@ -5,7 +5,8 @@
  */
 import { initializerOf } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
-import type { Grid } from "./grid.ts";
+import type { Grid } from "./grids/codec.ts";
+import { codecOf } from "./grids/grid.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import { isBeforeV73 } from "./target.ts";
 
@@ -28,7 +29,7 @@ export function computedWeights(
   const note = (value: Value, one: ComputedWeight) => {
     const before = found.get(value);
     // A later reader may only narrow what an earlier one asked for.
-    const grid = before && bitsOf(before.grid) < bitsOf(one.grid) ? before.grid : one.grid;
+    const grid = before && codecOf(before.grid).bits < codecOf(one.grid).bits ? before.grid : one.grid;
     found.set(value, { grid, symmetric: one.symmetric || before?.symmetric === true });
     const head = ties.get(value);
     // Where the output takes its input's encoding, the two are merged; where inputs take the output's, that decides alone.
@@ -53,8 +54,4 @@ function computedWeightOf(node: Node): Value | undefined {
   if (node.domain !== "" || !["Conv", "ConvTranspose", "Gemm", "MatMul"].includes(node.op)) return undefined;
   const weight = node.input(1);
   return weight && !initializerOf(weight) ? weight : undefined;
-}
-
-function bitsOf(grid: Grid): number {
-  return grid.kind === "int" ? grid.bits : 16;
 }

@@ -3,7 +3,8 @@
  * q in 0 … 2^bits − 1 and offset ≤ 0, whatever the storage. ONNX's zero point is −offset for unsigned storage and
  * −offset − 2^(bits − 1) for signed storage.
  */
-import { type Grid, type IntGrid, steps } from "./grid.ts";
+import type { Ends, Grid } from "./grids/codec.ts";
+import { scaledCodecOf } from "./grids/grid.ts";
 
 /** What shares one scale. Axes are non-negative. */
 export type Granularity =
@@ -19,8 +20,9 @@ export function granularityName(granularity: Granularity): string {
   return granularity.kind === "channel" ? `per channel ${axis}` : `in blocks of ${granularity.size} ${axis}`;
 }
 
+/** Scales and offsets on a grid that has scales: `isScaled` (grids/grid.ts). */
 export interface Encoding {
-  readonly grid: IntGrid;
+  readonly grid: Grid;
   readonly granularity: Granularity;
   readonly symmetric: boolean;
   /** One number a slice: 1, C, or for blocks the row-major array of the tensor's shape with `axis` divided by `size`. */
@@ -28,20 +30,12 @@ export interface Encoding {
   readonly offset: readonly number[];
 }
 
-/** The whole numbers of a slice: x̂ / scale lies in low … high. */
-export interface Ends {
-  readonly low: number;
-  readonly high: number;
-}
-
 /**
  * What slice i can represent, in steps of its scale. Everything that rounds asks here: the file, its simulation, the methods,
- * the training form. A strict symmetric grid has one step fewer than its bits allow; it is told by its offset, as in AIMET.
+ * the training form.
  */
 export function endsOf({ grid, symmetric, offset }: Encoding, i = 0): Ends {
-  const low = offset[i]!;
-  const strict = symmetric && low === 1 - 2 ** (grid.bits - 1);
-  return { low, high: strict ? -low : low + steps(grid) };
+  return scaledCodecOf(grid).ends(offset[i]!, symmetric);
 }
 
 /** The lowest representable number of slice i. */
@@ -56,11 +50,5 @@ export function encodingMax(encoding: Encoding, i = 0): number {
 
 /** ONNX zero point of slice i under the storage of the grid. */
 export function zeroPoint(encoding: Encoding, i = 0): number {
-  const shift = encoding.grid.signed ? 2 ** (encoding.grid.bits - 1) : 0;
-  return -encoding.offset[i]! - shift;
-}
-
-/** Whether a grid is one of integers (and so needs an encoding). */
-export function isIntGrid(grid: Grid): grid is IntGrid {
-  return grid.kind === "int";
+  return -encoding.offset[i]! - scaledCodecOf(encoding.grid).shift;
 }

@@ -10,7 +10,7 @@ import type { Shape } from "../tensor/index.ts";
 import { biasEncoding } from "./bias-encoding.ts";
 import { type Encoding, encodingMin, type Granularity, zeroPoint } from "./encoding.ts";
 import { Facts } from "./facts.ts";
-import { gridName, steps } from "./grid.ts";
+import { codecOf, gridName, isIntGrid, steps } from "./grids/grid.ts";
 import { biasSlot } from "./layer-bias.ts";
 import { isMoved } from "./place.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "./plan.ts";
@@ -77,7 +77,7 @@ function isHalf({ grid }: PlanEntry): boolean {
 
 function quantizerArguments(activations: readonly PlanEntry[], parameters: readonly PlanEntry[], scheme: string): Json {
   const bits = (entry: PlanEntry | undefined, fallback: number) =>
-    entry?.grid.kind === "int" ? entry.grid.bits : fallback;
+    entry && isIntGrid(entry.grid) ? entry.grid.bits : fallback;
   return {
     activation_bitwidth: bits(activations[0], 8),
     param_bitwidth: bits(parameters[0], 8),
@@ -120,7 +120,7 @@ function rowsOf0({ value, encoding, symmetric }: PlanEntry): Json[] {
     );
   }
   return encoding.scale.map((scale, i) => ({
-    bitwidth: encoding.grid.bits,
+    bitwidth: codecOf(encoding.grid).bits,
     dtype: "int",
     is_symmetric: symmetric ? "True" : "False",
     min: encodingMin(encoding, i),
@@ -139,7 +139,7 @@ function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
     name: value,
     enc_type: `PER_${granularity.kind.toUpperCase()}`,
     dtype: "INT",
-    bw: encoding.grid.bits,
+    bw: codecOf(encoding.grid).bits,
     is_sym: symmetric,
     scale,
     offset,
@@ -149,10 +149,10 @@ function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
 
 function rowOf2(name: string, given: Encoding, shape: Shape): Json {
   // What is not symmetric is written unsigned, as AIMET does: the numbers are the same.
-  const grid = { ...given.grid, signed: given.grid.signed && given.symmetric };
+  const grid = isIntGrid(given.grid) ? { ...given.grid, signed: given.grid.signed && given.symmetric } : given.grid;
   const encoding = { ...given, grid };
   const { granularity } = encoding;
-  if (grid.bits === 3)
+  if (codecOf(grid).stored !== gridName(grid))
     throw unsupported(name, `expected a type of ONNX for version 2.0.0, got ${gridName(grid)}`, "--format 1.0.0");
   const { scale, offset } = perBlock(name, encoding, shape);
   const points = offset.map((_, i) => zeroPoint({ ...encoding, scale, offset }, i));

@@ -1,7 +1,7 @@
 /** What a plan says of a value of its model, itself or through what only moves data. */
 import { keepsGrid } from "../facts/index.ts";
 import type { Value } from "../ir/index.ts";
-import { isIntGrid } from "./encoding.ts";
+import { isIntGrid } from "./grids/grid.ts";
 import type { PlanEntry } from "./plan.ts";
 
 /** The entry of a value, or of what it was moved from; undefined in float. */

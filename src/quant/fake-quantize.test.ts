@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Tensor } from "../tensor/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { dequantize, quantize, quantizeDequantize, quantizeNumber } from "./fake-quantize.ts";
-import type { IntGrid } from "./grid.ts";
-import { encodingOfRange } from "./range.ts";
+import { dequantize, quantize, quantizeDequantize } from "./fake-quantize.ts";
+import type { IntGrid } from "./grids/codec.ts";
+import { quantizeNumber } from "./grids/integers.ts";
+import { encodingOfRange } from "./ranged-encoding.ts";
 
 const uint8: IntGrid = { kind: "int", bits: 8, signed: false };
 const asymmetric = { grid: uint8, symmetric: false };

@@ -2,100 +2,81 @@
  * Quantize and dequantize on the host: the reference that graphs and kernels are tested against, and what weights go
  * through. Every operation is rounded to float32, as AIMET's C++ and ONNX Runtime do; only the rounding of ties differs.
  */
-import { roundHalfAway, roundHalfEven } from "../base/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { type Encoding, endsOf } from "./encoding.ts";
+import type { TieRounding } from "./grids/codec.ts";
+import { scaledCodecOf } from "./grids/grid.ts";
 import { forEachStretch } from "./slices.ts";
-
-/** How ties are rounded: "half-even" as ONNX's QuantizeLinear (x/scale), "half-away" as AIMET (x/scale − offset). */
-export type TieRounding = "half-even" | "half-away";
-
-/** The integer 0 … top of one number; float32 arithmetic throughout. */
-export function quantizeNumber(x: number, scale: number, offset: number, top: number, ties: TieRounding): number {
-  const f = Math.fround;
-  const s = f(scale);
-  if (ties === "half-even") {
-    // QuantizeLinear saturates after adding the zero point.
-    return Math.min(Math.max(roundHalfEven(f(f(x) / s)) - offset, 0), top);
-  }
-  const low = f(s * f(offset));
-  const high = f(s * f(offset + top));
-  const inside = Math.min(Math.max(f(x), low), high);
-  return Math.min(Math.max(roundHalfAway(f(f(inside / s) - f(offset))), 0), top);
-}
 
 /** Elements that are rounded before something is made of them: they stay in the processor's cache. */
 const pieceLength = 4096;
 
 /**
- * The integers of a tensor, counted from the lowest of their slice (0 … 2^bits − 1), in pieces: `take` gets each of them with the place of
- * its first element, and element k belongs to slice `slice + step · k`. The piece is used again. Large weights are rounded so
- * without a copy in double precision.
+ * The nearest numbers on the grid, in steps of the scale of their slice, in pieces: `take` gets each of them with the place of its first
+ * element, and element k belongs to slice `slice + step · k`. The piece is used again. Large weights are rounded so without a copy
+ * in double precision.
  */
-export function quantizePieces(
+export function nearestPieces(
   tensor: Tensor,
   encoding: Encoding,
   ties: TieRounding,
   take: (piece: Float64Array, start: number, slice: number, step: 0 | 1) => void,
 ): void {
   const x = tensor.floats();
-  const scales = encoding.scale;
-  const lows = new Float64Array(scales.length);
-  const tops = new Float64Array(scales.length);
-  for (let slice = 0; slice < scales.length; slice++) {
-    const { low, high } = endsOf(encoding, slice);
-    lows[slice] = low;
-    tops[slice] = high - low;
-  }
+  const { nearest } = scaledCodecOf(encoding.grid);
+  const slices = { scales: Float64Array.from(encoding.scale), ...allEnds(encoding) };
   const piece = new Float64Array(Math.min(pieceLength, x.length));
   forEachStretch(tensor.shape, encoding.granularity, (first, step, from, to) => {
     for (let start = from; start < to; start += pieceLength) {
       const length = Math.min(pieceLength, to - start);
       const slice = first + step * (start - from);
-      for (let k = 0, of = slice; k < length; k++, of += step) {
-        piece[k] = quantizeNumber(x[start + k]!, scales[of]!, lows[of]!, tops[of]!, ties);
-      }
-      take(length === piece.length ? piece : piece.subarray(0, length), start, slice, step);
+      const out = length === piece.length ? piece : piece.subarray(0, length);
+      nearest(x, start, out, slices, slice, step, ties);
+      take(out, start, slice, step);
     }
   });
+}
+
+/** The ends of every slice. */
+function allEnds(encoding: Encoding): { readonly lows: Float64Array; readonly highs: Float64Array } {
+  const count = encoding.scale.length;
+  const [lows, highs] = [new Float64Array(count), new Float64Array(count)];
+  for (let slice = 0; slice < count; slice++) {
+    const { low, high } = endsOf(encoding, slice);
+    lows[slice] = low;
+    highs[slice] = high;
+  }
+  return { lows, highs };
 }
 
 /** The integers of a tensor, counted from the lowest of their slice (0 … 2^bits − 1). Shape as the tensor's. */
 export function quantize(tensor: Tensor, encoding: Encoding, ties: TieRounding = "half-even"): Float64Array {
   const out = new Float64Array(tensor.size);
-  quantizePieces(tensor, encoding, ties, (piece, start) => out.set(piece, start));
+  const { lows } = allEnds(encoding);
+  nearestPieces(tensor, encoding, ties, (piece, start, slice, step) => {
+    for (let k = 0, of = slice; k < piece.length; k++, of += step) out[start + k] = piece[k]! - lows[of]!;
+  });
   return out;
 }
 
 /** The numbers that integers 0 … 2^bits − 1 stand for, in float32. */
 export function dequantize(integers: ArrayLike<number>, shape: readonly number[], encoding: Encoding): Tensor {
   const out = new Float32Array(integers.length);
+  const { scale, offset } = encoding;
   forEachStretch(shape, encoding.granularity, (slice, step, start, end) => {
-    dequantizeInto(out, start, integers, start, end - start, encoding, slice, step);
+    for (let i = start, of = slice; i < end; i++, of += step)
+      out[i] = Math.fround(scale[of]!) * Math.fround(integers[i]! + offset[of]!);
   });
   return Tensor.float32(shape, out);
 }
 
-/** The tensor as the grid can represent it: `dequantize(quantize(x))`, float32. */
+/** The tensor as the grid can represent it, float32. */
 export function quantizeDequantize(tensor: Tensor, encoding: Encoding, ties: TieRounding = "half-even"): Tensor {
   const out = new Float32Array(tensor.size);
-  quantizePieces(tensor, encoding, ties, (piece, start, slice, step) => {
-    dequantizeInto(out, start, piece, 0, piece.length, encoding, slice, step);
+  const { scale } = encoding;
+  nearestPieces(tensor, encoding, ties, (piece, start, slice, step) => {
+    for (let k = 0, of = slice; k < piece.length; k++, of += step)
+      out[start + k] = Math.fround(scale[of]!) * Math.fround(piece[k]!);
   });
   return Tensor.float32(tensor.shape, out);
-}
-
-function dequantizeInto(
-  out: Float32Array,
-  at: number,
-  integers: ArrayLike<number>,
-  from: number,
-  length: number,
-  { scale, offset }: Encoding,
-  slice: number,
-  step: 0 | 1,
-): void {
-  for (let k = 0, of = slice; k < length; k++, of += step) {
-    out[at + k] = Math.fround(scale[of]!) * Math.fround(integers[from + k]! + offset[of]!);
-  }
 }

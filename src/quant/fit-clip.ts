@@ -6,7 +6,7 @@
 import { clipBounds } from "../facts/index.ts";
 import type { Model, Node } from "../ir/index.ts";
 import type { Encoding } from "./encoding.ts";
-import { steps } from "./grid.ts";
+import { isIntGrid, steps } from "./grids/grid.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { shortScaleBelow } from "./short-scale.ts";
 
@@ -38,7 +38,7 @@ export function fitClipBounds(plan: Plan, model: Model): Plan {
  */
 export function withinClip(encoding: Encoding, node: Node | null, short: boolean): Encoding {
   const bounds = node?.op === "Clip" ? clipBounds(node) : undefined;
-  if (!bounds || !short || encoding.scale.length !== 1) return encoding;
+  if (!bounds || !short || !isIntGrid(encoding.grid) || encoding.scale.length !== 1) return encoding;
   const [scale, offset] = [encoding.scale[0]!, encoding.offset[0]!];
   const up = steps(encoding.grid) + offset;
   const most = Math.min(up > 0 ? bounds.max / up : scale, offset < 0 ? bounds.min / offset : scale);
@@ -48,7 +48,7 @@ export function withinClip(encoding: Encoding, node: Node | null, short: boolean
 function inside(encoding: Encoding, node: Node): Encoding {
   const bounds = clipBounds(node);
   const [scale, offset] = [Math.fround(encoding.scale[0]!), encoding.offset[0]!];
-  if (!bounds || encoding.scale.length !== 1) return encoding;
+  if (!bounds || !isIntGrid(encoding.grid) || encoding.scale.length !== 1) return encoding;
   const up = steps(encoding.grid) + offset;
   let found = scale;
   // ONNX Runtime multiplies in float32, so that is what must not exceed the bound.

@@ -14,7 +14,7 @@ import { type Model, type Node, staticShape, type TensorType, type Value } from 
 import type { Encoding } from "./encoding.ts";
 import { entryAt } from "./entry-at.ts";
 import { withinClip } from "./fit-clip.ts";
-import { steps } from "./grid.ts";
+import { steps } from "./grids/grid.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { lowestBit, shortScale, shortScaleFrom } from "./short-scale.ts";
 

@@ -6,8 +6,9 @@
 import { initializerOf } from "../facts/index.ts";
 import type { Model, Node } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import { type Encoding, isIntGrid } from "./encoding.ts";
+import type { Encoding } from "./encoding.ts";
 import { entryAt } from "./entry-at.ts";
+import { isIntGrid } from "./grids/grid.ts";
 import { type AddedVector, addedVector } from "./layer-bias.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 import { shortWeightScale } from "./short-scale.ts";

@@ -4,21 +4,28 @@ export { isQuantizing, refuseUnfit } from "./acceptable.ts";
 export { applyEncodings } from "./apply-encodings.ts";
 export { biasEncoding, biasEntry } from "./bias-encoding.ts";
 export { layersInBodies } from "./bodies.ts";
-export { type CalibrateOptions, type Calibration, calibrate, encodeObserved, withBiasEncodings } from "./calibrate.ts";
+export {
+  type CalibrateOptions,
+  type Calibration,
+  calibrate,
+  encodeObserved,
+  needsObserver,
+  withBiasEncodings,
+} from "./calibrate.ts";
 export { type Counterpart, counterparts } from "./counterparts.ts";
 export {
   type Encoding,
-  type Ends,
   encodingMax,
   encodingMin,
   endsOf,
   type Granularity,
-  isIntGrid,
   zeroPoint,
 } from "./encoding.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./encodings-file.ts";
-export { dequantize, quantize, quantizeDequantize, type TieRounding } from "./fake-quantize.ts";
-export { type Bits, type Grid, gridName, type IntGrid, parseGrid, steps, storageDType } from "./grid.ts";
+export { dequantize, quantize, quantizeDequantize } from "./fake-quantize.ts";
+export type { Ends, Grid, IntGrid, TieRounding } from "./grids/codec.ts";
+export { codecOf, gridName, isIntGrid, isScaled, parseGrid, steps, usableGrids } from "./grids/grid.ts";
+export type { Bits, GridName } from "./grids/names.ts";
 export { type KernelFinding, kernelReport } from "./kernel-report.ts";
 export { type BiasSlot, biasSlot, setBias } from "./layer-bias.ts";
 export { type LinearLayer, linearLayer, linearLayers, matrixOf, tensorOf } from "./linear-layer.ts";
@@ -45,7 +52,8 @@ export type { WeightGranularity } from "./place-parameters.ts";
 export { entriesByValue, type LeftFloat, type Plan, type PlanEntry, withEntries } from "./plan.ts";
 export { planFromJson, planToJson } from "./plan-json.ts";
 export { protectWeightScales } from "./protect-weight-scales.ts";
-export { type Affine, affineOfRange, encodingOfRange, type GridChoice, type RangeOptions } from "./range.ts";
+export { type Affine, affineOfRange, type GridChoice } from "./range.ts";
+export { encodingOfRange, type RangeOptions } from "./ranged-encoding.ts";
 export { type EncodingsFile, type FileEncoding, readEncodings } from "./read-encodings.ts";
 export { roundedInputs } from "./rounded-inputs.ts";
 export { shortWeightScale } from "./short-scale.ts";

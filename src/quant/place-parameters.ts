@@ -4,7 +4,9 @@ import type { Node, Value } from "../ir/index.ts";
 import { biasEntry } from "./bias-encoding.ts";
 import type { Granularity } from "./encoding.ts";
 import { type Facts, isDepthwise, type Parameter } from "./facts.ts";
-import { type Bits, type Grid, gridName } from "./grid.ts";
+import type { Grid } from "./grids/codec.ts";
+import { gridName } from "./grids/grid.ts";
+import type { Bits } from "./grids/names.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { PlanEntry } from "./plan.ts";
 import type { Unit } from "./supergroups.ts";
@@ -184,7 +186,7 @@ function granularityOf(
 
 /** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */
 function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
-  if (!target.pairSafeWeights || grid.kind !== "int" || grid.bits !== 8 || !grid.signed) return false;
+  if (!target.pairSafeWeights || gridName(grid) !== "int8") return false;
   return parameter.linear !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
 }
 

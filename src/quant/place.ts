@@ -7,7 +7,7 @@ import { refuseUnfit } from "./acceptable.ts";
 import { layersInBodies } from "./bodies.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
 import { Facts } from "./facts.ts";
-import type { Grid } from "./grid.ts";
+import type { Grid } from "./grids/codec.ts";
 import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";

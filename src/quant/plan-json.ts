@@ -1,15 +1,20 @@
 /** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
 import { z } from "zod";
 import { AvocetError, expectArguments, parseJson } from "../base/index.ts";
+import { codecs, isScaled, scaledCodecOf } from "./grids/grid.ts";
+import { integerWidths } from "./grids/names.ts";
 import type { Plan } from "./plan.ts";
+
+/** float32 asks for no quantizer, and so has no entries. */
+const floats = Object.values(codecs).flatMap(({ grid }) => (grid.kind === "float" && grid.dtype !== "float32" ? [grid.dtype] : [])); // biome-ignore format: one line
 
 const grid = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("int"),
-    bits: z.union([z.literal(2), z.literal(3), z.literal(4), z.literal(8), z.literal(16), z.literal(32)]),
+    bits: z.literal(integerWidths),
     signed: z.boolean(),
   }),
-  z.strictObject({ kind: z.literal("float"), dtype: z.enum(["float16", "bfloat16", "float8e4m3fn", "float8e5m2"]) }),
+  z.strictObject({ kind: z.literal("float"), dtype: z.enum(floats) }),
 ]);
 
 const axis = z.number().int().nonnegative();
@@ -28,11 +33,11 @@ const encoding = z
     scale: z.array(z.number().positive()).min(1),
     offset: z.array(z.number().int().nonpositive()).min(1),
   })
-  .refine((e) => e.grid.kind === "int", "expected a grid of integers")
+  .refine((e) => isScaled(e.grid), "expected a grid of integers")
   .refine((e) => e.scale.length === e.offset.length, "expected as many offsets as scales")
   .refine((e) => e.granularity.kind !== "tensor" || e.scale.length === 1, "expected one scale per tensor")
   .refine(
-    (e) => e.grid.kind !== "int" || e.offset.every((o) => o >= -(2 ** (e.grid as { bits: number }).bits - 1)),
+    (e) => !isScaled(e.grid) || e.offset.every((o) => o >= scaledCodecOf(e.grid).lowestOffset),
     "expected offsets within the grid",
   );
 

@@ -1,6 +1,6 @@
 /** The plan: which values are quantized, on which grid, with which encoding, and why. Plain data, keyed by value name. */
 import type { Encoding, Granularity } from "./encoding.ts";
-import type { Grid } from "./grid.ts";
+import type { Grid } from "./grids/codec.ts";
 
 export interface PlanEntry {
   /** Name of the value in the normalised model. */

@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodingMax, encodingMin } from "./encoding.ts";
-import type { IntGrid } from "./grid.ts";
-import { parseGrid } from "./grid.ts";
-import { affineOfRange, encodingOfRange, rangeOfAffine } from "./range.ts";
+import type { IntGrid } from "./grids/codec.ts";
+import { parseGrid } from "./grids/grid.ts";
+import { affineOfRange, rangeOfAffine } from "./range.ts";
+import { encodingOfRange } from "./ranged-encoding.ts";
 import { shortScale } from "./short-scale.ts";
 
 const int8 = parseGrid("int8") as IntGrid;

@@ -3,8 +3,6 @@
  * floor, symmetric grids cover both sides, the offset is rounded half away from zero.
  */
 import { AvocetError, roundHalfAway } from "../base/index.ts";
-import type { Encoding, Granularity } from "./encoding.ts";
-import type { IntGrid } from "./grid.ts";
 import { coarseScale, shortScale } from "./short-scale.ts";
 
 /** What of a grid decides scale and offset; storage does not. */
@@ -80,52 +78,4 @@ function shortened(scale: number, choice: GridChoice): number {
 /** The numbers at both ends of what scale and offset can represent. */
 export function rangeOfAffine({ scale, offset }: Affine, choice: GridChoice): readonly [min: number, max: number] {
   return [scale * offset, scale * (offset + stepsOf(choice))];
-}
-
-/** Flags of `encodingOfRange` beside the grid. */
-export interface RangeOptions {
-  readonly grid: IntGrid;
-  readonly symmetric: boolean;
-  readonly strict?: boolean | undefined;
-  readonly unsignedSymmetric?: boolean | undefined;
-  readonly shortScale?: boolean | "coarse" | undefined;
-  /** Default: per tensor. */
-  readonly granularity?: Granularity | undefined;
-}
-
-/** The choice that a grid and its flags stand for. */
-export function choiceOf(options: Omit<RangeOptions, "granularity">): GridChoice {
-  return {
-    bits: options.grid.bits,
-    symmetric: options.symmetric,
-    strict: options.strict,
-    unsignedSymmetric: options.unsignedSymmetric,
-    shortScale: options.shortScale,
-  };
-}
-
-/** The encoding of one range, or of one range per slice (arrays of equal length). Throws `data/not-finite` for NaN. */
-export function encodingOfRange(
-  min: number | ArrayLike<number>,
-  max: number | ArrayLike<number>,
-  options: RangeOptions,
-): Encoding {
-  const lows = typeof min === "number" ? [min] : Array.from(min);
-  const highs = typeof max === "number" ? [max] : Array.from(max);
-  const choice = choiceOf(options);
-  return encodingOfAffines(
-    lows.map((low, i) => affineOfRange(low, highs[i]!, choice)),
-    options,
-  );
-}
-
-/** Gathers scale and offset of every slice into an encoding. */
-export function encodingOfAffines(slices: readonly Affine[], options: RangeOptions): Encoding {
-  return {
-    grid: options.grid,
-    granularity: options.granularity ?? { kind: "tensor" },
-    symmetric: options.symmetric,
-    scale: slices.map((s) => s.scale),
-    offset: slices.map((s) => s.offset),
-  };
 }

@@ -1,7 +1,9 @@
 /** Reads AIMET's encodings files (0.6.1, 1.0.0, 2.0.0). What is wrong in itself is refused here, what does not fit a model in apply-encodings.ts. */
 import { z } from "zod";
 import { AvocetError, parseJson } from "../base/index.ts";
-import { parseGrid } from "./grid.ts";
+import type { ScaledCodec } from "./grids/codec.ts";
+import { codecs } from "./grids/grid.ts";
+import { integerWidths } from "./grids/names.ts";
 
 /** One encoding of a file, in AIMET's convention (offset ≤ 0, one number a slice). */
 export interface FileEncoding {
@@ -33,7 +35,6 @@ const number = z.number();
 const scales = z.array(z.number().positive()).min(1);
 const offsets = z.array(z.number().int()).min(1);
 const size = z.number().int().positive();
-const widths = [2, 3, 4, 8, 16, 32];
 
 const row0 = z.looseObject({
   bitwidth: number,
@@ -186,7 +187,7 @@ function fromRow1(row: z.output<typeof row1>, refuse: Refuse): FileEncoding {
 
 function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
   const { name, axis, block_size: blockSize } = row;
-  const grid = gridOf(row.output_dtype, name, refuse);
+  const { bits, shift } = codecNamed(row.output_dtype, name, refuse);
   if ("bw" in row) throw refuse(`expected no bw for ${name}: output_dtype says it`);
   const compressed = row.per_block_int_scale !== undefined || row.per_channel_float_scale !== undefined;
   if ((row.y_scale === undefined) === !compressed)
@@ -203,14 +204,13 @@ function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
     throw refuse(`expected a list of scales for the channels of ${name}, got one of ${dims.length} axes`);
   if (per === "block" && dims.length < 2)
     throw refuse(`expected scales in the shape of the blocks of ${name}, got one list`);
-  const shift = grid.signed ? 2 ** (grid.bits - 1) : 0;
-  const [least, most] = [-shift, 2 ** grid.bits - 1 - shift];
+  const [least, most] = [-shift, 2 ** bits - 1 - shift];
   if (points.values.some((point) => point < least || point > most))
     throw refuse(`expected a y_zero_point of ${row.output_dtype} for ${name}`);
   return {
     name,
-    bits: grid.bits,
-    symmetric: symmetryOf(points.values, grid),
+    bits,
+    symmetric: symmetryOf(points.values, bits, shift > 0),
     scale,
     // Zero is added so that −0 becomes 0.
     offset: points.values.map((point) => -point - shift + 0),
@@ -220,18 +220,16 @@ function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
   };
 }
 
-function symmetryOf(
-  points: readonly number[],
-  { bits, signed }: { readonly bits: number; readonly signed: boolean },
-): boolean | undefined {
+function symmetryOf(points: readonly number[], bits: number, signed: boolean): boolean | undefined {
   const all = (point: number) => points.every((one) => one === point);
   if (signed) return all(0) || all(-1);
   return all(2 ** (bits - 1)) ? undefined : false;
 }
 
-function gridOf(dtype: string, name: string, refuse: Refuse): { readonly bits: number; readonly signed: boolean } {
-  const integers = /^u?int(2|4|8|16|32)$/.test(dtype) ? parseGrid(dtype) : undefined;
-  if (integers?.kind === "int") return integers;
+/** Only grids that are types of ONNX have a name there. */
+function codecNamed(dtype: string, name: string, refuse: Refuse): ScaledCodec {
+  const found = Object.values(codecs).find((codec) => codec.name === dtype && codec.stored === dtype);
+  if (found?.kernel === "linear") return found as ScaledCodec;
   throw refuse(`expected an output_dtype of integers for ${name}, got ${dtype}`);
 }
 
@@ -271,7 +269,8 @@ function decompressed(row: z.output<typeof row2>, refuse: Refuse): ReturnType<ty
 }
 
 function expectSound({ name, bits, symmetric, scale, offset }: FileEncoding, refuse: Refuse): void {
-  if (!widths.includes(bits)) throw refuse(`expected ${widths.join(", ")} bits for ${name}, got ${bits}`);
+  if (!integerWidths.some((width) => width === bits))
+    throw refuse(`expected ${integerWidths.join(", ")} bits for ${name}, got ${bits}`);
   const half = 2 ** (bits - 1);
   for (const [i, s] of scale.entries()) {
     const o = offset[i]!;

@@ -1,10 +1,20 @@
 /** How encodings and quantized constants are stored in an ONNX file: scale, zero point and integers as tensors. */
 import { roundHalfEven } from "../base/index.ts";
 import type { Node } from "../ir/index.ts";
-import { arrayKind, type DType, dtypes, packBits, Tensor, type TensorData } from "../tensor/index.ts";
-import { type Encoding, type Ends, endsOf, zeroPoint } from "./encoding.ts";
-import { quantizePieces } from "./fake-quantize.ts";
-import { quantizerDType, storageDType } from "./grid.ts";
+import {
+  arrayKind,
+  type DType,
+  dtypes,
+  packBits,
+  type Shape,
+  sizeOf,
+  Tensor,
+  type TensorData,
+} from "../tensor/index.ts";
+import { type Encoding, endsOf, zeroPoint } from "./encoding.ts";
+import { nearestPieces } from "./fake-quantize.ts";
+import type { Codec, Ends } from "./grids/codec.ts";
+import { scaledCodecOf } from "./grids/grid.ts";
 
 /** The shape of an encoding's scale: a scalar, a vector, or the blocks of a tensor of this shape. */
 export function scaleShape(encoding: Encoding, shape: readonly number[]): readonly number[] {
@@ -30,7 +40,7 @@ export function zeroPointTensor(encoding: Encoding, shape: readonly number[], dt
  */
 export function storedZeroPoint(encoding: Encoding, i = 0): number {
   const { low, high } = endsOf(encoding, i);
-  return encoding.grid.signed && low === -high ? 0 : zeroPoint(encoding, i);
+  return scaledCodecOf(encoding.grid).shift > 0 && low === -high ? 0 : zeroPoint(encoding, i);
 }
 
 /** The lowest and highest integer of slice i as the file stores them. */
@@ -45,12 +55,10 @@ export function storedEnds(encoding: Encoding, i = 0): Ends {
  * bits they are integers, above that floats, as ONNX Runtime has kernels.
  */
 export function clipEnds(encoding: Encoding): readonly Tensor[] {
-  const dtype = quantizerDType(encoding.grid);
-  const { bits, kind } = dtypes[dtype];
-  const lowest = kind === "int" ? -(2 ** (bits - 1)) : 0;
+  const { quantizer, typeEnds } = scaledCodecOf(encoding.grid);
   const { low, high } = storedEnds(encoding);
-  if (low <= lowest && high >= lowest + 2 ** bits - 1) return [];
-  if (bits <= 8) return [low, high].map((end) => integerTensor(dtype, [], [end]));
+  if (low <= typeEnds.low && high >= typeEnds.high) return [];
+  if (dtypes[quantizer].bits <= 8) return [low, high].map((end) => integerTensor(quantizer, [], [end]));
   const ends = endsOf(encoding);
   return [ends.low, ends.high].map((end) => Tensor.scalar(Math.fround(encoding.scale[0]!) * end));
 }
@@ -63,18 +71,24 @@ export function clipsToGrid(node: Node): boolean {
   return node.op === "Clip" && node.input(1)?.name.endsWith(`_${endNames[0]}`) === true;
 }
 
-/** The integers of a constant as the file stores them. Ties are rounded to even, as QuantizeLinear does. */
+/** The numbers of a constant as the file stores them. Ties are rounded to even, as QuantizeLinear does. */
 export function quantizedTensor(tensor: Tensor, encoding: Encoding): Tensor {
-  const dtype = storageDType(encoding.grid);
-  const lows = Float64Array.from(encoding.scale, (_, slice) => storedEnds(encoding, slice).low);
-  // Those that are packed are the lowest bits of a byte, whatever its sign.
-  const integers = new (arrayKind(dtype) as Int8ArrayConstructor)(tensor.size);
-  quantizePieces(tensor, encoding, "half-even", (piece, start, slice, step) => {
-    for (let k = 0, of = slice; k < piece.length; k++, of += step) piece[k]! += lows[of]!;
-    integers.set(piece, start);
-  });
-  const { bits } = dtypes[dtype];
-  return Tensor.of(dtype, tensor.shape, bits < 8 ? packBits(integers, bits as 2 | 4) : integers);
+  const codec = scaledCodecOf(encoding.grid);
+  const zeros = Float64Array.from(encoding.scale, (_, slice) => storedZeroPoint(encoding, slice));
+  return codedTensor(codec, tensor.shape, (codes) =>
+    nearestPieces(tensor, encoding, "half-even", (piece, start, slice, step) => {
+      for (let k = 0, of = slice; k < piece.length; k++, of += step) piece[k]! += zeros[of]!;
+      codec.encode(piece, codes, start);
+    }),
+  );
+}
+
+/** A tensor of the type that stores a grid, whose codes `fill` writes; types under 8 bits are packed. */
+export function codedTensor({ stored }: Codec, shape: Shape, fill: (codes: TensorData) => void): Tensor {
+  const codes = new (arrayKind(stored))(sizeOf(shape));
+  fill(codes);
+  const { bits } = dtypes[stored];
+  return Tensor.of(stored, shape, bits < 8 ? packBits(codes as Int8Array, bits as 2 | 4) : codes);
 }
 
 /** A bias on the grid whose step is `scale[c]` (one number or one a channel), as int32. */

@@ -8,7 +8,8 @@ import { AvocetError } from "../base/index.ts";
 import { keepsGrid } from "../facts/index.ts";
 import type { Node } from "../ir/index.ts";
 import type { Facts } from "./facts.ts";
-import { type Grid, gridName } from "./grid.ts";
+import type { Grid } from "./grids/codec.ts";
+import { codecOf, gridName } from "./grids/grid.ts";
 import type { KernelSide, SupportedKernel, Target } from "./target.ts";
 
 /**
@@ -51,8 +52,8 @@ export function floatOnlyNodes(
 /** A side that a kernel does not name takes anything. */
 function fits(side: KernelSide | undefined, grid: Grid): boolean {
   if (!side) return true;
-  if (grid.kind === "int") return side.kind === "int" && side.bits === grid.bits;
-  return side.kind === "float" && side.bits === (grid.dtype.startsWith("float8") ? 8 : 16);
+  const codec = codecOf(grid);
+  return side.kind === grid.kind && side.bits === codec.bits;
 }
 
 function named(side: KernelSide | undefined): string {

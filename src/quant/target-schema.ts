@@ -3,6 +3,7 @@
  * Unknown keys are errors: a misspelt key that is silently ignored costs a day.
  */
 import { z } from "zod";
+import { isUsableGrid } from "./grids/grid.ts";
 
 /** AIMET writes booleans as the texts "True" and "False"; JSON's own are taken too. */
 const flag = z.union([z.boolean(), z.enum(["True", "False"]).transform((text) => text === "True")]);
@@ -35,9 +36,7 @@ const operator = z.strictObject({
     .optional(),
 });
 
-const grid = z
-  .string()
-  .regex(/^(u?int(2|3|4|8|16)|float16|fp16|bfloat16|bf16|float32|float)$/, "expected a grid, for example uint8");
+const grid = z.string().refine(isUsableGrid, "expected a grid, for example uint8");
 
 /** What AIMET's format cannot say. */
 const avocet = z.strictObject({

@@ -1,7 +1,8 @@
 /** Targets: what a device or runtime can do, as data. Parsed from AIMET's configuration format (target-schema.ts). */
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
-import { type Grid, parseGrid } from "./grid.ts";
+import type { Grid } from "./grids/codec.ts";
+import { parseGrid } from "./grids/grid.ts";
 import { type TargetFile, targetSchema } from "./target-schema.ts";
 
 /** What a target says of one kind of parameter; absent: the more general rule holds. */

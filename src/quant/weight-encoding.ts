@@ -1,10 +1,14 @@
 /** Ranges of weights: the schemes of activations on the elements themselves, slice by slice. */
 import type { Tensor } from "../tensor/index.ts";
 import type { Encoding, Granularity } from "./encoding.ts";
+import type { Proposing } from "./grids/codec.ts";
+import { scaledCodecOf } from "./grids/grid.ts";
+import { kernel } from "./histogram-kernel.ts";
 import { bestScale, withShortScale } from "./observers/exact-search.ts";
 import { makeObserver } from "./observers/make-observer.ts";
 import type { Scheme } from "./observers/observer.ts";
-import { type Affine, choiceOf, encodingOfAffines, type GridChoice, type RangeOptions } from "./range.ts";
+import type { Affine } from "./range.ts";
+import { choiceOf, encodingOfAffines, type RangeOptions } from "./ranged-encoding.ts";
 import { gatherSlices, sliceCount } from "./slices.ts";
 
 /**
@@ -15,18 +19,26 @@ import { gatherSlices, sliceCount } from "./slices.ts";
 export function encodeWeight(tensor: Tensor, options: RangeOptions, scheme: Scheme): Encoding {
   const granularity: Granularity = options.granularity ?? { kind: "tensor" };
   const choice = choiceOf(options);
+  const codec = scaledCodecOf(options.grid);
   const found = new Array<Affine>(sliceCount(tensor.shape, granularity));
   for (const { slices, values } of gatherSlices(tensor.floats(), tensor.shape, granularity)) {
-    const affine = encodeSlice(values, choice, scheme);
+    const affine = codec.propose(seen(values, scheme), choice);
     for (const slice of slices) found[slice] = affine;
   }
   return encodingOfAffines(found, options);
 }
 
-function encodeSlice(values: Float32Array, choice: GridChoice, scheme: Scheme): Affine {
-  if (scheme === "sqnr" || scheme === "mse") return bestScale(values, choice);
+/** What a scheme makes of the elements of one slice. */
+function seen(values: Float32Array, scheme: Scheme): Proposing {
+  if (scheme === "sqnr" || scheme === "mse")
+    return { propose: (choice) => bestScale(values, choice), statistics: () => kernel().range(values) };
   const observer = makeObserver(scheme === "entropy" ? "minmax" : scheme);
   observer.see(values);
-  const proposed = observer.propose({ ...choice, shortScale: false });
-  return choice.shortScale ? withShortScale(values, proposed, choice) : proposed;
+  return {
+    propose: (choice) => {
+      const proposed = observer.propose({ ...choice, shortScale: false });
+      return choice.shortScale ? withShortScale(values, proposed, choice) : proposed;
+    },
+    statistics: () => observer.statistics(),
+  };
 }

@@ -9,7 +9,6 @@ import {
   forEachRun,
   forEachStretch,
   gridName,
-  isIntGrid,
   type PlanEntry,
   roundedInputs,
 } from "../quant/index.ts";
@@ -91,7 +90,7 @@ function weightReports(quantized: Quantized): WeightReport[] {
   const values = quantized.prepared.graph.valuesByName();
   return quantized.plan.entries.flatMap((entry) => {
     const value = values.get(entry.value);
-    if (entry.kind !== "weight" || !entry.encoding || !value?.initializer || !isIntGrid(entry.grid)) return [];
+    if (entry.kind !== "weight" || !entry.encoding || !value?.initializer) return [];
     // A single number (a factor, a bound) has no channels to compare.
     return value.initializer.size < 2 ? [] : [weightReport(entry, value)];
   });

@@ -26,7 +26,9 @@ export async function quantizePictures(runtime: Runtime, model: Uint8Array, coun
   const recipe = parseRecipe({ preset: "fast" });
   const { plan, shipped } = await quantizeModel(readModel(model), data, recipe, runtime);
   const encodings = plan.entries.flatMap(({ value, encoding }) =>
-    encoding ? [{ value, steps: 2 ** encoding.grid.bits - 1, scale: encoding.scale, offset: encoding.offset }] : [],
+    encoding?.grid.kind === "int"
+      ? [{ value, steps: 2 ** encoding.grid.bits - 1, scale: encoding.scale, offset: encoding.offset }]
+      : [],
   );
   return { encodings, bytes: writeModel(shipped), seconds: (performance.now() - begun) / 1000 };
 }

@@ -7,7 +7,6 @@ import { AvocetError, throwIfAborted } from "../../base/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
 import {
   entriesByValue,
-  isIntGrid,
   type LinearLayer,
   lower,
   matrixOf,
@@ -146,9 +145,9 @@ async function promisedBy(
 }
 
 /** The weight as the shipped file holds it. Float grids round without a bias worth correcting. */
-function stored(weight: Value, { grid, encoding }: PlanEntry): Tensor {
+function stored(weight: Value, { encoding }: PlanEntry): Tensor {
   const tensor = weight.initializer!;
-  return isIntGrid(grid) && encoding ? quantizeDequantize(tensor, encoding, "half-even") : tensor;
+  return encoding ? quantizeDequantize(tensor, encoding, "half-even") : tensor;
 }
 
 function refuseNotFinite(layer: LinearLayer, shift: Float64Array): void {

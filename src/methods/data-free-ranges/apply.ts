@@ -5,7 +5,14 @@
  */
 import { AvocetError, throwIfAborted, type Work } from "../../base/index.ts";
 import type { Model, TensorType } from "../../ir/index.ts";
-import { encodeObserved, isIntGrid, type Observer, type Plan, type PlanEntry, type Scheme } from "../../quant/index.ts";
+import {
+  encodeObserved,
+  needsObserver,
+  type Observer,
+  type Plan,
+  type PlanEntry,
+  type Scheme,
+} from "../../quant/index.ts";
 import type { Expectation } from "../expectations/expectation.ts";
 import { type Expectations, expectations } from "../expectations/propagate.ts";
 import type { MethodReport } from "../method.ts";
@@ -45,7 +52,7 @@ export function dataFreeRanges(
   const lost = new Map<string, string>();
   const notes: string[] = [];
   for (const entry of plan.entries) {
-    if (!isObserved(entry)) continue;
+    if (!needsObserver(entry)) continue;
     const value = values.get(entry.value);
     const expected = value && found.of.get(value);
     if (!expected) {
@@ -67,12 +74,6 @@ export function dataFreeRanges(
 /** What is expected of the values of a model: for reports, and for those who want to look. */
 export function expectedValues(model: Model, options: DataFreeRangeOptions): Expectations {
   return expectations(model.graph, options);
-}
-
-function isObserved(entry: PlanEntry): boolean {
-  const fixed = entry.range?.min !== undefined && entry.range.max !== undefined;
-  const frozen = entry.frozen === true && entry.encoding !== undefined;
-  return entry.kind === "activation" && isIntGrid(entry.grid) && entry.tiedTo === undefined && !fixed && !frozen;
 }
 
 function origin({ basis }: Expectation): string {

@@ -8,6 +8,7 @@ import { invariant } from "../../base/index.ts";
 import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import {
+  codecOf,
   type Encoding,
   type Ends,
   endsOf,
@@ -185,7 +186,7 @@ class Building {
         );
         const [min, max] = e.ops("Split", 2, [range], { axis: 0, num_outputs: 2 }) as [Value, Value];
         const end = (part: Value) => e.mul(e.reshape(part, []), scale * steps);
-        return quantizeWithRange(e, value, end(min), end(max), encoding.grid.bits);
+        return quantizeWithRange(e, value, end(min), end(max), codecOf(encoding.grid).bits);
       },
       inFloat,
     );

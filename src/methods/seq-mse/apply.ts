@@ -6,7 +6,6 @@ import {
   encodingMax,
   encodingMin,
   encodingOfRange,
-  type IntGrid,
   type LinearLayer,
   type Moments,
   type Plan,
@@ -79,7 +78,7 @@ function shrunken(spanning: Encoding, entry: PlanEntry, fraction: number): Encod
   const { scale, granularity } = spanning;
   const low = scale.map((_, i) => fraction * encodingMin(spanning, i));
   const high = scale.map((_, i) => fraction * encodingMax(spanning, i));
-  return { ...encodingOfRange(low, high, { ...entry, grid: entry.grid as IntGrid, granularity }), granularity };
+  return { ...encodingOfRange(low, high, { ...entry, granularity }), granularity };
 }
 
 /** E[x̂x̂ᵀ] = H + m̂m̂ᵀ, and no difference between the two inputs. */

@@ -1,18 +1,18 @@
-/** An activation on a grid of integers: QuantizeLinear and DequantizeLinear behind it, and a Clip where the grid is narrower. */
+/** An activation on a grid with scales: QuantizeLinear and DequantizeLinear behind it, and a Clip where the grid is narrower. */
 import { initializerOf } from "../../facts/index.ts";
 import { type Node, tensorType, type Value } from "../../ir/index.ts";
 import { type DType, dtypes } from "../../tensor/index.ts";
-import { type Encoding, isIntGrid } from "../encoding.ts";
-import { quantizerDType } from "../grid.ts";
+import type { Encoding } from "../encoding.ts";
+import { codecOf, isIntGrid, isScaled } from "../grids/grid.ts";
 import { clipEnds } from "../stored.ts";
 import type { LoweringRow } from "./row.ts";
 
 export const activationRow: LoweringRow = {
   name: "activation",
-  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && !initializerOf(value),
+  matches: ({ kind, grid }, value) => kind !== "bias" && isScaled(grid) && !initializerOf(value),
   emit(entry, value, draft) {
     const encoding = countedFromLowest(entry.encoding!, draft.opset);
-    const dtype = quantizerDType(encoding.grid);
+    const dtype = codecOf(encoding.grid).quantizer;
     const { scale, zeroPoint, ends } = draft.store(entry, encoding, dtype, []);
     // The kernel of Clip takes 8 bits, and floats. Behind QuantizeLinear it leaves the kernel in front on integers.
     const clipsFloats = dtypes[dtype].bits > 8;
@@ -43,7 +43,8 @@ export const activationRow: LoweringRow = {
  */
 export function countedFromLowest(encoding: Encoding, opset: number): Encoding {
   const { grid } = encoding;
-  const counted = grid.bits <= 8 && grid.signed && (opset >= 21 || clipEnds(encoding).length > 0);
+  if (!isIntGrid(grid) || grid.bits > 8 || !grid.signed) return encoding;
+  const counted = opset >= 21 || clipEnds(encoding).length > 0;
   return counted ? { ...encoding, grid: { ...grid, signed: false } } : encoding;
 }
 

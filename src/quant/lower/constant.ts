@@ -1,25 +1,25 @@
-/** A constant on a grid of integers: the integers behind a DequantizeLinear, and a Cast where the runtime computes with wider ones. */
+/** A constant on a grid with scales: its numbers behind a DequantizeLinear, and a Cast where the runtime computes with wider ones. */
 import { initializerOf } from "../../facts/index.ts";
 import type { Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import { dtypes } from "../../tensor/index.ts";
-import { type Granularity, isIntGrid } from "../encoding.ts";
-import { quantizerDType, storageDType } from "../grid.ts";
+import type { Granularity } from "../encoding.ts";
+import { codecOf, isScaled } from "../grids/grid.ts";
 import { quantizedTensor } from "../stored.ts";
 import { countedFromLowest } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
 
 export const constantRow: LoweringRow = {
   name: "constant",
-  matches: ({ kind, grid }, value) => kind !== "bias" && isIntGrid(grid) && initializerOf(value) !== undefined,
+  matches: ({ kind, grid }, value) => kind !== "bias" && isScaled(grid) && initializerOf(value) !== undefined,
   emit(entry, value, draft) {
     const tensor = value.initializer!;
     // Integer kernels of two operands take them in one type.
     const encoding = isParameter(value) ? entry.encoding! : countedFromLowest(entry.encoding!, draft.opset);
     const { granularity, grid } = encoding;
-    const stored = storageDType(grid);
+    const { stored, quantizer } = codecOf(grid);
     // A stock session runs integer kernels on what a Cast widens as it loads; blocks have none, and stay packed until they are read.
-    const dtype = granularity.kind === "block" && grid.bits !== 2 ? stored : quantizerDType(grid);
+    const dtype = granularity.kind === "block" && dtypes[stored].bits !== 2 ? stored : quantizer;
     const { scale, zeroPoint } = draft.store(entry, encoding, dtype, tensor.shape);
     const integers = draft.constant(`${entry.value}_quantized`, quantizedTensor(tensor, encoding));
     const place = draft.beforeReaders(value);

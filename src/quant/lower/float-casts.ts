@@ -1,22 +1,24 @@
 /** A value on a grid of floats: a Cast to the narrower type and one back; a constant is stored in the narrower type. */
 import { initializerOf } from "../../facts/index.ts";
 import type { Value } from "../../ir/index.ts";
-import { dtypes, Tensor, toBfloat16Bits, toFloat16Bits } from "../../tensor/index.ts";
-import type { PlanEntry } from "../plan.ts";
+import { dtypes } from "../../tensor/index.ts";
+import { codecOf, isScaled } from "../grids/grid.ts";
+import { codedTensor } from "../stored.ts";
 import { retyped } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
 
 export const floatCastRow: LoweringRow = {
   name: "float casts",
-  matches: ({ kind, grid }) => kind !== "bias" && grid.kind === "float",
+  matches: ({ kind, grid }) => kind !== "bias" && !isScaled(grid),
   emit(entry, value, draft) {
-    const dtype = narrowTypeOf(entry);
+    const codec = codecOf(entry.grid);
+    const dtype = codec.stored;
     const back = { to: dtypes.float32.onnx };
     const name = `${value.name}_dequantized`;
     const tensor = initializerOf(value);
     if (tensor) {
-      const bits = Uint16Array.from(tensor.floats(), dtype === "float16" ? toFloat16Bits : toBfloat16Bits);
-      const half = draft.constant(`${value.name}_${dtype}`, Tensor.of(dtype, tensor.shape, bits));
+      const stored = codedTensor(codec, tensor.shape, (codes) => codec.encode(tensor.floats(), codes, 0));
+      const half = draft.constant(`${value.name}_${dtype}`, stored);
       const node = draft.insert("Cast", [half], name, draft.beforeReaders(value), back);
       draft.adopt(entry, value, node);
       draft.record.quantizes(entry.value, { quantized: half, dequantized: node.output });
@@ -32,8 +34,3 @@ export const floatCastRow: LoweringRow = {
     draft.record.quantizes(entry.value, { quantized, dequantized: last.output });
   },
 };
-
-/** float32 is no grid of an entry, and float8 is refused before. */
-function narrowTypeOf({ grid }: PlanEntry): "float16" | "bfloat16" {
-  return grid.kind === "float" && grid.dtype === "bfloat16" ? "bfloat16" : "float16";
-}

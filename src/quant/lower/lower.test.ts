@@ -167,8 +167,9 @@ describe("strict and one-sided grids", () => {
   }
   const expected = (x: number, { grid, symmetric, offset }: Encoding, channel: number) => {
     const low = offset[channel]!;
-    const isStrict = symmetric && low === -(2 ** (grid.bits - 1) - 1);
-    const high = isStrict ? -low : low + 2 ** grid.bits - 1;
+    const { bits } = grid as IntGrid;
+    const isStrict = symmetric && low === -(2 ** (bits - 1) - 1);
+    const high = isStrict ? -low : low + 2 ** bits - 1;
     const s = Math.fround(scale[channel]!);
     return Math.fround(s * Math.min(Math.max(roundHalfEven(Math.fround(x / s)), low), high));
   };
@@ -207,7 +208,8 @@ describe("strict and one-sided grids", () => {
     const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] }).model;
     const { y } = await outputsOf(lowered, { x: line });
     const s = Math.fround(of.scale[0]!);
-    const high = offset === 1 - 2 ** (of.grid.bits - 1) ? -offset : offset + 2 ** of.grid.bits - 1;
+    const { bits } = of.grid as IntGrid;
+    const high = offset === 1 - 2 ** (bits - 1) ? -offset : offset + 2 ** bits - 1;
     const wanted = line
       .floats()
       .map((x) => Math.max(Math.fround(s * Math.min(Math.max(roundHalfEven(Math.fround(x / s)), offset), high)), 0));

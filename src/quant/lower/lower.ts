@@ -8,6 +8,7 @@ import { expectArguments } from "../../base/index.ts";
 import { check, cloneModel, type Graph, type Model } from "../../ir/index.ts";
 import { irVersionOf, upgradeOpset } from "../../passes/index.ts";
 import { fitClipBounds } from "../fit-clip.ts";
+import { codecOf, isScaled } from "../grids/grid.ts";
 import { holdBiases } from "../hold-biases.ts";
 import { holdBlocks, holdFloatProducts, holdPools } from "../hold-float.ts";
 import type { Plan, PlanEntry } from "../plan.ts";
@@ -24,11 +25,8 @@ export function requiredOpset(plan: Plan): number {
 }
 
 function opsetOf({ kind, grid, granularity }: PlanEntry): number {
-  if (grid.kind === "float") return 13;
-  // Activations of fewer than 8 bits are kept in 8.
-  const stored = kind === "activation" ? Math.max(grid.bits, 8) : grid.bits;
-  if (stored === 2) return 25;
-  return stored < 8 || stored === 16 || granularity.kind === "block" ? 21 : 13;
+  const ofGrid = codecOf(grid).opset(kind);
+  return isScaled(grid) && granularity.kind === "block" ? Math.max(ofGrid, 21) : ofGrid;
 }
 
 /**

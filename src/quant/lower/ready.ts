@@ -2,7 +2,7 @@
 import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import { granularityName } from "../encoding.ts";
-import { gridName } from "../grid.ts";
+import { gridName, isScaled } from "../grids/grid.ts";
 import type { Plan, PlanEntry } from "../plan.ts";
 import { refuseGrid } from "../usable-grid.ts";
 
@@ -16,7 +16,7 @@ export function refuseUnready(model: Model, plan: Plan): void {
       hint: "lower the plan with the very model that it was placed on: preparation renames and folds values",
     });
   }
-  const empty = plan.entries.filter((entry) => entry.grid.kind === "int" && entry.kind !== "bias" && !entry.encoding);
+  const empty = plan.entries.filter((entry) => isScaled(entry.grid) && entry.kind !== "bias" && !entry.encoding);
   if (empty.length > 0) {
     throw new AvocetError(
       "quant/not-calibrated",
