@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { evaluate, topK } from "../dist/analysis/index.js";
 import { Random } from "../dist/base/index.js";
 import { alignLabels, parsePreprocess } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/node/index.js";
+import { openData, openLabels } from "../dist/data/index-node.js";
 import { readModelFile } from "../dist/formats/index-node.js";
 import { cloneModel } from "../dist/ir/index.js";
 import { reestimateBatchNorms } from "../dist/methods/index.js";

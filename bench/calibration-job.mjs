@@ -1,7 +1,7 @@
 // One measurement of bench/calibration.mjs, in a process of its own: node bench/calibration-job.mjs '{"job": …}'
 import { readFileSync } from "node:fs";
 import { fromTensors } from "../dist/data/index.js";
-import { openData } from "../dist/data/node/index.js";
+import { openData } from "../dist/data/index-node.js";
 import { readModelFile } from "../dist/formats/index-node.js";
 import { extract } from "../dist/ir/index.js";
 import { normalise } from "../dist/passes/index.js";

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { evaluate, topK } from "../dist/analysis/index.js";
 import { alignLabels, samples } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/node/index.js";
+import { openData, openLabels } from "../dist/data/index-node.js";
 import { readModelFile, writeModelFile } from "../dist/formats/index-node.js";
 import { parseRecipe, quantizeModel, trainModel } from "../dist/recipe/index.js";
 import { openRuntime } from "../dist/runtime/index.js";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compareValues, evaluate, latencies, meanIoU, topK } from "../dist/analysis/index.js";
 import { alignLabels, parsePreprocess } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/node/index.js";
+import { openData, openLabels } from "../dist/data/index-node.js";
 import { readModelFile } from "../dist/formats/index-node.js";
 import { cloneModel } from "../dist/ir/index.js";
 import { normalise } from "../dist/passes/index.js";

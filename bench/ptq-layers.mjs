@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { compareValues } from "../dist/analysis/index.js";
 import { parsePreprocess, samples } from "../dist/data/index.js";
-import { openData } from "../dist/data/node/index.js";
+import { openData } from "../dist/data/index-node.js";
 import { readModelFile } from "../dist/formats/index-node.js";
 import { cloneModel } from "../dist/ir/index.js";
 import { correctBiases } from "../dist/methods/index.js";

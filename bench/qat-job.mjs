@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { evaluate, meanIoU, topK } from "../dist/analysis/index.js";
 import { alignLabels } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/node/index.js";
+import { openData, openLabels } from "../dist/data/index-node.js";
 import { readModelFile } from "../dist/formats/index-node.js";
 import { reestimateFoldedBatchNorms } from "../dist/methods/index.js";
 import { lower } from "../dist/quant/index.js";

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { evaluate, meanIoU, topK } from "../dist/analysis/index.js";
 import { alignLabels, parsePreprocess } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/node/index.js";
+import { openData, openLabels } from "../dist/data/index-node.js";
 import { readModelFile } from "../dist/formats/index-node.js";
 import { applyAdaRound, applyReconstruction, removeDeadChannels } from "../dist/methods/index.js";
 import { normalise } from "../dist/passes/index.js";

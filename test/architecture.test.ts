@@ -28,9 +28,9 @@ const frontDoor = 12;
 const rankOf = (layer: string) => (layer === "" ? frontDoor : rank[layer]);
 
 /** What other layers may import of a layer: its index, and the index of what works in Node or on the web only. */
-const isIndex = (file: string) => /^src\/[^/]+\/(index|index-node|index-web|node\/index|web\/index)\.ts$/.test(file);
+const isIndex = (file: string) => /^src\/[^/]+\/(index|index-node)\.ts$/.test(file);
 /** Files that may import node: modules. */
-const isForNode = (file: string) => /-node\.ts$|\/node\/|^src\/cli\//.test(file);
+const isForNode = (file: string) => /-node\.ts$|^src\/cli\//.test(file);
 /** The doors: the only files that know ONNX Runtime. */
 const isDoor = (file: string) => /^src\/runtime\/ort-[a-z-]+\.ts$/.test(file);
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Dataset, type PreprocessInput, samples } from "../src/data/index.ts";
-import { openData } from "../src/data/node/index.ts";
+import { openData } from "../src/data/index-node.ts";
 import { readModelFile } from "../src/formats/index-node.ts";
 import type { Model } from "../src/ir/index.ts";
 import { foldBatchNorms, hoistConstants, runPasses } from "../src/passes/index.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { AvocetError } from "../src/base/index.ts";
 import { classLabels, fromArray, parsePreprocess } from "../src/data/index.ts";
-import { openData, openLabels } from "../src/data/node/index.ts";
+import { openData, openLabels } from "../src/data/index-node.ts";
 import { readModelFile, writeModelFile } from "../src/formats/index-node.ts";
 import * as avocet from "../src/index.ts";
 import { builtinTarget } from "../src/quant/index.ts";

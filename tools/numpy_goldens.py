@@ -1,4 +1,4 @@
-"""Makes src/data/golden/arrays.json: small .npy and .npz files written by NumPy, and their elements in C order."""
+"""Makes src/data/arrays/golden/arrays.json: small .npy and .npz files written by NumPy, and their elements in C order."""
 
 import base64
 import io
@@ -53,4 +53,4 @@ if __name__ == "__main__":
         out = io.BytesIO()
         save(out, **parts)
         golden[kind] = base64.b64encode(out.getvalue()).decode()
-    (ROOT / "src" / "data" / "golden" / "arrays.json").write_text(json.dumps(golden, indent=1) + "\n")
+    (ROOT / "src" / "data" / "arrays" / "golden" / "arrays.json").write_text(json.dumps(golden, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Makes src/data/golden/pictures.json: small pictures written by Pillow, and hashes of the pixels that Pillow reads.
+"""Makes src/data/images/golden/images.json: small pictures written by Pillow, and hashes of the pixels that Pillow reads.
 
 Run: FIXTURES=<folder of fixtures> python tools/pil_goldens.py
 """
@@ -168,4 +168,4 @@ if __name__ == "__main__":
         **resizes(),
         "fixtures": fixtures(),
     }
-    (ROOT / "src" / "data" / "golden" / "pictures.json").write_text(json.dumps(golden, indent=1) + "\n")
+    (ROOT / "src" / "data" / "images" / "golden" / "images.json").write_text(json.dumps(golden, indent=1) + "\n")

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AvocetError, parseJson, type Work } from "../base/index.ts";
 import { disk, quietly, sha256OfFile } from "../base/index-node.ts";
 import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
-import { dataPaths, openData } from "../data/node/index.ts";
+import { dataPaths, openData } from "../data/index-node.ts";
 import { foreignFolder, readModelFile } from "../formats/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";

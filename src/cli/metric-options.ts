@@ -11,7 +11,7 @@ import {
 } from "../analysis/index.ts";
 import { AvocetError } from "../base/index.ts";
 import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../data/index.ts";
-import { openArrayLabels, openLabels, parseDataSpec } from "../data/node/index.ts";
+import { openArrayLabels, openLabels, parseDataSpec } from "../data/index-node.ts";
 import type { Model } from "../ir/index.ts";
 import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
 import { isMetricModule, readMetricModule } from "./metric-module.ts";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { disk, quietly } from "../base/index-node.ts";
-import { dataFingerprint } from "../data/node/index.ts";
+import { dataFingerprint } from "../data/index-node.ts";
 import type { Recipe } from "../recipe/index.ts";
 import { type CheckpointFolder, openCheckpointFolder } from "../recipe/index-node.ts";
 import type { Runtime } from "../runtime/index.ts";

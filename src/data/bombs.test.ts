@@ -9,11 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fieldCase, missing } from "../../test/fixtures.ts";
 import { root } from "../../test/source-files.ts";
 import { Tensor } from "../tensor/index.ts";
+import { readNpz, writeNpz } from "./arrays/npz.ts";
 import { crc32 } from "./crc32.ts";
+import { decodePng } from "./images/png.ts";
+import { nodeImageDecoder, type OpenOptions, openData, openLabels } from "./index-node.ts";
 import { dataLimits } from "./limits.ts";
-import { nodePictureDecoder, type OpenOptions, openData, openLabels } from "./node/index.ts";
-import { readNpz, writeNpz } from "./npz.ts";
-import { decodePng } from "./png.ts";
 
 let folder = "";
 const at = (name: string) => join(folder, name);
@@ -27,7 +27,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const inputs = [{ name: "x", dtype: "float32", shape: [null, 4] }] as const;
-const pictures: OpenOptions = {
+const images: OpenOptions = {
   inputs: [{ name: "x", dtype: "float32", shape: [null, 3, 8, 8] }],
   preprocess: { resize: { exact: 8 }, scale: "1/255" },
 };
@@ -73,11 +73,11 @@ test("docs/data.md lists every limit with its value", () => {
 });
 
 describe("pictures", () => {
-  test("pixels beyond the picture's are not inflated, as libpng leaves them", async () => {
+  test("pixels beyond the image's are not inflated, as libpng leaves them", async () => {
     const bomb = png(2, 2, 20_000_000);
     const start = cpuMilliseconds();
-    const picture = decodePng(bomb, "bomb.png");
-    expect([picture.width, [...picture.data]]).toEqual([2, new Array(12).fill(0)]);
+    const image = decodePng(bomb, "bomb.png");
+    expect([image.width, [...image.data]]).toEqual([2, new Array(12).fill(0)]);
     expect(cpuMilliseconds() - start).toBeLessThan(700);
   });
 
@@ -88,13 +88,13 @@ describe("pictures", () => {
     expect(cpuMilliseconds() - start).toBeLessThan(300);
   });
 
-  test("a picture that its bytes cannot hold, or that is too large", async () => {
+  test("an image that its bytes cannot hold, or that is too large", async () => {
     expect((await refused(() => decodePng(png(8000, 8000, 4), "bomb.png"))).code).toBe("data/unreadable");
     expect((await refused(() => decodePng(png(8192, 8193, 4), "bomb.png"))).code).toBe("data/unreadable");
     expect((await refused(() => decodePng(png(9, 9, 4), "short.png"))).code).toBe("data/unreadable");
   });
 
-  const golden = JSON.parse(readFileSync(new URL("golden/pictures.json", import.meta.url), "utf8"));
+  const golden = JSON.parse(readFileSync(new URL("images/golden/images.json", import.meta.url), "utf8"));
   const oneJpeg = () => Uint8Array.from(Buffer.from(golden.jpeg[0].data, "base64"));
 
   /** A JPEG with another size in its frame. */
@@ -106,7 +106,7 @@ describe("pictures", () => {
   }
 
   test("a JPEG of a few bytes that says that it is large", async () => {
-    expect(await refused(() => nodePictureDecoder()(jpeg(8000, 8000), "x.jpg", false))).toMatchObject({
+    expect(await refused(() => nodeImageDecoder()(jpeg(8000, 8000), "x.jpg", false))).toMatchObject({
       code: "data/unreadable",
     });
   });
@@ -116,7 +116,7 @@ describe("pictures", () => {
     const scan = one.findIndex((byte, i) => byte === 0xff && one[i + 1] === 0xda);
     const scans = Array.from({ length: dataLimits.jpegScans + 1 }, () => [...one.subarray(scan, -2)]).flat();
     const bytes = Uint8Array.from([...one.subarray(0, scan), ...scans, 0xff, 0xd9]);
-    expect((await refused(() => nodePictureDecoder()(bytes, "x.jpg", false))).code).toBe("data/unreadable");
+    expect((await refused(() => nodeImageDecoder()(bytes, "x.jpg", false))).code).toBe("data/unreadable");
   });
 });
 
@@ -191,21 +191,21 @@ describe("files without an end, and files that are too long", () => {
     async (ending) => {
       const path = at(`pipe.${ending}`);
       execFileSync("mkfifo", [path]);
-      expect((await refused(() => openData(path, pictures))).code).toBe("data/unreadable");
+      expect((await refused(() => openData(path, images))).code).toBe("data/unreadable");
       expect((await refused(() => openLabels(path))).code).toBe("data/unreadable");
     },
   );
 
   test.skipIf(process.platform === "win32").each(["/dev/zero", "/dev/random", "/dev/tty"])("%s", async (path) => {
     const codes = ["data/unreadable", "data/not-found"];
-    expect(codes).toContain((await refused(() => openData(path, pictures))).code);
+    expect(codes).toContain((await refused(() => openData(path, images))).code);
     expect(codes).toContain((await refused(() => openLabels(path))).code);
   });
 
   test.skipIf(process.platform === "win32")("a socket", async () => {
     const server = createServer().listen(at("socket.npy"));
     await new Promise((resolve) => server.once("listening", resolve));
-    expect((await refused(() => openData(at("socket.npy"), pictures))).code).toBe("data/unreadable");
+    expect((await refused(() => openData(at("socket.npy"), images))).code).toBe("data/unreadable");
     server.close();
   });
 
@@ -215,7 +215,7 @@ describe("files without an end, and files that are too long", () => {
     if (ending === "jpgpack") {
       truncateSync(write("long.json", ""), 3e9);
     }
-    const asked = ending === "txt" ? () => openLabels(path) : () => openData(path, pictures);
+    const asked = ending === "txt" ? () => openLabels(path) : () => openData(path, images);
     expect((await refused(asked)).code).toBe("data/too-large");
     rmSync(at("long.json"), { force: true });
   });
@@ -225,7 +225,7 @@ test.skipIf(process.platform !== "linux")("names that are no UTF-8 are told, not
   const name = Buffer.concat([Buffer.from(`${folder}/photos/caf`), Buffer.from([0xe9]), Buffer.from(".png")]);
   execFileSync("mkdir", [at("photos")]);
   writeFileSync(name, png(2, 2, 14));
-  expect(await refused(() => openData(at("photos"), pictures))).toEqual({
+  expect(await refused(() => openData(at("photos"), images))).toEqual({
     code: "data/unreadable",
     hint: expect.stringContaining("rename"),
   });
@@ -246,8 +246,8 @@ describe("recorded bombs", () => {
       const path = fieldCase(`bombs/${name}`);
       const spec = name.endsWith(".gz") ? `${path}?shape=-1,4` : path;
       const start = cpuMilliseconds();
-      const { code } = await refused(() => openData(spec, name.endsWith(".gz") ? { inputs } : pictures));
-      // The pixels beyond the one are not looked at, so that picture is a picture.
+      const { code } = await refused(() => openData(spec, name.endsWith(".gz") ? { inputs } : images));
+      // The pixels beyond the one are not looked at, so that image is an image.
       expect(code).toMatch(name.startsWith("idat") ? /^null$/ : /^data\/(unreadable|too-large)$/);
       expect(cpuMilliseconds() - start).toBeLessThan(3000);
     });

@@ -28,7 +28,7 @@ export class Kept<T> {
   }
 }
 
-/** The same data, with samples kept in memory as far as `bytes` reach. (Pictures are kept smaller by `openData`.) */
+/** The same data, with samples kept in memory as far as `bytes` reach. (Images are kept smaller by `openData`.) */
 export function cached(dataset: IndexedDataset, bytes: number): IndexedDataset {
   const kept = new Kept<Feeds>(bytes);
   const keep = (indices: readonly number[], feeds: Feeds) => {

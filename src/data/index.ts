@@ -1,6 +1,10 @@
-/** @module Calibration and evaluation data: pictures, arrays, tokens, audio; always re-iterable, bounded in memory. */
+/** @module Calibration and evaluation data: images, arrays, tokens, audio; always re-iterable, bounded in memory. */
 export { type ArrayRows, type RawLayout, rowsOfBytes, rowsOfTensor } from "./array-rows.ts";
-export { arrayDataset, scaledRows } from "./arrays.ts";
+export { arrayDataset, scaledRows } from "./arrays/arrays.ts";
+export { openNpy, readNpy, writeNpy } from "./arrays/npy.ts";
+export { openNpz, readNpz, writeNpz } from "./arrays/npz.ts";
+export { parseTokenLines, type TokenLine, type TokenOptions, tokenDataset } from "./arrays/tokens.ts";
+export { openWav, type Wav, type WindowOptions, wavWindows } from "./arrays/wav.ts";
 export { type ByteSource, blobSource, bytesSource } from "./byte-source.ts";
 export { cached } from "./cache.ts";
 export { conform, fixedBatch } from "./conform.ts";
@@ -13,10 +17,14 @@ export {
   type SampleAxes,
   traitsOf,
 } from "./dataset.ts";
-export { type DecodePicture, pictureDecoder } from "./decode.ts";
-export { prepare, preparedSize } from "./geometry.ts";
+export { type DecodeImage, imageDecoder } from "./images/decode.ts";
+export { prepare, preparedSize } from "./images/geometry.ts";
+export type { Image } from "./images/image.ts";
+export { arrayImages, encodedImages, type ImageOptions, type ImageSource, imageDataset } from "./images/images.ts";
+export { type JpegDecoder, jpegDecoder } from "./images/jpeg.ts";
+export { decodeMask, decodePng } from "./images/png.ts";
+export { resize } from "./images/resample.ts";
 export { indexedDataset, isIndexed } from "./indexed.ts";
-export { type JpegDecoder, jpegDecoder } from "./jpeg.ts";
 export {
   type ArrayLabels,
   alignLabels,
@@ -30,12 +38,7 @@ export {
   textLabels,
 } from "./labels.ts";
 export { fromArray, fromIterable, fromTensors, type MemoryOptions } from "./memory.ts";
-export { openNpy, readNpy, writeNpy } from "./npy.ts";
-export { openNpz, readNpz, writeNpz } from "./npz.ts";
 export { type PackIndex, packFiles, packLabels, parsePackIndex } from "./pack.ts";
-export type { Picture } from "./picture.ts";
-export { arrayPictures, encodedPictures, type PictureOptions, type PictureSource, pictureDataset } from "./pictures.ts";
-export { decodeMask, decodePng } from "./png.ts";
 export { portAxis } from "./port-axes.ts";
 export {
   channelsOf as inputChannels,
@@ -45,10 +48,7 @@ export {
   preprocessSchema,
   valueMap,
 } from "./preprocess.ts";
-export { resize } from "./resample.ts";
 export { joinFeeds, joinRows } from "./rows.ts";
 export { checkSchema } from "./schema-faults.ts";
 export { choose, parseSelection, type Selection, samples } from "./selection.ts";
 export { recordStates, type State, type StateOptions, withStates } from "./states.ts";
-export { parseTokenLines, type TokenLine, type TokenOptions, tokenDataset } from "./tokens.ts";
-export { openWav, type Wav, type WindowOptions, wavWindows } from "./wav.ts";

@@ -28,7 +28,7 @@ export interface MaskLabels {
 
 export type Labels = ClassLabels | MaskLabels;
 
-/** What a model should answer, in numbers: the pictures, depths or signals that its outputs are measured against. */
+/** What a model should answer, in numbers: the images, depths or signals that its outputs are measured against. */
 export interface ArrayLabels {
   readonly kind: "arrays";
   readonly count: number;

@@ -2,19 +2,19 @@
 
 export const dataLimits = {
   /**
-   * Pixels of one picture: 8192 × 8192, more than the largest cameras short of medium format (61 million). Decoding takes up to
+   * Pixels of one image: 8192 × 8192, more than the largest cameras short of medium format (61 million). Decoding takes up to
    * 16 bytes a pixel, so about 1 GB at most.
    */
   pixels: 2 ** 26,
-  /** Inflated bytes of one picture: the largest with four bytes a pixel (or half as many pixels of 16 bits in four channels). */
-  pictureBytes: 2 ** 28,
-  /** Bytes of one encoded picture. Those of the largest size, hardly compressed, have as many. */
-  pictureFileBytes: 2 ** 28,
+  /** Inflated bytes of one image: the largest with four bytes a pixel (or half as many pixels of 16 bits in four channels). */
+  imageBytes: 2 ** 28,
+  /** Bytes of one encoded image. Those of the largest size, hardly compressed, have as many. */
+  imageFileBytes: 2 ** 28,
   /** Pixels that one byte of a JPEG file can stand for: a block of 8 × 8 has a Huffman code, of at least one bit. */
   jpegPixelsPerByte: 512,
   /** Scans of a progressive JPEG. Encoders write ten or so, at most one for each coefficient. */
   jpegScans: 100,
-  /** Pixels times scans, which is the time that decoding takes: 32 scans of the largest picture, some ten seconds. */
+  /** Pixels times scans, which is the time that decoding takes: 32 scans of the largest image, some ten seconds. */
   jpegPixelScans: 2 ** 31,
   /** Inflated bytes that one file, .gz or .npz, may hold in memory: what is not compressed is read by range and has no limit. */
   inflatedBytes: 2 ** 29,
@@ -26,7 +26,7 @@ export const dataLimits = {
   zipDirectoryBytes: 2 ** 27,
   /** Chunks of a WAV file. Recorders write a handful; broadcast files some dozens. */
   wavChunks: 1024,
-  /** Bytes of a text: JSON, .jsonl, labels. As ids that is some ten million tokens, as an index half a million pictures. */
+  /** Bytes of a text: JSON, .jsonl, labels. As ids that is some ten million tokens, as an index half a million images. */
   textBytes: 2 ** 26,
   /** Bytes of an array that must be held whole (Fortran order). */
   wholeArrayBytes: 2 ** 31,

@@ -1,4 +1,4 @@
-/** Packs: many encoded pictures in one file, and a JSON index that says where each one lies. */
+/** Packs: many encoded images in one file, and a JSON index that says where each one lies. */
 import { z } from "zod";
 import { AvocetError } from "../base/index.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
@@ -52,10 +52,10 @@ export function parsePackIndex(json: unknown, at: string): PackIndex {
   return Array.isArray(result.value) ? { images: result.value } : result.value;
 }
 
-/** The encoded pictures of a pack. Throws `data/unreadable` for an entry outside the file, `data/none`. */
+/** The encoded images of a pack. Throws `data/unreadable` for an entry outside the file, `data/none`. */
 export function packFiles(pack: ByteSource, index: PackIndex) {
   const { images } = index;
-  const name = (i: number) => `${pack.name}, picture ${i}${images[i]?.file ? ` (${images[i].file})` : ""}`;
+  const name = (i: number) => `${pack.name}, image ${i}${images[i]?.file ? ` (${images[i].file})` : ""}`;
   for (const [i, { offset, length }] of images.entries()) checkRange(name(i), pack.size, offset, length);
   return {
     count: images.length,
@@ -65,12 +65,12 @@ export function packFiles(pack: ByteSource, index: PackIndex) {
   };
 }
 
-/** The class of each picture, or null when the index has none. Throws `data/labels` when only some have one. */
+/** The class of each image, or null when the index has none. Throws `data/labels` when only some have one. */
 export function packLabels(index: PackIndex, at: string): number[] | null {
   const labels = index.images.map(({ label }) => label);
   if (labels.every((label) => label === undefined)) return null;
   const absent = labels.indexOf(undefined);
   if (absent >= 0)
-    throw new AvocetError("data/labels", `expected a label for every picture, picture ${absent} has none`, { at });
+    throw new AvocetError("data/labels", `expected a label for every image, image ${absent} has none`, { at });
   return labels as number[];
 }

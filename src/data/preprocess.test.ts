@@ -3,22 +3,22 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { Tensor } from "../tensor/index.ts";
 import { rowsOfTensor } from "./array-rows.ts";
-import { scaledRows } from "./arrays.ts";
-import type { Picture } from "./picture.ts";
-import { arrayPictures, pictureDataset } from "./pictures.ts";
+import { scaledRows } from "./arrays/arrays.ts";
+import type { Image } from "./images/image.ts";
+import { arrayImages, imageDataset } from "./images/images.ts";
 import { type PreprocessInput, parsePreprocess, preprocessSchema, valueMap } from "./preprocess.ts";
 
-const noise: Picture = {
+const noise: Image = {
   width: 5,
   height: 4,
   channels: 3,
   data: Uint8Array.from({ length: 60 }, (_, i) => (i * 37 + 11) % 256),
 };
 
-async function preprocessed(preprocess: PreprocessInput, picture = noise) {
-  const { width, height, channels, data } = picture;
+async function preprocessed(preprocess: PreprocessInput, image = noise) {
+  const { width, height, channels, data } = image;
   const rows = rowsOfTensor(Tensor.of("uint8", [1, height, width, channels], data), "noise");
-  const dataset = pictureDataset(arrayPictures(rows)!, { input: "x", preprocess: parsePreprocess(preprocess) });
+  const dataset = imageDataset(arrayImages(rows)!, { input: "x", preprocess: parsePreprocess(preprocess) });
   return (await dataset.read([0])).x!;
 }
 
@@ -60,18 +60,18 @@ describe("normalising equals the formula in float64, rounded once", () => {
     expect(gray.numbers()[0]).toBe((r! * 19595 + g! * 38470 + b! * 7471 + 0x8000) >> 16);
   });
 
-  test("planar and interleaved arrays are the same pictures", async () => {
+  test("planar and interleaved arrays are the same images", async () => {
     const planes = await preprocessed({ dtype: "uint8" });
     const rows = rowsOfTensor(planes, "planes");
-    const again = pictureDataset(arrayPictures(rows)!, { input: "x", preprocess: parsePreprocess({ dtype: "uint8" }) });
+    const again = imageDataset(arrayImages(rows)!, { input: "x", preprocess: parsePreprocess({ dtype: "uint8" }) });
     expect((await again.read([0])).x!.numbers()).toEqual(planes.numbers());
   });
 
-  test("arrays that are no pictures are scaled element by element", async () => {
+  test("arrays that are no images are scaled element by element", async () => {
     const rows = rowsOfTensor(Tensor.of("int8", [2, 2], Int8Array.of(-128, 83, 0, 127)), "kws");
     const scaled = scaledRows(rows, parsePreprocess({ mean: 83, gain: 0.5 }));
     expect((await scaled.read([1, 0])).numbers()).toEqual([-41.5, 22, -105.5, 0]);
-    expect(() => scaledRows(rows, parsePreprocess({ crop: 2 }))).toThrow(/expected pictures/);
+    expect(() => scaledRows(rows, parsePreprocess({ crop: 2 }))).toThrow(/expected images/);
   });
 });
 

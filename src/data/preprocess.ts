@@ -1,5 +1,5 @@
 /**
- * Preprocessing as data: how a decoded picture (or a raw array) becomes a model's input.
+ * Preprocessing as data: how a decoded image (or a raw array) becomes a model's input.
  *
  * The steps run in this order, each only if it is named:
  *   orient → color → resize → crop → y = (x·scale − mean) / std · gain → dtype → layout
@@ -27,13 +27,10 @@ const resize = z
       .strictObject({ letterbox: box, fill: z.number().int().min(0).max(255).default(0), filter })
       .describe("As large as fits, proportions kept, centred on a background of `fill`."),
   ])
-  .describe("How the picture is resized, in 8 bits, before it is cropped.");
+  .describe("How the image is resized, in 8 bits, before it is cropped.");
 
 const mapping = z.strictObject({
-  orient: z
-    .boolean()
-    .default(false)
-    .describe("Turn pictures as their EXIF orientation says. Pillow does not by itself."),
+  orient: z.boolean().default(false).describe("Turn images as their EXIF orientation says. Pillow does not by itself."),
   color: z.enum(["rgb", "bgr", "gray"]).default("rgb").describe("Channels of the input; gray is Pillow's L."),
   resize: resize.optional(),
   crop: box.optional().describe("The centre part of this size; it must fit."),

@@ -106,7 +106,7 @@ export function joinRows(parts: readonly (Tensor | undefined)[], axis: number | 
         `expected samples all alike, ${first.dtype}[${rest.join(",")}], got ${got}`,
         {
           at,
-          hint: 'make pictures equal in size, for example "preprocess": {"resize": {"short": 256}, "crop": 224}',
+          hint: 'make images equal in size, for example "preprocess": {"resize": {"short": 256}, "crop": 224}',
         },
       );
     }

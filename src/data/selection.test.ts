@@ -125,7 +125,7 @@ describe("reading", () => {
       count: 2,
       source: "failing",
       read: async (indices) => {
-        if (indices[0] === 1) throw new Error("picture 1");
+        if (indices[0] === 1) throw new Error("image 1");
         return { x: Tensor.float32([1], [0]) };
       },
     });
@@ -137,7 +137,7 @@ describe("reading", () => {
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
       })(),
-    ).rejects.toThrow("picture 1");
+    ).rejects.toThrow("image 1");
     expect(met).toEqual([0]);
   });
 

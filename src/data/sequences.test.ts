@@ -5,13 +5,13 @@ import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { AvocetError } from "../base/index.ts";
 import { type Feeds, Tensor } from "../tensor/index.ts";
+import { parseTokenLines, tokenDataset } from "./arrays/tokens.ts";
+import { openWav, wavWindows } from "./arrays/wav.ts";
 import { bytesSource } from "./byte-source.ts";
 import type { InputPort } from "./dataset.ts";
+import { openData } from "./disk/open-data-node.ts";
 import { fromArray } from "./memory.ts";
-import { openData } from "./node/open-data-node.ts";
 import { recordStates, withStates } from "./states.ts";
-import { parseTokenLines, tokenDataset } from "./tokens.ts";
-import { openWav, wavWindows } from "./wav.ts";
 
 const port = (name: string, shape: InputPort["shape"], dtype = "int64"): InputPort => ({ name, dtype, shape });
 

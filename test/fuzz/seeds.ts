@@ -36,7 +36,7 @@ type Pictures = Readonly<Record<string, readonly { readonly data: string }[]>>;
 
 /** One or more sound files by kind: bytes, texts and JSON. */
 export function seedData() {
-  const pictures = JSON.parse(readFileSync(join(root, "src/data/golden/pictures.json"), "utf8")) as Pictures;
+  const pictures = JSON.parse(readFileSync(join(root, "src/data/images/golden/images.json"), "utf8")) as Pictures;
   const decoded = (kind: string) =>
     (pictures[kind] ?? []).map(({ data }) => new Uint8Array(Buffer.from(data, "base64")));
   const floats = Tensor.float32(

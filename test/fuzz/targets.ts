@@ -22,7 +22,7 @@ import {
   textLabels,
   writeNpz,
 } from "../../src/data/index.ts";
-import { nodePictureDecoder, openData, openLabels, parseDataSpec } from "../../src/data/node/index.ts";
+import { nodeImageDecoder, openData, openLabels, parseDataSpec } from "../../src/data/index-node.ts";
 import { inferTypes } from "../../src/facts/index.ts";
 import { readModel, writeModel } from "../../src/formats/index.ts";
 import { check, cloneModel, type Model, parseModel, printModel, staticShape } from "../../src/ir/index.ts";
@@ -298,7 +298,7 @@ export const targets: Readonly<Record<string, Target>> = {
     void wav;
   }),
   png: ofBytes(data.png, "png", (bytes) => void decodePng(bytes, "mutant.png")),
-  jpeg: ofBytes(data.jpeg, "jpg", async (bytes) => void (await nodePictureDecoder()(bytes, "mutant.jpg", true))),
+  jpeg: ofBytes(data.jpeg, "jpg", async (bytes) => void (await nodeImageDecoder()(bytes, "mutant.jpg", true))),
   idx: ofBytes(data.idx, "idx", (bytes) => withFile(bytes, "idx3-ubyte", openAll)),
   gz: ofBytes(
     data.npy.map((bytes) => new Uint8Array(gzipSync(bytes))),

@@ -4,7 +4,7 @@ import { arrayData } from "../../../test/array-data.ts";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { Random } from "../../base/index.ts";
 import { samples } from "../../data/index.ts";
-import { openData } from "../../data/node/index.ts";
+import { openData } from "../../data/index-node.ts";
 import { readModelFile } from "../../formats/index-node.ts";
 import { type Model, parseModel } from "../../ir/index.ts";
 import { normalise } from "../../passes/index.ts";

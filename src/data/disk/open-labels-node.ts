@@ -1,0 +1,189 @@
+/** Opens labels: class numbers or masks, from whatever a path holds. */
+import { dirname, join } from "node:path";
+import { AvocetError, expectArguments } from "../../base/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import type { ArrayRows } from "../array-rows.ts";
+import { decodeMask } from "../images/png.ts";
+import {
+  type ArrayLabels,
+  arrayLabels,
+  classLabels,
+  type Labels,
+  maskLabels,
+  selectLabels,
+  textLabels,
+} from "../labels.ts";
+import { dataLimits } from "../limits.ts";
+import { isPackIndex, packLabels } from "../pack.ts";
+import { folderOf, inside, isRawDescription, openArrays, openDescribed } from "./array-file-node.ts";
+import { readJson, readText, readWhole, statOf } from "./file-source-node.ts";
+import { classFolders, filesOf, hasEnding } from "./folder-node.ts";
+import { imageEndings } from "./open-data-node.ts";
+import { packOfFile, packOfIndex } from "./pack-node.ts";
+import { type DataSpec, parseDataSpec } from "./spec-node.ts";
+
+export interface LabelOptions {
+  /** Names of the classes by number; labels given as names are looked up here. Default: sorted by name. */
+  readonly names?: readonly string[] | undefined;
+}
+
+/**
+ * Opens labels: class folders, a text file with one label a line, .npy (whole numbers [N], or masks [N, height, width]),
+ * raw numbers (`y.u8`), raw masks (`m.u8.gz?shape=-1,360,480`), the index of a pack that has labels, a JSON array of
+ * numbers, or a folder of PNG masks. `spec` is a path or `PATH?every=5`.
+ * Throws `data/not-found`, `data/labels`, `data/unreadable`.
+ */
+export async function openLabels(spec: string, options: LabelOptions = {}): Promise<Labels> {
+  expectArguments("openLabels(spec)", { spec: [spec, "text"] });
+  const parsed = parseDataSpec(spec);
+  let labels = await openWhole(parsed, options);
+  for (const selection of parsed.selections) labels = selectLabels(labels, selection);
+  return labels;
+}
+
+/**
+ * Opens the numbers that a model should answer: .npy [N, …], a .npz with one array, or raw numbers (`y.f32?shape=-1,3,48,48`).
+ * Throws `data/not-found`, `data/labels`, `data/unreadable`.
+ */
+export async function openArrayLabels(spec: string): Promise<ArrayLabels> {
+  expectArguments("openArrayLabels(spec)", { spec: [spec, "text"] });
+  const parsed = parseDataSpec(spec);
+  const [rows, ...more] = ((await openArrays(parsed)) ?? new Map<string, ArrayRows>()).values();
+  if (!rows || more.length > 0) {
+    throw new AvocetError("data/labels", "expected one array of numbers, a sample on each row of its first axis", {
+      at: parsed.path,
+      hint: "for example y.npy of [N, 3, height, width]",
+    });
+  }
+  const all = arrayLabels(await rows.read(Array.from({ length: rows.shape[0]! }, (_, i) => i)), parsed.path);
+  return parsed.selections.reduce<ArrayLabels>(selectLabels, all);
+}
+
+async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Labels> {
+  const { path } = spec;
+  if (path.startsWith("{")) return labelsOfArrays((await openArrays(spec))!, path, names);
+  if (statOf(path).folder) return folderLabels(path);
+  if (hasEnding(path, [".json"])) return jsonLabels(path, names);
+  if (hasEnding(path, [".jpgpack"])) {
+    const { indexPath } = await packOfFile(path);
+    return jsonLabels(indexPath, names);
+  }
+  const arrays = await openArrays(spec);
+  if (arrays) return labelsOfArrays(arrays, path, names);
+  return textLabels(await labelText(path), path, names);
+}
+
+async function jsonLabels(path: string, names: readonly string[] | undefined): Promise<Labels> {
+  const json = await readJson(path);
+  if (isRawDescription(json)) {
+    return labelsOfRows(await openDescribed(json, folderOf(path), path), path, names);
+  }
+  if (isPackIndex(json)) {
+    const { index } = packOfIndex(path, json);
+    const known = names ?? index.classes;
+    const classes = packLabels(index, path);
+    if (classes) return classLabels(classes, path, known);
+    if (index.labels) {
+      const file = inside(dirname(path), index.labels, path);
+      const spec: DataSpec = { path: file, selections: [], ...(index.label_shape && { shape: index.label_shape }) };
+      return labelsOfArrays((await openArrays(spec)) ?? new Map(), file, known);
+    }
+  }
+  if (Array.isArray(json) && json.every((value) => typeof value === "number")) return classLabels(json, path, names);
+  throw new AvocetError("data/labels", "expected labels in the JSON, got none", {
+    at: path,
+    hint: 'an index with {"label": 3} per image, or an array of numbers',
+  });
+}
+
+async function labelsOfArrays(
+  arrays: ReadonlyMap<string, ArrayRows>,
+  path: string,
+  names: readonly string[] | undefined,
+): Promise<Labels> {
+  const [rows] = arrays.values();
+  if (!rows || arrays.size !== 1) {
+    throw new AvocetError("data/labels", `expected one array of labels, got ${arrays.size}`, { at: path });
+  }
+  return labelsOfRows(rows, path, names);
+}
+
+async function labelsOfRows(rows: ArrayRows, path: string, names: readonly string[] | undefined): Promise<Labels> {
+  const { shape, dtype } = rows;
+  const flat = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
+  if (!/^(u?int\d+|bool)$/.test(dtype) || !(flat || shape.length === 2 || shape.length === 3)) {
+    throw new AvocetError(
+      "data/labels",
+      `expected whole numbers [N], [N, positions] or [N, height, width], got ${dtype}[${shape.join(",")}]`,
+      {
+        at: path,
+        hint: 'the shape of raw masks is said so: "labels.u8?shape=-1,360,480"',
+      },
+    );
+  }
+  const all = await rows.read(Array.from({ length: shape[0]! }, (_, i) => i));
+  if (flat) return classLabels(all.data as ArrayLike<number | bigint>, path, names);
+  // Of each frame or token: a mask of one row.
+  const [count, height, width] = shape.length === 2 ? [shape[0]!, 1, shape[1]!] : (shape as [number, number, number]);
+  return maskLabels(maskBytes(all, path), [count, height, width], path, names);
+}
+
+function maskBytes(tensor: Tensor, at: string): Uint8Array {
+  if (tensor.data instanceof Uint8Array) return tensor.data;
+  return Uint8Array.from(tensor.data as Int32Array, (value, i) => {
+    const number = Number(value);
+    if (number >= 0 && number <= 255) return number;
+    throw new AvocetError("data/labels", `expected class numbers 0 to 255 in masks, got ${value} at element ${i}`, {
+      at,
+    });
+  });
+}
+
+async function folderLabels(path: string): Promise<Labels> {
+  const files = await filesOf(path, imageEndings);
+  if (files.length === 0) throw new AvocetError("data/none", "expected class folders or masks, got none", { at: path });
+  const classes = classFolders(files);
+  if (classes) return classLabels(classes.classes, path, classes.names);
+  if (files.every((file) => hasEnding(file, [".png"]))) return folderMasks(path, files);
+  throw new AvocetError("data/labels", "expected class folders, got images beside each other", {
+    at: path,
+    hint: "put the images of each class in a folder, or give a text file with one label a line",
+  });
+}
+
+/** Masks stay as encoded as they are on disk, and are decoded when asked for: in bytes they would be many times larger. */
+async function folderMasks(path: string, files: readonly string[]): Promise<Labels> {
+  const encoded: Uint8Array[] = [];
+  let left: number = dataLimits.maskBytes;
+  for (const file of files) {
+    encoded.push(await readWhole(join(path, file), Math.min(left, dataLimits.imageFileBytes)));
+    left -= encoded.at(-1)!.length;
+  }
+  const maskOf = (index: number) => decodeMask(encoded[index]!, `${join(path, files[index]!)} (mask ${index})`);
+  const { width, height } = maskOf(0);
+  return {
+    kind: "masks",
+    source: path,
+    count: files.length,
+    width,
+    height,
+    at(index) {
+      const mask = maskOf(index);
+      if (mask.width === width && mask.height === height) return mask.data;
+      throw new AvocetError(
+        "data/labels",
+        `expected masks of ${width} × ${height}, got ${mask.width} × ${mask.height}`,
+        { at: join(path, files[index]!) },
+      );
+    },
+  };
+}
+
+async function labelText(path: string): Promise<string> {
+  try {
+    return await readText(path);
+  } catch (cause) {
+    if (!AvocetError.is(cause) || !/UTF-8/.test(cause.message)) throw cause;
+    throw new AvocetError("data/labels", "expected labels as text, one a line, got other bytes", { at: path, cause });
+  }
+}
