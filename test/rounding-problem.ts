@@ -1,6 +1,6 @@
 /** Small rounding problems made from a seed, for the tests of the methods that solve them. */
 import { Random } from "../src/base/index.ts";
-import type { RoundingProblem } from "../src/methods/rounding-problem.ts";
+import type { RoundingProblem } from "../src/methods/on-moments/rounding-problem.ts";
 
 /** Correlated inputs (H is a product), signed 4-bit grids a channel, and a cross term as a quantized prefix makes it. */
 export function randomProblem(seed: number, groups = 2, outputs = 3, columns = 8): RoundingProblem {

@@ -4,12 +4,12 @@ import type { Model } from "../../ir/index.ts";
 import type { Plan } from "../../quant/index.ts";
 import type { Runtime, Session } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import { descend } from "../coordinate-descent.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
-import { dequantized, nearest, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
-import { RowErrors } from "../row-errors.ts";
-import { spanningEncoding, withBestScales } from "../scale-search.ts";
-import { solveLayers } from "../sequential.ts";
+import { descend } from "../on-moments/coordinate-descent.ts";
+import { dequantized, nearest, type RoundingProblem, roundingProblem } from "../on-moments/rounding-problem.ts";
+import { RowErrors } from "../on-moments/row-errors.ts";
+import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
+import { solveLayers } from "../on-moments/sequential.ts";
 import { adaroundGraph, type StepSettings } from "./graph.ts";
 import { alphaOf, rectifiedSigmoid } from "./math.ts";
 

@@ -3,10 +3,10 @@ import { roundHalfEven } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import type { Plan } from "../../quant/index.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
-import { dequantized, type RoundingProblem, roundingProblem } from "../rounding-problem.ts";
-import { RowErrors } from "../row-errors.ts";
-import { spanningEncoding, withBestScales } from "../scale-search.ts";
-import { solveLayers } from "../sequential.ts";
+import { dequantized, type RoundingProblem, roundingProblem } from "../on-moments/rounding-problem.ts";
+import { RowErrors } from "../on-moments/row-errors.ts";
+import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
+import { solveLayers } from "../on-moments/sequential.ts";
 import { type GptqOptions as ColumnOptions, gptq } from "./math.ts";
 
 export interface GptqOptions extends ColumnOptions {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
 import { roundHalfEven } from "../../base/index.ts";
-import { nearest, objective } from "../rounding-problem.ts";
+import { nearest, objective } from "../on-moments/rounding-problem.ts";
 import { choleskyLower, choleskyUpper, gptq, invert } from "./math.ts";
 
 const seeds = fc.integer({ min: 0, max: 1e6 });

@@ -11,12 +11,18 @@ import {
   type Plan,
   type PlanEntry,
 } from "../../quant/index.ts";
-import type { LayerSolution } from "../layer-record.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
-import { dequantized, nearest, type RoundingProblem, roundingProblem, withEncoding } from "../rounding-problem.ts";
-import { RowErrors } from "../row-errors.ts";
-import { spanningEncoding, withBestScales } from "../scale-search.ts";
-import { type LayerTask, solveLayers } from "../sequential.ts";
+import type { LayerSolution } from "../on-moments/layer-record.ts";
+import {
+  dequantized,
+  nearest,
+  type RoundingProblem,
+  roundingProblem,
+  withEncoding,
+} from "../on-moments/rounding-problem.ts";
+import { RowErrors } from "../on-moments/row-errors.ts";
+import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
+import { type LayerTask, solveLayers } from "../on-moments/sequential.ts";
 import { bestCandidates } from "./judged.ts";
 import { fractions } from "./math.ts";
 

@@ -4,9 +4,9 @@
  */
 import { type Encoding, type LinearLayer, sliceCount } from "../../quant/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
-import type { RoundingProblem } from "../rounding-problem.ts";
-import type { RowErrors, RowGrid } from "../row-errors.ts";
-import { rowGrid, rowGroups } from "../scale-search.ts";
+import type { RoundingProblem } from "../on-moments/rounding-problem.ts";
+import type { RowErrors, RowGrid } from "../on-moments/row-errors.ts";
+import { rowGrid, rowGroups } from "../on-moments/scale-search.ts";
 import { leastError, sumRows } from "./math.ts";
 
 /** For every slice of the encodings the index of the candidate that it takes. */

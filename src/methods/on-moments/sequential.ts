@@ -3,8 +3,8 @@
  * model whose layers before are quantized already, their moments are gathered, a method chooses the integers, and the
  * best bias for them follows in closed form.
  */
-import { Random, throwIfAborted } from "../base/index.ts";
-import { cloneModel, type Model } from "../ir/index.ts";
+import { Random, throwIfAborted } from "../../base/index.ts";
+import { cloneModel, type Model } from "../../ir/index.ts";
 import {
   type Encoding,
   entriesByValue,
@@ -19,13 +19,13 @@ import {
   protectWeightScales,
   withBiasEncodings,
   withEntries,
-} from "../quant/index.ts";
-import { biasPlace, currentBias, movedBias, putBias } from "./bias-correction/bias-place.ts";
-import { biasShift } from "./bias-correction/math.ts";
-import { alongside, type Branches, weightsOnly } from "./branches.ts";
+} from "../../quant/index.ts";
+import { biasPlace, currentBias, movedBias, putBias } from "../bias-correction/bias-place.ts";
+import { biasShift } from "../bias-correction/math.ts";
+import { alongside, type Branches, weightsOnly } from "../branches.ts";
+import type { MethodContext, MethodResult } from "../method.ts";
 import { type InputNames, LayerInputs } from "./layer-inputs.ts";
 import { type DecidedLayer, type LayerSolution, loadLayer, saveLayer } from "./layer-record.ts";
-import type { MethodContext, MethodResult } from "./method.ts";
 
 export interface LayerTask {
   readonly layer: LinearLayer;

@@ -12,7 +12,7 @@ import {
   type PlanEntry,
   shortWeightScale,
   steps,
-} from "../quant/index.ts";
+} from "../../quant/index.ts";
 import { type RoundingProblem, withEncoding } from "./rounding-problem.ts";
 import type { RowErrors, RowGrid } from "./row-errors.ts";
 

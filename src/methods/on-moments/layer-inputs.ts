@@ -2,9 +2,9 @@
  * The moments of one layer after another. The cursor starts to walk when the first moments are asked for: layers whose
  * solution is known from an earlier run are passed over, and walked only if a later one is not known.
  */
-import type { Random } from "../base/index.ts";
-import { type LinearLayer, MomentGatherer, type Moments } from "../quant/index.ts";
-import { type Cursor, type CursorOptions, openCursor } from "../runtime/index.ts";
+import type { Random } from "../../base/index.ts";
+import { type LinearLayer, MomentGatherer, type Moments } from "../../quant/index.ts";
+import { type Cursor, type CursorOptions, openCursor } from "../../runtime/index.ts";
 
 /** The names of a layer's input in the float and in the quantized model. */
 export type InputNames = readonly [float: string, quantized: string];

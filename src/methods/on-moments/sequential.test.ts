@@ -1,12 +1,12 @@
 /** What every layer-wise method shares: the best bias of a layer, whatever scales it, and the reason where there is none. */
 import { expect, test } from "vitest";
-import { arrayData } from "../../test/array-data.ts";
-import { Random } from "../base/index.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { builtinTarget, calibrate, lower, parseGrid, place } from "../quant/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { applyGptq } from "./gptq/apply.ts";
+import { arrayData } from "../../../test/array-data.ts";
+import { Random } from "../../base/index.ts";
+import { type Model, parseModel } from "../../ir/index.ts";
+import { builtinTarget, calibrate, lower, parseGrid, place } from "../../quant/index.ts";
+import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { applyGptq } from "../gptq/apply.ts";
 
 const runtime = await openRuntime("ort-node");
 const target = builtinTarget("aimet-default");

@@ -2,8 +2,8 @@
  * What every method that rounds a weight against its moments solves: find integers q with Ŵ = s·(q + o) that minimise,
  * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/moments.ts). Rows are independent.
  */
-import { type Encoding, endsOf, forEachRun, type LinearLayer, type Moments, matrixOf } from "../quant/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { type Encoding, endsOf, forEachRun, type LinearLayer, type Moments, matrixOf } from "../../quant/index.ts";
+import { Tensor } from "../../tensor/index.ts";
 
 export interface RoundingProblem {
   readonly groups: number;

@@ -1,11 +1,11 @@
 /** The search of scales on moments against trying every factor by hand, in float64: per tensor, channel and block. */
 import { expect, test } from "vitest";
-import { randomProblem } from "../../test/rounding-problem.ts";
-import { roundHalfEven } from "../base/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { type Encoding, encodeWeight, type Granularity, linearLayer, type PlanEntry } from "../quant/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { randomProblem } from "../../../test/rounding-problem.ts";
+import { roundHalfEven } from "../../base/index.ts";
+import { parseModel } from "../../ir/index.ts";
+import { type Encoding, encodeWeight, type Granularity, linearLayer, type PlanEntry } from "../../quant/index.ts";
+import { openRuntime } from "../../runtime/index.ts";
+import { Tensor } from "../../tensor/index.ts";
 import { nearest, objective, withEncoding } from "./rounding-problem.ts";
 import { RowErrors } from "./row-errors.ts";
 import { withBestScales } from "./scale-search.ts";
