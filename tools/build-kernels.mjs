@@ -1,4 +1,4 @@
-// Assembles tools/histogram-kernel.wat into src/quant/kernels.generated.ts: node tools/build-kernels.mjs
+// Assembles tools/histogram-kernel.wat into src/quant/observers/kernels.generated.ts: node tools/build-kernels.mjs
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ const module = wabt.parseWat("histogram-kernel.wat", readFileSync(source, "utf8"
 module.validate();
 const { buffer } = module.toBinary({});
 writeFileSync(
-  join(root, "src/quant/kernels.generated.ts"),
+  join(root, "src/quant/observers/kernels.generated.ts"),
   [
     "/** WebAssembly of tools/histogram-kernel.wat, made by tools/build-kernels.mjs. Do not edit. */",
     "",

@@ -69,7 +69,7 @@ export function scoreWarnings(
   return found;
 }
 
-/** Products that run on int8 although the file says float (quant/rounded-inputs.ts). */
+/** Products that run on int8 although the file says float (quant/lower/rounded-inputs.ts). */
 export function roundingWarnings(products: readonly string[]): Warning[] {
   if (products.length === 0) return [];
   const which = products.length === 1 ? products[0]! : `${products.length} products (${products[0]} …)`;

@@ -1,6 +1,6 @@
 /**
  * What every method that rounds a weight against its moments solves: find integers q with Ŵ = s·(q + o) that minimise,
- * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/moments.ts). Rows are independent.
+ * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/observe/moments.ts). Rows are independent.
  */
 import { type Encoding, endsOf, forEachRun, type LinearLayer, type Moments, matrixOf } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";

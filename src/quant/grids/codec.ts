@@ -4,8 +4,8 @@
  * is looked up or dispatched for single weights.
  */
 import type { DType, TensorData } from "../../tensor/index.ts";
-import type { Affine, GridChoice } from "../range.ts";
 import type { Bits, FloatGridName, GridName } from "./names.ts";
+import type { Affine, GridChoice } from "./range.ts";
 
 /** What can lie on a grid. */
 export type GridUse = "activation" | "weight" | "bias";

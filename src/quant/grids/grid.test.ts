@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fromBfloat16Bits, fromFloat16Bits } from "../../tensor/index.ts";
-import { planFromJson, planToJson } from "../plan-json.ts";
-import { codedTensor } from "../stored.ts";
-import { parseTarget } from "../target.ts";
-import { targetFile } from "../targets.ts";
+import { codedTensor } from "../lower/stored.ts";
+import { planFromJson, planToJson } from "../plan/plan-json.ts";
+import { parseTarget } from "../targets/target.ts";
+import { targetFile } from "../targets/targets.ts";
 import type { Codec, ScaledCodec } from "./codec.ts";
 import {
   codecOf,

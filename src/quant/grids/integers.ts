@@ -1,9 +1,9 @@
 /** Grids of integers: whole steps of a scale. */
 import { roundHalfAway, roundHalfEven } from "../../base/index.ts";
 import { type DType, dtypes } from "../../tensor/index.ts";
-import { affineOfRange, rangeOfAffine } from "../range.ts";
 import type { IntGrid, ScaledCodec, TieRounding } from "./codec.ts";
 import { type Bits, integerWidths } from "./names.ts";
+import { affineOfRange, rangeOfAffine } from "./range.ts";
 
 /** Wider integers are the grid of biases: sums of products of the others. */
 const widest = 16;

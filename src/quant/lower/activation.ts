@@ -2,10 +2,10 @@
 import { initializerOf } from "../../facts/index.ts";
 import { type Node, tensorType, type Value } from "../../ir/index.ts";
 import { type DType, dtypes } from "../../tensor/index.ts";
-import type { Encoding } from "../encoding.ts";
+import type { Encoding } from "../grids/encoding.ts";
 import { codecOf, isIntGrid, isScaled } from "../grids/grid.ts";
-import { clipEnds } from "../stored.ts";
 import type { LoweringRow } from "./row.ts";
+import { clipEnds } from "./stored.ts";
 
 export const activationRow: LoweringRow = {
   name: "activation",

@@ -1,7 +1,7 @@
 /** A bias on the grid of the accumulator: int32 behind a DequantizeLinear. */
 import { Tensor } from "../../tensor/index.ts";
-import { biasTensor } from "../stored.ts";
 import type { LoweringRow } from "./row.ts";
+import { biasTensor } from "./stored.ts";
 
 /**
  * The scale is the float32 product of the two scales in the file: ONNX Runtime compares them bit by bit. There is no zero point:

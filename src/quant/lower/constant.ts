@@ -3,11 +3,11 @@ import { initializerOf } from "../../facts/index.ts";
 import type { Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import { dtypes } from "../../tensor/index.ts";
-import type { Granularity } from "../encoding.ts";
+import type { Granularity } from "../grids/encoding.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
-import { quantizedTensor } from "../stored.ts";
 import { countedFromLowest } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
+import { quantizedTensor } from "./stored.ts";
 
 export const constantRow: LoweringRow = {
   name: "constant",

@@ -9,10 +9,10 @@ import {
   type Value,
 } from "../../ir/index.ts";
 import type { DType, Tensor } from "../../tensor/index.ts";
-import type { Encoding } from "../encoding.ts";
-import { entriesByValue, type Plan, type PlanEntry } from "../plan.ts";
-import { clipEnds, endNames, scaleTensor, zeroPointTensor } from "../stored.ts";
+import type { Encoding } from "../grids/encoding.ts";
+import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
 import type { LoweringRecord } from "./record.ts";
+import { clipEnds, endNames, scaleTensor, zeroPointTensor } from "./stored.ts";
 
 /** Scale and zero point in the file; values that share an encoding share them. */
 export interface StoredEncoding {

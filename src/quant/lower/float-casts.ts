@@ -3,9 +3,9 @@ import { initializerOf } from "../../facts/index.ts";
 import type { Value } from "../../ir/index.ts";
 import { dtypes } from "../../tensor/index.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
-import { codedTensor } from "../stored.ts";
 import { retyped } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
+import { codedTensor } from "./stored.ts";
 
 export const floatCastRow: LoweringRow = {
   name: "float casts",

@@ -23,7 +23,7 @@ import {
   quantizeDequantize,
   requiredOpset,
 } from "../index.ts";
-import { builtinTarget } from "../targets.ts";
+import { builtinTarget } from "../targets/targets.ts";
 
 const parse = (text: string) => parseModel(text, { seed: 5 });
 

@@ -7,16 +7,16 @@
 import { expectArguments } from "../../base/index.ts";
 import { check, cloneModel, type Graph, type Model } from "../../ir/index.ts";
 import { irVersionOf, upgradeOpset } from "../../passes/index.ts";
-import { fitClipBounds } from "../fit-clip.ts";
+import { fitClipBounds } from "../constraints/fit-clip.ts";
+import { holdBiases } from "../constraints/hold-biases.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
-import { holdBiases } from "../hold-biases.ts";
-import { holdBlocks, holdFloatProducts, holdPools } from "../hold-float.ts";
-import type { Plan, PlanEntry } from "../plan.ts";
-import { roundFloatBiases } from "../round-float-biases.ts";
+import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { Draft } from "./draft.ts";
+import { holdBlocks, holdFloatProducts, holdPools } from "./hold-float.ts";
 import type { Lowered } from "./lowered.ts";
 import { refuseUnready } from "./ready.ts";
 import { LoweringRecord } from "./record.ts";
+import { roundFloatBiases } from "./round-float-biases.ts";
 import { rows } from "./rows.ts";
 
 /** The version of the standard operator set that the plan's quantizers need. */

@@ -5,9 +5,9 @@
  */
 import type { Model, Node, Value } from "../../ir/index.ts";
 import { dtypes } from "../../tensor/index.ts";
-import { clipsToGrid } from "../stored.ts";
 import type { LoweredProduct, LoweredValue, Shipped } from "./lowered.ts";
 import { constantOperand, isProduct } from "./same-layer.ts";
+import { clipsToGrid } from "./stored.ts";
 
 export function readShipped(model: Model): Shipped {
   const values = model.graph.valuesByName();

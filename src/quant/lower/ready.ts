@@ -1,10 +1,10 @@
 /** What a plan must have before anything of a file is written: values, encodings, grids that there are operators for. */
 import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
-import { granularityName } from "../encoding.ts";
+import { granularityName } from "../grids/encoding.ts";
 import { gridName, isScaled } from "../grids/grid.ts";
-import type { Plan, PlanEntry } from "../plan.ts";
-import { refuseGrid } from "../usable-grid.ts";
+import { refuseGrid } from "../grids/usable-grid.ts";
+import type { Plan, PlanEntry } from "../plan/plan.ts";
 
 /** Throws `quant/no-such-value`, `quant/not-calibrated`, `quant/unsupported-grid` and `quant/invalid-plan`. */
 export function refuseUnready(model: Model, plan: Plan): void {

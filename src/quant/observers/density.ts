@@ -3,7 +3,7 @@
  * nothing). Integrals of x⁰, x¹ and x² over any interval come from prefix sums, so the squared error of a grid costs
  * one look-up per step of the grid, whatever the number of bins.
  */
-import type { Affine } from "../range.ts";
+import type { Affine } from "../grids/range.ts";
 import type { Histogram } from "./growing-histogram.ts";
 
 export class Density {

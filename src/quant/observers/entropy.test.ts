@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Tensor } from "../../tensor/index.ts";
-import { rangeOfAffine } from "../range.ts";
-import { encodeWeight } from "../weight-encoding.ts";
+import { rangeOfAffine } from "../grids/range.ts";
 import { divergenceOf, EntropyObserver } from "./entropy.ts";
+import { encodeWeight } from "./weight-encoding.ts";
 
 interface Golden {
   readonly levels: number;

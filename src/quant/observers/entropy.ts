@@ -7,10 +7,10 @@
  * a spike counts the width of its group, and where two numbers of three are zero that decides everything: the window
  * shrinks to as many bins as there are levels.
  */
-import { type Affine, affineOfRange, type GridChoice, isOneSided, stepsOf } from "../range.ts";
-import type { Ends } from "../useful-range.ts";
+import { type Affine, affineOfRange, type GridChoice, isOneSided, stepsOf } from "../grids/range.ts";
 import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
+import type { Ends } from "./useful-range.ts";
 
 /** What an empty bin counts as, so that the divergence stays finite. */
 const smoothing = 1e-4;

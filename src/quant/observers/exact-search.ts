@@ -1,7 +1,8 @@
 /** The range of least squared error for few numbers, counted one by one: what weights use. */
-import { type GridError, kernel, mostErrors } from "../histogram-kernel.ts";
-import { type Affine, affineOfRange, type GridChoice, stepsOf } from "../range.ts";
-import { shortestScale } from "../short-scale.ts";
+
+import { type Affine, affineOfRange, type GridChoice, stepsOf } from "../grids/range.ts";
+import { shortestScale } from "../grids/short-scale.ts";
+import { type GridError, kernel, mostErrors } from "./histogram-kernel.ts";
 import { notFinite, nothingSeen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
 import { SquaredErrorObserver } from "./squared-error.ts";

@@ -3,10 +3,10 @@
  * when the range grows, two neighbours merge into one bin exactly. The result does not depend on the order of batches.
  * Channels may be counted in groups, whose counts are weighed when the histogram is read.
  */
-import { type BinSource, binCount, type HistogramKernel, kernel, type Sweep } from "../histogram-kernel.ts";
-import { coarsen } from "../statistics.ts";
-import type { Ends } from "../useful-range.ts";
+import { type BinSource, binCount, type HistogramKernel, kernel, type Sweep } from "./histogram-kernel.ts";
 import { notFinite, type Seen } from "./observer.ts";
+import { coarsen } from "./statistics.ts";
+import type { Ends } from "./useful-range.ts";
 
 /** A histogram as plain data: `counts[i]` numbers lie in [left + i · width, left + (i + 1) · width). */
 export interface Histogram {

@@ -1,10 +1,10 @@
 /** Calibration schemes by name. */
 import { AvocetError } from "../../base/index.ts";
-import type { Gains } from "../output-gain.ts";
 import { EntropyObserver } from "./entropy.ts";
 import { MinMaxObserver } from "./min-max.ts";
 import type { Observer, Scheme } from "./observer.ts";
 import { OutputErrorObserver } from "./output-error.ts";
+import type { Gains } from "./output-gain.ts";
 import { PercentileObserver } from "./percentile.ts";
 import { SquaredErrorObserver } from "./squared-error.ts";
 import { TfEnhancedObserver } from "./tf-enhanced.ts";

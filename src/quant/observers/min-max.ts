@@ -1,6 +1,7 @@
 /** Min-max: the grid covers everything that was seen. */
-import { kernel } from "../histogram-kernel.ts";
-import { type Affine, affineOfRange, type GridChoice } from "../range.ts";
+
+import { type Affine, affineOfRange, type GridChoice } from "../grids/range.ts";
+import { kernel } from "./histogram-kernel.ts";
 import { notFinite, nothingSeen, type Observer, type Seen } from "./observer.ts";
 
 export class MinMaxObserver implements Observer {

@@ -1,7 +1,7 @@
 /** What every observer must hold to, whatever its scheme; a member that cannot lists the test and the reason. */
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/index.ts";
-import { type Affine, type GridChoice, rangeOfAffine, stepsOf } from "../range.ts";
+import { type Affine, type GridChoice, rangeOfAffine, stepsOf } from "../grids/range.ts";
 import type { Observer } from "./observer.ts";
 
 export interface Skip {

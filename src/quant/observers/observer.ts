@@ -1,9 +1,9 @@
 /** What sees the numbers of one value, batch by batch, and proposes scale and offset for a grid. */
 import { AvocetError } from "../../base/index.ts";
 import type { Shape } from "../../tensor/index.ts";
-import type { Affine, GridChoice } from "../range.ts";
-import type { ValueStatistics } from "../statistics.ts";
-import type { Ends } from "../useful-range.ts";
+import type { Affine, GridChoice } from "../grids/range.ts";
+import type { ValueStatistics } from "./statistics.ts";
+import type { Ends } from "./useful-range.ts";
 
 export interface Observer {
   /** Takes one batch, of this shape if it is known. Throws `data/not-finite` for NaN and infinities. */

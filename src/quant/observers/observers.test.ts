@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/index.ts";
-import { type BinSource, type Bins, plainKernel, wasmKernel } from "../histogram-kernel.ts";
-import { affineOfRange, type GridChoice, rangeOfAffine, stepsOf } from "../range.ts";
+import { affineOfRange, type GridChoice, rangeOfAffine, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
 import { bestScale } from "./exact-search.ts";
 import { GrowingHistogram } from "./growing-histogram.ts";
+import { type BinSource, type Bins, plainKernel, wasmKernel } from "./histogram-kernel.ts";
 import { makeObserver } from "./make-observer.ts";
 import type { Scheme } from "./observer.ts";
 import { errorOf, observerSuite, type Skip } from "./observer-suite.ts";

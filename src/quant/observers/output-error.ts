@@ -3,14 +3,14 @@
  * a few groups by how much their errors are amplified there, and the search weighs the groups' counts.
  */
 import type { Shape } from "../../tensor/index.ts";
-import type { Gains } from "../output-gain.ts";
-import { type Affine, type GridChoice, stepsOf } from "../range.ts";
-import type { Ends } from "../useful-range.ts";
+import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
 import { GrowingHistogram, type Weight } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
+import type { Gains } from "./output-gain.ts";
 import { searchRange } from "./range-search.ts";
 import { sqnrClippingWeight } from "./squared-error.ts";
+import type { Ends } from "./useful-range.ts";
 
 /** Gains within this factor share a group. */
 const groupFactor = 2 ** 1.5;

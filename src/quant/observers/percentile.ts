@@ -1,9 +1,9 @@
 /** Percentile: of all numbers, the share p lies at or below the upper end, and the share p at or above the lower end. */
 import { AvocetError } from "../../base/index.ts";
-import { type Affine, affineOfRange, type GridChoice } from "../range.ts";
-import type { Ends } from "../useful-range.ts";
+import { type Affine, affineOfRange, type GridChoice } from "../grids/range.ts";
 import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
+import type { Ends } from "./useful-range.ts";
 
 /**
  * The number below which the share `q` (0 … 1) of the counts lies; linear inside a bin, and bins end where the

@@ -1,7 +1,7 @@
 /** The search for a range: which candidates are tried, counted, and that the cheapest is found. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Affine, affineOfRange, rangeOfAffine } from "../range.ts";
+import { type Affine, affineOfRange, rangeOfAffine } from "../grids/range.ts";
 import { searchRange } from "./range-search.ts";
 
 const byte = { bits: 8, symmetric: false };

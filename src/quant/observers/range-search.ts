@@ -2,7 +2,7 @@
  * The search for the range with the least cost: a coarse grid over both ends, then ever finer ones around the best.
  * Ends are chosen as shares of what was observed, so that the search is the same at any magnitude.
  */
-import { type Affine, affineOfRange, type GridChoice, isOneSided } from "../range.ts";
+import { type Affine, affineOfRange, type GridChoice, isOneSided } from "../grids/range.ts";
 
 export interface SearchDepth {
   /** Candidates per end in the first round. Default 16, or 64 where only one end is free. */

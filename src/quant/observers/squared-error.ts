@@ -2,12 +2,12 @@
  * The ranges of least squared error over all data. `mse` counts clipping as what it is; `sqnr` counts it more, because
  * clipped numbers are the large ones, whose errors do not average out over a sum as rounding errors do.
  */
-import { type Affine, type GridChoice, stepsOf } from "../range.ts";
-import type { Ends } from "../useful-range.ts";
+import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
 import { GrowingHistogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
+import type { Ends } from "./useful-range.ts";
 
 /** How much more clipping counts than rounding in `sqnr`. */
 export const sqnrClippingWeight = 2;

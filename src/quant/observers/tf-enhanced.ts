@@ -5,11 +5,11 @@
  * error, clipping counted threefold. `sqnr` is the better choice where parity is not the aim.
  */
 import { roundHalfAway } from "../../base/index.ts";
-import { binCount, kernel } from "../histogram-kernel.ts";
-import { type Affine, type GridChoice, stepsOf } from "../range.ts";
-import { shortScale } from "../short-scale.ts";
-import { coarsen } from "../statistics.ts";
+import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
+import { shortScale } from "../grids/short-scale.ts";
+import { binCount, kernel } from "./histogram-kernel.ts";
 import { notFinite, nothingSeen, type Observer, type Seen } from "./observer.ts";
+import { coarsen } from "./statistics.ts";
 
 const bins = 1536;
 const clippingWeight = 3;

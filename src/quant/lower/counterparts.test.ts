@@ -1,0 +1,48 @@
+/** The value of a quantized model that stands for a float one. */
+import { expect, test } from "vitest";
+import { parseModel } from "../../ir/index.ts";
+import { counterparts, readShipped } from "../index.ts";
+
+const float = parseModel(
+  `f (float[1,4] x) => (float[1,4] y) <float[4,4] w> {
+    a = MatMul(x, w)
+    b = Relu(a)
+    y = Tanh(b) }`,
+  { seed: 1 },
+);
+
+const quantized = parseModel(
+  `f (float[1,4] x) => (float[1,4] y) <float[4,4] w, float s = {0.1}, uint8 z = {3}> {
+    a = MatMul(x, w)
+    b = Relu(a)
+    q = QuantizeLinear(b, s, z)
+    d = DequantizeLinear(q, s, z)
+    c = Tanh(d)
+    r = QuantizeLinear(c, s, z)
+    y = DequantizeLinear(r, s, z) }`,
+  { seed: 1 },
+);
+
+test("every computed float value: behind its quantizer, or itself", () => {
+  expect(counterparts(float, readShipped(quantized))).toEqual([
+    { reference: "a", other: "a" },
+    { reference: "b", other: "d" },
+    { reference: "y", other: "y" },
+  ]);
+});
+
+test("names that are wanted, less those that the other model lacks", () => {
+  expect(counterparts(["b", "gone"], readShipped(quantized))).toEqual([{ reference: "b", other: "d" }]);
+});
+
+test("half precision is a pair of Casts", () => {
+  const half = parseModel(
+    `f (float[1,4] x) => (float[1,4] y) <float[4,4] w> {
+      a = MatMul(x, w)
+      h = Cast <to = 10> (a)
+      d = Cast <to = 1> (h)
+      y = Tanh(d) }`,
+    { seed: 1 },
+  );
+  expect(counterparts(["a"], readShipped(half))).toEqual([{ reference: "a", other: "d" }]);
+});

@@ -1,0 +1,114 @@
+/**
+ * Keeps in float what the plan left in float. ONNX Runtime rounds float weights of a Conv, ConvTranspose or Gemm (which MatMul and
+ * Add become) to int8 by itself, with one scale for the tensor, where the input comes from a DequantizeLinear (its pass WeightBiasQuantization). For
+ * MobileNet's depthwise layers that is ruin: 0.1 % instead of 56 % were right. A Max of one input, which changes nothing and is
+ * not optimised away, between the two tells it not to. So it does for what it would fuse and then not
+ * run, or run wrongly.
+ */
+import { movesData } from "../../facts/index.ts";
+import { addNode, type Graph, type Node, type Value } from "../../ir/index.ts";
+import { isFloat } from "../../tensor/index.ts";
+
+/** Inserts a Max before every product that must run in float although it reads dequantized numbers; returns how many. */
+export function holdFloatProducts(graph: Graph): number {
+  let count = 0;
+  for (const node of [...graph.nodes]) {
+    const float = isRounded(node) && isConstantFloat(node.input(1));
+    if (node.domain !== "" || !(float || isWithoutKernel(node) || isFineSoftmax(node))) continue;
+    const reader = beforePadding(node);
+    const x = reader.input(0);
+    if (!x || !isDequantized(x)) continue;
+    const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: reader } }).output;
+    if (x.type) held.type = x.type;
+    graph.setInput(reader, 0, held);
+    count++;
+  }
+  return count;
+}
+
+/**
+ * Inserts a Max between weights of 8 bits in blocks and their readers; returns how many. ONNX Runtime 1.30 takes blocks for
+ * channels as it fuses a product of such a weight, and then fails when it runs. Of 4 and 16 bits it fuses none.
+ */
+export function holdBlocks(graph: Graph): number {
+  let count = 0;
+  for (const node of [...graph.nodes]) {
+    if (node.op !== "DequantizeLinear" || node.domain !== "" || node.int("block_size", 0) === 0) continue;
+    if (!["int8", "uint8"].includes(node.input(2)?.initializer?.dtype ?? "")) continue;
+    const { output } = node;
+    const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
+    if (output.type) held.output.type = output.type;
+    graph.replaceUses(output, held.output, (use) => !("node" in use && use.node === held));
+    count++;
+  }
+  return count;
+}
+
+/**
+ * Inserts a Max between a MaxPool of floats and the quantizer behind it; returns how many. ONNX Runtime pulls the quantizer in front
+ * of the MaxPool, which then runs on uint8, ten times slower: 12 ms of FastestDet's 33 where the floats take 1.
+ */
+export function holdPools(graph: Graph): number {
+  let count = 0;
+  for (const node of [...graph.nodes]) {
+    if (node.op !== "MaxPool" || node.domain !== "" || !node.input(0) || isDequantized(node.input(0)!)) continue;
+    const { output } = node;
+    if (!output.consumers().some(({ op }) => op === "QuantizeLinear")) continue;
+    const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
+    if (output.type) held.output.type = output.type;
+    graph.replaceUses(output, held.output, (use) => "node" in use && use.node.op === "QuantizeLinear");
+    count++;
+  }
+  return count;
+}
+
+/** A constant of several matrices with scales per channel: ONNX Runtime fuses the product, and then refuses to run it. */
+function isWithoutKernel(node: Node): boolean {
+  const weight = node.op === "MatMul" ? node.input(1)?.producer : undefined;
+  if (weight?.op !== "DequantizeLinear") return false;
+  return (weight.input(0)?.initializer?.shape.length ?? 0) > 2 && weight.input(1)?.initializer?.shape.length !== 0;
+}
+
+/** ONNX Runtime's integer Softmax counts in 32 bits that overflow where the output's grid is finer than 1/256. */
+function isFineSoftmax(node: Node): boolean {
+  if (node.op !== "Softmax") return false;
+  return node.output.consumers().some((reader) => {
+    const scale = reader.op === "QuantizeLinear" ? reader.input(1)?.initializer?.floats()[0] : undefined;
+    return scale !== undefined && scale < 1 / 256;
+  });
+}
+
+/** The paddings in front of a convolution, which the runtime takes into it: the Max must not come between. */
+function beforePadding(node: Node): Node {
+  let reader = node;
+  for (
+    let pad = reader.input(0)?.producer;
+    pad?.op === "Pad" && pad.output.useCount === 1;
+    pad = reader.input(0)?.producer
+  ) {
+    reader = pad;
+  }
+  return reader;
+}
+
+/** The products whose float weights the runtime rounds; MatMul with an Add behind it becomes a Gemm before. */
+function isRounded(node: Node): boolean {
+  if (node.domain !== "") return false;
+  if (node.op === "MatMul") return node.output.consumers().some((reader) => reader.op === "Add");
+  return ["Conv", "ConvTranspose", "Gemm"].includes(node.op);
+}
+
+/** Float weights, as they are or in half precision behind a Cast, which the runtime folds. */
+function isConstantFloat(weight: Value | null): boolean {
+  const stored = weight?.producer?.op === "Cast" ? weight.producer.input(0) : weight;
+  return stored?.initializer !== undefined && isFloat(stored.initializer.dtype);
+}
+
+/** Whether it comes from a DequantizeLinear, also past data movement, through which the runtime shifts it. */
+function isDequantized(value: Value): boolean {
+  const source = value.producer;
+  if (!source) return false;
+  if (source.op === "DequantizeLinear") return true;
+  const first = source.input(0);
+  return (movesData(source) || source.op === "MaxPool") && first !== null && isDequantized(first);
+}

@@ -1,0 +1,177 @@
+/**
+ * How much an error in a value weighs at the next linear layers: the energy of the weights that read each channel, through
+ * batch norms, additions and activations on the way. A channel that the next batch norm multiplies by ten deserves a grid
+ * ten times as fine as one that it leaves alone, and numbers below a PReLU count by its slope.
+ */
+import { clipBounds, initializerOf } from "../../facts/index.ts";
+import type { Node, Value } from "../../ir/index.ts";
+
+/** Squared gains per channel (axis 1), for errors of numbers above and below zero. */
+export interface Gains {
+  readonly above: Float64Array;
+  readonly below: Float64Array;
+}
+
+/** The length of axis 1 of a value, where it has one. */
+export type ChannelsOf = (value: Value) => number | undefined;
+
+/** Gains of the values of one graph; each is computed once. */
+export class OutputGains {
+  readonly #channelsOf: ChannelsOf;
+  readonly #known = new Map<Value, Gains | null>();
+
+  constructor(channelsOf: ChannelsOf) {
+    this.#channelsOf = channelsOf;
+  }
+
+  /** The gains of a value's channels, summed over the readers that are understood; null where none is. */
+  of(value: Value): Gains | null {
+    const known = this.#known.get(value);
+    if (known !== undefined) return known;
+    const found = this.#sum(value);
+    this.#known.set(value, found);
+    return found;
+  }
+
+  #sum(value: Value): Gains | null {
+    const channels = this.#channelsOf(value);
+    if (channels === undefined) return null;
+    const above = new Float64Array(channels);
+    const below = new Float64Array(channels);
+    let strangers = value.isGraphOutput;
+    for (const node of value.consumers()) {
+      const found = this.#through(node, value, channels);
+      // Broadcasting or another layout: the reader's channels are not the value's.
+      if (found?.above.length !== channels) {
+        strangers = true;
+        continue;
+      }
+      for (let c = 0; c < channels; c++) {
+        above[c]! += found.above[c]!;
+        below[c]! += found.below[c]!;
+      }
+    }
+    // A reader that is not understood may look at the side of zero that the others do not see.
+    if (strangers) for (let c = 0; c < channels; c++) above[c] = below[c] = Math.max(above[c]!, below[c]!);
+    // Channels that nobody reads would be the whole of a mean that is taken over nothing.
+    return above.some((gain) => gain > 0) || below.some((gain) => gain > 0) ? { above, below } : null;
+  }
+
+  #through(node: Node, value: Value, channels: number): Gains | null {
+    if (node.domain !== "") return null;
+    const next = () => this.of(node.output);
+    switch (node.op) {
+      case "Conv":
+      case "ConvTranspose":
+      case "Gemm":
+        return node.input(0) === value ? weightEnergy(node, channels) : null;
+      case "BatchNormalization":
+        return node.input(0) === value ? batchNormGains(node, next()) : null;
+      case "PRelu":
+        return node.input(0) === value ? slopeGains(initializerOf(node.input(1))?.numbers(), channels, next()) : null;
+      case "LeakyRelu":
+        return slopeGains([node.float("alpha", 0.01)], channels, next());
+      case "Relu":
+        return slopeGains([0], channels, next());
+      case "Clip":
+        return node.input(0) === value ? clipGains(node, next()) : null;
+      case "Add":
+      case "Sub":
+        return eitherSign(next());
+      case "Concat":
+        return node.int("axis", 0) === 1 ? sliceGains(node, value, channels, this.#channelsOf, next()) : null;
+      case "MaxPool":
+      case "AveragePool":
+      case "GlobalAveragePool":
+      case "Flatten":
+      case "Reshape":
+      case "Squeeze":
+      case "Dropout":
+      case "Identity":
+      case "Pad":
+      case "Resize":
+      case "Upsample":
+        return node.input(0) === value ? next() : null;
+      default:
+        return null;
+    }
+  }
+}
+
+function uniform(gains: Float64Array): Gains {
+  return { above: gains, below: gains };
+}
+
+/** Σ w² over everything that reads a channel; weights [out, in/groups, …], ConvTranspose [in, out/groups, …]. */
+function weightEnergy(node: Node, channels: number): Gains | null {
+  const tensor = initializerOf(node.input(1));
+  if (!tensor) return null;
+  const w = tensor.floats();
+  const energy = new Float64Array(channels);
+  const [rows, columns] = tensor.shape as [number, number];
+  const inner = w.length / (rows * columns);
+  const groups = node.int("group", 1);
+  const transposed = node.op === "ConvTranspose" || (node.op === "Gemm" && node.int("transB", 0) === 0);
+  for (let r = 0, i = 0; r < rows; r++) {
+    const group = Math.floor((r * groups) / rows);
+    for (let c = 0; c < columns; c++) {
+      const channel = transposed ? r : group * columns + c;
+      for (let k = 0; k < inner; k++, i++) energy[channel]! += w[i]! * w[i]!;
+    }
+  }
+  return uniform(energy);
+}
+
+function batchNormGains(node: Node, out: Gains | null): Gains | null {
+  const gamma = initializerOf(node.input(1))?.numbers();
+  const variance = initializerOf(node.input(4))?.numbers();
+  if (!out || gamma?.length !== out.above.length || variance?.length !== gamma.length) return null;
+  const both = eitherSign(out)!;
+  const epsilon = node.float("epsilon", 1e-5);
+  return uniform(both.above.map((gain, c) => (gain * gamma[c]! ** 2) / (variance[c]! + epsilon)));
+}
+
+/** Above zero unchanged, below by the slope. */
+function slopeGains(slopes: readonly number[] | undefined, channels: number, out: Gains | null): Gains | null {
+  if (!out || !slopes || (slopes.length !== 1 && slopes.length !== channels)) return null;
+  const slope = (c: number) => slopes[slopes.length === 1 ? 0 : c]!;
+  return { above: out.above, below: out.below.map((gain, c) => gain * slope(c) ** 2) };
+}
+
+/** Nothing passes on a side of zero that lies beyond a bound. */
+function clipGains(node: Node, out: Gains | null): Gains | null {
+  const bounds = clipBounds(node);
+  if (!out || !bounds) return out;
+  const nothing = new Float64Array(out.above.length);
+  return { above: bounds.max > 0 ? out.above : nothing, below: bounds.min < 0 ? out.below : nothing };
+}
+
+/** What an addition gives has another sign than what went in. */
+function eitherSign(out: Gains | null): Gains | null {
+  return out && uniform(out.above.map((gain, c) => (gain + out.below[c]!) / 2));
+}
+
+function sliceGains(
+  node: Node,
+  value: Value,
+  channels: number,
+  channelsOf: ChannelsOf,
+  out: Gains | null,
+): Gains | null {
+  if (!out) return null;
+  const above = new Float64Array(channels);
+  const below = new Float64Array(channels);
+  let at = 0;
+  for (const input of node.inputs) {
+    const length = input ? channelsOf(input) : undefined;
+    if (length === undefined || at + length > out.above.length) return null;
+    if (input === value) {
+      for (let c = 0; c < channels; c++) {
+        above[c]! += out.above[at + c]!;
+        below[c]! += out.below[at + c]!;
+      }
+    }
+    at += length;
+  }
+  return { above, below };
+}

@@ -1,0 +1,68 @@
+/** Which models placement takes: float ones that hold no quantization yet. Everything wrong is said at once. */
+import { AvocetError } from "../../base/index.ts";
+import type { Model, Node } from "../../ir/index.ts";
+
+const quantizing = new Set([
+  "QuantizeLinear",
+  "DequantizeLinear",
+  "DynamicQuantizeLinear",
+  "ConvInteger",
+  "MatMulInteger",
+  "QcQuantizeOp",
+  "QGemm",
+  "MatMulNBits",
+  "DynamicQuantizeMatMul",
+  "MatMulIntegerToFloat",
+]);
+
+/** Whether the node belongs to a model that is quantized already. */
+export function isQuantizing(node: Node): boolean {
+  return quantizing.has(node.op) || node.op.startsWith("QLinear");
+}
+
+/** Throws `quant/already-quantized` or `quant/unsupported-model`. */
+export function refuseUnfit(model: Model): void {
+  const at = model.source ? { at: model.source } : {};
+  const found = [...model.graph.nodes].filter(isQuantizing);
+  if (found.length > 0) {
+    const kinds = [...new Set(found.map((node) => node.op))].join(", ");
+    throw new AvocetError(
+      "quant/already-quantized",
+      `expected a float model, got one with ${found.length} × ${kinds}`,
+      {
+        ...at,
+        hint: "quantize the float model it was made from",
+      },
+    );
+  }
+  const count = (dtypes: RegExp) => {
+    let size = 0;
+    for (const { initializer } of model.graph.initializers)
+      if (dtypes.test(initializer!.dtype)) size += initializer!.size;
+    return size;
+  };
+  const full = count(/^float32$/);
+  for (const [dtypes, what, hint] of otherPrecisions) {
+    const other = count(dtypes);
+    const fed = model.graph.inputs.some(
+      (v) => !v.initializer && v.type?.kind === "tensor" && dtypes.test(v.type.dtype),
+    );
+    if (other > full || (fed && other > 0)) {
+      throw new AvocetError("quant/unsupported-model", `expected a float32 model, got one in ${what}`, { ...at, hint });
+    }
+  }
+}
+
+/** What models compute in beside float32. */
+const otherPrecisions: readonly (readonly [dtypes: RegExp, what: string, hint: string])[] = [
+  [
+    /^b?float16$/,
+    "half precision",
+    "export the model in float32, or convert it back: scales and weights are rounded twice otherwise",
+  ],
+  [
+    /^float64$/,
+    "double precision",
+    "export the model in float32 (in PyTorch `model.float()`, in Keras `set_floatx('float32')`): integers of 8 or 16 bits do not see the difference",
+  ],
+];

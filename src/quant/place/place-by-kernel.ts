@@ -1,0 +1,285 @@
+/**
+ * Which activations are quantized when the aim is a runtime's integer kernels: what a convolution or matrix product reads, what
+ * convolutions give, and what lies between them as long as it stays among integers. A quantizer beside a float operator would
+ * only add noise and time, so the rest stays float.
+ */
+import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../../facts/index.ts";
+import type { Node, Value } from "../../ir/index.ts";
+import { type Facts, isDepthwise } from "../facts.ts";
+import type { IntegerKernels } from "../targets/target.ts";
+import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";
+import type { Unit } from "./supergroups.ts";
+
+/** A decision for every float value that is no parameter. */
+export function decideByKernel(placement: Placement, kernels: IntegerKernels): Map<Value, Decision> {
+  return new KernelPlacement(placement, kernels).decide();
+}
+
+/** Operators that join several data inputs; the others that follow have one. */
+const joining = new Set(["Add", "Mul", "Concat"]);
+
+class KernelPlacement {
+  readonly #placement: Placement;
+  readonly #kernels: IntegerKernels;
+  /** Units of following operators that run on integers. It only shrinks until nothing changes any more. */
+  readonly #following = new Set<Unit>();
+
+  constructor(placement: Placement, kernels: IntegerKernels) {
+    this.#placement = placement;
+    this.#kernels = kernels;
+  }
+
+  decide(): Map<Value, Decision> {
+    const { facts, units } = this.#placement;
+    for (const unit of new Set(units.values())) if (this.#mayFollow(unit)) this.#following.add(unit);
+    for (let before = -1; before !== this.#following.size; ) {
+      before = this.#following.size;
+      const memo = new Map<Value, boolean>();
+      for (const unit of [...this.#following]) {
+        if (!this.#inputsAreIntegers(unit, memo) || !this.#wanted(unit.last.output)) this.#following.delete(unit);
+      }
+    }
+    const decided = new Map<Value, Decision>();
+    const { graph } = facts.model;
+    for (const value of graph.values()) {
+      if (!facts.isFloat(value) || facts.parameters(value).length > 0) continue;
+      decided.set(value, this.#decide(value, decided));
+    }
+    for (const [value, decision] of decided) {
+      const floatReaders = decision.on ? this.#floatReaders(value, decided) : [];
+      if (floatReaders.length > 0) decided.set(value, { ...decision, floatReaders });
+    }
+    return decided;
+  }
+
+  /**
+   * Who reads a number in float that is computed in float, or given so: the integers beside it are for others. What an integer
+   * kernel gives is there as integers only.
+   */
+  #floatReaders(value: Value, decided: ReadonlyMap<Value, Decision>): string[] {
+    const unit = value.producer ? this.#placement.units.get(value.producer) : undefined;
+    if (initializerOf(value) || decided.get(value)!.movedFrom) return [];
+    if (unit && (this.#isLinear(unit) || this.#following.has(unit))) return [];
+    const names = value.isGraphOutput ? [value.name] : [];
+    for (const node of new Set(value.consumers())) {
+      const reader = this.#placement.units.get(node);
+      // Bodies of If and Loop are not looked into.
+      if (!reader || node.graph !== this.#placement.facts.model.graph) continue;
+      const whole = reader.first === node;
+      const integer =
+        (whole && this.#isLinear(reader) && this.#dataInputs(node).includes(value)) ||
+        (whole && this.#following.has(reader) && this.#operands(reader).includes(value)) ||
+        (this.#passesOn(node, value) &&
+          node.outputs.some((output) => decided.get(output)?.on || decided.get(output)?.movedFrom));
+      if (!integer) names.push(node.output.name);
+    }
+    return names;
+  }
+
+  #mayFollow(unit: Unit): boolean {
+    return this.#kernels.follow.has(unit.first.op) && unit.first.domain === "" && !this.#placement.kept.has(unit.first);
+  }
+
+  #isLinear(unit: Unit): boolean {
+    const { first } = unit;
+    if (first.domain !== "" || !this.#kernels.linear.has(first.op) || this.#placement.kept.has(first)) return false;
+    return !this.#placement.narrow.has(first);
+  }
+
+  #moves(node: Node): boolean {
+    // What is to stay float takes no integers on: it reads float, and what it makes has a grid of its own where one is wanted.
+    if (this.#placement.kept.has(node)) return false;
+    return keepsGrid(node) || (isNearestResize(node) && addsOnlyZero(node));
+  }
+
+  /** The inputs that carry data into a unit of a following operator. */
+  #operands(unit: Unit): Value[] {
+    const inputs = joining.has(unit.first.op) ? unit.first.inputs : [unit.first.input(0)];
+    return inputs.filter((value) => value !== null);
+  }
+
+  #inputsAreIntegers(unit: Unit, memo: Map<Value, boolean>): boolean {
+    const computed = this.#operands(unit).filter((value) => !initializerOf(value));
+    return (
+      computed.length > 0 &&
+      computed.every((value) => this.#canBeInteger(value, memo)) &&
+      computed.some((value) => !this.#isFree(value))
+    );
+  }
+
+  /** Whether the value is among integers anyway, or can be at no cost. */
+  #canBeInteger(value: Value, memo: Map<Value, boolean>): boolean {
+    const known = memo.get(value);
+    if (known !== undefined) return known;
+    const node = value.producer;
+    const unit = node ? this.#placement.units.get(node) : undefined;
+    const source = node && this.#moves(node) ? node.input(0) : null;
+    const answer =
+      (unit !== undefined && unit.last === node && (this.#isLinear(unit) || this.#following.has(unit))) ||
+      (source !== null && this.#canBeInteger(source, memo)) ||
+      this.#demanded(value);
+    memo.set(value, answer);
+    return answer;
+  }
+
+  /** An integer product that gives float as readily: being read by an addition alone does not make it integer. */
+  #isFree(value: Value): boolean {
+    const unit = value.producer ? this.#placement.units.get(value.producer) : undefined;
+    return (
+      unit !== undefined &&
+      this.#isLinear(unit) &&
+      this.#kernels.floatOutput.has(unit.first.op) &&
+      !this.#demanded(value)
+    );
+  }
+
+  /**
+   * Whether a convolution or matrix product reads the value, perhaps after data movement. What is float before a MaxPool is quantized
+   * behind it: there are fewer numbers, and MaxPool of uint8 is ten times slower than that of floats (docs/onnx-runtime.md).
+   */
+  #demanded(value: Value): boolean {
+    return value.consumers().some((node) => {
+      const unit = this.#placement.units.get(node)!;
+      if (unit?.first === node && this.#isLinear(unit)) return this.#dataInputs(node).includes(value);
+      return (
+        node.op !== "MaxPool" && this.#passesOn(node, value) && node.outputs.some((output) => this.#demanded(output))
+      );
+    });
+  }
+
+  /** The inputs of a linear operator that are data: the first, and the second of a product of two activations. */
+  #dataInputs(node: Node): (Value | null)[] {
+    return [node.input(0), node.input(1)].filter((value) => value && !initializerOf(value));
+  }
+
+  #passesOn(node: Node, value: Value): boolean {
+    return this.#moves(node) && node.input(0) === value;
+  }
+
+  /** Whether integers are of use to a reader. */
+  #wanted(value: Value): boolean {
+    return value.consumers().some((node) => {
+      const unit = this.#placement.units.get(node);
+      if (!unit) return false;
+      if (unit.first === node && this.#isLinear(unit)) return this.#dataInputs(node).includes(value);
+      if (unit.first === node && this.#following.has(unit)) return this.#operands(unit).includes(value);
+      return this.#passesOn(node, value) && node.outputs.some((output) => this.#wanted(output));
+    });
+  }
+
+  #decide(value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
+    const { units, kept, facts, narrow } = this.#placement;
+    if (initializerOf(value)) return this.#decideConstant(value);
+    const node = value.producer;
+    const demanded = this.#demanded(value);
+    if (!node) {
+      if (demanded) return { on: true, reason: "an integer kernel reads this input of the model" };
+      return { on: false, reason: "no integer kernel reads this input of the model" };
+    }
+    const unit = units.get(node)!;
+    if (unit.last !== node) {
+      return { on: false, reason: `it is computed inside ${chainName(unit)}, which the runtime runs as one kernel` };
+    }
+    if (this.#moves(node)) return this.#decideMoved(node, value, decided, demanded);
+    if (this.#isLinear(unit)) {
+      if (!this.#kernels.floatOutput.has(unit.first.op)) {
+        return { on: true, reason: `the integer kernel of ${chainName(unit)} gives integers` };
+      }
+      if (this.#wanted(value)) return { on: true, reason: `the readers of ${chainName(unit)} take integers` };
+      return { on: false, reason: `the integer kernel of ${unit.first.op} gives float, and no reader takes integers` };
+    }
+    if (this.#following.has(unit))
+      return { on: true, reason: `${chainName(unit)} runs on integers between integer kernels` };
+    const mask = maskOf(node);
+    if (mask !== undefined) return { on: false, reason: maskReason(node, mask) };
+    if (demanded) return { on: true, reason: "an integer kernel reads it" };
+    const tooNarrow = narrow.get(unit.first);
+    if (tooNarrow !== undefined) return { on: false, reason: tooNarrow };
+    const asked = unit.nodes.map((n) => kept.get(n)).find((reason) => reason !== undefined);
+    if (asked !== undefined) return { on: false, reason: asked };
+    return {
+      on: false,
+      reason: this.#placement.target.float[node.op] ?? this.#whyFloat(unit, facts.model.graph.outputs.includes(value)),
+    };
+  }
+
+  #whyFloat(unit: Unit, isOutput: boolean): string {
+    if (isOutput) return "it is an output of the model, and no integer kernel follows";
+    if (this.#kernels.follow.has(unit.first.op))
+      return `${unit.first.op} has float beside it: integers would have to be turned back at once`;
+    return `${unit.first.op} runs in float, and no integer kernel reads its output`;
+  }
+
+  #decideConstant(value: Value): Decision {
+    const reader = value.consumers().find((node) => {
+      const unit = this.#placement.units.get(node);
+      return unit?.first === node && this.#following.has(unit) && this.#operands(unit).includes(value);
+    });
+    if (reader) return { on: true, reason: `the integer kernel of ${reader.op} takes its constant as integers` };
+    return { on: false, reason: "a constant that no integer kernel reads" };
+  }
+
+  #decideMoved(node: Node, value: Value, decided: ReadonlyMap<Value, Decision>, demanded: boolean): Decision {
+    const source = node.input(0)!;
+    const found = decided.get(source);
+    const carried = value === node.output || node.op === "Split";
+    if (found?.on && carried) {
+      const origin = found.movedFrom ?? source;
+      if (this.#mergesPadding(node)) {
+        return {
+          on: false,
+          movedFrom: origin,
+          reason: `the runtime merges this padding into ${value.consumers()[0]!.op}`,
+        };
+      }
+      return { on: true, movedFrom: origin, reason: `${node.op} only moves what ${origin.name} holds` };
+    }
+    if (demanded) return { on: true, reason: "an integer kernel reads it" };
+    return { on: false, reason: `${node.op} only moves data, and ${source.name} is not quantized` };
+  }
+
+  /** A Pad with zeros in space, whose only reader is a convolution, becomes the padding of that. */
+  #mergesPadding(node: Node): boolean {
+    if (node.op !== "Pad" || node.string("mode", "constant") !== "constant" || node.input(3)) return false;
+    const pads = initializerOf(node.input(1))?.numbers();
+    const fill = node.input(2) ? initializerOf(node.input(2))?.numbers()[0] : 0;
+    const rank = (pads?.length ?? 0) / 2;
+    const spatial = pads?.every((pad, i) => pad >= 0 && (i % rank >= 2 || pad === 0));
+    const readers = node.output.consumers();
+    return (
+      fill === 0 &&
+      spatial === true &&
+      !node.output.isGraphOutput &&
+      readers.length === 1 &&
+      readers.every(
+        (reader) => this.#kernels.mergedPadding.has(reader.op) && reader.string("auto_pad", "NOTSET") === "NOTSET",
+      )
+    );
+  }
+}
+
+/**
+ * Convolutions with too few channels for their integer kernel, each with the reason: those that read pictures, and narrow
+ * depthwise ones. Where they are all that there is to quantize, they are quantized nevertheless.
+ */
+export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<Node, string> {
+  const { leastInputChannels, leastDepthwiseChannels } = kernels;
+  const found = new Map<Node, string>();
+  let others = 0;
+  for (const node of facts.model.graph.nodes) {
+    if (node.domain !== "" || !kernels.linear.has(node.op)) continue;
+    const weight = node.op === "Conv" ? node.input(1) : null;
+    const shape = weight ? facts.shape(weight) : undefined;
+    const [channels = Number.POSITIVE_INFINITY, inputs = Number.POSITIVE_INFINITY] = shape ?? [];
+    const depthwise = shape !== undefined && isDepthwise(node, shape);
+    if (depthwise && channels < leastDepthwiseChannels) {
+      found.set(
+        node,
+        `a depthwise Conv of fewer than ${leastDepthwiseChannels} channels is faster in float than on integers`,
+      );
+    } else if (!depthwise && inputs < leastInputChannels && node.input(0)?.isGraphInput) {
+      found.set(node, `a Conv of fewer than ${leastInputChannels} input channels is faster in float than on integers`);
+    } else others++;
+  }
+  return others > 0 ? found : new Map();
+}

@@ -1,0 +1,224 @@
+/** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
+import { initializerOf } from "../../facts/index.ts";
+import type { Node, Value } from "../../ir/index.ts";
+import { type Facts, isDepthwise, type Parameter } from "../facts.ts";
+import type { Grid } from "../grids/codec.ts";
+import type { Granularity } from "../grids/encoding.ts";
+import { gridName } from "../grids/grid.ts";
+import type { Bits } from "../grids/names.ts";
+import { isLeftFloat } from "../grids/usable-grid.ts";
+import { biasEntry } from "../plan/bias-encoding.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import { isBeforeV73, type Target } from "../targets/target.ts";
+import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
+import type { Unit } from "./supergroups.ts";
+
+/** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
+export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
+
+export interface ParameterChoices {
+  readonly weights: Grid;
+  readonly activations: Grid;
+  /** Absent: what the target says of the operator. */
+  readonly granularity?: WeightGranularity | undefined;
+  readonly shortScales: boolean;
+}
+
+/** An entry, or the reason for which the constant stays float. */
+export type Placed = PlanEntry | { readonly value: string; readonly left: string };
+
+/** Decides about every parameter of the main graph, in the order of the nodes; shared ones at their first reader. */
+export function placeParameters(
+  placement: Placement,
+  decided: ReadonlyMap<Value, Decision>,
+  choices: ParameterChoices,
+): Map<Value, Placed> {
+  const found = new Map<Value, Placed>();
+  const { facts } = placement;
+  for (const node of facts.model.graph.nodes) {
+    for (const parameter of facts.parametersOf(node)) {
+      if (!found.has(parameter.value)) found.set(parameter.value, placeOne(parameter, placement, decided, choices));
+    }
+    const unit = placement.units.get(node)!;
+    if (unit.first !== node) continue;
+    const bias = biasOf(unit, facts);
+    if (!bias) continue;
+    const accumulates = placement.target.bias === "int32" && choices.activations.kind === "int";
+    const entry = accumulates ? placeBias(bias, unit, placement, decided, found) : undefined;
+    if (entry || !found.has(bias))
+      found.set(bias, entry ?? { value: bias.name, left: whyFloatBias(placement, choices) });
+  }
+  return found;
+}
+
+function whyFloatBias({ target }: Placement, { activations }: ParameterChoices): string {
+  if (target.bias === "int32" && activations.kind === "float") return "no integers are added: activations are float";
+  return "the target keeps biases in float";
+}
+
+/** The constant vector that a linear operator adds: its own bias input, or that of the Add it is run with. */
+function biasOf(unit: Unit, facts: Facts): Value | undefined {
+  if (unit.biasAdd) return unit.biasAdd.inputs.find((value) => value && initializerOf(value)) ?? undefined;
+  return facts.parametersOf(unit.first).find((one) => one.linear && one.kind === "bias")?.value;
+}
+
+function placeOne(
+  parameter: Parameter,
+  placement: Placement,
+  decided: ReadonlyMap<Value, Decision>,
+  choices: ParameterChoices,
+): Placed {
+  const { target, kept, facts, narrow } = placement;
+  const { node, value, kind } = parameter;
+  const left = (reason: string): Placed => ({ value: value.name, left: reason });
+  const asked = kept.get(node);
+  if (asked !== undefined) return left(asked);
+  if (target.kernels && !(parameter.linear && target.kernels.linear.has(node.op))) {
+    return left(target.float[node.op] ?? `${node.op} runs in float`);
+  }
+  const tooNarrow = narrow.get(node);
+  if (tooNarrow !== undefined) return left(tooNarrow);
+  if (kind === "bias" && target.bias === "int32" && parameter.linear)
+    return left("the bias cannot share the scales of input and weight");
+  // Without integers in front of it a weight is still smaller.
+  if (target.kernels && choices.activations.kind === "int" && !linearInput(node, parameter, decided))
+    return left(`the input of ${node.op} is not quantized`);
+  const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
+  if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
+  if (isLeftFloat(choices.weights)) return left("you asked for weights in float");
+  if (value.initializer!.size === 0) return left("it is empty");
+  const { granularity, because } = granularityOf(parameter, placement, choices);
+  const { grid, symmetric } = parameter.normalization
+    ? normalizationGrid(node, choices, target, decided)
+    : { grid: choices.weights, symmetric: rule.symmetric };
+  const slices = { tensor: "one scale", channel: "a scale per channel", block: "a scale per block" }[granularity.kind];
+  const users = facts.parameters(value).length;
+  return {
+    value: value.name,
+    kind: "weight",
+    grid,
+    granularity,
+    symmetric,
+    ...(target.strict ? { strict: true } : {}),
+    ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
+    ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
+    ...shortScale(grid, choices.shortScales),
+    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}`,
+  };
+}
+
+/** The part of a choice that parameters of a normalization take over from weights or from activations. */
+export interface Precision {
+  readonly grid: Grid;
+  readonly symmetric: boolean;
+}
+
+/**
+ * AIMET 2.42: parameters of a normalization have 8 bits at least. Those of LayerNorm and BatchNorm are symmetric from 16 bits on,
+ * which hardware before V73 has not; those of the others follow the output.
+ */
+function normalizationGrid(
+  node: Node,
+  { weights, activations }: ParameterChoices,
+  target: Target,
+  decided: ReadonlyMap<Value, Decision>,
+): Precision {
+  if (node.op === "LayerNormalization" || node.op === "BatchNormalization") return layerNormPrecision(weights, target);
+  const output = node.output && decided.get(node.output)?.on === true;
+  const symmetric = output && (target.operators.get(node.op)?.symmetric ?? target.symmetric);
+  if (weights.kind !== "int") return { grid: weights, symmetric };
+  const bits = output && activations.kind === "int" ? activations.bits : weights.bits;
+  return { grid: { ...weights, bits: atLeastEight(output ? bits : weights.bits) }, symmetric };
+}
+
+/** The precision of a LayerNorm's weight; also where the norm is written out in arithmetic and the weight is a factor. */
+export function layerNormPrecision(weights: Grid, target: Target): Precision {
+  if (weights.kind !== "int") return { grid: weights, symmetric: false };
+  const bits = isBeforeV73(target) ? 8 : atLeastEight(weights.bits);
+  return { grid: { ...weights, bits }, symmetric: bits >= 16 };
+}
+
+function atLeastEight(bits: Bits): Bits {
+  return bits < 8 ? 8 : bits;
+}
+
+/** The part of an entry that says whether its scales must be short: wider grids run in float, where it gains nothing. */
+export function shortScale(grid: Grid, short: PlanEntry["shortScale"] | false): Pick<PlanEntry, "shortScale"> {
+  return short && grid.kind === "int" && grid.bits <= 8 ? { shortScale: short } : {};
+}
+
+/** In a product of two inputs the weight may be either; the other one must be quantized for the integer kernel. */
+function linearInput(node: Node, parameter: Parameter, decided: ReadonlyMap<Value, Decision>): boolean {
+  const other = node.input(parameter.index === 0 ? 1 : 0);
+  return other ? originOf(other, decided) !== undefined : false;
+}
+
+/** What shares a scale, and why it is not what was asked for. */
+function granularityOf(
+  parameter: Parameter,
+  { target }: Placement,
+  choices: ParameterChoices,
+): { readonly granularity: Granularity; readonly because: string } {
+  const { node, value, linear, kind } = parameter;
+  const { shape } = value.initializer!;
+  const is = (granularity: Granularity, because = "") => ({ granularity, because });
+  if (!linear || kind !== "weight") return is({ kind: "tensor" });
+  const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
+  const axis = positive(linear.channelAxis(node));
+  const wanted =
+    choices.granularity ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
+  if (wanted === "tensor") return is({ kind: "tensor" });
+  const instead = choices.granularity === undefined ? "" : ": ";
+  if (shape.length < 2) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);
+  if (node.op === "ConvTranspose" && node.int("group", 1) > 1)
+    return is({ kind: "tensor" }, instead && `${instead}the groups of a ConvTranspose share its channels`);
+  // Integer kernels take scales per channel of one matrix.
+  if (target.kernels !== null && node.op === "MatMul" && shape.length > 2)
+    return is({ kind: "tensor" }, instead && `${instead}its integer kernel has one scale for several matrices`);
+  if (wanted === "channel") return is({ kind: "channel", axis });
+  const inputAxis = positive(linear.inputAxis(node));
+  const inputs = shape[inputAxis]!;
+  if (wanted.block < 2 || inputs % wanted.block !== 0) {
+    return is({ kind: "channel", axis }, `: blocks of ${wanted.block} do not divide ${inputs} inputs`);
+  }
+  return is({ kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axis });
+}
+
+/** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */
+function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
+  if (!target.pairSafeWeights || gridName(grid) !== "int8") return false;
+  return parameter.linear !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
+}
+
+/** Output channels of a linear operator, over all groups. */
+function outputsOf(node: Node, { linear, value }: Parameter): number {
+  return (
+    value.initializer!.shape.at(linear!.channelAxis(node))! * (node.op === "ConvTranspose" ? node.int("group", 1) : 1)
+  );
+}
+
+function placeBias(
+  bias: Value,
+  unit: Unit,
+  placement: Placement,
+  decided: ReadonlyMap<Value, Decision>,
+  found: ReadonlyMap<Value, Placed>,
+): Placed | undefined {
+  const { first } = unit;
+  const weight = placement.facts.parametersOf(first).find((one) => one.linear && one.kind === "weight");
+  const input = first.input(0) ? originOf(first.input(0)!, decided) : undefined;
+  const entry = weight && weight.index === 1 ? found.get(weight.value) : undefined;
+  const left = (reason: string): Placed => ({ value: bias.name, left: reason });
+  if (!input || !entry || "left" in entry || entry.grid.kind !== "int") return undefined;
+  if (bias.consumers().length > 1 || placement.facts.parameters(weight!.value).length > 1) {
+    return left("several operators share it or its weight, each with its own input scale");
+  }
+  const { shape } = bias.initializer!;
+  if (shape.length !== 1 || shape[0] !== outputsOf(first, weight!)) {
+    return left("a bias that is no vector of the output channels has no integer kernel");
+  }
+  if (first.op === "Gemm" && (first.float("alpha", 1) !== 1 || first.float("beta", 1) !== 1)) {
+    return left("alpha or beta of Gemm scale it");
+  }
+  return biasEntry(first.op, bias.name, input.name, entry);
+}

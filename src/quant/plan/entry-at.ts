@@ -1,0 +1,14 @@
+/** What a plan says of a value of its model, itself or through what only moves data. */
+import { keepsGrid } from "../../facts/index.ts";
+import type { Value } from "../../ir/index.ts";
+import { isIntGrid } from "../grids/grid.ts";
+import type { PlanEntry } from "./plan.ts";
+
+/** The entry of a value, or of what it was moved from; undefined in float. */
+export function entryAt(value: Value | null, entries: ReadonlyMap<string, PlanEntry>): PlanEntry | undefined {
+  if (!value) return undefined;
+  const entry = entries.get(value.name);
+  if (entry) return isIntGrid(entry.grid) ? entry : undefined;
+  const source = value.producer;
+  return source && keepsGrid(source) ? entryAt(source.input(0), entries) : undefined;
+}

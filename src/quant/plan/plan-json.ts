@@ -1,0 +1,102 @@
+/** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
+import { z } from "zod";
+import { AvocetError, expectArguments, parseJson } from "../../base/index.ts";
+import { codecs, isScaled, scaledCodecOf } from "../grids/grid.ts";
+import { integerWidths } from "../grids/names.ts";
+import type { Plan } from "./plan.ts";
+
+/** float32 asks for no quantizer, and so has no entries. */
+const floats = Object.values(codecs).flatMap(({ grid }) => (grid.kind === "float" && grid.dtype !== "float32" ? [grid.dtype] : [])); // biome-ignore format: one line
+
+const grid = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("int"),
+    bits: z.literal(integerWidths),
+    signed: z.boolean(),
+  }),
+  z.strictObject({ kind: z.literal("float"), dtype: z.enum(floats) }),
+]);
+
+const axis = z.number().int().nonnegative();
+
+const granularity = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("tensor") }),
+  z.strictObject({ kind: z.literal("channel"), axis }),
+  z.strictObject({ kind: z.literal("block"), axis, size: z.number().int().positive(), channelAxis: axis }),
+]);
+
+const encoding = z
+  .strictObject({
+    grid,
+    granularity,
+    symmetric: z.boolean(),
+    scale: z.array(z.number().positive()).min(1),
+    offset: z.array(z.number().int().nonpositive()).min(1),
+  })
+  .refine((e) => isScaled(e.grid), "expected a grid of integers")
+  .refine((e) => e.scale.length === e.offset.length, "expected as many offsets as scales")
+  .refine((e) => e.granularity.kind !== "tensor" || e.scale.length === 1, "expected one scale per tensor")
+  .refine(
+    (e) => !isScaled(e.grid) || e.offset.every((o) => o >= scaledCodecOf(e.grid).lowestOffset),
+    "expected offsets within the grid",
+  );
+
+const entry = z.strictObject({
+  value: z.string(),
+  kind: z.enum(["activation", "weight", "bias"]),
+  grid,
+  granularity,
+  symmetric: z.boolean(),
+  strict: z.boolean().optional(),
+  unsignedSymmetric: z.boolean().optional(),
+  pairSafe: z.literal(true).optional(),
+  shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
+  parameter: z.literal(true).optional(),
+  range: z.strictObject({ min: z.number().optional(), max: z.number().optional() }).optional(),
+  tiedTo: z.string().optional(),
+  floatReaders: z.array(z.string()).min(1).optional(),
+  scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
+  reason: z.string(),
+  encoding: encoding.optional(),
+  frozen: z.boolean().optional(),
+});
+
+const plan = z
+  .strictObject({
+    version: z.literal(1),
+    target: z.string(),
+    entries: z.array(entry),
+    left: z.array(z.strictObject({ value: z.string(), reason: z.string() })),
+  })
+  .superRefine(({ entries }, context) => {
+    const byValue = new Map(entries.map((one) => [one.value, one]));
+    const fault = (message: string, i: number) => context.addIssue({ code: "custom", message, path: ["entries", i] });
+    entries.forEach((one, i) => {
+      if (byValue.get(one.value) !== one) fault(`expected one entry a value, got two for ${one.value}`, i);
+      if (one.tiedTo !== undefined && byValue.get(one.tiedTo)?.tiedTo !== undefined)
+        fault(`${one.tiedTo} is tied itself`, i);
+      for (const name of [one.tiedTo, one.scaleFrom?.input, one.scaleFrom?.weight]) {
+        if (name !== undefined && !byValue.has(name)) fault(`expected an entry of the plan, got ${name}`, i);
+      }
+    });
+  });
+
+/** The plan as text: JSON, an entry a line. */
+export function planToJson(plan: Plan): string {
+  expectArguments("planToJson(plan)", { plan: [plan, "plan"] });
+  const { version, target, entries, left } = plan;
+  const lines = (rows: readonly unknown[]) =>
+    rows.length === 0 ? "[]" : `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]`;
+  return `{"version": ${version}, "target": ${JSON.stringify(target)},\n"entries": ${lines(entries)},\n"left": ${lines(left)}}\n`;
+}
+
+/** Reads what `planToJson` wrote, or what somebody wrote by hand. Throws `quant/invalid-plan` with every fault. */
+export function planFromJson(text: string, at = "plan.json"): Plan {
+  expectArguments("planFromJson(text)", { text: [text, "text"] });
+  const result = plan.safeParse(parseJson(text, { at, code: "quant/invalid-plan" }));
+  if (result.success) return result.data as Plan;
+  throw new AvocetError("quant/invalid-plan", `the plan has faults:\n${z.prettifyError(result.error)}`, {
+    at,
+    hint: "`avocet plan` writes a fresh one",
+  });
+}

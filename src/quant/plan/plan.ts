@@ -1,0 +1,68 @@
+/** The plan: which values are quantized, on which grid, with which encoding, and why. Plain data, keyed by value name. */
+
+import type { Grid } from "../grids/codec.ts";
+import type { Encoding, Granularity } from "../grids/encoding.ts";
+
+export interface PlanEntry {
+  /** Name of the value in the normalised model. */
+  readonly value: string;
+  readonly kind: "activation" | "weight" | "bias";
+  readonly grid: Grid;
+  readonly granularity: Granularity;
+  readonly symmetric: boolean;
+  /** Symmetric around zero with as many steps up as down (−127 … 127). Default false. */
+  readonly strict?: boolean;
+  /** A symmetric value without negatives uses 0 … 2^bits − 1. Default false. */
+  readonly unsignedSymmetric?: boolean;
+  /** The scale must grow until two neighbouring products with uint8 fit 16 bits (pair-saturation.ts). Default false. */
+  readonly pairSafe?: true;
+  /** Scales are chosen to have few significant bits; "coarse": to be 2^k or 3 · 2^k (short-scale.ts). Default false. */
+  readonly shortScale?: true | "coarse";
+  /** A constant that is a parameter though its operator owns none: the gain of a normalization written out in arithmetic. */
+  readonly parameter?: true;
+  /** Numbers fixed by the target (Softmax: 0 … 1), instead of what was observed. */
+  readonly range?: { readonly min?: number; readonly max?: number };
+  /**
+   * Shares the encoding of that entry instead of having its own observer: a Concat's inputs, the output of an
+   * operator that moves data. The named entry is never tied itself.
+   */
+  readonly tiedTo?: string;
+  /**
+   * Who goes on reading the float number, which is there anyway: operators in float, each by the name of its first output; the
+   * value's own name where it is an output of the model. Absent: everybody reads what the quantizer gives.
+   */
+  readonly floatReaders?: readonly string[];
+  /** For a bias: the activation and the weight whose scales multiply to its own. */
+  readonly scaleFrom?: { readonly input: string; readonly weight: string };
+  /** Which rule placed it, in one sentence for people. */
+  readonly reason: string;
+  /** Filled by calibration or a method. */
+  readonly encoding?: Encoding;
+  /** A method decided this encoding together with the weights: calibration leaves it alone. */
+  readonly frozen?: boolean;
+}
+
+export interface LeftFloat {
+  /** The value that was not quantized. */
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface Plan {
+  readonly version: 1;
+  /** Name of the target it was placed for. */
+  readonly target: string;
+  readonly entries: readonly PlanEntry[];
+  /** Float values without a quantizer, each with the rule that left it out. */
+  readonly left: readonly LeftFloat[];
+}
+
+/** The entries by value name. */
+export function entriesByValue(plan: Plan): Map<string, PlanEntry> {
+  return new Map(plan.entries.map((entry) => [entry.value, entry]));
+}
+
+/** A plan with some entries replaced, by value name; order stays. */
+export function withEntries(plan: Plan, changed: ReadonlyMap<string, PlanEntry>): Plan {
+  return { ...plan, entries: plan.entries.map((entry) => changed.get(entry.value) ?? entry) };
+}
