@@ -1,5 +1,6 @@
 /** @module The techniques: preparations of the float model, and methods that decide weights and encodings together. */
-export { type AdaRoundOptions, applyAdaRound } from "./adaround/apply.ts";
+export { applyAdaRound } from "./adaround/apply.ts";
+export type { AdaRoundOptions } from "./adaround/options.ts";
 export {
   type ReestimatedBatchNorms,
   type ReestimateOptions,
@@ -16,7 +17,8 @@ export type { RangeChoice } from "./data-free-ranges/range-observer.ts";
 export { removeDeadChannels } from "./dead-channels/apply.ts";
 export type { Expectation } from "./expectations/expectation.ts";
 export type { Expectations } from "./expectations/propagate.ts";
-export { applyGptq, type GptqOptions } from "./gptq/apply.ts";
+export { applyGptq } from "./gptq/apply.ts";
+export type { GptqOptions } from "./gptq/options.ts";
 export { settle, type Trained } from "./learned-quantizers/settle.ts";
 export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./learned-quantizers/trainable.ts";
 export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
@@ -24,6 +26,10 @@ export { type QatContext, trainQuantized } from "./qat/apply.ts";
 export type { QatOptions } from "./qat/options.ts";
 export { applyReconstruction } from "./reconstruction/apply.ts";
 export type { ReconstructionOptions } from "./reconstruction/options.ts";
-export { applySeqMse, type SeqMseOptions } from "./seq-mse/apply.ts";
+export { applySeqMse } from "./seq-mse/apply.ts";
+export type { SeqMseOptions } from "./seq-mse/options.ts";
 export { shapesFor } from "./shapes.ts";
-export { rewriteStandaloneBatchNorms, type StandaloneBatchNormOptions } from "./standalone-batch-norms.ts";
+export { rewriteStandaloneBatchNorms } from "./standalone-batch-norms/apply.ts";
+export type { StandaloneBatchNormOptions } from "./standalone-batch-norms/options.ts";
+export type { Change, State, Step } from "./step.ts";
+export { methodSchemas, methodTable } from "./table.ts";

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
 import { Random } from "../base/index.ts";
-import { cloneModel, type Model, parseModel } from "../ir/index.ts";
-import { builtinTarget, type Plan } from "../quant/index.ts";
+import { cloneModel, parseModel } from "../ir/index.ts";
+import { builtinTarget } from "../quant/index.ts";
 import { openRuntime } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { chooseSteps } from "./choose.ts";
@@ -16,10 +16,10 @@ const report = (step: string) => ({ step, edits: 1, seconds: 0, notes: [] });
 const preparing: Step = {
   kind: "prepare",
   name: "preparing",
-  run: async (model: Model) => {
-    const copy = cloneModel(model);
+  run: async ({ prepared }) => {
+    const copy = cloneModel(prepared);
     copy.graph.name = "prepared";
-    return { model: copy, report: report("preparing") };
+    return { prepared: copy, report: report("preparing") };
   },
 };
 
@@ -27,9 +27,9 @@ const preparing: Step = {
 const solving: Step = {
   kind: "solve",
   name: "solving",
-  run: async (model: Model, plan: Plan) => {
-    const entries = plan.entries.filter(({ kind }) => model.graph.name === "prepared" || kind !== "weight");
-    return { model, plan: { ...plan, entries }, report: report("solving") };
+  run: async ({ decided, plan }) => {
+    const entries = plan!.entries.filter(({ kind }) => decided.graph.name === "prepared" || kind !== "weight");
+    return { decided, plan: { ...plan!, entries }, report: report("solving") };
   },
 };
 

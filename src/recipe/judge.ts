@@ -28,7 +28,7 @@ export async function judgeOn(
   const training = few ? data : samples(data, "except-every:5");
   const aside = few ? data : samples(samples(data, "every:5"), most);
   const measure = async (state: State) => {
-    const shipped = lower(state.model, state.plan);
+    const shipped = lower(state.decided, state.plan);
     const outputs = outputSignals(float, state.shapes);
     const similar = await compareValues(float, shipped.model, counterparts(outputs, shipped), runtime, aside, options);
     return Math.min(...similar.map((s) => s.sqnr));

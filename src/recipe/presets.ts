@@ -1,12 +1,12 @@
 /** Presets: named lists of methods. Which one to take is a question of how long one wants to wait. */
 import { AvocetError } from "../base/index.ts";
-import type { MethodStep } from "./method-options.ts";
+import type { MethodStepInput } from "./method-options.ts";
 import { readStep, type Step } from "./methods.ts";
 import type { presetNames, Recipe } from "./schema.ts";
 
 export interface Preset {
   readonly description: string;
-  readonly steps: readonly MethodStep[];
+  readonly steps: readonly MethodStepInput[];
   /** Each step is judged on samples set aside from the calibration data, and undone when it makes things worse. */
   readonly careful: boolean;
   /** Needs no data: ranges come from batch norms and from what is known of the inputs (data-free.ts). */

@@ -82,10 +82,10 @@ export async function quantizeModel(
     const report = verdict.kept ? left.shift()! : { ...verdict.report, edits: 0 };
     return { ...report, notes: [verdict.note, ...report.notes] };
   });
-  const lowered = lower(state.model, state.plan);
+  const lowered = lower(state.decided, state.plan);
   return {
-    prepared: state.reference,
-    decided: state.model,
+    prepared: state.prepared,
+    decided: state.decided,
     plan: state.plan,
     lowered,
     shipped: lowered.model,

@@ -2,7 +2,7 @@
 import { type Checkpoint, checkpointUnder, remembered, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model, TensorType } from "../ir/index.ts";
-import type { MethodReport, Prepared } from "../methods/index.ts";
+import type { MethodReport, State as MethodState } from "../methods/index.ts";
 import {
   builtinTarget,
   calibrate,
@@ -21,12 +21,8 @@ import type { Step } from "./methods.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
 
-/** Where a run stands: a float model, and a plan with encodings for it. */
-export interface State {
-  /** The model that is being decided: the methods so far have rounded or corrected its weights. */
-  readonly model: Model;
-  /** The prepared model, before any weight was rounded: the same layers in the same order. */
-  readonly reference: Model;
+/** Where a run stands: float models, and a plan with encodings for them. */
+export interface State extends MethodState {
   readonly plan: Plan;
   readonly statistics: readonly ValueStatistics[];
   readonly shapes: ReadonlyMap<string, TensorType>;
@@ -63,7 +59,8 @@ export class Stages {
   async start(model: Model, checkpoint = this.#checkpointOf("start")): Promise<State> {
     const { runtime, data, options } = this.#given;
     const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
-    return this.#calibrated(model, model, placedOn(model, shapes, this.#given), shapes, checkpoint);
+    const plan = placedOn(model, shapes, this.#given);
+    return this.#calibrated({ prepared: model, decided: model, plan }, shapes, checkpoint);
   }
 
   /**
@@ -77,9 +74,10 @@ export class Stages {
     for (const step of steps) {
       if (step.kind !== "prepare") continue;
       throwIfAborted(this.#given.options);
-      const prepared = await this.#prepare(step, float);
-      float = prepared.model;
-      reports.push(prepared.report);
+      this.#steps++;
+      const { prepared = float, report } = await step.run({ prepared: float, decided: float }, this.#context());
+      float = prepared;
+      reports.push(report);
     }
     const prepare = clock();
     let state = await this.start(float);
@@ -94,34 +92,25 @@ export class Stages {
     return { state, reports, seconds: { prepare, calibrate, methods: clock() } };
   }
 
-  /** The float model after a preparation; nothing is calibrated. */
-  async #prepare(step: Extract<Step, { kind: "prepare" }>, model: Model): Promise<Prepared> {
-    this.#steps++;
-    return await step.run(model, this.#context());
-  }
-
   /** The state after a step. Rounded weights change what flows, so that ranges are observed anew. */
   async apply(step: Step, state: State): Promise<{ state: State; report: MethodReport }> {
     const checkpoint = this.#checkpointOf(`${++this.#steps}-${step.name}`);
-    const context = { ...this.#context(), checkpoint };
+    const { prepared, decided, plan, report } = await step.run(state, { ...this.#context(), checkpoint });
     if (step.kind === "prepare") {
-      const { model, report } = await step.run(state.model, context);
-      return { state: report.edits === 0 ? state : await this.start(model, checkpoint), report };
+      return { state: report.edits === 0 || !prepared ? state : await this.start(prepared, checkpoint), report };
     }
-    const { model, plan, report } = await step.run(state.model, state.plan, context, state.reference);
-    return { state: await this.#calibrated(model, state.reference, plan, state.shapes, checkpoint), report };
+    const next = { prepared: state.prepared, decided: decided ?? state.decided, plan: plan ?? state.plan };
+    return { state: await this.#calibrated(next, state.shapes, checkpoint), report };
   }
 
   async #calibrated(
-    model: Model,
-    reference: Model,
-    placed: Plan,
+    { prepared, decided, plan: placed }: Pick<State, "prepared" | "decided" | "plan">,
     shapes: State["shapes"],
     checkpoint: Checkpoint | undefined,
   ): Promise<State> {
     const { recipe, runtime, data, options } = this.#given;
     const { plan, statistics } = await remembered(checkpoint, "calibrated", () =>
-      calibrate(model, placed, runtime, data, {
+      calibrate(decided, placed, runtime, data, {
         scheme: recipe.calibration as Scheme,
         shapes,
         ...(recipe.batch ? { batch: recipe.batch } : {}),
@@ -130,7 +119,7 @@ export class Stages {
         onProgress: options.onProgress,
       }),
     );
-    return { model, reference, plan, statistics, shapes };
+    return { prepared, decided, plan, statistics, shapes };
   }
 
   #checkpointOf(name: string): Checkpoint | undefined {

@@ -172,7 +172,7 @@ test("each method beats nearest rounding on data it has not seen, and ends on th
 test("the same seed gives the same bytes, and what is not told is what the documentation says", async () => {
   const { model, plan, context } = await setUp();
   const options = { iterations: 50, descent: false };
-  const told = { learningRate: 0.01, lambda: 0.1, warmStart: 0.2, beta: [20, 2] as const };
+  const told = { learningRate: 0.01, lambda: 0.1, warmStart: 0.2, beta: [20, 2] as [number, number] };
   const a = await applyAdaRound(model, plan, context, options);
   const b = await applyAdaRound(model, plan, context, { ...options, ...told });
   const slower = await applyAdaRound(model, plan, context, { ...options, learningRate: 0.001 });

@@ -1,4 +1,5 @@
 /** AdaRound on moments: layer by layer, with inputs of the quantized prefix, scales searched before and biases solved after. */
+import type { z } from "zod";
 import { roundHalfEven, throwIfAborted, type Work } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import type { Plan } from "../../quant/index.ts";
@@ -10,39 +11,19 @@ import { dequantized, nearest, type RoundingProblem, roundingProblem } from "../
 import { RowErrors } from "../on-moments/row-errors.ts";
 import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
 import { solveLayers } from "../on-moments/sequential.ts";
+import { optionsOf } from "../step.ts";
 import { adaroundGraph, type StepSettings } from "./graph.ts";
 import { alphaOf, rectifiedSigmoid } from "./math.ts";
-
-export interface AdaRoundOptions {
-  /** Steps of Adam a layer; 0 leaves the descent alone. Default 1,000. */
-  readonly iterations?: number;
-  /** Default 0.01: ten times AIMET's, which independent replications found better. */
-  readonly learningRate?: number;
-  /** Weight of the rounding term beside an error that is 1 where every weight is off by a whole step. Default 0.1. */
-  readonly lambda?: number;
-  /** Share of the iterations without the rounding term. Default 0.2. */
-  readonly warmStart?: number;
-  /** β from … to. Default [20, 2]. */
-  readonly beta?: readonly [number, number];
-  /** Whether scales are searched on the moments first. Default true. */
-  readonly searchScales?: boolean;
-  /** Whether coordinate descent finishes what the gradient began. Default true. */
-  readonly descent?: boolean;
-  /** Whether each layer gets the bias that is best for its rounded weights. Default true. */
-  readonly bias?: boolean;
-  /** Whether layers see the noise of activation quantizers before them. Default true. */
-  readonly activations?: boolean;
-  /** Patch rows a column; see `MomentOptions`. Default 50. */
-  readonly rowsPerColumn?: number;
-}
+import { type AdaRoundOptions, adaroundOptions } from "./options.ts";
 
 /** The plan needs encodings. Weights come back on their grid, encodings frozen. */
 export async function applyAdaRound(
   model: Model,
   plan: Plan,
   context: MethodContext,
-  options: AdaRoundOptions = {},
+  given: AdaRoundOptions = {},
 ): Promise<MethodResult> {
+  const options = optionsOf("adaround", adaroundOptions, given);
   const settings = settingsOf(options);
   const { runtime, threads } = context;
   await using errors = await RowErrors.open(runtime, threads);
@@ -57,15 +38,14 @@ export async function applyAdaRound(
     async (task) => {
       const { layer } = task;
       const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
-      const { problem, encoding } =
-        options.searchScales === false
-          ? { problem: placed, encoding: task.encoding }
-          : await withBestScales(
-              placed,
-              layer,
-              { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry },
-              errors,
-            );
+      const { problem, encoding } = !options.searchScales
+        ? { problem: placed, encoding: task.encoding }
+        : await withBestScales(
+            placed,
+            layer,
+            { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry },
+            errors,
+          );
       const start = nearest(problem, roundHalfEven);
       const before = total(await errors.of(problem, start));
       const integers = await best(problem, start, options, errors, () => rounding.solve(problem, context));
@@ -87,12 +67,12 @@ export async function applyAdaRound(
 async function best(
   problem: RoundingProblem,
   start: Float64Array,
-  options: AdaRoundOptions,
+  options: Chosen,
   errors: RowErrors,
   anneal: () => Promise<Float64Array>,
 ): Promise<Float64Array> {
   const finished = (integers: Float64Array) => {
-    if (options.descent !== false) descend(problem, integers);
+    if (options.descent) descend(problem, integers);
     return integers;
   };
   const chosen = finished(start.slice());
@@ -106,8 +86,9 @@ async function best(
   return chosen;
 }
 
-function settingsOf(options: AdaRoundOptions): StepSettings {
-  const { iterations = 1000, learningRate = 1e-2, lambda = 0.1, warmStart = 0.2, beta = [20, 2] } = options;
+type Chosen = z.output<typeof adaroundOptions>;
+
+function settingsOf({ iterations, learningRate, lambda, warmStart, beta }: Chosen): StepSettings {
   return { iterations, learningRate, lambda, warmStart, betaStart: beta[0], betaEnd: beta[1] };
 }
 

@@ -3,6 +3,7 @@
  * Weights stay; the mean inputs come from data (both models are walked side by side, every layer behind corrected ones), or
  * from the statistics of batch norms where there is no data.
  */
+import type { z } from "zod";
 import { AvocetError, throwIfAborted } from "../../base/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
 import {
@@ -22,19 +23,14 @@ import type { Basis, Expectation } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
+import { optionsOf } from "../step.ts";
 import { biasPlace, currentBias, movedBias, putBias } from "./bias-place.ts";
 import { biasShift } from "./math.ts";
 import { analyticMeans, empiricalMeans, type Promised } from "./mean-inputs.ts";
+import { biasCorrectionOptions } from "./options.ts";
 import { type NewBias, withBiases } from "./plan-biases.ts";
 
-export interface BiasCorrectionOptions {
-  /**
-   * Where mean inputs come from. "empirical": data. "analytic": the statistics of batch norms, through activations and data
-   * movement. "hybrid": analytic where there are such statistics, else data. Default: empirical where there is data.
-   */
-  readonly kind?: "empirical" | "analytic" | "hybrid";
-  /** Whether the shift that activation quantizers cause is taken back too (empirical and hybrid). Default true. */
-  readonly activations?: boolean;
+export interface BiasCorrectionOptions extends z.input<typeof biasCorrectionOptions> {
   /**
    * The float model, when weights of `model` are rounded already: the same layers, by the names of their weights. Default: `model`.
    */
@@ -61,7 +57,12 @@ export async function correctBiases(
 ): Promise<MethodResult> {
   const start = performance.now();
   const { onProgress } = context;
-  const { kind = context.data ? "empirical" : "analytic", reference = model, activations = true } = options;
+  const { reference = model, accept: _a, inputs: _i, ...chosen } = options;
+  const { kind = context.data ? "empirical" : "analytic", activations } = optionsOf(
+    "bias-correction",
+    biasCorrectionOptions,
+    chosen,
+  );
   const result = cloneModel(model);
   const lowered = lower(model, activations ? plan : weightsOnly(plan));
   const quantized = lowered.model;

@@ -4,6 +4,7 @@
  * data never reaches may lose it, which the notes say.
  */
 
+import type { z } from "zod";
 import { throwIfAborted } from "../../base/index.ts";
 import { shapeOf } from "../../facts/index.ts";
 import { check, cloneModel, type Model } from "../../ir/index.ts";
@@ -15,17 +16,13 @@ import { noisyLayers, strengthsOf } from "./layer-weights.ts";
 import { equalizingScales, type SweepOptions } from "./math.ts";
 import { type DescentOptions, noiseOf, quietestScales } from "./noise-scales.ts";
 import { type Observed, observeChannels } from "./observe.ts";
+import type { equalizeOptions } from "./options.ts";
 import { rescaleClip } from "./rescale-clips.ts";
 import { divideConstant, scaleLayer } from "./scale-layers.ts";
 import { keepUnderBounds, shareBounds } from "./share-bounds.ts";
 import { type Trace, traceGroups } from "./trace-groups.ts";
 
-export interface EqualizeOptions extends SweepOptions, DescentOptions {
-  /**
-   * "ranges": equal ranges of weights, AIMET's formula; "noise": the least noise of rounded weights and activations, for
-   * which data is needed, or what batch norms tell. Default: "noise" where there is either.
-   */
-  readonly objective?: "ranges" | "noise" | undefined;
+export interface EqualizeOptions extends z.input<typeof equalizeOptions>, SweepOptions, DescentOptions {
   /** What is known of the model's inputs: without data, activations follow from it and from batch norms. */
   readonly inputs?: ReadonlyMap<string, Expectation> | undefined;
 }

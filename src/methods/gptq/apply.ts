@@ -1,4 +1,5 @@
 /** GPTQ on the moments that AdaRound uses, with the same scales and the same best bias: the two can be compared. */
+
 import { roundHalfEven } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import type { Plan } from "../../quant/index.ts";
@@ -7,26 +8,18 @@ import { dequantized, type RoundingProblem, roundingProblem } from "../on-moment
 import { RowErrors } from "../on-moments/row-errors.ts";
 import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
 import { solveLayers } from "../on-moments/sequential.ts";
-import { type GptqOptions as ColumnOptions, gptq } from "./math.ts";
-
-export interface GptqOptions extends ColumnOptions {
-  /** Whether scales are searched on the moments first. Default true. */
-  readonly searchScales?: boolean;
-  /** Whether each layer gets the bias that is best for its rounded weights. Default true. */
-  readonly bias?: boolean;
-  /** Whether layers see the noise of activation quantizers before them. Default true. */
-  readonly activations?: boolean;
-  /** Patch rows a column; see `MomentOptions`. Default 50. */
-  readonly rowsPerColumn?: number;
-}
+import { optionsOf } from "../step.ts";
+import { type ColumnOptions, gptq } from "./math.ts";
+import { type GptqOptions, gptqOptions } from "./options.ts";
 
 /** The plan needs encodings. Weights come back on their grid, encodings frozen. */
 export async function applyGptq(
   model: Model,
   plan: Plan,
   context: MethodContext,
-  options: GptqOptions = {},
+  given: GptqOptions = {},
 ): Promise<MethodResult> {
+  const options = optionsOf("gptq", gptqOptions, given);
   const { rowsPerColumn, activations, bias } = options;
   await using errors = await RowErrors.open(context.runtime, context.threads);
   // Awaited here: the session ends with this scope.
@@ -34,10 +27,9 @@ export async function applyGptq(
     const { layer } = task;
     const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
     const candidates = { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry };
-    const { problem, encoding } =
-      options.searchScales === false
-        ? { problem: placed, encoding: task.encoding }
-        : await withBestScales(placed, layer, candidates, errors);
+    const { problem, encoding } = !options.searchScales
+      ? { problem: placed, encoding: task.encoding }
+      : await withBestScales(placed, layer, candidates, errors);
     const integers = roundGroups(problem, options);
     return {
       weight: dequantized(problem, layer, integers),

@@ -17,7 +17,7 @@ export interface GptqProblem {
   readonly h: Float64Array;
 }
 
-export interface GptqOptions {
+export interface ColumnOptions {
   /** Share of the mean diagonal of H that is added to it. Default 0.01, the paper's. */
   readonly damping?: number;
   /** Whether columns of large second moment are rounded first ("act-order"). Default true. */
@@ -25,7 +25,7 @@ export interface GptqOptions {
 }
 
 /** The integers, [rows, columns]. */
-export function gptq(problem: GptqProblem, round: (x: number) => number, options: GptqOptions = {}): Float64Array {
+export function gptq(problem: GptqProblem, round: (x: number) => number, options: ColumnOptions = {}): Float64Array {
   const { damping = 0.01, activationOrder = true } = options;
   const { rows, columns, weight, scale, low, high, t, h } = problem;
   const order = Int32Array.from({ length: columns }, (_, i) => i);

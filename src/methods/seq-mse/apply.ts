@@ -1,4 +1,5 @@
 /** SeqMSE on moments: a candidate costs one small product instead of a forward pass, so that many can be tried. */
+
 import { roundHalfEven } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import {
@@ -23,20 +24,10 @@ import {
 import { RowErrors } from "../on-moments/row-errors.ts";
 import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
 import { type LayerTask, solveLayers } from "../on-moments/sequential.ts";
+import { optionsOf } from "../step.ts";
 import { bestCandidates } from "./judged.ts";
 import { fractions } from "./math.ts";
-
-export interface SeqMseOptions {
-  /** How many shrunken ranges each slice tries. Default 20, AIMET's. */
-  readonly candidates?: number;
-  /**
-   * "aimet": AIMET's candidates, loss and order, with the same inputs for both sides, no bias. "fine" (the default):
-   * judged against the float model's own inputs at the best bias, on a finer grid of scales.
-   */
-  readonly search?: "fine" | "aimet";
-  /** Patch rows a column; see `MomentOptions`. Default 50. */
-  readonly rowsPerColumn?: number;
-}
+import { type SeqMseOptions, seqMseOptions } from "./options.ts";
 
 /** Chooses the encodings of weights; the model keeps its float weights (and gets best biases with "fine"). */
 export async function applySeqMse(
@@ -45,7 +36,7 @@ export async function applySeqMse(
   context: MethodContext,
   options: SeqMseOptions = {},
 ): Promise<MethodResult> {
-  const { search = "fine", candidates = 20, rowsPerColumn } = options;
+  const { search, candidates, rowsPerColumn } = optionsOf("seqmse", seqMseOptions, options);
   const parity = search === "aimet";
   await using errors = await RowErrors.open(context.runtime, context.threads);
   const sequence = { step: "seqmse", rowsPerColumn, activations: !parity, bias: !parity };

@@ -1,11 +1,11 @@
 /** A batch norm between two nonlinearities: no layer takes it in, and as a convolution it has an integer kernel. */
 import { expect, test } from "vitest";
-import { expectSameOutputs, seededFeeds } from "../../test/same-outputs.ts";
-import { parseModel } from "../ir/index.ts";
-import { normalise } from "../passes/index.ts";
-import { builtinTarget, place } from "../quant/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { rewriteStandaloneBatchNorms } from "./standalone-batch-norms.ts";
+import { expectSameOutputs, seededFeeds } from "../../../test/same-outputs.ts";
+import { parseModel } from "../../ir/index.ts";
+import { normalise } from "../../passes/index.ts";
+import { builtinTarget, place } from "../../quant/index.ts";
+import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { rewriteStandaloneBatchNorms } from "./apply.ts";
 
 const runtime = await openRuntime("ort-node");
 

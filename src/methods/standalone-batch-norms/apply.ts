@@ -2,21 +2,20 @@
  * Batch norms that no layer can take in, for example between two nonlinearities: runtimes have no integer kernel for them. As
  * depthwise convolutions of points, or as Mul and Add, they compute the same.
  */
-import { cloneModel, type Model } from "../ir/index.ts";
-import { rewriteBatchNorms, runPass } from "../passes/index.ts";
-import type { PreparationContext, Prepared } from "./method.ts";
 
-export interface StandaloneBatchNormOptions {
-  /** "conv": depthwise convolutions (Mul and Add where there are no places). "affine": Mul and Add. Default "conv". */
-  readonly as?: "conv" | "affine";
-}
+import { cloneModel, type Model } from "../../ir/index.ts";
+import { rewriteBatchNorms, runPass } from "../../passes/index.ts";
+import type { PreparationContext, Prepared } from "../method.ts";
+import { optionsOf } from "../step.ts";
+import { type StandaloneBatchNormOptions, standaloneBatchNormOptions } from "./options.ts";
 
 /** Rewrites the batch norms of a normalised model, which are those that could not be folded. The given model is not changed. */
 export async function rewriteStandaloneBatchNorms(
   model: Model,
   _context: PreparationContext,
-  options: StandaloneBatchNormOptions = {},
+  given: StandaloneBatchNormOptions = {},
 ): Promise<Prepared> {
+  const options = optionsOf("standalone-batch-norms", standaloneBatchNormOptions, given);
   const copy = cloneModel(model);
   const { edits, milliseconds, refusals } = await runPass(copy, rewriteBatchNorms(options));
   const made = options.as === "affine" ? "Mul and Add" : "depthwise convolutions";

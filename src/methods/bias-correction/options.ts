@@ -1,0 +1,15 @@
+/** What bias correction can be told. */
+import { z } from "zod";
+import { yes } from "../moment-options.ts";
+
+export const biasCorrectionOptions = z
+  .strictObject({
+    kind: z
+      .enum(["empirical", "analytic", "hybrid"])
+      .optional()
+      .describe(
+        "Mean inputs from data, from batch norms, or from batch norms where there are some. Default empirical where there is data.",
+      ),
+    activations: yes.describe("Whether the shift of activation quantizers is taken back too."),
+  })
+  .describe("Biases take back the shift of each channel's mean that rounding caused.");

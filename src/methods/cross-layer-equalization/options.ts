@@ -1,0 +1,13 @@
+/** What a recipe can tell cross-layer equalization. */
+import { z } from "zod";
+
+export const equalizeOptions = z
+  .strictObject({
+    objective: z
+      .enum(["ranges", "noise"])
+      .optional()
+      .describe(
+        "ranges: equal ranges of weights, as AIMET; noise: least noise of weights and activations. Default noise where there is data, or batch norms tell.",
+      ),
+  })
+  .describe("Cross-layer equalization: channels are scaled so that weights suit their grids; the function stays.");

@@ -1,0 +1,90 @@
+/** A method as a step of a run: a name, a schema that is the only source of its options, and what changes when it runs. */
+import { z } from "zod";
+import { AvocetError } from "../base/index.ts";
+import { checkSchema } from "../data/index.ts";
+import type { Model } from "../ir/index.ts";
+import type { Plan } from "../quant/index.ts";
+import type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
+
+/** Where a run stands, as far as methods know it. */
+export interface State {
+  /** The float model before any weight was rounded; it computes what the source computes. */
+  readonly prepared: Model;
+  /** The prepared model with the weights that methods have decided so far; the same layers in the same order. */
+  readonly decided: Model;
+  /** With encodings; absent before the first calibration, when preparations run. */
+  readonly plan?: Plan | undefined;
+}
+
+/** What a step changed; absent parts stay as they were. A new prepared model makes plan and decided model void. */
+export interface Change {
+  readonly prepared?: Model;
+  readonly decided?: Model;
+  readonly plan?: Plan;
+  readonly report: MethodReport;
+}
+
+/** A row of the method table, one in each method's folder. */
+export interface Step<Name extends string = string, Shape extends z.ZodRawShape = z.ZodRawShape> {
+  /** As recipes and `--method` call it. */
+  readonly name: Name;
+  /** Whether it changes the float model and keeps its function, or decides weights with their encodings. */
+  readonly kind: "prepare" | "solve";
+  /** Type, defaults and documentation of its options. */
+  readonly options: z.ZodObject<Shape, z.core.$strict>;
+  run(state: State, work: MethodContext, options: z.output<z.ZodObject<Shape>>): Promise<Change>;
+}
+
+type Row<Name extends string, Shape extends z.ZodRawShape> = Pick<Step<Name, Shape>, "name" | "options">;
+type Options<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
+
+/** A step that changes the float model and keeps its function. */
+export function preparation<Name extends string, Shape extends z.ZodRawShape>(
+  row: Row<Name, Shape> & {
+    run(model: Model, work: PreparationContext, options: Options<Shape>): Promise<Prepared>;
+  },
+): Step<Name, Shape> {
+  return {
+    name: row.name,
+    options: row.options,
+    kind: "prepare",
+    async run({ prepared }, work, options) {
+      const { model, report } = await row.run(prepared, work, options);
+      return { prepared: model, report };
+    },
+  };
+}
+
+/** A step that decides weights and encodings together; the plan has encodings. */
+export function solver<Name extends string, Shape extends z.ZodRawShape>(
+  row: Row<Name, Shape> & {
+    run(
+      decided: Model,
+      plan: Plan,
+      work: MethodContext,
+      options: Options<Shape>,
+      prepared: Model,
+    ): Promise<MethodResult>;
+  },
+): Step<Name, Shape> {
+  return {
+    name: row.name,
+    options: row.options,
+    kind: "solve",
+    async run({ prepared, decided, plan }, work, options) {
+      if (!plan) throw new AvocetError("quant/not-calibrated", `expected a plan before ${row.name}, got none`);
+      const result = await row.run(decided, plan, work, options, prepared);
+      return { decided: result.model, plan: result.plan, report: result.report };
+    },
+  };
+}
+
+/** The options of a method with their defaults. Throws `usage/bad-value` with every fault. */
+export function optionsOf<T>(method: string, schema: z.ZodType<T>, given: unknown): T {
+  const result = checkSchema(schema, given);
+  if ("value" in result) return result.value;
+  throw new AvocetError("usage/bad-value", `the options of ${method} have faults:\n${result.faults}`);
+}
+
+/** For methods that have no options. */
+export const noOptions = z.strictObject({});
