@@ -63,7 +63,12 @@ export const groups = {
     tests: ["src/quant/lower/*.test.ts"],
   },
   place: {
-    mutate: ["src/quant/place/place.ts", "src/quant/place/place-by-*.ts", "src/quant/place/place-parameters.ts"],
+    mutate: [
+      "src/quant/place/place.ts",
+      "src/quant/place/place-by-*.ts",
+      "src/quant/place/place-parameters.ts",
+      "!src/quant/place/*.test.ts",
+    ],
     tests: ["src/quant/place/place*.test.ts", "src/quant/targets/target.test.ts"],
   },
   "autodiff-rules": {

@@ -1,15 +1,13 @@
 /** @module Quantization: grids, encodings, observers, targets, placement, calibration, lowering. */
 
+export type { PlanContext, Stage } from "./constraints/constraint.ts";
+export { constrained, leastScales, limited } from "./constraints/constraints.ts";
 export {
-  leastPairSafeScales,
-  limitPairs,
   type PairLayout,
   pairLayouts,
   type SaturationRisk,
   saturatingPairs,
-  withPairSafeScales,
 } from "./constraints/pair-saturation.ts";
-export { protectWeightScales } from "./constraints/protect-weight-scales.ts";
 export type { Ends, Grid, IntGrid, TieRounding } from "./grids/codec.ts";
 export {
   type Encoding,
@@ -42,9 +40,8 @@ export {
   type Calibration,
   calibrate,
   encodeObserved,
-  needsObserver,
-  withBiasEncodings,
 } from "./observe/calibrate.ts";
+export { needsObserver, withBiasEncodings } from "./observe/encode-plan.ts";
 export { MomentGatherer, type MomentOptions, type Moments } from "./observe/moments.ts";
 export { type PatchGeometry, patchGeometry, samplePatches } from "./observe/patches.ts";
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";

@@ -5,7 +5,7 @@ import {
   type Encoding,
   endsOf,
   entriesByValue,
-  limitPairs,
+  limited,
   type Plan,
   type PlanEntry,
   quantizeDequantize,
@@ -42,11 +42,12 @@ export function settle(
     const head = changed.get(entry.tiedTo ?? "");
     if (head?.encoding) changed.set(entry.value, { ...entry, encoding: head.encoding, frozen: true });
     const own = changed.get(entry.value) ?? entries.get(entry.value);
-    if (entry.kind === "weight" && entry.pairSafe && own?.encoding) {
-      const value = values.get(entry.value)!;
-      const onGrid = quantizeDequantize(value.initializer!, own.encoding, "half-even");
-      value.initializer = limitPairs(value, onGrid, own.encoding);
-    }
+    if (entry.kind !== "weight" || !own?.encoding) continue;
+    const { encoding } = own;
+    const value = values.get(entry.value)!;
+    const onGrid = () => quantizeDequantize(value.initializer!, encoding, "half-even");
+    const safe = limited(entry, value, encoding, onGrid);
+    if (safe) value.initializer = safe;
   }
   return { model: result, plan: withBiasEncodings(withEntries(plan, changed), result) };
 }

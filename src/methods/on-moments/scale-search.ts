@@ -8,7 +8,7 @@ import {
   endsOf,
   forEachRun,
   type LinearLayer,
-  leastPairSafeScales,
+  leastScales,
   type PlanEntry,
   shortWeightScale,
   steps,
@@ -46,9 +46,8 @@ export async function withBestScales(
   options: ScaleSearchOptions = {},
 ): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
   const { spanning, given } = candidates;
-  // Kernels that add two products in 16 bits set a floor under the scales of some targets.
-  const { pairSafe, shortScale: short } = candidates.entry;
-  const floor = pairSafe ? leastPairSafeScales(layer.weight, spanning, short !== undefined) : null;
+  const { shortScale: short } = candidates.entry;
+  const floor = leastScales(candidates.entry, layer.weight, spanning);
   const allowed = (encoding: Encoding): Encoding =>
     floor ? { ...encoding, scale: encoding.scale.map((s, i) => Math.max(s, floor[i]!)) } : encoding;
   const owner = rowGroups(layer, spanning);

@@ -6,17 +6,17 @@
 import { Random, throwIfAborted } from "../../base/index.ts";
 import { cloneModel, type Model } from "../../ir/index.ts";
 import {
+  constrained,
   type Encoding,
   entriesByValue,
   isIntGrid,
   type LinearLayer,
-  limitPairs,
+  limited,
   lower,
   type Moments,
   matrixOf,
   type Plan,
   type PlanEntry,
-  protectWeightScales,
   withBiasEncodings,
   withEntries,
 } from "../../quant/index.ts";
@@ -84,7 +84,7 @@ export async function solveLayers(
     const weight = matrixOf(layer, layer.weight.initializer!);
     const found = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
     const solved = { ...found, note: `${found.note}; ${sampled(moments)}` };
-    const safe = entry.pairSafe ? limitPairs(layer.weight, solved.weight, solved.encoding) : solved.weight;
+    const safe = limited(entry, layer.weight, solved.encoding, () => solved.weight) ?? solved.weight;
     const best = options.bias === false ? undefined : bestBias(branch, weight, matrixOf(layer, safe), moments);
     if (typeof best === "string") return { ...solved, weight: safe, note: `${solved.note}; its bias stays: ${best}` };
     return { ...solved, weight: safe, ...(best ? { bias: best } : {}) };
@@ -130,7 +130,7 @@ export async function solveLayers(
 
 /** Scales that were searched for the weight alone may be too small for the bias and for the integers behind them. */
 function frozen(plan: Plan, solved: ReadonlyMap<string, PlanEntry>, model: Model): Plan {
-  const safe = withBiasEncodings(protectWeightScales(withEntries(plan, solved), model), model);
+  const safe = withBiasEncodings(constrained("solved", withEntries(plan, solved), { model }), model);
   return { ...safe, entries: safe.entries.map((e) => (solved.has(e.value) ? { ...e, frozen: true } : e)) };
 }
 

@@ -2,7 +2,7 @@
 import { Random } from "../../base/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
 import { defaultOpset, upgradeOpset } from "../../passes/index.ts";
-import { entriesByValue, limitPairs, type Plan } from "../../quant/index.ts";
+import { entriesByValue, limited, type Plan } from "../../quant/index.ts";
 import { type Cursor, firstSample, fixedBatch, openCursor, traceShapes } from "../../runtime/index.ts";
 import { isFloat, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { alongside, type Branches } from "../branches.ts";
@@ -231,7 +231,8 @@ export class Reconstruction {
     const encoding = learnedEncoding(rounding, factor);
     const hard = onGrid(rounding, integers, encoding);
     const entry = entriesByValue(this.#start.plan).get(rounding.weight);
-    return entry?.pairSafe ? limitPairs(this.#constants.get(rounding.weight)!, hard, encoding) : hard;
+    const weight = this.#constants.get(rounding.weight)!;
+    return (entry && limited(entry, weight, encoding, () => hard)) ?? hard;
   }
 
   /** Weights are hard whether training was kept or not; what was undone keeps the encodings that it was judged with. */

@@ -4,14 +4,15 @@
  * model ("two nodes with same node name"). Such a scale is shortened to the bound, which no value exceeds.
  */
 import { clipBounds } from "../../facts/index.ts";
-import type { Model, Node } from "../../ir/index.ts";
+import type { Node } from "../../ir/index.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { isIntGrid, steps } from "../grids/grid.ts";
 import { shortScaleBelow } from "../grids/short-scale.ts";
-import { entriesByValue, type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
+import { entriesByValue, type Plan, type PlanEntry, withEntries, withTies } from "../plan/plan.ts";
+import type { PlanContext } from "./constraint.ts";
 
 /** The plan with the scales behind Clip and Relu shortened by at most half a step; tied entries follow. */
-export function fitClipBounds(plan: Plan, model: Model): Plan {
+export function fitClipBounds(plan: Plan, { model }: PlanContext): Plan {
   const values = model.graph.valuesByName();
   const fitted = new Map<string, Encoding>();
   for (const { value, kind, encoding, tiedTo } of plan.entries) {
@@ -30,6 +31,19 @@ export function fitClipBounds(plan: Plan, model: Model): Plan {
       changed.set(entry.value, { ...entry, encoding });
   }
   return changed.size > 0 ? withEntries(plan, changed) : plan;
+}
+
+/** The plan with short scales of activations that end within the Clip in front of them; tied entries follow. */
+export function withinClips(plan: Plan, { model }: PlanContext): Plan {
+  const values = model.graph.valuesByName();
+  const changed = new Map<string, PlanEntry>();
+  for (const entry of plan.entries) {
+    if (entry.kind !== "activation" || entry.tiedTo !== undefined || !entry.encoding || entry.frozen) continue;
+    const producer = values.get(entry.value)?.producer ?? null;
+    const encoding = withinClip(entry.encoding, producer, entry.shortScale !== undefined);
+    if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });
+  }
+  return changed.size > 0 ? withTies(withEntries(plan, changed)) : plan;
 }
 
 /**

@@ -59,7 +59,7 @@ describe.each(Object.keys(operations))("%s of two grids", (op) => {
     fc.assert(
       fc.property(scales, scales, scales, offsets, (a, b, y, offset) => {
         const given = planOf(entry("a", a, -100), entry("b", b, offset), entry("y", y, offset));
-        const plan = withoutHalfwaySums(given, model);
+        const plan = withoutHalfwaySums(given, { model });
         before += tiesOf(given, operations[op]!, ["a", "b", "y"]);
         after += tiesOf(plan, operations[op]!, ["a", "b", "y"]);
         const { scale } = affine(plan, "y");
@@ -78,7 +78,7 @@ describe.each(Object.keys(operations))("%s of two grids", (op) => {
       const [a = 0, b = 0, y = 0] = Array.from({ length: 3 }, () => shortScale(2 ** (-3 * random.uniform() - 3)));
       const zero = () => -random.integer(256);
       const given = planOf(entry("a", a, zero()), entry("b", b, zero()), entry("y", y, zero()));
-      await expectAsSimulated(model, withoutHalfwaySums(given, model));
+      await expectAsSimulated(model, withoutHalfwaySums(given, { model }));
     }
   });
 });
@@ -114,7 +114,7 @@ test("along a residual stream, past activation functions and for constants", () 
     fc.property(fc.array(scales, { minLength: 9, maxLength: 9 }), (all) => {
       const names = ["x", "a", "b", "c", "r", "s", "t", "y"];
       const entries = names.map((name, i) => entry(name, name === "s" ? 3 / 128 : all[i]!, name === "s" ? 0 : -17));
-      const plan = withoutHalfwaySums(planOf(...entries, entry("k", all[8]!, -128, { kind: "weight" })), model);
+      const plan = withoutHalfwaySums(planOf(...entries, entry("k", all[8]!, -128, { kind: "weight" })), { model });
       for (const [a, b, y] of [["x", "a", "r"], ["r", "b", "s"], ["s", "c", "t"], ["t", "k", "y"]] as const)
         expect(tiesOf(plan, operations.Add!, [a, b, y])).toBe(0); // biome-ignore format: a table
       // ONNX Runtime leaves the Clip out only while the grid lies within its bounds.
@@ -129,7 +129,7 @@ test("values that share the scale of a later one ask for another pass", () => {
     f (float[1,8] x, float[1,8] a) => (float[1,16] y) { p = Add(x, a)  y = Concat <axis = 1> (p, a) }`);
   const fine = 129 / 2 ** 14;
   const entries = [entry("x", 3 / 64, -7), entry("a", fine, 0, { tiedTo: "y" }), entry("p", fine, 0, { tiedTo: "y" }), entry("y", 1 / 16, -9)]; // biome-ignore format: one thought
-  const plan = withoutHalfwaySums(planOf(...entries), model);
+  const plan = withoutHalfwaySums(planOf(...entries), { model });
   expect(affine(plan, "p")).toEqual(affine(plan, "y"));
   expect(tiesOf(plan, operations.Add!, ["x", "a", "p"])).toBe(0);
 });
@@ -152,7 +152,7 @@ describe.each(Object.entries(pools))("%s", (_, [text, shape]) => {
       const offset = -random.integer(128) * 2 - 1;
       const head = entry("a", scale, offset);
       const y = which === "a scale of its own" ? entry("y", own, -101) : entry("y", scale, offset, { tiedTo: "a" });
-      const plan = withoutHalfwaySums(planOf(head, y), model);
+      const plan = withoutHalfwaySums(planOf(head, y), { model });
       const { scale: step, offset: zero } = affine(plan, "a");
       if (which !== "a scale of its own") expect(Math.abs(zero % 2)).toBe(0);
       expect(step * zero).toBeLessThanOrEqual(scale * offset + 1e-9);
@@ -173,5 +173,5 @@ test("frozen entries, and those that do not ask for short scales, stay as they a
   const [x, a] = [entry("x", 3 / 64, -7), entry("a", 1 / 64, -7)];
   const { shortScale: _, ...long } = entry("y", 1 / 16, -9);
   for (const y of [long, entry("y", 1 / 16, -9, { frozen: true })])
-    expect(withoutHalfwaySums(planOf(x, a, y), model)).toEqual(planOf(x, a, y));
+    expect(withoutHalfwaySums(planOf(x, a, y), { model })).toEqual(planOf(x, a, y));
 });

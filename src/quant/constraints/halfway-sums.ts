@@ -10,16 +10,14 @@
 
 import { roundHalfAway } from "../../base/index.ts";
 import { onlyReader } from "../../facts/index.ts";
-import { type Model, type Node, staticShape, type TensorType, type Value } from "../../ir/index.ts";
+import { type Model, type Node, staticShape, type Value } from "../../ir/index.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { steps } from "../grids/grid.ts";
 import { lowestBit, shortScale, shortScaleFrom } from "../grids/short-scale.ts";
 import { entryAt } from "../plan/entry-at.ts";
-import { entriesByValue, type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
+import { entriesByValue, type Plan, type PlanEntry, withEntries, withTies } from "../plan/plan.ts";
+import type { PlanContext } from "./constraint.ts";
 import { withinClip } from "./fit-clip.ts";
-
-/** Shapes of values as they run: they tell of how many numbers a global mean is. */
-export type Shapes = ReadonlyMap<string, TensorType>;
 
 /** One pass follows a residual stream to its end; values that share a scale with later ones (Concat) ask for more. */
 const mostPasses = 8;
@@ -28,7 +26,7 @@ const mostPasses = 8;
  * The plan with the scales behind sums changed by an eighth at most, so that none ends half way. Only entries that ask for short
  * scales are changed, frozen ones never.
  */
-export function withoutHalfwaySums(plan: Plan, model: Model, shapes?: Shapes): Plan {
+export function withoutHalfwaySums(plan: Plan, { model, shapes }: PlanContext): Plan {
   const scales = new SharedScales(plan, model);
   for (let pass = 0, more = true; more && pass < mostPasses; pass++) {
     more = false;
@@ -95,12 +93,8 @@ class SharedScales {
   }
 
   plan(): Plan {
-    const changed = new Map<string, PlanEntry>();
-    for (const entry of this.#plan.entries) {
-      const encoding = this.#changed.get(this.#entries.get(entry.tiedTo ?? entry.value)!);
-      if (encoding && !entry.frozen) changed.set(entry.value, { ...entry, encoding });
-    }
-    return withEntries(this.#plan, changed);
+    const heads = [...this.#changed].map(([head, encoding]) => [head.value, { ...head, encoding }] as const);
+    return withTies(withEntries(this.#plan, new Map(heads)));
   }
 }
 
@@ -123,7 +117,7 @@ function quantizedOutput(node: Node, scales: SharedScales): Value | null {
 }
 
 /** The highest exponent of the output's lowest bit under which the node has no ties. */
-function highestExponent(node: Node, exponents: readonly number[], shapes: Shapes | undefined): number | undefined {
+function highestExponent(node: Node, exponents: readonly number[], shapes: PlanContext["shapes"]): number | undefined {
   if (node.op === "Add") return Math.min(...exponents);
   if (node.op === "Mul") return exponents[0]! + exponents[1]!;
   const twos = twosOfMean(node, shapes);
@@ -131,7 +125,7 @@ function highestExponent(node: Node, exponents: readonly number[], shapes: Shape
 }
 
 /** How often 2 divides the count of numbers in a mean; at most, where windows at the edge hold fewer. */
-function twosOfMean(node: Node, shapes: Shapes | undefined): number | undefined {
+function twosOfMean(node: Node, shapes: PlanContext["shapes"]): number | undefined {
   const input = node.input(0)!;
   const lengths =
     node.op === "AveragePool"

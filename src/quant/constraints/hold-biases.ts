@@ -12,6 +12,7 @@ import { shortWeightScale } from "../grids/short-scale.ts";
 import { type AddedVector, addedVector } from "../layer-bias.ts";
 import { entryAt } from "../plan/entry-at.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
+import type { PlanContext } from "./constraint.ts";
 
 /** A bias stays below this, a little less than 2³¹, so that float32 rounding cannot push it over. */
 export const largestBias = 2 ** 31 - 2 ** 15;
@@ -44,7 +45,7 @@ export function* integerProducts(
 }
 
 /** The plan with weight scales enlarged, frozen ones too, where a bias would saturate. */
-export function holdBiases(plan: Plan, model: Model): Plan {
+export function holdBiases(plan: Plan, { model }: PlanContext): Plan {
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   for (const { node, weight, encoding, input } of integerProducts(model, entries, changed)) {

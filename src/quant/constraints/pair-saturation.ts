@@ -14,6 +14,7 @@ import { isDepthwise } from "../facts.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { shortWeightScale } from "../grids/short-scale.ts";
 import { type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
+import type { PlanContext } from "./constraint.ts";
 
 /** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */
 const largestPair = 128;
@@ -25,7 +26,7 @@ type Order = (channel: number) => Int32Array;
  * The plan with the scales of entries marked `pairSafe` enlarged until no two neighbouring products can saturate. Frozen
  * entries stay: `saturatingPairs` counts what they risk.
  */
-export function withPairSafeScales(plan: Plan, model: Model): Plan {
+export function withPairSafeScales(plan: Plan, { model }: PlanContext): Plan {
   const values = model.graph.valuesByName();
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {

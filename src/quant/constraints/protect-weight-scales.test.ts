@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseModel } from "../../ir/index.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
+import { holdBiases } from "./hold-biases.ts";
 import { protectWeightScales } from "./protect-weight-scales.ts";
 
 const model = parseModel(`
@@ -47,7 +48,7 @@ function protectedScales(options: {
     ],
     left: [],
   };
-  return protectWeightScales(plan, model).entries[1]!.encoding!.scale;
+  return holdBiases(protectWeightScales(plan, { model }), { model }).entries[1]!.encoding!.scale;
 }
 
 describe("weight scales", () => {

@@ -3,22 +3,22 @@
  * bias must not overflow, the factor that turns the accumulator into the output must not underflow, and neither must the
  * bias with the output's offset folded in. Channels without weights worth mentioning are the ones that need it.
  */
-import type { Model } from "../../ir/index.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { shortWeightScale } from "../grids/short-scale.ts";
 import { addedVector } from "../layer-bias.ts";
 import { entryAt } from "../plan/entry-at.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
-import { biasesOfSlices, holdBiases, holding, integerProducts } from "./hold-biases.ts";
+import type { PlanContext } from "./constraint.ts";
+import { biasesOfSlices, holding, integerProducts } from "./hold-biases.ts";
 
 /** Requantization factors at or below 2^−24 are misread by Hexagon's kernels; half a power of two is the margin. */
 const leastRequantization = 2 ** -23.5;
 
 /**
  * The plan with the weight scales of Conv, ConvTranspose, Gemm and MatMul enlarged where a channel needs it. Layers without an
- * integer input stay as they are; frozen entries and blocks grow for the bias alone. Biases must be encoded after this.
+ * integer input, frozen entries and blocks stay as they are: these grow for the bias alone (hold-biases.ts).
  */
-export function protectWeightScales(plan: Plan, model: Model): Plan {
+export function protectWeightScales(plan: Plan, { model }: PlanContext): Plan {
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   for (const { node, weight, encoding, input } of integerProducts(model, entries, changed)) {
@@ -32,7 +32,7 @@ export function protectWeightScales(plan: Plan, model: Model): Plan {
       changed.set(weight.value, { ...weight, encoding: { ...encoding, scale } });
     }
   }
-  return holdBiases(withEntries(plan, changed), model);
+  return withEntries(plan, changed);
 }
 
 /** The scale of one slice, enlarged as far as it needs. */

@@ -7,8 +7,7 @@
 import { expectArguments } from "../../base/index.ts";
 import { check, cloneModel, type Graph, type Model } from "../../ir/index.ts";
 import { irVersionOf, upgradeOpset } from "../../passes/index.ts";
-import { fitClipBounds } from "../constraints/fit-clip.ts";
-import { holdBiases } from "../constraints/hold-biases.ts";
+import { constrained } from "../constraints/constraints.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { Draft } from "./draft.ts";
@@ -43,7 +42,7 @@ export function lower(model: Model, plan: Plan): Lowered {
   upgradeOpset(copy, Math.max(copy.opset, requiredOpset(plan)));
   nameNodes(copy.graph);
   const record = new LoweringRecord(copy);
-  emit(copy, holdBiases(fitClipBounds(plan, model), model), record);
+  emit(copy, constrained("file", plan, { model }), record);
   roundFloatBiases(copy.graph);
   if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) + holdPools(copy.graph) > 0) nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, irVersionOf(copy.opset));

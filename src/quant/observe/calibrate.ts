@@ -7,23 +7,15 @@ import type { Dataset } from "../../data/index.ts";
 import { cloneModel, type Model, type TensorType, type Value } from "../../ir/index.ts";
 import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import { withinClip } from "../constraints/fit-clip.ts";
-import { type Shapes, withoutHalfwaySums } from "../constraints/halfway-sums.ts";
-import { holdBiases } from "../constraints/hold-biases.ts";
-import { withPairSafeScales } from "../constraints/pair-saturation.ts";
-import { protectWeightScales } from "../constraints/protect-weight-scales.ts";
-import type { Encoding } from "../grids/encoding.ts";
+import type { PlanContext } from "../constraints/constraint.ts";
+import { constrained } from "../constraints/constraints.ts";
 import { quantizeDequantize } from "../grids/fake-quantize.ts";
-import { isScaled, scaledCodecOf } from "../grids/grid.ts";
-import { choiceOf, encodingOfAffines, encodingOfRange } from "../grids/ranged-encoding.ts";
 import { GrowingHistogram } from "../observers/growing-histogram.ts";
 import type { Observer, Scheme } from "../observers/observer.ts";
 import { OutputGains } from "../observers/output-gain.ts";
 import type { ValueStatistics } from "../observers/statistics.ts";
-import { type Ends, usefulRange } from "../observers/useful-range.ts";
-import { encodeWeight } from "../observers/weight-encoding.ts";
-import { biasEncoding } from "../plan/bias-encoding.ts";
-import { entriesByValue, type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import { encodeActivations, encodeBiases, encodeWeights, needsObserver, weightOf } from "./encode-plan.ts";
 import { observe } from "./observe.ts";
 
 export interface CalibrateOptions extends Work {
@@ -61,29 +53,15 @@ export async function calibrate(
   options: CalibrateOptions = {},
 ): Promise<Calibration> {
   const { scheme = "sqnr", weightScheme = scheme, floatWeights = false, batch, session, signal, onProgress } = options;
-  const values = model.graph.valuesByName();
-  const weighted = withPairSafeScales(encodeWeights(plan, values, weightScheme), model);
+  const weighted = withWeights(plan, model, weightScheme);
+  const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
   const gains = scheme === "sqnr" ? await gainsOf(model, runtime, dataset, options) : undefined;
-  const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
-  const observers = await observe(observed, watched, runtime, dataset, {
-    scheme,
-    batch,
-    gains,
-    session,
-    signal,
-    onProgress,
-  });
-  const statistics = new Map<string, ValueStatistics>();
-  for (const [value, observer] of observers) statistics.set(value, { value, ...observer.statistics() });
-  for (const entry of plan.entries) {
-    if (entry.kind === "weight" && !statistics.has(entry.value)) {
-      statistics.set(entry.value, weightStatistics(entry.value, values));
-    }
-  }
+  const observing = { scheme, batch, gains, session, signal, onProgress };
+  const observers = await observe(observed, watched, runtime, dataset, observing);
   return {
-    plan: withRanges(weighted, observers, model, options.shapes),
-    statistics: plan.entries.flatMap((entry) => statistics.get(entry.value) ?? []),
+    plan: withRanges(weighted, observers, { model, shapes: options.shapes }),
+    statistics: statisticsOf(plan, observers, model.graph.valuesByName()),
   };
 }
 
@@ -96,7 +74,7 @@ export function encodeObserved(
   plan: Plan,
   observers: ReadonlyMap<string, Observer>,
   weightScheme: Scheme = "sqnr",
-  shapes?: Shapes,
+  shapes?: PlanContext["shapes"],
 ): Plan {
   const absent = plan.entries.filter((entry) => needsObserver(entry) && !observers.has(entry.value));
   if (absent.length > 0) {
@@ -106,13 +84,16 @@ export function encodeObserved(
       { at: model.source ?? model.graph.name, hint: "calibrate with data, or keep these values in float" },
     );
   }
-  const weighted = encodeWeights(plan, model.graph.valuesByName(), weightScheme);
-  return withRanges(withPairSafeScales(weighted, model), observers, model, shapes);
+  return withRanges(withWeights(plan, model, weightScheme), observers, { model, shapes });
 }
 
-function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, model: Model, shapes?: Shapes): Plan {
-  const ranged = encodeActivations(weighted, observers, model.graph.valuesByName());
-  return withBiasEncodings(protectWeightScales(withoutHalfwaySums(ranged, model, shapes), model), model);
+function withWeights(plan: Plan, model: Model, scheme: Scheme): Plan {
+  return constrained("weights", encodeWeights(plan, model.graph.valuesByName(), scheme), { model });
+}
+
+function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, context: PlanContext): Plan {
+  const ranged = encodeActivations(weighted, observers, context.model.graph.valuesByName());
+  return encodeBiases(constrained("ranges", ranged, context), context.model);
 }
 
 async function gainsOf(
@@ -129,65 +110,6 @@ async function gainsOf(
   });
 }
 
-function hasFrozenEncoding(entry: PlanEntry): boolean {
-  return entry.frozen === true && entry.encoding !== undefined;
-}
-
-/** Whether calibration observes the value: an activation with a scale that is not fixed, frozen or shared. */
-export function needsObserver(entry: PlanEntry): boolean {
-  if (entry.kind !== "activation" || !isScaled(entry.grid) || entry.tiedTo !== undefined) return false;
-  const fixed = entry.range?.min !== undefined && entry.range.max !== undefined;
-  return !fixed && !hasFrozenEncoding(entry);
-}
-
-function encodeActivations(
-  plan: Plan,
-  observers: ReadonlyMap<string, Observer>,
-  values: ReadonlyMap<string, Value>,
-): Plan {
-  const groups = new Map<string, Value[]>();
-  for (const { value, tiedTo = value } of plan.entries) {
-    const found = values.get(value);
-    if (found) groups.set(tiedTo, [...(groups.get(tiedTo) ?? []), found]);
-  }
-  const changed = new Map<string, PlanEntry>();
-  for (const entry of plan.entries) {
-    if (entry.kind !== "activation" || !isScaled(entry.grid) || hasFrozenEncoding(entry)) continue;
-    if (entry.tiedTo === undefined) {
-      const useful = usefulRange(groups.get(entry.value) ?? []);
-      const encoding = activationEncoding(entry, observers, useful);
-      const producer = values.get(entry.value)?.producer ?? null;
-      changed.set(entry.value, { ...entry, encoding: withinClip(encoding, producer, entry.shortScale !== undefined) });
-    }
-  }
-  const heads = entriesByValue(withEntries(plan, changed));
-  for (const entry of plan.entries) {
-    if (entry.tiedTo === undefined || hasFrozenEncoding(entry)) continue;
-    const head = heads.get(entry.tiedTo);
-    if (!head) {
-      throw new AvocetError("quant/no-such-value", `expected an entry of the plan, got ${entry.tiedTo}`, {
-        at: entry.value,
-        hint: "a tied entry names another entry that has an observer",
-      });
-    }
-    if (head.encoding) changed.set(entry.value, { ...entry, encoding: head.encoding });
-  }
-  return withEntries(plan, changed);
-}
-
-function activationEncoding(entry: PlanEntry, observers: ReadonlyMap<string, Observer>, useful: Ends): Encoding {
-  const { range } = entry;
-  const codec = scaledCodecOf(entry.grid);
-  const observer = observers.get(entry.value);
-  if (!observer) return encodingOfRange(range!.min!, range!.max!, entry);
-  const choice = choiceOf(entry);
-  const proposed = codec.propose(observer, choice, useful);
-  if (range?.min === undefined && range?.max === undefined) return encodingOfAffines([proposed], entry);
-  // A target may fix one end only (Relu: minimum 0); the other one is what was observed.
-  const [min, max] = codec.range(proposed, choice);
-  return encodingOfRange(range.min ?? min, range.max ?? max, entry);
-}
-
 /** A copy of the model whose weights are what their grids can represent. */
 function withQuantizedWeights(model: Model, plan: Plan): Model {
   const copy = cloneModel(model);
@@ -202,53 +124,20 @@ function withQuantizedWeights(model: Model, plan: Plan): Model {
   return copy;
 }
 
-function weightOf(name: string, values: ReadonlyMap<string, Value>) {
-  const tensor = values.get(name)?.initializer;
-  if (tensor) return tensor;
-  throw new AvocetError("quant/no-such-value", `expected a constant of the model, got ${name}`, {
-    hint: "plan and model must belong together: place the plan on the model that is calibrated",
+/** What was seen of every observed value, and of every weight. */
+function statisticsOf(
+  plan: Plan,
+  observers: ReadonlyMap<string, Observer>,
+  values: ReadonlyMap<string, Value>,
+): ValueStatistics[] {
+  return plan.entries.flatMap(({ value, kind }) => {
+    const observer = observers.get(value) ?? (kind === "weight" ? histogramOf(weightOf(value, values)) : undefined);
+    return observer ? [{ value, ...observer.statistics() }] : [];
   });
 }
 
-function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: Scheme): Plan {
-  const changed = new Map<string, PlanEntry>();
-  for (const entry of plan.entries) {
-    if (entry.kind !== "weight" || !isScaled(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
-      continue;
-    const tensor = weightOf(entry.value, values);
-    try {
-      changed.set(entry.value, { ...entry, encoding: encodeWeight(tensor, entry, scheme) });
-    } catch (error) {
-      if (!AvocetError.is(error) || error.detail.at !== undefined) throw error;
-      throw new AvocetError(error.code, error.message, { ...error.detail, at: entry.value });
-    }
-  }
-  return withEntries(plan, changed);
-}
-
-/**
- * The plan with the encoding of every int32 bias made anew from those of its activation and its weight, and weight scales enlarged
- * where a bias would not hold (hold-biases.ts).
- */
-export function withBiasEncodings(given: Plan, model: Model): Plan {
-  const plan = holdBiases(given, model);
-  const values = model.graph.valuesByName();
-  const entries = entriesByValue(plan);
-  const changed = new Map<string, PlanEntry>();
-  for (const entry of plan.entries) {
-    if (entry.kind !== "bias" || !entry.scaleFrom || hasFrozenEncoding(entry)) continue;
-    const input = entries.get(entry.scaleFrom.input)?.encoding;
-    const weight = entries.get(entry.scaleFrom.weight)?.encoding;
-    // Without both scales there is no product to follow: the bias stays float.
-    if (!input || !weight) continue;
-    const { size } = weightOf(entry.value, values);
-    changed.set(entry.value, { ...entry, encoding: biasEncoding(input, weight, size) });
-  }
-  return withEntries(plan, changed);
-}
-
-function weightStatistics(value: string, values: ReadonlyMap<string, Value>): ValueStatistics {
+function histogramOf(weight: Tensor): GrowingHistogram {
   const histogram = new GrowingHistogram();
-  histogram.see(weightOf(value, values).floats());
-  return { value, ...histogram.statistics() };
+  histogram.see(weight.floats());
+  return histogram;
 }

@@ -1,5 +1,6 @@
 /** The plan: which values are quantized, on which grid, with which encoding, and why. Plain data, keyed by value name. */
 
+import { AvocetError } from "../../base/index.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
 
@@ -55,6 +56,29 @@ export interface Plan {
   readonly entries: readonly PlanEntry[];
   /** Float values without a quantizer, each with the rule that left it out. */
   readonly left: readonly LeftFloat[];
+}
+
+/** Whether a method decided the encoding together with the weights. */
+export function hasFrozenEncoding(entry: PlanEntry): boolean {
+  return entry.frozen === true && entry.encoding !== undefined;
+}
+
+/** The plan with the encodings of tied entries as those of their heads are; frozen ones stay. Throws `quant/no-such-value`. */
+export function withTies(plan: Plan): Plan {
+  const entries = entriesByValue(plan);
+  const tied = plan.entries.filter((entry) => entry.tiedTo !== undefined && !hasFrozenEncoding(entry));
+  const changed = new Map<string, PlanEntry>();
+  for (const entry of tied) {
+    const head = entries.get(entry.tiedTo!);
+    if (!head) {
+      throw new AvocetError("quant/no-such-value", `expected an entry of the plan, got ${entry.tiedTo}`, {
+        at: entry.value,
+        hint: "a tied entry names another entry that has an observer",
+      });
+    }
+    if (head.encoding) changed.set(entry.value, { ...entry, encoding: head.encoding });
+  }
+  return withEntries(plan, changed);
 }
 
 /** The entries by value name. */
