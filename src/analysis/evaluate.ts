@@ -30,6 +30,8 @@ export interface Evaluation {
 export interface Judged {
   readonly session: Session;
   readonly metric: Metric;
+  /** The same samples as this model takes them, where they differ: what it feeds back are states of its own. Default: the data of all. */
+  readonly data?: Dataset;
 }
 
 /**
@@ -64,11 +66,15 @@ export async function evaluateAll(
   let samples = 0;
   const truth = judged.map(({ metric }, i) => truthOf(metric, data, options.labels, i > 0 || judged.length > 1));
   const sizes = judged.map(({ session }) => batchOf(session, options.batch ?? 10, data));
-  for await (const batch of data.batches(Math.min(...sizes), options.signal)) {
+  const size = Math.min(...sizes);
+  const apart = judged.map((one) => one.data?.batches(size, options.signal)[Symbol.asyncIterator]());
+  for await (const batch of data.batches(size, options.signal)) {
     let first: Feeds | undefined;
     for (const [i, { session, metric }] of judged.entries()) {
       throwIfAborted(options);
-      const outputs = await session.run(batch.feeds);
+      const own = await apart[i]?.next();
+      if (own?.done) throw unequalData(judged[i]!.data!);
+      const outputs = await session.run((own?.value ?? batch).feeds);
       first ??= outputs;
       metric.see(outputs, batch.feeds, truth[i]!(batch, first));
       await breathe();
@@ -87,6 +93,12 @@ export async function evaluateAll(
     samples,
     seconds,
   }));
+}
+
+function unequalData(data: Dataset): AvocetError {
+  return new AvocetError("data/none", "expected the same samples for each model, got fewer for one", {
+    at: data.source,
+  });
 }
 
 type TruthOf = (batch: Batch, reference: Feeds) => BatchLabels[LabelKind];

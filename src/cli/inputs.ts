@@ -148,7 +148,7 @@ export function inputsOf(
   }
   const isEmpty = Object.keys(inputs).length === 0;
   const steps = sequence ?? recipe?.sequence;
-  if (steps !== undefined && !Object.values(inputs).some((input) => input.state !== undefined)) {
+  if (steps !== undefined && !hasStates({ inputs })) {
     throw new AvocetError("usage/missing", "expected a state beside a sequence, got none", {
       at: "--sequence",
       hint: "--state OUTPUT:INPUT names one",
@@ -165,6 +165,11 @@ function pairOf(text: string, separator: string, option: string, example: string
     at: option,
     hint: `for example ${option} ${example}`,
   });
+}
+
+/** Whether outputs of the model are inputs of its next step. */
+export function hasStates({ inputs = {} }: Pick<Recipe, "inputs">): boolean {
+  return Object.values(inputs).some((input) => input.state !== undefined);
 }
 
 /** What the states of a model are computed with, and what is told of it. */
@@ -194,9 +199,10 @@ export async function openSamples(
     inputs: dataPorts(model, inputs.inputs),
     ...(preprocess ? { preprocess } : {}),
   });
-  const isStateful = Object.values(inputs.inputs ?? {}).some((input) => input.state !== undefined);
   // A state comes from all steps before it, whatever part of them is asked for.
-  const fitted = isStateful ? await fitData(model, data, inputs, await openRuntime(run.runtime, run), run) : data;
+  const fitted = hasStates(inputs)
+    ? await fitData(model, data, inputs, await openRuntime(run.runtime, run), run)
+    : data;
   return count === undefined ? fitted : samples(fitted, count);
 }
 

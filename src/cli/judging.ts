@@ -3,7 +3,7 @@ import type { Model } from "../ir/index.ts";
 import type { Judging, Recipe } from "../recipe/index.ts";
 import type { RuntimeName } from "../runtime/index.ts";
 import { placeOf } from "./data-place.ts";
-import { openSamples } from "./inputs.ts";
+import { hasStates, openSamples } from "./inputs.ts";
 import { type JudgeOptions, openMetric } from "./metric-options.ts";
 
 export interface JudgingOptions extends JudgeOptions {
@@ -19,7 +19,10 @@ export async function openJudging(
   options: JudgingOptions,
   recipe: Recipe,
 ): Promise<Judging> {
-  const data = await openSamples(model, spec, recipe.preprocess, options.evaluateSamples, recipe, options);
-  const { make, labels, namedClasses } = await openMetric(options, spec, data, model);
-  return { data, place: placeOf(spec), metric: make, labels, namedClasses };
+  const openFor = (one: Model) => openSamples(one, spec, recipe.preprocess, options.evaluateSamples, recipe, options);
+  const data = await openFor(model);
+  const named = { ...options, classAxis: recipe.classAxis };
+  const { make, labels, namedClasses } = await openMetric(named, spec, data, model);
+  const states = hasStates(recipe) ? { dataOf: openFor } : {};
+  return { data, ...states, place: placeOf(spec), metric: make, labels, namedClasses };
 }

@@ -17,8 +17,8 @@ import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
 import { isMetricModule, readMetricModule } from "./metric-module.ts";
 
 export interface ClassAxisOptions {
-  /** As given: AXIS, none, or OUTPUT:AXIS. */
-  readonly classAxis?: readonly string[];
+  /** As given: AXIS, none, or OUTPUT:AXIS. Where nothing is given, what the recipe of a folder says. */
+  readonly classAxis?: readonly string[] | undefined;
 }
 
 export interface JudgeOptions extends ClassAxisOptions {

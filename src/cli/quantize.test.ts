@@ -219,6 +219,21 @@ describe("judging", () => {
     expect(Object.keys(json.latencyMs)).toEqual(["float", "quantized"]);
   });
 
+  test("where outputs hold classes is remembered: verify and compare need not be told again", async () => {
+    const { json, recipe } = await quantize("axis", "--preset", "fast", "--class-axis", "none");
+    expect(json.decisions.of).toBeNull();
+    expect(recipe().classAxis).toEqual(["none"]);
+    const commands = [
+      ["verify", shop.at("axis")],
+      ["compare", shop.at("tiny.onnx"), shop.at("axis"), "--data", shop.at("x.npy")],
+    ];
+    for (const command of commands) {
+      expect((await avocetJson([...command, "--quiet"])).json.decisions.of, command[0]).toBeNull();
+      const told = await avocetJson([...command, "--quiet", "--class-axis", "1"]);
+      expect(told.json.decisions.of, command[0]).toBe("samples");
+    }
+  });
+
   test("verify wants the float model that was quantized, or the one it is told", async () => {
     const recipe = shop.json("again", "recipe.json");
     shop.write("again/recipe.json", JSON.stringify({ ...recipe, model: { ...recipe.model, sha256: "0".repeat(64) } }));

@@ -100,7 +100,7 @@ export async function quantizedRun(
     const { name, unit } = judging.metric();
     expectFitting(options.maxDrop, { metric: name, unit });
   }
-  const classAxis = classAxisOf(options.classAxis);
+  const classAxis = classAxisOf(recipe.classAxis);
   const { identity, training } = await prepare(data);
   const runtime = await openRuntime(options.runtime, options);
   using checkpoint = await openRunCheckpoint(options, recipe, runtime, io, identity);

@@ -6,9 +6,10 @@ import { expectModelFile } from "../formats/index-node.ts";
 import { parseGrids, targetNames } from "../quant/index.ts";
 import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
 import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
+import { type ClassAxisOptions, classAxisOf } from "./metric-options.ts";
 import { findConfig, readRecipeFile } from "./recipe-file.ts";
 
-export interface RecipeOptions extends DataOptions {
+export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly recipe?: string;
   readonly target?: string;
   readonly weights?: string;
@@ -37,6 +38,7 @@ export async function recipeOf(
   tell: (text: string) => void = () => {},
 ): Promise<Recipe> {
   expectModelFile(model);
+  classAxisOf(options.classAxis);
   const file = options.recipe ?? findConfig(process.cwd());
   if (file && !options.recipe) tell(`recipe: ${file}\n`);
   // Where its schema lies is told for editors, from where the file is.
@@ -61,6 +63,7 @@ export async function recipeOf(
     samples: options.samples === undefined ? undefined : samplesOf(options.samples),
     preprocess: preprocessOf(options, given),
     ...inputsOf(options, given),
+    classAxis: options.classAxis,
     data: data === undefined ? undefined : absoluteData(data),
     training: trainingOf(options, given),
     model: { path: resolve(model), sha256: sha256(model) },

@@ -77,7 +77,7 @@ export async function judgeRun(parts: JudgeParts, { judged, classAxis, classes }
   const lines: Unjudged[] = [];
   const files = [float.file, parts.shipped.file] as const;
   const score = judging
-    ? await attempt("the score", lines, () => scoreOf(files, judging, runtime, { ...work, batch }))
+    ? await attempt("the score", lines, () => scoreOf(files, shipped, judging, runtime, { ...work, batch }))
     : undefined;
   const readKernels = parts.kernels;
   const kernels = readKernels && (await attempt("kernels", lines, () => readKernels(parts.shipped.file, quantized)));

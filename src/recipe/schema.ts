@@ -61,6 +61,12 @@ export const recipeSchema = z.strictObject({
     .describe(
       "What is known of inputs, by name: their samples' axis, a constant, a state, the range for preset data-free.",
     ),
+  classAxis: z
+    .array(z.string().regex(/^(.+:)?(-?\d{1,2}|none)$/, "expected an axis, none or OUTPUT:AXIS"))
+    .optional()
+    .describe(
+      "Where outputs hold classes, as --class-axis says it: an axis, none, or OUTPUT:AXIS for each of several.",
+    ),
   sequence: z
     .number()
     .int()

@@ -2,12 +2,15 @@
 import { evaluateAll, type Metric, pairedScores } from "../analysis/index.ts";
 import type { Work } from "../base/index.ts";
 import type { ArrayLabels, Dataset, Labels } from "../data/index.ts";
+import type { Model } from "../ir/index.ts";
 import type { ScoreReport } from "../report/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 
 /** Labelled data, and what judges it. */
 export interface Judging {
   readonly data: Dataset;
+  /** The same samples as the shipped model takes them, where they differ: states that it feeds back are its own. */
+  readonly dataOf?: (shipped: Model) => Promise<Dataset | undefined>;
   /** Where that data lies; see `RunRequest.place`. */
   readonly place?: string | undefined;
   /** Makes a fresh metric for each model. */
@@ -19,7 +22,8 @@ export interface Judging {
 
 export async function scoreOf(
   files: readonly [float: string | Uint8Array, shipped: string | Uint8Array],
-  { data, metric, labels, namedClasses = null }: Judging,
+  shipped: Model,
+  { data, dataOf, metric, labels, namedClasses = null }: Judging,
   runtime: Runtime,
   { threads, batch, ...work }: Work & { readonly threads?: number; readonly batch?: number | undefined },
 ): Promise<ScoreReport> {
@@ -27,7 +31,11 @@ export async function scoreOf(
   await using float = await runtime.open(files[0], session);
   await using quantized = await runtime.open(files[1], session);
   const metrics = [metric(), metric()] as const;
-  const judged = [float, quantized].map((session, i) => ({ session, metric: metrics[i]! }));
+  const own = await dataOf?.(shipped);
+  const judged = [
+    { session: float, metric: metrics[0] },
+    { session: quantized, metric: metrics[1], ...(own ? { data: own } : {}) },
+  ];
   const [a, b] = await evaluateAll(judged, data, {
     ...work,
     ...(batch ? { batch } : {}),

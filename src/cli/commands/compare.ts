@@ -78,7 +78,11 @@ async function outcomesOf(
   const names = a.outputs.flatMap(({ name, dtype }) =>
     dtype !== null && crosses(dtype) && b.outputs.some((output) => output.name === name) ? [name] : [],
   );
-  const agreement = new Agreement(outputMeanings(reference.model, { classAxis: classAxisOf(options.classAxis) }));
+  const agreement = new Agreement(
+    outputMeanings(reference.model, {
+      classAxis: classAxisOf(options.classAxis ?? (other.recipe ?? reference.recipe)?.classAxis),
+    }),
+  );
   const differences = new Map(names.map((name) => [name, new OutputDifference()]));
   let samples = 0;
   for await (const batch of data.batches(batchOf(a, options.batch ?? 8, data), io.signal)) {

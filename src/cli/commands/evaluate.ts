@@ -20,7 +20,12 @@ export interface EvaluateOptions extends DataOptions, JudgeOptions {
 export async function evaluate(path: string, options: EvaluateOptions, io: Io): Promise<void> {
   const opened = openModel(path);
   const data = await openDataFor(opened.model, opened.recipe, options, io.signal);
-  const opening = await openMetric(options, options.data!, data, opened.model);
+  const opening = await openMetric(
+    { ...options, classAxis: options.classAxis ?? opened.recipe?.classAxis },
+    options.data!,
+    data,
+    opened.model,
+  );
   const metric = opening.make();
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);

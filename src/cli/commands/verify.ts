@@ -53,7 +53,7 @@ export async function verify(
 ): Promise<void> {
   const shipped = openModel(dir);
   const float = await openFloatModel(shipped, options.floatModel);
-  const classAxis = classAxisOf(options.classAxis);
+  const classAxis = classAxisOf(options.classAxis ?? shipped.recipe?.classAxis);
   const judged = await judgedData(shipped, float, options, io);
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
