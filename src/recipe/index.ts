@@ -1,4 +1,5 @@
 /** @module Recipes: what the user asked for, as data, and the run that composes reading, methods, lowering and judging. */
+export { Candidate, type CandidateParts } from "./candidate.ts";
 export { type DataFreeContext, dataFreeQuantization } from "./data-free.ts";
 export { noiseData } from "./data-free-recipe.ts";
 export { dataPorts, type FitOptions, fitData } from "./fit-data.ts";
@@ -13,4 +14,13 @@ export { clippingRanges, comparedValues } from "./report-values.ts";
 export { type Run, type RunFile, type RunRequest, report, run } from "./run.ts";
 export { defineConfig, parseRecipe, type Recipe, type RecipeInput, recipeJsonSchema } from "./schema.ts";
 export type { Judging } from "./score.ts";
+export {
+  localScorer,
+  type Score,
+  type Scorer,
+  type ScorerOptions,
+  scorerPool,
+  scorerThrough,
+  serveScorer,
+} from "./scorer.ts";
 export { type TrainedModel, type TrainOptions, trainModel } from "./train.ts";

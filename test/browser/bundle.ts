@@ -16,14 +16,14 @@ export interface Bundle {
 
 const { exports, imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   exports: Record<string, string | { readonly default: string }>;
-  imports: Record<string, { readonly default: string }>;
+  imports: Record<string, { readonly default: string; readonly node: string }>;
 };
 const sourceOf = (built: string) => join(root, built.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
 
-/** The package's own subpaths and #platform, on the source, under the conditions of a browser. */
-function alias(): Record<string, string> {
+/** The package's own subpaths and #platform, on the source, under the conditions of a browser or of Node. */
+export function packageAlias(platform: "default" | "node" = "default"): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const [name, target] of Object.entries(imports)) found[name] = sourceOf(target.default);
+  for (const [name, target] of Object.entries(imports)) found[name] = sourceOf(target[platform]);
   // Longer names first: an alias also stands for what begins with it.
   for (const [subpath, target] of Object.entries(exports).reverse()) {
     if (typeof target !== "string") found[`avocet${subpath.slice(1)}`] = sourceOf(target.default);
@@ -39,7 +39,7 @@ export async function bundleForBrowser(input: string, external: readonly RegExp[
     platform: "browser",
     // The compiler's paths name Node's platform; a bundle follows package.json.
     tsconfig: false,
-    resolve: { alias: alias() },
+    resolve: { alias: packageAlias() },
     external: [...external],
     onLog: (_level, log) => {
       warnings.push(log.message);

@@ -1,0 +1,67 @@
+/** What a search tries: float models and a plan for them, as one thing that is scored, kept, and sent to other threads. */
+import { AvocetError, packRecord, unpackRecord } from "../base/index.ts";
+import { readModel, writeModel } from "../formats/index.ts";
+import type { Model } from "../ir/index.ts";
+import { lower, type Plan, planFromJson, planToJson } from "../quant/index.ts";
+
+export interface CandidateParts {
+  /** The float model before any weight was rounded. */
+  readonly prepared: Model;
+  /** The same layers with the weights that were decided. It may be the prepared model itself. */
+  readonly decided: Model;
+  readonly plan: Plan;
+}
+
+/**
+ * @example
+ * const candidate = new Candidate(await quantizeModel(model, data, recipe, runtime));
+ * worker.postMessage(candidate.bytes()); // there: Candidate.from(bytes)
+ */
+export class Candidate implements CandidateParts {
+  readonly prepared: Model;
+  readonly decided: Model;
+  readonly plan: Plan;
+
+  constructor({ prepared, decided, plan }: CandidateParts) {
+    this.prepared = prepared;
+    this.decided = decided;
+    this.plan = plan;
+  }
+
+  /** The model that would ship. */
+  shipped(): Model {
+    return lower(this.decided, this.plan).model;
+  }
+
+  /** All of it, weights included; the same bytes for the same candidate. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const arrays = {
+      prepared: writeModel(this.prepared),
+      ...(this.decided === this.prepared ? {} : { decided: writeModel(this.decided) }),
+    };
+    return packRecord({ facts: { candidate: 1, plan: planToJson(this.plan) }, arrays });
+  }
+
+  /** Throws `import/malformed` for bytes that no candidate made, and what `readModel` and `planFromJson` throw. */
+  static from(bytes: Uint8Array): Candidate {
+    const { facts, arrays } = unpacked(bytes);
+    const { candidate, plan } = (facts ?? {}) as { readonly candidate?: unknown; readonly plan?: unknown };
+    const prepared = arrays.prepared;
+    if (candidate !== 1 || typeof plan !== "string" || !(prepared instanceof Uint8Array)) throw malformed();
+    const model = readModel(prepared);
+    const decided = arrays.decided instanceof Uint8Array ? readModel(arrays.decided) : model;
+    return new Candidate({ prepared: model, decided, plan: planFromJson(plan, "candidate") });
+  }
+}
+
+function unpacked(bytes: Uint8Array) {
+  try {
+    return unpackRecord(bytes);
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
+
+function malformed(cause?: unknown): AvocetError {
+  return new AvocetError("import/malformed", "expected what Candidate.bytes() gives, got other bytes", { cause });
+}
