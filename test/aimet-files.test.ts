@@ -1,14 +1,19 @@
 /** Encodings files that AIMET-onnx 2.42 exported for models of our own: read, put into a plan, and written as AIMET does. */
 import { describe, expect, test } from "vitest";
 import { fromIterable } from "../src/data/index.ts";
+import { writeModel } from "../src/formats/index.ts";
 import {
   applyEncodings,
   builtinTarget,
   calibrate,
+  entriesByValue,
   type Granularity,
+  lower,
   type Plan,
   parseGrid,
   place,
+  planFromJson,
+  planToJson,
   readEncodings,
   writeEncodings,
 } from "../src/quant/index.ts";
@@ -22,7 +27,7 @@ interface Case {
   /** Weights that the recording had in blocks of four-bit integers. */
   readonly blocks?: Readonly<Record<string, Granularity>>;
   readonly versions: readonly ("0.6.1" | "1.0.0" | "2.0.0")[];
-  /** LPBQ keeps a float a channel and a factor a block, for which a plan has no words: it is read only. */
+  /** LPBQ keeps a float a channel and a factor a block: calibration has no such scales, what is read is written back. */
   readonly readOnly?: true;
 }
 
@@ -138,6 +143,40 @@ describe.each(Object.entries(cases))("%s", (key, one) => {
     for (const [name, row] of b) expect(apart(a.get(name), row, name)).toEqual([]);
   });
 });
+
+test.each(both)(
+  "LPBQ of version %s is written as it was read, by way of a stored plan, and lowered as blocks",
+  async (version) => {
+    const { model, placed } = await planned(cases.lpbq!);
+    const theirs = recordedText(`files/lpbq-${version}.encodings`);
+    const applied = applyEncodings(placed, readEncodings(theirs), model).plan;
+    const plan = planFromJson(planToJson(applied));
+    expect(plan).toEqual(applied);
+    const rowOf = (text: string) => [...rowsOf(text)].find(([name]) => name.endsWith(" wo"))![1];
+    for (const other of both) {
+      const wanted = recordedText(`files/lpbq-${other}.encodings`);
+      expect(rowOf(writeEncodings(plan, model, { version: other }))).toEqual(rowOf(wanted));
+    }
+    const entry = entriesByValue(plan).get("wo")!;
+    const { twoLevel, ...flat } = entry.encoding!;
+    expect(twoLevel).toMatchObject({ form: "lpbq", most: 16 });
+    expect(() => writeEncodings(plan, model, { version: "0.6.1" })).toThrow("got blocks");
+    // A scale that is no whole multiple any more is one of plain blocks.
+    const changed = {
+      ...entry,
+      encoding: { ...entry.encoding!, scale: flat.scale.map((s, i) => (i === 5 ? s * 1.01 : s)) },
+    };
+    const one = { ...plan, entries: plan.entries.map((e) => (e === entry ? changed : e)) };
+    expect(rowOf(writeEncodings(one, model, { version: "1.0.0" }))).toMatchObject({ enc_type: "PER_BLOCK", bw: 4 });
+    expect(rowOf(writeEncodings(one, model, { version: "2.0.0" }))).toHaveProperty("y_scale");
+    const all = (p: Plan) => ({
+      ...p,
+      entries: p.entries.map((e) => ({ ...e, ...(e === entry ? { encoding: flat } : {}) })),
+    });
+    const open = (p: Plan) => ({ ...p, entries: p.entries.filter((e) => e.encoding || e.grid.kind === "float") });
+    expect(writeModel(lower(model, open(plan)).model)).toEqual(writeModel(lower(model, open(all(plan))).model));
+  },
+);
 
 test("LPBQ is read as the blocks that it stands for, in both versions", () => {
   const [old, recent] = both.map(

@@ -15,6 +15,7 @@ export {
   encodingMin,
   endsOf,
   type Granularity,
+  type TwoLevel,
   zeroPoint,
 } from "./grids/encoding.ts";
 export { dequantize, quantize, quantizeDequantize } from "./grids/fake-quantize.ts";

@@ -28,6 +28,19 @@ export interface Encoding {
   /** One number a slice: 1, C, or for blocks the row-major array of the tensor's shape with `axis` divided by `size`. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
+  /** Scales of blocks are products of two (two-level.ts). Default: they have one level. */
+  readonly twoLevel?: TwoLevel;
+}
+
+/** Which factors there are, and what the coarse scales are of. */
+export type TwoLevelForm = "lpbq" | "mx" | "nvfp4";
+
+export interface TwoLevel {
+  readonly form: TwoLevelForm;
+  /** One number a channel (lpbq) or for the tensor (nvfp4); mx has powers of two alone: [1]. */
+  readonly coarse: readonly number[];
+  /** lpbq: the largest factor, 2 to the bits that a factor has. */
+  readonly most?: number;
 }
 
 /**

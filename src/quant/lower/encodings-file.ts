@@ -11,6 +11,7 @@ import { Facts } from "../facts.ts";
 import { type Encoding, encodingMin, type Granularity, zeroPoint } from "../grids/encoding.ts";
 import { codecOf, gridName, isIntGrid, steps } from "../grids/grid.ts";
 import { blockGroups } from "../grids/slices.ts";
+import { packScales } from "../grids/two-level.ts";
 import { biasSlot } from "../layer-bias.ts";
 import { isMoved } from "../place/place.ts";
 import { biasEncoding } from "../plan/bias-encoding.ts";
@@ -133,8 +134,26 @@ function rowsOf0({ value, encoding, symmetric }: PlanEntry): Json[] {
 
 function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
   if (!encoding) return { name: value, enc_type: "PER_TENSOR", dtype: "FLOAT", bw: 16 };
-  const { granularity } = encoding;
+  const { granularity, twoLevel } = encoding;
   const { scale, offset } = perBlock(value, encoding, shape);
+  const factors = twoLevel?.form === "lpbq" ? packScales(encoding, shape) : undefined;
+  if (factors && granularity.kind === "block") {
+    const { coarse, most = 1 } = twoLevel!;
+    const { bits } = codecOf(encoding.grid);
+    const wide = bits + Math.log2(most);
+    return {
+      name: value,
+      enc_type: "LPBQ",
+      dtype: "INT",
+      bw: wide,
+      is_sym: symmetric,
+      scale: coarse,
+      offset: coarse.map(() => -(2 ** (wide - 1))),
+      block_size: granularity.size,
+      compressed_bw: bits,
+      per_block_int_scale: factors,
+    };
+  }
   return {
     name: value,
     enc_type: `PER_${granularity.kind.toUpperCase()}`,
@@ -157,14 +176,25 @@ function rowOf2(name: string, given: Encoding, shape: Shape): Json {
   const { scale, offset } = perBlock(name, encoding, shape);
   const points = offset.map((_, i) => zeroPoint({ ...encoding, scale, offset }, i));
   const shaped = (list: readonly number[]) => shapedAs(list, granularity, shape);
+  const factors = encoding.twoLevel?.form === "lpbq" ? packScales(encoding, shape) : undefined;
+  const scales = factors
+    ? { per_block_int_scale: shaped(factors), per_channel_float_scale: perChannel(encoding, shape) }
+    : { y_scale: shaped(scale) };
   return {
     name,
     output_dtype: gridName(grid),
-    y_scale: shaped(scale),
+    ...scales,
     ...(points.some((point) => point !== 0) ? { y_zero_point: shaped(points) } : {}),
     ...(granularity.kind === "tensor" ? {} : { axis: granularity.axis }),
     ...(granularity.kind === "block" ? { block_size: granularity.size } : {}),
   };
+}
+
+/** The coarse scales in the shape of the blocks, of which there is one. */
+function perChannel({ granularity, twoLevel }: Encoding, shape: Shape): unknown {
+  if (granularity.kind !== "block") return undefined;
+  const whole = { ...granularity, size: shape[granularity.axis]! };
+  return shapedAs(twoLevel!.coarse, whole, shape);
 }
 
 /** A number, a list, or for blocks lists within lists in the tensor's axes, of which all others have length 1. */

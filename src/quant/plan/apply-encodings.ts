@@ -68,8 +68,16 @@ function fitted(
     );
   const granularity = granularityOf(entry.granularity, found, shape, refuse);
   const { scale, offset } = granularity.kind === "block" ? spread(found, granularity, shape!) : found;
-  const encoding: Encoding = { grid, granularity, symmetric, scale, offset };
+  const encoding: Encoding = { grid, granularity, symmetric, scale, offset, ...coarseOf(found, granularity, shape) };
   return { grid, granularity, encoding };
+}
+
+/** One coarse scale a channel, also where the file has one for all. */
+function coarseOf({ twoLevel }: FileEncoding, granularity: Granularity, shape?: Shape): Pick<Encoding, "twoLevel"> {
+  if (!twoLevel || granularity.kind !== "block" || !shape) return {};
+  const { coarse } = twoLevel;
+  const channels = shape[granularity.channelAxis]!;
+  return { twoLevel: coarse.length === 1 ? { ...twoLevel, coarse: new Array(channels).fill(coarse[0]!) } : twoLevel };
 }
 
 type Refuse = (problem: string, hint: string) => AvocetError;

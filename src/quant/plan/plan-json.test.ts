@@ -36,7 +36,7 @@ describe("plan.json", () => {
   });
 
   test("a file that was written by hand, with every field, is read as what it says and comes back byte by byte", () => {
-    const text = readFileSync(new URL("../../test/goldens/plan.json", import.meta.url), "utf8");
+    const text = readFileSync(new URL("../../../test/goldens/plan.json", import.meta.url), "utf8");
     const plan = planFromJson(text);
     expect(planToJson(plan)).toBe(text);
     expect([plan.version, plan.target, plan.entries.length]).toEqual([1, "ort-cpu", 8]);

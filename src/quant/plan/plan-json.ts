@@ -25,6 +25,18 @@ const granularity = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("block"), axis, size: z.number().int().positive(), channelAxis: axis }),
 ]);
 
+const coarse = z.number().positive();
+
+const twoLevel = z.discriminatedUnion("form", [
+  z.strictObject({
+    form: z.literal("lpbq"),
+    coarse: z.array(coarse).min(1),
+    most: z.number().int().positive(),
+  }),
+  z.strictObject({ form: z.literal("mx"), coarse: z.tuple([z.literal(1)]) }),
+  z.strictObject({ form: z.literal("nvfp4"), coarse: z.tuple([coarse]) }),
+]);
+
 const encoding = z
   .strictObject({
     grid,
@@ -32,10 +44,12 @@ const encoding = z
     symmetric: z.boolean(),
     scale: z.array(z.number().positive()).min(1),
     offset: z.array(z.number().int().nonpositive()).min(1),
+    twoLevel: twoLevel.optional(),
   })
   .refine((e) => isScaled(e.grid), "expected a grid of integers")
   .refine((e) => e.scale.length === e.offset.length, "expected as many offsets as scales")
   .refine((e) => e.granularity.kind !== "tensor" || e.scale.length === 1, "expected one scale per tensor")
+  .refine((e) => e.granularity.kind === "block" || !e.twoLevel, "expected two levels of blocks alone")
   .refine(
     (e) => !isScaled(e.grid) || e.offset.every((o) => o >= scaledCodecOf(e.grid).lowestOffset),
     "expected offsets within the grid",

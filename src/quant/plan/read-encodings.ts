@@ -2,8 +2,10 @@
 import { z } from "zod";
 import { AvocetError, parseJson } from "../../base/index.ts";
 import type { ScaledCodec } from "../grids/codec.ts";
+import type { TwoLevel } from "../grids/encoding.ts";
 import { codecs } from "../grids/grid.ts";
 import { integerWidths } from "../grids/names.ts";
+import { unpackScales } from "../grids/two-level.ts";
 
 /** One encoding of a file, in AIMET's convention (offset ≤ 0, one number a slice). */
 export interface FileEncoding {
@@ -14,8 +16,9 @@ export interface FileEncoding {
   /** One number; one a channel; or for blocks one a channel and block, channels first. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
-  /** "tensor", "channel" or "block". LPBQ is read as the blocks that it stands for. */
+  /** "tensor", "channel" or "block". LPBQ is read as the blocks that it stands for, and as what it is made of. */
   readonly per: "tensor" | "channel" | "block";
+  readonly twoLevel?: TwoLevel;
   /** Length of a block. */
   readonly blockSize?: number;
   /** Of version 2.0.0: the axis of the channels, or of the blocks; may be negative. */
@@ -173,15 +176,16 @@ function fromRow1(row: z.output<typeof row1>, refuse: Refuse): FileEncoding {
   const { compressed_bw: bits, per_block_int_scale: factors } = row;
   if (!bits || !factors || factors.length % scale.length !== 0)
     throw refuse(`expected compressed_bw and a per_block_int_scale for every block of ${name}`);
-  const blocks = factors.length / scale.length;
   const most = 2 ** (row.bw - bits);
+  const twoLevel: TwoLevel = { form: "lpbq", coarse: scale, most };
   if (factors.some((factor) => factor > most)) throw refuse(`expected per_block_int_scale up to ${most} for ${name}`);
   return {
     ...common,
     bits,
     blockSize: blockSize!,
-    scale: factors.map((factor, i) => factor * scale[Math.floor(i / blocks)]!),
+    scale: unpackScales(twoLevel, factors),
     offset: factors.map(() => -(2 ** (bits - 1))),
+    twoLevel,
   };
 }
 
@@ -192,7 +196,7 @@ function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
   const compressed = row.per_block_int_scale !== undefined || row.per_channel_float_scale !== undefined;
   if ((row.y_scale === undefined) === !compressed)
     throw refuse(`expected y_scale, or per_block_int_scale with per_channel_float_scale, for ${name}`);
-  const { dims, values: scale } = compressed ? decompressed(row, refuse) : flat(row.y_scale, name, refuse);
+  const { dims, values: scale, twoLevel } = compressed ? decompressed(row, refuse) : flat(row.y_scale, name, refuse);
   const points =
     row.y_zero_point === undefined ? { dims, values: scale.map(() => 0) } : flat(row.y_zero_point, name, refuse);
   if (points.dims.join() !== dims.join())
@@ -217,6 +221,7 @@ function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
     per,
     ...(blockSize === undefined ? {} : { blockSize, dims }),
     ...(axis === undefined ? {} : { axis }),
+    ...(twoLevel ? { twoLevel } : {}),
   };
 }
 
@@ -233,8 +238,14 @@ function codecNamed(dtype: string, name: string, refuse: Refuse): ScaledCodec {
   throw refuse(`expected an output_dtype of integers for ${name}, got ${dtype}`);
 }
 
+interface Nested {
+  readonly dims: readonly number[];
+  readonly values: readonly number[];
+  readonly twoLevel?: TwoLevel;
+}
+
 /** Lists within lists as one list; all of one level must have the same length. */
-function flat(value: unknown, name: string, refuse: Refuse): { dims: readonly number[]; values: readonly number[] } {
+function flat(value: unknown, name: string, refuse: Refuse): Nested {
   if (typeof value === "number") return { dims: [], values: [value] };
   const parts = (value as readonly unknown[]).map((part) => flat(part, name, refuse));
   const { dims } = parts[0]!;
@@ -244,7 +255,7 @@ function flat(value: unknown, name: string, refuse: Refuse): { dims: readonly nu
 }
 
 /** LPBQ: a float for each channel, a whole factor for each block; where one has a single element it holds for all. */
-function decompressed(row: z.output<typeof row2>, refuse: Refuse): ReturnType<typeof flat> {
+function decompressed(row: z.output<typeof row2>, refuse: Refuse): Nested {
   const { name } = row;
   const [factors, channels] = [row.per_block_int_scale, row.per_channel_float_scale].map((part) =>
     part === undefined ? undefined : flat(part, name, refuse),
@@ -265,7 +276,10 @@ function decompressed(row: z.output<typeof row2>, refuse: Refuse): ReturnType<ty
     }
     return factor * channels!.values[at]!;
   });
-  return { dims, values };
+  // The version has no word for how many bits a factor has: as many as the largest needs.
+  const most = 2 ** Math.ceil(Math.log2(factors.values.reduce((a, b) => Math.max(a, b), 1)));
+  const perChannel = row.axis !== undefined && channels!.dims.at(row.axis) === 1;
+  return perChannel ? { dims, values, twoLevel: { form: "lpbq", coarse: channels!.values, most } } : { dims, values };
 }
 
 function expectSound({ name, bits, symmetric, scale, offset }: FileEncoding, refuse: Refuse): void {
