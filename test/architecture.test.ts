@@ -32,7 +32,7 @@ const isIndex = (file: string) => /^src\/[^/]+\/(index|index-node)\.ts$/.test(fi
 /** Files that may import node: modules. */
 const isForNode = (file: string) => /-node\.ts$|^src\/cli\//.test(file);
 /** The doors: the only files that know ONNX Runtime. */
-const isDoor = (file: string) => /^src\/runtime\/ort-[a-z-]+\.ts$/.test(file);
+const isDoor = (file: string) => /^src\/runtime\/doors\/ort-[a-z-]+\.ts$/.test(file);
 
 const longFiles: Readonly<Record<string, string>> = {
   "src/ir/graph.ts": "Value, Node and Graph keep one invariant together (every use is recorded on both sides)",

@@ -1,13 +1,13 @@
 /** @module What executes a model: the Runtime interface, its doors, shape tracing, taps and the cursor. */
 
-export type { Spill } from "./activations.ts";
 export { batchFor, firstSample, fixedBatch } from "./batch-size.ts";
 export { checkFeeds, crosses } from "./crossing.ts";
-export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor.ts";
-export { batchable, type FreedBatch, withDynamicBatch } from "./dynamic-batch.ts";
+export type { Spill } from "./cursor/activations.ts";
+export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor/cursor.ts";
+export { Walk, type WalkedBatch } from "./cursor/walk.ts";
+export { openRuntime } from "./doors/open-runtime.ts";
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
 export { fixedBatchOf, type InputChoice, inputPorts } from "./input-ports.ts";
-export { openRuntime } from "./open-runtime.ts";
 export { pacer } from "./pace.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
 export {
@@ -21,5 +21,5 @@ export {
 } from "./runtime.ts";
 export { joinRuns, type RunOutputs } from "./sample-outputs.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
-export { declaredTypes, traceShapes } from "./trace.ts";
-export { Walk, type WalkedBatch } from "./walk.ts";
+export { batchable, type FreedBatch, withDynamicBatch } from "./trace/dynamic-batch.ts";
+export { declaredTypes, traceShapes } from "./trace/trace.ts";

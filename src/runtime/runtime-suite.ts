@@ -8,7 +8,7 @@ import { writeModel } from "../formats/index.ts";
 import { writeModelFile } from "../formats/index-node.ts";
 import { parseModel } from "../ir/index.ts";
 import { type DType, Tensor } from "../tensor/index.ts";
-import { openCursor } from "./cursor.ts";
+import { openCursor } from "./cursor/cursor.ts";
 import type { Runtime } from "./runtime.ts";
 import { openTaps } from "./taps.ts";
 

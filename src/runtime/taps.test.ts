@@ -4,8 +4,8 @@ import { arrayData } from "../../test/array-data.ts";
 import { Random } from "../base/index.ts";
 import { parseModel } from "../ir/index.ts";
 import { Tensor } from "../tensor/index.ts";
+import { openRuntime } from "./doors/open-runtime.ts";
 import { takeSamples } from "./feeds.ts";
-import { openRuntime } from "./open-runtime.ts";
 import { alongAxis, overall } from "./reductions.ts";
 import { openTaps } from "./taps.ts";
 

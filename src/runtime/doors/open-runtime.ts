@@ -1,6 +1,6 @@
 /** Opens a runtime by name. The doors are loaded when they are asked for: importing the package loads no runtime. */
-import { AvocetError } from "../base/index.ts";
-import type { Runtime, RuntimeName, RuntimeOptions } from "./runtime.ts";
+import { AvocetError } from "../../base/index.ts";
+import type { Runtime, RuntimeName, RuntimeOptions } from "../runtime.ts";
 
 /**
  * Throws `runtime/missing` with what to install. Default: ort-node in Node, ort-web in a browser. `options` hold for

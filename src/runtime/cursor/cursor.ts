@@ -2,14 +2,14 @@
  * The cursor: walks the float and the quantized model side by side, so that layer-wise and block-wise methods see the
  * activations of each layer without ever running the model from its start again. Cost is linear in depth.
  */
-import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../../base/index.ts";
+import type { Dataset } from "../../data/index.ts";
+import type { Model } from "../../ir/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import { expectFullBatch, fixedBatch } from "../batch-size.ts";
+import { feedsFor } from "../feeds.ts";
+import type { Runtime, SessionOptions } from "../runtime.ts";
 import { ActivationStore, Slot, type Spill } from "./activations.ts";
-import { expectFullBatch, fixedBatch } from "./batch-size.ts";
-import { feedsFor } from "./feeds.ts";
-import type { Runtime, SessionOptions } from "./runtime.ts";
 import { Walk } from "./walk.ts";
 
 export interface CursorOptions extends Work {

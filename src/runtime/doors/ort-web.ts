@@ -1,10 +1,10 @@
 /** The door to ONNX Runtime Web: WebAssembly in Node; WebAssembly, WebGPU and WebNN in a browser. */
-import { AvocetError, debug } from "../base/index.ts";
-import { writeModel } from "../formats/index.ts";
-import type { Model } from "../ir/index.ts";
+import { AvocetError, debug } from "../../base/index.ts";
+import { writeModel } from "../../formats/index.ts";
+import type { Model } from "../../ir/index.ts";
+import type { Runtime, RuntimeOptions, Session, SessionOptions } from "../runtime.ts";
 import { openSession, quieten, sessionSettings } from "./ort-session.ts";
 import type { OrtWeb, Platform } from "./platform.ts";
-import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 
 /**
  * ONNX Runtime Web on this platform. The first session fixes the threads, which all sessions share. Throws

@@ -2,9 +2,9 @@
  * What differs between Node and a browser. `#platform` in package.json names the file that answers, so that a bundle for
  * a browser never holds the other: `platform-node.ts` where the condition "node" holds, else `platform-web.ts`.
  */
-import type { Spill } from "./activations.ts";
+import type { Spill } from "../cursor/activations.ts";
+import type { Runtime, RuntimeName, RuntimeOptions } from "../runtime.ts";
 import type { Ort } from "./ort-session.ts";
-import type { Runtime, RuntimeName, RuntimeOptions } from "./runtime.ts";
 
 /** The part of ONNX Runtime Web that the door uses. */
 export type OrtWeb = Ort & {

@@ -1,13 +1,13 @@
 /** Tracing: exact types for any operator, without fetching or keeping what is large. */
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { staleBuild } from "../../test/built-command.ts";
-import { fixture, missing } from "../../test/fixtures.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { parseModel, tensorType } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { openRuntime } from "./open-runtime.ts";
-import type { Runtime } from "./runtime.ts";
+import { staleBuild } from "../../../test/built-command.ts";
+import { fixture, missing } from "../../../test/fixtures.ts";
+import { readModelFile } from "../../formats/index-node.ts";
+import { parseModel, tensorType } from "../../ir/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { openRuntime } from "../doors/open-runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { declaredTypes, traceShapes } from "./trace.ts";
 
 const stale = staleBuild();
@@ -66,7 +66,7 @@ describe("types of all values", () => {
     // 60 values of 16 MiB each, in a process of its own: what it needed at most is known of the whole process only.
     const program = `
       const [{ parseModel }, { openRuntime, traceShapes }, { Tensor }] = await Promise.all(
-        ["ir", "runtime", "tensor"].map((name) => import("${new URL("../../dist/", import.meta.url)}" + name + "/index.js")));
+        ["ir", "runtime", "tensor"].map((name) => import("${new URL("../../../dist", import.meta.url)}" + name + "/index.js")));
       const steps = Array.from({ length: 60 }, (_, i) => "v" + (i + 1) + " = Relu(v" + i + ")").join(" ");
       const model = parseModel('${header} g (float[N] v0) => (float[N] v60) {' + steps + "}");
       const runtime = await openRuntime();

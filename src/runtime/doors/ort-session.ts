@@ -1,10 +1,10 @@
 /** What the doors to ONNX Runtime share: opening a session over its JavaScript API, its settings, tensors both ways. */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { AvocetError, debug, debugLevel, invariant, watched } from "../base/index.ts";
-import { type DType, type Feeds, Tensor, type TensorData } from "../tensor/index.ts";
-import { cannotCross, checkFeeds, crosses } from "./crossing.ts";
+import { AvocetError, debug, debugLevel, invariant, watched } from "../../base/index.ts";
+import { type DType, type Feeds, Tensor, type TensorData } from "../../tensor/index.ts";
+import { cannotCross, checkFeeds, crosses } from "../crossing.ts";
+import type { PortInfo, Session, SessionOptions } from "../runtime.ts";
 import { loadFailure, runFailure } from "./ort-failure.ts";
-import type { PortInfo, Session, SessionOptions } from "./runtime.ts";
 
 /** What onnxruntime-node and onnxruntime-web have in common: the API of onnxruntime-common. */
 export type Ort = Pick<typeof import("onnxruntime-node"), "InferenceSession" | "Tensor" | "env">;

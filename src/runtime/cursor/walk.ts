@@ -3,14 +3,14 @@
  * so that every node runs once per sample, however often one stops. The model ahead of the cut may be edited.
  */
 
-import { AvocetError, debug, invariant, throwIfAborted, type Work } from "../base/index.ts";
-import { readersOf, readsOf, varyingValues } from "../facts/index.ts";
-import { extract, type Model, type Node, type Value } from "../ir/index.ts";
-import type { Feeds, Tensor } from "../tensor/index.ts";
+import { AvocetError, debug, invariant, throwIfAborted, type Work } from "../../base/index.ts";
+import { readersOf, readsOf, varyingValues } from "../../facts/index.ts";
+import { extract, type Model, type Node, type Value } from "../../ir/index.ts";
+import type { Feeds, Tensor } from "../../tensor/index.ts";
+import { uncrossable } from "../door-types.ts";
+import { pacer } from "../pace.ts";
+import type { Runtime, SessionOptions } from "../runtime.ts";
 import { type ActivationStore, Slot } from "./activations.ts";
-import { uncrossable } from "./door-types.ts";
-import { pacer } from "./pace.ts";
-import type { Runtime, SessionOptions } from "./runtime.ts";
 
 export interface WalkedBatch {
   readonly first: number;

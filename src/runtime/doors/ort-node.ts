@@ -1,11 +1,11 @@
 /** The door to ONNX Runtime in Node: the only file that loads `onnxruntime-node`, and only when it is asked for. */
-import { AvocetError } from "../base/index.ts";
-import type { Model } from "../ir/index.ts";
+import { AvocetError } from "../../base/index.ts";
+import type { Model } from "../../ir/index.ts";
+import type { Runtime, RuntimeOptions, Session, SessionOptions } from "../runtime.ts";
 import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
 import { modelOfOtherFormat } from "./other-format-node.ts";
 import { packModel } from "./pack-model-node.ts";
-import type { Runtime, RuntimeOptions, Session, SessionOptions } from "./runtime.ts";
 import { removeTelemetryLog } from "./telemetry-log-node.ts";
 
 type OrtNode = typeof import("onnxruntime-node");

@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readModelFile } from "../formats/index-node.ts";
-import { Tensor } from "../tensor/index.ts";
+import { readModelFile } from "../../formats/index-node.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { failure, model, quantizedLayer, runtimeSuite } from "../runtime-suite.ts";
 import { openRuntime } from "./open-runtime.ts";
 import { loadFailure } from "./ort-failure.ts";
 import { packModel } from "./pack-model-node.ts";
-import { failure, model, quantizedLayer, runtimeSuite } from "./runtime-suite.ts";
 
 const runtime = await openRuntime();
 

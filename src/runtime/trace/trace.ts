@@ -2,12 +2,20 @@
  * Shapes and types of all values, by execution: a Shape node on every value, so that any operator is exact, contrib
  * operators included, and nothing large is fetched. Bodies of If, Loop and Scan are not reached.
  */
-import { debug, watched } from "../base/index.ts";
-import { addNode, cloneModel, type Model, staticShape, type TensorType, tensorType, type Value } from "../ir/index.ts";
-import type { DType, Feeds } from "../tensor/index.ts";
-import { uncrossable } from "./door-types.ts";
-import { feedsFor } from "./feeds.ts";
-import type { Runtime } from "./runtime.ts";
+import { debug, watched } from "../../base/index.ts";
+import {
+  addNode,
+  cloneModel,
+  type Model,
+  staticShape,
+  type TensorType,
+  tensorType,
+  type Value,
+} from "../../ir/index.ts";
+import type { DType, Feeds } from "../../tensor/index.ts";
+import { uncrossable } from "../door-types.ts";
+import { feedsFor } from "../feeds.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** One sample, unoptimised: models of gigabytes need some seconds. */
 const traceSeconds = 600;

@@ -1,11 +1,11 @@
 /** The web door in Node, on WebAssembly with one thread: the suite of all runtimes, what it refuses, and who is there. */
 import { expect, test } from "vitest";
+import { failure, model, runtimeSuite } from "../runtime-suite.ts";
 import { openRuntime } from "./open-runtime.ts";
 import { webMissing } from "./ort-failure.ts";
 import { ortWeb } from "./ort-web.ts";
 import { platform as node } from "./platform-node.ts";
 import { platform as web } from "./platform-web.ts";
-import { failure, model, runtimeSuite } from "./runtime-suite.ts";
 
 const runtime = await openRuntime("ort-web");
 

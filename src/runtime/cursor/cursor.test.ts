@@ -2,16 +2,16 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
-import { arrayData } from "../../test/array-data.ts";
-import { Random } from "../base/index.ts";
-import { addNode, cloneModel, type Model, parseModel } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { arrayData } from "../../../test/array-data.ts";
+import { Random } from "../../base/index.ts";
+import { addNode, cloneModel, type Model, parseModel } from "../../ir/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { openRuntime } from "../doors/open-runtime.ts";
+import type { Runtime, SessionOptions } from "../runtime.ts";
+import { openTaps } from "../taps.ts";
 import type { Spill } from "./activations.ts";
 import { type Cursor, openCursor } from "./cursor.ts";
-import { openRuntime } from "./open-runtime.ts";
-import type { Runtime, SessionOptions } from "./runtime.ts";
 import { openSpill } from "./spill-node.ts";
-import { openTaps } from "./taps.ts";
 
 const runtime = await openRuntime();
 // Pieces and the whole are optimized differently, which moves last bits; without optimization they are the same sums.

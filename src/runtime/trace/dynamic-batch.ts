@@ -1,10 +1,10 @@
 /** Frees the batch of models that were exported for one sample, when it is certain that samples stay apart. */
-import { defaultOf, varyingValues } from "../facts/index.ts";
-import { cloneModel, type Model, type Node, type TensorType, tensorType, type Value } from "../ir/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
-import { keepsSamplesApart } from "./batch-rules.ts";
-import { takeSamples } from "./feeds.ts";
-import type { Runtime } from "./runtime.ts";
+import { defaultOf, varyingValues } from "../../facts/index.ts";
+import { cloneModel, type Model, type Node, type TensorType, tensorType, type Value } from "../../ir/index.ts";
+import { type Feeds, Tensor } from "../../tensor/index.ts";
+import { keepsSamplesApart } from "../batch-rules.ts";
+import { takeSamples } from "../feeds.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** A model whose batch is free, or the reason why it stays as it is. */
 export type FreedBatch = { readonly model: Model } | { readonly because: string };

@@ -1,14 +1,14 @@
 /** Tracing in a child: the same result, and models that hang, grow or crash end the child alone. */
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseModel } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { openRuntime } from "./open-runtime.ts";
+import { parseModel } from "../../ir/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { openRuntime } from "../doors/open-runtime.ts";
 import { traceShapes } from "./trace.ts";
 import { traceInChild } from "./trace-in-child-node.ts";
 
 // A child runs JavaScript: Node 20 does not start TypeScript files, so this suite needs the build.
-const script = new URL("../../dist/runtime/trace-child-node.js", import.meta.url);
+const script = new URL("../../../dist/runtime/trace/trace-child-node.js", import.meta.url);
 const model = (text: string) => parseModel(`<ir_version: 10, opset_import: ["" : 21]> ${text}`);
 const failing = (code: string) => expect.objectContaining({ code });
 

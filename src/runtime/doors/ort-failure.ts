@@ -1,7 +1,7 @@
 /** Turns what ONNX Runtime says when it fails into errors with a code, a place and a way out; shared by its doors. */
-import { AvocetError } from "../base/index.ts";
-import { dtypeOfOnnx } from "../tensor/index.ts";
-import { cannotCross } from "./crossing.ts";
+import { AvocetError } from "../../base/index.ts";
+import { dtypeOfOnnx } from "../../tensor/index.ts";
+import { cannotCross } from "../crossing.ts";
 
 const outOfMemory =
   /failed to allocate|bad_alloc|bad allocation|out of memory|allocation failed|tensor shape is too large/i;
