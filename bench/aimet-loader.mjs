@@ -64,7 +64,8 @@ try {
     seconds = Math.round((performance.now() - seconds) / 1000);
     const files = ["0.6.1", "1.0.0", "2.0.0"].flatMap((version) => {
       const file = join(folder, `${version}.encodings`);
-      if (version === "0.6.1" && granularity === "block:16" && weights === "int4") return [];
+      // That version has no blocks.
+      if (version === "0.6.1" && granularity === "block:16") return [];
       avocet("export", folder, "-o", file, "--format", version);
       return [file];
     });

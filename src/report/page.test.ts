@@ -185,6 +185,21 @@ describe("advice", () => {
     expect(text).not.toContain("--float l1");
   });
 
+  test("noise of 4-bit weights asks for better rounding, and for float only when that was tried", () => {
+    const { settings, values, ...rest } = sampleReport();
+    const noisy = values.map((value) => ({ ...value, sqnr: 10, fall: 9, layer: "l" }));
+    const at = (weights: string, preset: string) =>
+      said({ ...rest, values: noisy, settings: { ...settings, weights, preset } });
+    expect(at("int4 per channel", "fast")).toContain("--preset standard -o out-standard");
+    for (const preset of ["fast", "standard"]) {
+      expect(at("int4 per channel", preset)).toContain("--preset best");
+      expect(at("int4 per channel", preset)).not.toContain("--float l");
+      expect(at("int8 per channel", preset)).toContain("--float l");
+    }
+    expect(at("int4 per channel", "best")).toContain("--float l");
+    expect(at("int4 per channel", "standard")).not.toContain("--preset standard");
+  });
+
   test("ties are told where they are many, clipping not where nothing clips anyway", () => {
     const { settings, ...rest } = sampleReport();
     expect(said({ ...rest, settings, ties: 0.1 })).toContain("On 10.0 % of the decisions");

@@ -56,6 +56,13 @@ describe("lazy data", () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
+  test("more elements than an array holds are no numbers, and nothing is loaded for them", () => {
+    const large = Tensor.lazy("uint8", [2 ** 27], () => {
+      throw new Error("loaded");
+    });
+    expect(() => large.numbers()).toThrow("expected at most 100000000 elements, got 134217728");
+  });
+
   test("what was loaded first makes room for what is loaded later, and is loaded again", () => {
     const loads = [0, 0, 0, 0];
     // Four times 100 MB, of which two fit into the budget; nobody writes into the pages, so that they cost no memory.

@@ -15,6 +15,9 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/** An array of V8 holds less than 2²⁷ numbers. */
+const mostNumbers = 1e8;
+
 export class Tensor {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -132,9 +135,19 @@ export class Tensor {
     return Float32Array.from(this.numbers());
   }
 
-  /** The elements as JavaScript numbers, whatever the numeric type (int64 beyond 2⁵³ loses precision). */
+  /**
+   * The elements as JavaScript numbers, whatever the numeric type (int64 beyond 2⁵³ loses precision). Throws `tensor/wrong-size` for more
+   * than an array has room for.
+   */
   numbers(): number[] {
-    const { data, dtype, size } = this;
+    const { dtype, size } = this;
+    if (size > mostNumbers) {
+      throw new AvocetError("tensor/wrong-size", `expected at most ${mostNumbers} elements, got ${size}`, {
+        at: this.#spelled,
+        hint: "read `data` or `bytes`, which are not copied",
+      });
+    }
+    const { data } = this;
     if (!ArrayBuffer.isView(data))
       throw new AvocetError("tensor/wrong-dtype", "expected a numeric tensor, got strings", { at: this.#spelled });
     if (dtype === "float16") return Array.from(data as Uint16Array, fromFloat16Bits);

@@ -18,6 +18,9 @@ const commands: Readonly<Record<string, (model: string, data: string, out: strin
   gradient: (model, data, out) => ["run", model, "--data", data, "-o", join(out, "made.npz")],
 };
 
+/** What a process of the fuzzer may take, in megabytes: the command is held to it, too. */
+const megabytes = "1600";
+
 /** The error code that the command ends with; undefined where it is none about the runtime, or takes too long. */
 export async function confirmed({ target, bytes, data, ending }: Failure): Promise<string | undefined> {
   const args = commands[target];
@@ -38,8 +41,11 @@ export async function confirmed({ target, bytes, data, ending }: Failure): Promi
 
 function ran(args: readonly string[]): Promise<{ readonly code: number | null; readonly err: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [command, ...args], { timeout: 200_000 }, (_error, _out, err) =>
-      resolve({ code: child.exitCode, err }),
+    const child = execFile(
+      process.execPath,
+      [command, ...args],
+      { timeout: 200_000, env: { ...process.env, AVOCET_MEMORY_LIMIT: megabytes } },
+      (_error, _out, err) => resolve({ code: child.exitCode, err }),
     );
   });
 }

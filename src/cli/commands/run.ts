@@ -4,7 +4,7 @@ import { throwIfAborted } from "../../base/index.ts";
 import { writeNpz } from "../../data/index.ts";
 import { dataFilesOf } from "../../formats/index-node.ts";
 import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { dtypes, type Tensor } from "../../tensor/index.ts";
 import { type DataOptions, filesOfArgument, openDataFor, openModel, pathsRead } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";
@@ -63,7 +63,8 @@ interface Summary {
 function summaryOf(name: string, tensor: Tensor): Summary {
   const { dtype, shape } = tensor;
   let [min, max, sum, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
-  for (const x of dtype === "string" ? [] : tensor.numbers()) {
+  for (const element of elementsOf(tensor)) {
+    const x = Number(element);
     if (!Number.isFinite(x)) continue;
     min = Math.min(min, x);
     max = Math.max(max, x);
@@ -80,6 +81,15 @@ function summaryOf(name: string, tensor: Tensor): Summary {
     mean: known ? sum / count : null,
     notFinite: dtype === "string" ? 0 : tensor.size - count,
   };
+}
+
+/** Where they are, if they are numbers there: outputs may be larger than an array can be. */
+function elementsOf(tensor: Tensor): Iterable<number | bigint> {
+  const { dtype, data } = tensor;
+  if (dtype === "string") return [];
+  const { bits, kind } = dtypes[dtype];
+  const isPlain = kind === "float" ? dtype === "float32" || dtype === "float64" : bits >= 8 && kind !== "complex";
+  return isPlain ? (data as Iterable<number | bigint>) : tensor.numbers();
 }
 
 function line({ name, dtype, shape, min, max, mean, notFinite }: Summary): string {
