@@ -69,7 +69,7 @@ export const groups = {
       "src/quant/place/place-parameters.ts",
       "!src/quant/place/*.test.ts",
     ],
-    tests: ["src/quant/place/place*.test.ts", "src/quant/targets/target.test.ts"],
+    tests: ["src/quant/place/*.test.ts", "src/quant/targets/target.test.ts"],
   },
   "autodiff-rules": {
     mutate: ["src/autodiff/rules/*.ts", "!src/autodiff/rules/*.test.ts"],

@@ -8,8 +8,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { relative } from "node:path";
 import { Instrumenter } from "@stryker-mutator/instrumenter";
 
-/** A run that writes nothing for so long hangs: no test beside the code takes a tenth of it, on a busy machine either. */
-const patience = 60_000;
+/** A run that writes nothing for so long hangs: on a busy machine no test beside the code takes a tenth of it. */
+const patience = 30_000;
 
 /** What became of each mutant of these files, as Stryker reports it; `tests` are globs. */
 export async function warmRun(root, files, tests, excludedMutations) {

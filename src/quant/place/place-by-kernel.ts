@@ -147,9 +147,9 @@ class KernelPlacement {
     });
   }
 
-  /** The inputs of a linear operator that are data: the first, and the second of a product of two activations. */
+  /** The inputs of a linear operator that may be data: the first, and the second of a product of two activations. */
   #dataInputs(node: Node): (Value | null)[] {
-    return [node.input(0), node.input(1)].filter((value) => value && !initializerOf(value));
+    return [node.input(0), node.input(1)];
   }
 
   #passesOn(node: Node, value: Value): boolean {
@@ -235,19 +235,18 @@ class KernelPlacement {
       return { on: true, movedFrom: origin, reason: `${node.op} only moves what ${origin.name} holds` };
     }
     if (demanded) return { on: true, reason: "an integer kernel reads it" };
+    if (!carried) return { on: false, reason: `the further outputs of ${node.op} are no data` };
     return { on: false, reason: `${node.op} only moves data, and ${source.name} is not quantized` };
   }
 
-  /** A Pad with zeros in space, whose only reader is a convolution, becomes the padding of that. */
+  /** A Pad in space, of zeros as all that moves data here, whose only reader is a convolution becomes the padding of that. */
   #mergesPadding(node: Node): boolean {
     if (node.op !== "Pad" || node.string("mode", "constant") !== "constant" || node.input(3)) return false;
     const pads = initializerOf(node.input(1))?.numbers();
-    const fill = node.input(2) ? initializerOf(node.input(2))?.numbers()[0] : 0;
     const rank = (pads?.length ?? 0) / 2;
     const spatial = pads?.every((pad, i) => pad >= 0 && (i % rank >= 2 || pad === 0));
     const readers = node.output.consumers();
     return (
-      fill === 0 &&
       spatial === true &&
       !node.output.isGraphOutput &&
       readers.length === 1 &&
