@@ -5,7 +5,7 @@ import { AvocetError } from "../base/index.ts";
 import { inferTypes } from "../facts/index.ts";
 import { check, cloneModel, type Model, parseModel, printModel } from "../ir/index.ts";
 import { openRuntime } from "../runtime/index.ts";
-import { foldConstants } from "./fold-constants.ts";
+import { foldConstants } from "./fold/fold-constants.ts";
 import { inlineFunctions, normalise, optimise, runPass, runPasses, unrollRecurrent, upgradeOpset } from "./index.ts";
 
 const parse = (text: string, opset = 21) => parseModel(text, { seed: 1, opset });

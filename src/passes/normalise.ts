@@ -2,25 +2,25 @@
 import type { Model } from "../ir/index.ts";
 import { checkNodes } from "../ops/index.ts";
 import type { Runtime } from "../runtime/index.ts";
-import { cancelMovement } from "./cancel-movement.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
-import { correctOutputs } from "./correct-outputs.ts";
-import { foldBatchNorms } from "./fold-batch-norm.ts";
-import { foldChannelAffines } from "./fold-channel-affine.ts";
-import { foldConstants } from "./fold-constants.ts";
-import { foldPaddings } from "./fold-padding.ts";
-import { foldShapes } from "./fold-shapes.ts";
-import { freezeShapes } from "./freeze-shapes.ts";
-import { inlineFunctions } from "./inline-functions.ts";
-import { moveConstants } from "./move-constants.ts";
+import { foldBatchNorms } from "./fold/fold-batch-norm.ts";
+import { foldChannelAffines } from "./fold/fold-channel-affine.ts";
+import { foldConstants } from "./fold/fold-constants.ts";
+import { foldPaddings } from "./fold/fold-padding.ts";
+import { spreadBiases } from "./fold/spread-bias.ts";
 import { type Pass, type PassReport, runPass, runPasses } from "./pass.ts";
 import { recogniseOperators } from "./recognise/recognise.ts";
-import { removeDeadNodes } from "./remove-dead.ts";
-import { removeIdentities } from "./remove-identity.ts";
-import { shareConstants, shareSubexpressions } from "./share-equal.ts";
-import { spreadBiases } from "./spread-bias.ts";
+import { foldShapes } from "./shapes/fold-shapes.ts";
+import { freezeShapes } from "./shapes/freeze-shapes.ts";
+import { cancelMovement } from "./tidy/cancel-movement.ts";
+import { correctOutputs } from "./tidy/correct-outputs.ts";
+import { inlineFunctions } from "./tidy/inline-functions.ts";
+import { moveConstants } from "./tidy/move-constants.ts";
+import { removeDeadNodes } from "./tidy/remove-dead.ts";
+import { removeIdentities } from "./tidy/remove-identity.ts";
+import { shareConstants, shareSubexpressions } from "./tidy/share-equal.ts";
+import { useInference } from "./tidy/use-inference.ts";
 import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
-import { useInference } from "./use-inference.ts";
 
 export interface NormaliseOptions {
   /** Executes what depends on constants alone. Without one nothing is folded by execution. */

@@ -5,7 +5,7 @@ import { expectSameOutputs } from "../../../test/same-outputs.ts";
 import { readModelFile } from "../../formats/index-node.ts";
 import { cloneModel, parseModel } from "../../ir/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
-import { foldConstants } from "../fold-constants.ts";
+import { foldConstants } from "../fold/fold-constants.ts";
 import { runPass } from "../pass.ts";
 import { upgradeOpset } from "../upgrade-opset/upgrade.ts";
 import { unrollRecurrent } from "./unroll.ts";

@@ -1,7 +1,7 @@
 /** Removes nodes and constants whose results nobody reads, in subgraphs too. */
-import { graphsOf } from "../facts/index.ts";
-import { removeDead } from "../ir/index.ts";
-import type { Pass } from "./pass.ts";
+import { graphsOf } from "../../facts/index.ts";
+import { removeDead } from "../../ir/index.ts";
+import type { Pass } from "../pass.ts";
 
 export const removeDeadNodes: Pass = {
   name: "remove-dead",

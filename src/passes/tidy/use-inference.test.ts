@@ -1,8 +1,8 @@
 /** Training form: what is taken as inference gives what a stock session gives, what is random is told, and all else stays. */
 import { expect, test } from "vitest";
-import { outputsOf, seededFeeds } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { normalise } from "./normalise.ts";
+import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { normalise } from "../normalise.ts";
 import { randomNodes, trainingForm, trainingNodes } from "./use-inference.ts";
 
 const constants =

@@ -1,12 +1,12 @@
 /** Whatever stands around a batch norm, whole or taken apart: folding what can be folded changes nothing but last bits. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { blocks, graphOf, normBlocks } from "../../test/block-graphs.ts";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { check, cloneModel } from "../ir/index.ts";
+import { blocks, graphOf, normBlocks } from "../../../test/block-graphs.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { check, cloneModel } from "../../ir/index.ts";
+import { runPasses } from "../pass.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
-import { runPasses } from "./pass.ts";
 
 const some = fc.constantFrom(...Object.keys(blocks));
 const norm = fc.constantFrom(...Object.keys(normBlocks));

@@ -1,13 +1,13 @@
 /** Fixed inputs fix the shapes behind them, but for those that depend on data. */
 import { expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, type Model, parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { foldConstants } from "./fold-constants.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
+import { openRuntime } from "../../runtime/index.ts";
+import { foldConstants } from "../fold/fold-constants.ts";
+import { runPass, runPasses } from "../pass.ts";
+import { removeDeadNodes } from "../tidy/remove-dead.ts";
 import { foldShapes } from "./fold-shapes.ts";
 import { freezeShapes } from "./freeze-shapes.ts";
-import { runPass, runPasses } from "./pass.ts";
-import { removeDeadNodes } from "./remove-dead.ts";
 
 async function freeze(text: string): Promise<{ before: Model; left: string[] }> {
   const before = parseModel(text, { seed: 1 });

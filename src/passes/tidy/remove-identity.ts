@@ -3,12 +3,12 @@
  * Concat, Expand … where it can be proved that nothing changes.
  */
 
-import { refuse } from "../base/index.ts";
-import { constantInts, declaredDType, isOp, rankOf } from "../facts/index.ts";
-import { type Graph, type Node, staticShape } from "../ir/index.ts";
-import { dtypes } from "../tensor/index.ts";
-import type { Pass } from "./pass.ts";
-import { passOf, rule } from "./rule.ts";
+import { refuse } from "../../base/index.ts";
+import { constantInts, declaredDType, isOp, rankOf } from "../../facts/index.ts";
+import { type Graph, type Node, staticShape } from "../../ir/index.ts";
+import { dtypes } from "../../tensor/index.ts";
+import type { Pass } from "../pass.ts";
+import { passOf, rule } from "../rule.ts";
 
 /** For each operator, whether this node provably hands its first input on. */
 const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {

@@ -1,12 +1,12 @@
 /** What depends on constants alone is computed, but for what must not be or would only grow. */
 import { expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { hoistConstants } from "./constants.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { openRuntime } from "../../runtime/index.ts";
+import { hoistConstants } from "../constants.ts";
+import { runPass, runPasses } from "../pass.ts";
+import { removeDeadNodes } from "../tidy/remove-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
-import { runPass, runPasses } from "./pass.ts";
-import { removeDeadNodes } from "./remove-dead.ts";
 
 async function fold(text: string) {
   const before = parseModel(text, { seed: 1 });

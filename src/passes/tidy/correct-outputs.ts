@@ -1,7 +1,7 @@
 /** Declared types of outputs that contradict what the graph computes: they are named, and corrected before anything is written. */
-import { LengthTable } from "../facts/index.ts";
-import { cloneModel, type Model, type TensorType, tensorType, type Value } from "../ir/index.ts";
-import type { Pass } from "./pass.ts";
+import { LengthTable } from "../../facts/index.ts";
+import { cloneModel, type Model, type TensorType, tensorType, type Value } from "../../ir/index.ts";
+import type { Pass } from "../pass.ts";
 
 export interface Contradiction {
   readonly output: string;

@@ -1,11 +1,11 @@
 /** Batch norms fold into every layer where that is exact, and say why not elsewhere. */
 import { describe, expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { check, cloneModel, type Model, parseModel } from "../ir/index.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { check, cloneModel, type Model, parseModel } from "../../ir/index.ts";
+import { runPass } from "../pass.ts";
+import { why } from "../rule.ts";
 import { batchNormRecords } from "./batch-norm.ts";
 import { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold-batch-norm.ts";
-import { runPass } from "./pass.ts";
-import { why } from "./rule.ts";
 
 const positive = ["v", "v2"];
 const parse = (text: string) => parseModel(text, { seed: 3, positive });

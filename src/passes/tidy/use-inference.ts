@@ -3,13 +3,13 @@
  * Dropout for nothing as they optimise and refuse such batch norms, so inference is what was meant; each is told. Operators whose
  * outputs are random by intent stay, and are told too.
  */
-import { refuse } from "../base/index.ts";
-import { constantInts, isOp, withSubgraphs } from "../facts/index.ts";
-import type { Model, Node } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import type { Pass } from "./pass.ts";
-import { replaceNode } from "./replace-node.ts";
-import { passOf, rule } from "./rule.ts";
+import { refuse } from "../../base/index.ts";
+import { constantInts, isOp, withSubgraphs } from "../../facts/index.ts";
+import type { Model, Node } from "../../ir/index.ts";
+import { rowOf } from "../../ops/index.ts";
+import type { Pass } from "../pass.ts";
+import { replaceNode } from "../replace-node.ts";
+import { passOf, rule } from "../rule.ts";
 
 /** What people should know of such a node. */
 export const trainingForm = "it was exported in training form, and is taken as in inference";

@@ -1,9 +1,9 @@
 /** Computes and stores equal things once: common subexpressions, and constants with the same bytes. */
-import { withSubgraphs } from "../facts/index.ts";
-import type { Attribute, Graph, Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import type { Tensor } from "../tensor/index.ts";
-import type { Pass } from "./pass.ts";
+import { withSubgraphs } from "../../facts/index.ts";
+import type { Attribute, Graph, Node, Value } from "../../ir/index.ts";
+import { rowOf } from "../../ops/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import type { Pass } from "../pass.ts";
 
 /** Nodes of one graph that do the same with the same inputs become one. */
 export const shareSubexpressions: Pass = {

@@ -5,14 +5,14 @@
  * make a large result, take long, or end the process: see fold-limits.ts.
  */
 
-import { AvocetError, watched } from "../base/index.ts";
-import { constantOf, isOp, LengthTable, withSubgraphs } from "../facts/index.ts";
-import { Graph, Model, type Node, type Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { crosses, type Runtime } from "../runtime/index.ts";
-import { dtypes, type Tensor } from "../tensor/index.ts";
+import { AvocetError, watched } from "../../base/index.ts";
+import { constantOf, isOp, LengthTable, withSubgraphs } from "../../facts/index.ts";
+import { Graph, Model, type Node, type Value } from "../../ir/index.ts";
+import { rowOf } from "../../ops/index.ts";
+import { crosses, type Runtime } from "../../runtime/index.ts";
+import { dtypes, type Tensor } from "../../tensor/index.ts";
+import type { Pass, Refuse } from "../pass.ts";
 import { FoldLimits } from "./fold-limits.ts";
-import type { Pass, Refuse } from "./pass.ts";
 
 export interface FoldOptions {
   /** A result may have this many bytes more than the constants that it replaces. Default 64 KiB. */

@@ -1,10 +1,10 @@
 /** Whatever the convolution, folding the batch norm before or behind it changes nothing but the last bits. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { runPass } from "../pass.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
-import { runPass } from "./pass.ts";
 
 const layer = fc.record({
   op: fc.constantFrom("Conv", "ConvTranspose"),

@@ -1,8 +1,8 @@
 /** Calls of the model's own functions are replaced by their bodies: passes and quantization see operators only. */
 
-import { AvocetError } from "../base/index.ts";
-import { graphsOf, withSubgraphs } from "../facts/index.ts";
-import { limits } from "../formats/index.ts";
+import { AvocetError } from "../../base/index.ts";
+import { graphsOf, withSubgraphs } from "../../facts/index.ts";
+import { limits } from "../../formats/index.ts";
 import {
   type Attribute,
   absorb,
@@ -13,8 +13,8 @@ import {
   type Node,
   nodeNames,
   type Value,
-} from "../ir/index.ts";
-import type { Pass } from "./pass.ts";
+} from "../../ir/index.ts";
+import type { Pass } from "../pass.ts";
 
 type Functions = ReadonlyMap<string, ModelFunction>;
 const keyOf = (domain: string, name: string, overload: string) => `${domain}\0${name}\0${overload}`;

@@ -1,11 +1,11 @@
 /** Constants per channel go into the layer before them. */
 import { describe, expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { runPass, runPasses } from "../pass.ts";
 import { batchNormRecords } from "./batch-norm.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
-import { runPass, runPasses } from "./pass.ts";
 
 async function fold(text: string) {
   const before = parseModel(text, { seed: 5, positive: ["v"] });

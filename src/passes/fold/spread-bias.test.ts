@@ -1,8 +1,8 @@
 /** Gemm's bias in every form that is broadcast: the function stays, one row becomes a vector, rows that differ stay as they are. */
 import { expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { runPass } from "./pass.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { runPass } from "../pass.ts";
 import { spreadBiases } from "./spread-bias.ts";
 
 const gemm = (bias: string, attributes = "") =>

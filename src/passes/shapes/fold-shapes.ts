@@ -3,12 +3,12 @@
  * its own input copies them instead: `[batch of x, −1]` becomes `[0, −1]`, and the whole chain that computed it goes.
  */
 
-import { refuse } from "../base/index.ts";
-import { type Computed, constantOf, isOp, type Length, LengthTable, numbersOf } from "../facts/index.ts";
-import type { Node } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import type { Pass } from "./pass.ts";
-import { passOf, type Rule, rule } from "./rule.ts";
+import { refuse } from "../../base/index.ts";
+import { type Computed, constantOf, isOp, type Length, LengthTable, numbersOf } from "../../facts/index.ts";
+import type { Node } from "../../ir/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import type { Pass } from "../pass.ts";
+import { passOf, type Rule, rule } from "../rule.ts";
 
 /** What computes lengths, where all of them are numbers. */
 function foldKnownShape(table: LengthTable): Rule {

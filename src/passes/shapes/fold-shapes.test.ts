@@ -1,15 +1,15 @@
 /** Shape arithmetic, movements that cancel, and equal subexpressions: fewer nodes, the same outputs. */
 import { describe, expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { cancelMovement } from "./cancel-movement.ts";
-import { foldPaddings } from "./fold-padding.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { foldPaddings } from "../fold/fold-padding.ts";
+import { runPasses } from "../pass.ts";
+import { cancelMovement } from "../tidy/cancel-movement.ts";
+import { inlineFunctions } from "../tidy/inline-functions.ts";
+import { removeDeadNodes } from "../tidy/remove-dead.ts";
+import { removeIdentities } from "../tidy/remove-identity.ts";
+import { shareConstants, shareSubexpressions } from "../tidy/share-equal.ts";
 import { foldShapes } from "./fold-shapes.ts";
-import { inlineFunctions } from "./inline-functions.ts";
-import { runPasses } from "./pass.ts";
-import { removeDeadNodes } from "./remove-dead.ts";
-import { removeIdentities } from "./remove-identity.ts";
-import { shareConstants, shareSubexpressions } from "./share-equal.ts";
 
 const passes = [
   inlineFunctions,

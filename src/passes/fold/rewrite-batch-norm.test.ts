@@ -1,9 +1,9 @@
 /** Standalone batch norms become convolutions or arithmetic, with their statistics. */
 import { expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { runPass } from "../pass.ts";
 import { batchNormRecords } from "./batch-norm.ts";
-import { runPass } from "./pass.ts";
 import { rewriteBatchNorms } from "./rewrite-batch-norm.ts";
 
 const standalone = (shape: string) =>

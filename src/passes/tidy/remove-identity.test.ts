@@ -1,9 +1,9 @@
 /** Nodes that change nothing go; those that might stay. */
 import { expect, test } from "vitest";
-import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { hoistConstants } from "./constants.ts";
-import { runPass } from "./pass.ts";
+import { expectSameOutputs } from "../../../test/same-outputs.ts";
+import { cloneModel, parseModel } from "../../ir/index.ts";
+import { hoistConstants } from "../constants.ts";
+import { runPass } from "../pass.ts";
 import { removeIdentities } from "./remove-identity.ts";
 
 async function remove(text: string, opset = 21) {
