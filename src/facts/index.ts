@@ -5,7 +5,16 @@ export { commutesWithAffine } from "./commuting.ts";
 export { constantInts, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
 export { declaredDType, dtypeOf } from "./dtype.ts";
 export { type InferOptions, inferTypes } from "./infer-types.ts";
-export { type AddedVector, addBehind, addedVector, type BiasSlot, betaOf, biasOf, biasSlot } from "./layers/bias.ts";
+export {
+  type AddedVector,
+  addBehind,
+  addedVector,
+  type BiasSlot,
+  betaOf,
+  biasOf,
+  biasSlot,
+  vectorSlot,
+} from "./layers/bias.ts";
 export {
   isStored,
   type Layer,
@@ -14,6 +23,8 @@ export {
   layerOf,
   layersOf,
   type MatrixLayer,
+  matrixLayerAt,
+  matrixLayers,
   productAt,
   type WeightSlot,
 } from "./layers/layer.ts";

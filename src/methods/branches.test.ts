@@ -24,9 +24,9 @@ test("a layer that was put in front, and a bias that took over a name, move no o
   graph.renameLike(second, "second_product");
   const found = alongside(model, result, lower(model, none));
   expect(found.map(({ layer }) => layer.node.output.name)).toEqual(["first", "second", "z"]);
-  expect(found.map(({ resultNode }) => resultNode.output.name)).toEqual(["first", "second_product", "z"]);
+  expect(found.map(({ result }) => result.node.output.name)).toEqual(["first", "second_product", "z"]);
   expect(found.map(({ quantizedNode }) => quantizedNode.output.name)).toEqual(["first", "second", "z"]);
-  expect(found.some(({ resultNode }) => resultNode === extra)).toBe(false);
+  expect(found.some(({ result }) => result.node === extra)).toBe(false);
 });
 
 test("a form that lacks a layer is refused", () => {

@@ -6,7 +6,7 @@
 import { isRefused, type Refused, refuse } from "../base/index.ts";
 import { commutesWithAffine, constantInts, isOp, onlyReader, rankOf } from "../facts/index.ts";
 import type { Graph, Node, Value } from "../ir/index.ts";
-import type { ChannelAffine } from "./fold/batch-norm.ts";
+import type { ChannelAffine } from "./batch-norm.ts";
 import { bareLayer, type Layer, layerOf, scaleInput } from "./layer.ts";
 
 /** The map: its node, the input that it maps, and the number of channels. */

@@ -1,7 +1,6 @@
 /** @module Graph rewriting: the pass contract, rules that refuse with a reason, and the passes that models go through. */
 
 export { isRefused, type Refused, refuse } from "../base/index.ts";
-export { hoistConstants, unlistConstants } from "./constants.ts";
 export {
   type BatchNormStatistics,
   batchNormRecords,
@@ -9,13 +8,15 @@ export {
   type ChannelAffine,
   moveBatchNormStatistics,
   setBatchNormStatistics,
-} from "./fold/batch-norm.ts";
+} from "./batch-norm.ts";
+export { hoistConstants, unlistConstants } from "./constants.ts";
 export { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold/fold-batch-norm.ts";
 export { foldChannelAffine, foldChannelAffines } from "./fold/fold-channel-affine.ts";
 export { type FoldOptions, foldConstants } from "./fold/fold-constants.ts";
 export { foldPaddings } from "./fold/fold-padding.ts";
 export { rewriteBatchNorms } from "./fold/rewrite-batch-norm.ts";
 export { bareLayer, biasOf, channelsOf, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
+export { putBias, shiftedBias } from "./layers/put-bias.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";

@@ -12,7 +12,7 @@ import { floatConstant, isOp, onlyReader, rankOf } from "../facts/index.ts";
 import { addNode, type Graph, type Node, type Value } from "../ir/index.ts";
 import { ops } from "../ops/index.ts";
 import { elementsOf, floatTensor, type Tensor } from "../tensor/index.ts";
-import type { ChannelAffine } from "./fold/batch-norm.ts";
+import type { ChannelAffine } from "./batch-norm.ts";
 import { replaceConstant } from "./replace-constant.ts";
 import { replaceNode } from "./replace-node.ts";
 

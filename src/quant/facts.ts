@@ -1,8 +1,9 @@
 /** What placement needs to know of a model: element types, shapes, which values are parameters and which are moved. */
 
-import { initializerOf, shapeOf } from "../facts/index.ts";
+import type { Refused } from "../base/index.ts";
+import { initializerOf, type Layer, productAt, shapeOf } from "../facts/index.ts";
 import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
-import { type LinearRole, rowOf } from "../ops/index.ts";
+import { rowOf } from "../ops/index.ts";
 import { isFloat } from "../tensor/index.ts";
 
 /** A constant that an operator owns: a weight, a bias, a statistic. */
@@ -12,8 +13,8 @@ export interface Parameter {
   readonly value: Value;
   /** AIMET's name of it: weight, bias, weight_r, running_mean, running_var. */
   readonly kind: string;
-  /** For the weight and the bias of a linear operator. */
-  readonly linear?: LinearRole;
+  /** For the weight and the bias of a linear operator; refused where the weight is computed. */
+  readonly layer?: Layer | Refused;
   readonly normalization?: true;
 }
 
@@ -73,11 +74,12 @@ function* parametersOf(node: Node): Iterable<Parameter> {
     const value = node.input(index);
     return value && initializerOf(value)?.size && isFloat(value.initializer!.dtype) ? value : undefined;
   };
-  if (row?.linear) {
+  const layer = productAt(node);
+  if (row?.linear && layer) {
     const weight = at(row.linear.weight);
-    if (weight) yield { node, index: row.linear.weight, value: weight, kind: "weight", linear: row.linear };
+    if (weight) yield { node, index: row.linear.weight, value: weight, kind: "weight", layer };
     const bias = row.linear.bias === null ? undefined : at(row.linear.bias);
-    if (bias) yield { node, index: row.linear.bias!, value: bias, kind: "bias", linear: row.linear };
+    if (bias) yield { node, index: row.linear.bias!, value: bias, kind: "bias", layer };
   }
   for (const [i, index] of (row?.normalization ?? []).entries()) {
     const value = at(index);

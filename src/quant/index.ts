@@ -26,8 +26,6 @@ export { encodingOfRange, type RangeOptions } from "./grids/ranged-encoding.ts";
 export { shortWeightScale } from "./grids/short-scale.ts";
 export { forEachRun, forEachStretch, gatherSlices, type SliceValues, sliceCount } from "./grids/slices.ts";
 export { type Grids, parseGrids } from "./grids/usable-grid.ts";
-export { type BiasSlot, biasSlot, setBias } from "./layer-bias.ts";
-export { type LinearLayer, linearLayer, linearLayers, matrixOf, tensorOf } from "./linear-layer.ts";
 export { type Counterpart, counterparts } from "./lower/counterparts.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./lower/encodings-file.ts";
 export { type KernelFinding, kernelReport } from "./lower/kernel-report.ts";

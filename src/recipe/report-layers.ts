@@ -1,15 +1,10 @@
 /** The operators of a report: what each costs, on which grids it is, how much signal it keeps and what runs it. */
+
 import { macsOfNode, type Similarity } from "../analysis/index.ts";
+import { matrixLayerAt } from "../facts/index.ts";
 import type { Node, Value } from "../ir/index.ts";
 import { rowOf } from "../ops/index.ts";
-import {
-  entriesByValue,
-  gridName,
-  type KernelFinding,
-  type Lowered,
-  linearLayer,
-  type PlanEntry,
-} from "../quant/index.ts";
+import { entriesByValue, gridName, type KernelFinding, type Lowered, type PlanEntry } from "../quant/index.ts";
 import type { LayerReport } from "../report/index.ts";
 import type { Quantized } from "./quantized.ts";
 
@@ -68,7 +63,7 @@ function weightOf(node: Node): Value | undefined {
 
 /** The nodes of the shipped model that compute what the node computes. A bias that a layer got may have its output's name. */
 function nodesOf(node: Node, output: Value, { layer, of }: Lowered): readonly Node[] {
-  const linear = linearLayer(node);
+  const linear = matrixLayerAt(node);
   const producer = linear ? undefined : of(output.name)?.float?.producer;
   return linear ? layer(linear).nodes : producer ? [producer] : [];
 }

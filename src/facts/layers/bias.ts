@@ -1,5 +1,5 @@
 /** Where a linear layer's bias is: its own input, or the constant of the Add behind a product that has none. */
-import { type Refused, refuse } from "../../base/index.ts";
+import { isRefused, type Refused, refuse } from "../../base/index.ts";
 import type { Node, Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
@@ -38,15 +38,23 @@ export function biasSlot(product: Node, outputs: number): BiasSlot | Refused {
   return refuse("what the Add behind it adds is no bias");
 }
 
+/** The slot that has room for one number per output, or why a new bias must be added behind the product. */
+export function vectorSlot(product: Node, outputs: number): BiasSlot | Refused {
+  const slot = biasSlot(product, outputs);
+  return isRefused(slot) || slot.perOutput ? slot : refuse("its Add adds one number to all outputs");
+}
+
 /** A bias that is quantized comes from a DequantizeLinear over a constant. */
 function dequantizedLength(value: Value | null): number | undefined {
   const source = value?.producer;
   return source?.op === "DequantizeLinear" ? source.input(0)?.initializer?.shape.at(-1) : undefined;
 }
 
-/** What a slot holds, one number per output: zeros where it is empty, a reason where it cannot be read. */
-export function biasOf({ node, index }: BiasSlot, outputs: number): Float64Array | Refused {
-  const value = node.input(index);
+/** What a slot holds, one number per output: zeros where it is empty or there is none, a reason where it cannot be read. */
+export function biasOf(slot: BiasSlot | Refused, outputs: number): Float64Array | Refused {
+  if (isRefused(slot)) return new Float64Array(outputs);
+  if (betaOf(slot.node) === 0) return refuse("its beta is 0: a bias would have no effect");
+  const value = slot.node.input(slot.index);
   if (!value) return new Float64Array(outputs);
   const tensor = floatConstant(value);
   if (!tensor) return refuse("its bias is computed");

@@ -62,6 +62,21 @@ export function layersOf(graph: Graph): Layer[] {
   });
 }
 
+/**
+ * The layers of a graph whose products of float32 the moment methods can judge, in its order: weights of other types, batches of
+ * matrices and scaled products are left out.
+ */
+export function matrixLayers(graph: Graph): MatrixLayer[] {
+  return [...graph.nodes].flatMap((node) => matrixLayerAt(node) ?? []);
+}
+
+/** The node as such a layer, if it is one. Its weight is an initializer; what may be fed in its place is not asked for. */
+export function matrixLayerAt(node: Node): MatrixLayer | undefined {
+  const layer = layerAt(node);
+  if (!layer || isRefused(layer) || layer.weight.value.initializer?.dtype !== "float32") return undefined;
+  return isRefused(layer.matrix) || isRefused(layer.axes) ? undefined : (layer as MatrixLayer);
+}
+
 /** The layer of this node, with the Add that holds its bias; undefined for other operators, a reason without a weight. */
 export function layerAt(node: Node): Layer | Refused | undefined {
   return read(node, true);

@@ -3,10 +3,10 @@
  * brought to where they were in float, by a factor and a shift per channel. A factor goes into the scale of the channel, so that
  * the integers of a quantized weight stay (AIMET's `fold_all_batch_norms_to_scale`).
  */
-import { throwIfAborted } from "../../base/index.ts";
-import { cloneModel, type Model, type Node } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { batchNormStatistics } from "../../passes/index.ts";
+import { isRefused, throwIfAborted } from "../../base/index.ts";
+import { biasOf, vectorSlot } from "../../facts/index.ts";
+import { cloneModel, type Model } from "../../ir/index.ts";
+import { batchNormStatistics, putBias } from "../../passes/index.ts";
 import {
   entriesByValue,
   isIntGrid,
@@ -19,7 +19,6 @@ import {
 } from "../../quant/index.ts";
 import { openCursor } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import { biasPlace, currentBias, putBias } from "../bias-correction/bias-place.ts";
 import { alongside, type Branches } from "../branches.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { type ChannelMoments, channelMoments } from "./channel-moments.ts";
@@ -69,15 +68,15 @@ export async function reestimateFoldedBatchNorms(
   });
   for (const [i, branch] of branches.entries()) {
     throwIfAborted(context);
-    const { layer, resultNode, quantizedNode } = branch;
+    const { layer, result: same, quantizedNode } = branch;
     onProgress?.({ step, done: i, total: branches.length, detail: `${layer.node}` });
-    const promised = batchNormStatistics(resultNode.output);
+    const promised = batchNormStatistics(same.node.output);
     if (!promised) continue;
-    const outputs = layer.groups * layer.outputs;
-    const [place, twin] = [biasPlace(resultNode, outputs), biasPlace(quantizedNode, outputs)];
-    const bias = currentBias(place, outputs);
-    if (typeof bias === "string" || resultNode.op === "Gemm") {
-      notes.push(`${layer.node}: left: ${typeof bias === "string" ? bias : "a Gemm multiplies its bias"}`);
+    const outputs = layer.axes.outputs;
+    const [slot, twin] = [vectorSlot(same.node, outputs), vectorSlot(quantizedNode, outputs)];
+    const bias = biasOf(slot, outputs);
+    if (isRefused(bias) || same.node.op === "Gemm") {
+      notes.push(`${layer.node}: left: ${isRefused(bias) ? bias.refused : "a Gemm multiplies its bias"}`);
       continue;
     }
     await cursor.advance([layer.node.input(0)!.name], [quantizedNode.input(0)!.name]);
@@ -85,11 +84,11 @@ export async function reestimateFoldedBatchNorms(
     const wanted = reference
       ? await channelMoments(cursor.float, layer.node.output.name, runtime, { signal, session })
       : { mean: Float64Array.from(promised.beta), variance: Float64Array.from(promised.gamma, (g) => g * g) };
-    const entry = entries.get(resultNode.input(1)?.name ?? "");
+    const entry = entries.get(same.weight.value.name);
     const factor = hasOwnScales(branch, entry) ? factors(now, wanted) : null;
     const shifted = bias.map((b, c) => (factor?.[c] ?? 1) * (b - now.mean[c]!) + wanted.mean[c]!);
-    putBias(result.graph, place, shifted);
-    putBias(quantized.graph, twin, shifted);
+    putBias(same.node, slot, shifted);
+    putBias(quantizedNode, twin, shifted);
     if (factor) scaleWeight(branch, quantized, entry, factor, changed);
     edits++;
     notes.push(
@@ -110,39 +109,38 @@ function factors(now: ChannelMoments, wanted: ChannelMoments): Float64Array {
 }
 
 /** Whether every output channel has a scale to itself, or the weight is in float. */
-function hasOwnScales({ layer, resultNode }: Branches, entry: PlanEntry | undefined): boolean {
-  if (layer.weight.useCount > 1) return false;
+function hasOwnScales({ layer }: Branches, entry: PlanEntry | undefined): boolean {
+  if (layer.weight.value.useCount > 1) return false;
   if (!entry || !isIntGrid(entry.grid) || !entry.encoding) return true;
   const { granularity, scale } = entry.encoding;
-  const outputs = layer.groups * layer.outputs;
-  return granularity.kind === "channel" && granularity.axis === channelAxis(resultNode) && scale.length === outputs;
-}
-
-function channelAxis(node: Node): number {
-  const axis = rowOf(node)!.linear!.channelAxis(node);
-  return axis < 0 ? axis + node.input(1)!.initializer!.shape.length : axis;
+  const outputs = layer.axes.outputs;
+  return granularity.kind === "channel" && granularity.axis === layer.axes.out && scale.length === outputs;
 }
 
 /** The weight times its factors in both models, and its scales in the plan. */
 function scaleWeight(
-  { layer, resultNode, quantizedNode }: Branches,
+  { layer, result, quantizedNode }: Branches,
   quantized: Model,
   entry: PlanEntry | undefined,
   factor: Float64Array,
   changed: Map<string, PlanEntry>,
 ): void {
-  const constant = resultNode.input(1)!;
+  const constant = result.weight.value;
   const tensor = constant.initializer!;
   const encoding = entry && isIntGrid(entry.grid) ? entry.encoding : undefined;
   const hard = encoding ? quantizeDequantize(tensor, encoding, "half-even") : tensor;
   const values = new Float32Array(tensor.size);
   const numbers = hard.floats();
-  layer.order.forEach((at, i) => {
-    values[at] = numbers[at]! * factor[Math.floor(i / layer.columns)]!;
+  layer.matrix.order.forEach((at, i) => {
+    values[at] = numbers[at]! * factor[Math.floor(i / layer.matrix.columns)]!;
   });
   const scaled = Tensor.float32(tensor.shape, values);
   constant.initializer = scaled;
-  quantized.graph.setInput(quantizedNode, 1, quantized.graph.addInitializer(`${constant.name}_scaled`, scaled));
+  quantized.graph.setInput(
+    quantizedNode,
+    layer.weight.index,
+    quantized.graph.addInitializer(`${constant.name}_scaled`, scaled),
+  );
   if (!entry || !encoding) return;
   const scale = encoding.scale.map((s, c) => Math.fround(Math.fround(s) * factor[c]!));
   changed.set(entry.value, { ...entry, encoding: { ...encoding, scale }, frozen: true });

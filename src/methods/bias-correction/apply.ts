@@ -3,14 +3,15 @@
  * Weights stay; the mean inputs come from data (both models are walked side by side, every layer behind corrected ones), or
  * from the statistics of batch norms where there is no data.
  */
+
 import type { z } from "zod";
-import { AvocetError, throwIfAborted } from "../../base/index.ts";
+import { AvocetError, isRefused, throwIfAborted } from "../../base/index.ts";
+import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
+import { putBias, shiftedBias } from "../../passes/index.ts";
 import {
   entriesByValue,
-  type LinearLayer,
   lower,
-  matrixOf,
   type Plan,
   type PlanEntry,
   quantizeDequantize,
@@ -24,7 +25,6 @@ import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
 import { optionsOf } from "../step.ts";
-import { biasPlace, currentBias, movedBias, putBias } from "./bias-place.ts";
 import { biasShift } from "./math.ts";
 import { analyticMeans, empiricalMeans, type Promised } from "./mean-inputs.ts";
 import { biasCorrectionOptions } from "./options.ts";
@@ -74,25 +74,29 @@ export async function correctBiases(
   await using cursor = kind === "analytic" ? null : await cursorOn(reference, quantized, kind, context);
   for (const [index, branch] of branches.entries()) {
     throwIfAborted(context);
-    const { layer, resultNode, quantizedNode } = branch;
+    const { layer, result: same, quantizedNode } = branch;
     onProgress?.({ step: "bias-correction", done: index, total: branches.length, detail: `${layer.node}` });
-    const outputs = layer.groups * layer.outputs;
-    const weight = resultNode.input(1)!;
+    const outputs = layer.axes.outputs;
+    const weight = same.weight.value;
     const entry = entries.get(weight.name);
-    const [place, twin] = [biasPlace(resultNode, outputs), biasPlace(quantizedNode, outputs)];
+    const [slot, twin] = [vectorSlot(same.node, outputs), vectorSlot(quantizedNode, outputs)];
     const skip = (reason: string) => notes.push(`${layer.node}: skipped: ${reason}`);
     if (!entry) {
       skip("its weight stays float");
       continue;
     }
     // The float bias: that of a model whose weights are rounded may have taken the shift back already.
-    const float = currentBias(biasPlace(layer.node, outputs), outputs);
-    const now = currentBias(place, outputs);
-    if (typeof float === "string" || typeof now === "string") {
-      skip(typeof float === "string" ? float : `${now}`);
+    const float = biasOf(vectorSlot(layer.node, outputs), outputs);
+    const now = biasOf(slot, outputs);
+    if (isRefused(float)) {
+      skip(float.refused);
       continue;
     }
-    if ((place.slot === null) !== (twin.slot === null)) {
+    if (isRefused(now)) {
+      skip(now.refused);
+      continue;
+    }
+    if (isRefused(slot) !== isRefused(twin)) {
       skip("its product is quantized before the bias is added");
       continue;
     }
@@ -102,17 +106,20 @@ export async function correctBiases(
       skip(means);
       continue;
     }
-    const [given, rounded] = [matrixOf(layer, layer.weight.initializer!), matrixOf(layer, stored(weight, entry))];
-    const shift = biasShift(layer, given, rounded, means.float, means.quantized);
+    const [given, rounded] = [
+      matrixOf(layer.matrix, layer.weight.tensor),
+      matrixOf(layer.matrix, stored(weight, entry)),
+    ];
+    const shift = biasShift(layer.matrix, given, rounded, means.float, means.quantized);
     refuseNotFinite(layer, shift);
-    const bias = movedBias(place, float, shift);
+    const bias = shiftedBias(same.node, float, shift);
     const change = bias.map((b, c) => b - now[c]!);
     if (change.every((difference) => difference === 0)) {
       skip("rounding does not move its mean");
       continue;
     }
-    moved.push({ layer: resultNode, bias: putBias(result.graph, place, bias) });
-    putBias(quantized.graph, twin, bias);
+    moved.push({ layer: same, bias: putBias(same.node, slot, bias) });
+    putBias(quantizedNode, twin, bias);
     notes.push(`${layer.node}: ${means.from}: moved by up to ${largest(change).toPrecision(3)}`);
   }
   onProgress?.({ step: "bias-correction", done: branches.length, total: branches.length });
@@ -151,7 +158,7 @@ function stored(weight: Value, { encoding }: PlanEntry): Tensor {
   return encoding ? quantizeDequantize(tensor, encoding, "half-even") : tensor;
 }
 
-function refuseNotFinite(layer: LinearLayer, shift: Float64Array): void {
+function refuseNotFinite(layer: MatrixLayer, shift: Float64Array): void {
   const channel = shift.findIndex((s) => !Number.isFinite(s));
   if (channel < 0) return;
   throw new AvocetError(

@@ -1,8 +1,9 @@
 /** The arithmetic of bias correction against AIMET's golden numbers and against patches of every sample. */
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { matrixLayers } from "../../facts/index.ts";
 import { parseModel } from "../../ir/index.ts";
-import { linearLayers } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { clippedNormal } from "../expectations/normal.ts";
 import { biasShift, MeanInput, meanPatch } from "./math.ts";
@@ -60,7 +61,7 @@ test.each([
   ["MatMul", "[N,5,4]", "[4,3]"],
   ["Gemm", "[N,4]", "[4,3]"],
 ])("the mean input has the mean patch: %s", (attributes, shape, weightShape) => {
-  const [layer] = linearLayers(conv(attributes, shape, weightShape));
+  const [layer] = matrixLayers(conv(attributes, shape, weightShape).graph);
   const each = shape.slice(1, -1).split(",").slice(1).map(Number);
   const size = each.reduce((a, b) => a * b, 1);
   fc.assert(
@@ -87,7 +88,7 @@ test.each([
 });
 
 test("samples of different sizes count by their positions", () => {
-  const [layer] = linearLayers(conv("Conv", "[N,1,L]", "[1,1,2]"));
+  const [layer] = matrixLayers(conv("Conv", "[N,1,L]", "[1,1,2]").graph);
   const mean = new MeanInput();
   mean.see(Tensor.float32([1, 1, 3], [1, 2, 3]));
   mean.see(Tensor.float32([1, 1, 2], [10, 20]));

@@ -8,12 +8,13 @@
  * gives the float model's mean again, exactly: padding is part of the patches.
  */
 
-import { type LinearLayer, patchGeometry } from "../../quant/index.ts";
+import type { MatrixLayer, MatrixView } from "../../facts/index.ts";
+import { patchGeometry } from "../../quant/index.ts";
 import { sizeOf, Tensor } from "../../tensor/index.ts";
 
 /** W m − Ŵ m̂ for each output channel, in float64. Matrices are [groups · outputs, columns], means [groups, columns]. */
 export function biasShift(
-  { groups, outputs, columns }: Pick<LinearLayer, "groups" | "outputs" | "columns">,
+  { groups, outputs, columns }: Pick<MatrixView, "groups" | "outputs" | "columns">,
   weight: ArrayLike<number>,
   rounded: ArrayLike<number>,
   mean: ArrayLike<number>,
@@ -35,8 +36,8 @@ export function biasShift(
  * The mean of all patches of an input, [groups, columns]. A convolution is linear, so the mean input of all samples has
  * the mean patch of all samples: one pass over one input instead of all.
  */
-export function meanPatch(layer: LinearLayer, input: Tensor): Float64Array {
-  const { groups, columns } = layer;
+export function meanPatch(layer: MatrixLayer, input: Tensor): Float64Array {
+  const { groups, columns } = layer.matrix;
   const geometry = patchGeometry(layer, input.shape);
   const patch = new Float32Array(groups * columns);
   const sums = new Float64Array(groups * columns);
@@ -69,8 +70,8 @@ export class MeanInput {
   }
 
   /** The mean patch over every position of every sample. */
-  patch(layer: LinearLayer): Float64Array {
-    const all = new Float64Array(layer.groups * layer.columns);
+  patch(layer: MatrixLayer): Float64Array {
+    const all = new Float64Array(layer.matrix.groups * layer.matrix.columns);
     let weights = 0;
     for (const { shape, sum, samples } of this.#sums.values()) {
       const mean = Tensor.float32(

@@ -1,7 +1,6 @@
 /** The mean patches of a layer's input: from data in both branches, or from what batch norms promise. */
-import { shapeOf } from "../../facts/index.ts";
+import { type MatrixLayer, shapeOf } from "../../facts/index.ts";
 import type { TensorType, Value } from "../../ir/index.ts";
-import type { LinearLayer } from "../../quant/index.ts";
 import type { Cursor } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import type { Branches } from "../branches.ts";
@@ -36,7 +35,7 @@ export interface Promised {
 }
 
 /** From statistics, or the reason why there are none. */
-export function analyticMeans(layer: LinearLayer, promised: Promised): MeanInputs | string {
+export function analyticMeans(layer: MatrixLayer, promised: Promised): MeanInputs | string {
   const input = layer.node.input(0)!;
   const found = promised.of.get(input);
   if (!found) return promised.unknown.get(input) ?? `nothing is known of ${input.name}`;
@@ -47,12 +46,15 @@ export function analyticMeans(layer: LinearLayer, promised: Promised): MeanInput
 }
 
 /** An input that is constant per channel, seen through the kernel: at a padded border fewer of its numbers count. */
-function patchOf(layer: LinearLayer, { axis, mean }: Expectation, { shapes }: Promised): Float64Array | undefined {
-  const { groups, columns, node } = layer;
+function patchOf(layer: MatrixLayer, { axis, mean }: Expectation, { shapes }: Promised): Float64Array | undefined {
+  const {
+    node,
+    matrix: { groups, columns },
+  } = layer;
   const shape = shapeOf(node.input(0), shapes);
   const isKernel = node.op === "Conv" || node.op === "ConvTranspose";
   const channels = isKernel
-    ? layer.weight.initializer!.shape[node.op === "Conv" ? 1 : 0]! * (node.op === "Conv" ? groups : 1)
+    ? layer.weight.tensor.shape[node.op === "Conv" ? 1 : 0]! * (node.op === "Conv" ? groups : 1)
     : columns;
   const each = mean.length === 1 ? new Float64Array(channels).fill(mean[0]!) : mean;
   if (each.length !== channels) return undefined;

@@ -1,7 +1,7 @@
 /** The plan after layers got biases: a bias that placement has not seen gets the entry that placement would give. */
 
-import { keepsGrid } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { keepsGrid, type Layer } from "../../facts/index.ts";
+import type { Value } from "../../ir/index.ts";
 import {
   biasEncoding,
   biasEntry,
@@ -15,7 +15,7 @@ import {
 } from "../../quant/index.ts";
 
 export interface NewBias {
-  readonly layer: Node;
+  readonly layer: Layer;
   readonly bias: Value;
 }
 
@@ -30,7 +30,7 @@ export function withBiases(plan: Plan, biases: readonly NewBias[], target: Targe
     if (entries.has(bias.name) || left.has(bias.name)) continue;
     const made = storage === "int32" ? integerBias(layer, bias, entries) : `the target keeps biases in float`;
     if (typeof made === "string") more.push({ value: bias.name, reason: made });
-    else behind.set(layer.input(1)!.name, made);
+    else behind.set(layer.weight.value.name, made);
   }
   return {
     ...plan,
@@ -39,18 +39,19 @@ export function withBiases(plan: Plan, biases: readonly NewBias[], target: Targe
   };
 }
 
-function integerBias(layer: Node, bias: Value, entries: ReadonlyMap<string, PlanEntry>): PlanEntry | string {
-  const weight = entries.get(layer.input(1)!.name);
-  const input = entryOf(layer.input(0), entries);
+function integerBias(layer: Layer, bias: Value, entries: ReadonlyMap<string, PlanEntry>): PlanEntry | string {
+  const { node } = layer;
+  const weight = entries.get(layer.weight.value.name);
+  const input = entryOf(node.input(0), entries);
   if (!weight?.encoding || !isIntGrid(weight.grid) || !input?.encoding) {
     return "the bias cannot share the scales of input and weight";
   }
-  if (layer.input(1)!.useCount > 1) return "several operators share it or its weight, each with its own input scale";
-  if (layer.op === "Gemm" && (layer.float("alpha", 1) !== 1 || layer.float("beta", 1) !== 1)) {
+  if (layer.weight.value.useCount > 1) return "several operators share it or its weight, each with its own input scale";
+  if (node.op === "Gemm" && (node.float("alpha", 1) !== 1 || node.float("beta", 1) !== 1)) {
     return "alpha or beta of Gemm scale it";
   }
   const encoding: Encoding = biasEncoding(input.encoding, weight.encoding, bias.initializer!.size);
-  return { ...biasEntry(layer.op, bias.name, input.tiedTo ?? input.value, weight), encoding };
+  return { ...biasEntry(node.op, bias.name, input.tiedTo ?? input.value, weight), encoding };
 }
 
 /** The entry that holds for a value: its own, or that of what it was moved from. */

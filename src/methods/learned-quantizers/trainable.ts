@@ -3,8 +3,10 @@
  * gradients. What the plan leaves in float stays float. `settle` leads back to a model and a plan, from which the same file is
  * lowered as after calibration.
  */
+
 import { Emitter } from "../../autodiff/index.ts";
 import { invariant } from "../../base/index.ts";
+import type { MatrixLayer } from "../../facts/index.ts";
 import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import {
@@ -14,7 +16,6 @@ import {
   endsOf,
   entriesByValue,
   isIntGrid,
-  type LinearLayer,
   ofSameLayer,
   type Plan,
   type PlanEntry,
@@ -38,7 +39,7 @@ export interface TrainableModel {
   /** The quantizers of activations, learned or not, in the order of the model. */
   readonly activations: readonly ActivationQuantizer[];
   /** The node that computes a layer of the float model, or of another form of it. Throws `graph/not-found`. */
-  layer(layer: LinearLayer): { readonly nodes: readonly [Node] };
+  layer(layer: MatrixLayer): { readonly nodes: readonly [Node] };
 }
 
 /** From an activation to what readers get in its place. */
@@ -75,7 +76,7 @@ export function trainableModel(
   const products = productsByWeight(copy);
   const building = new Building(copy, plan, floatReaders);
   building.run();
-  const layer = (wanted: LinearLayer) => ({ nodes: [ofSameLayer(wanted, products)] as const });
+  const layer = (wanted: MatrixLayer) => ({ nodes: [ofSameLayer(wanted, products)] as const });
   return { model: copy, ...parameters, ...building.made(), layer };
 }
 

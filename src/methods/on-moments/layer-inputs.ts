@@ -2,8 +2,10 @@
  * The moments of one layer after another. The cursor starts to walk when the first moments are asked for: layers whose
  * solution is known from an earlier run are passed over, and walked only if a later one is not known.
  */
+
 import type { Random } from "../../base/index.ts";
-import { type LinearLayer, MomentGatherer, type Moments } from "../../quant/index.ts";
+import type { MatrixLayer } from "../../facts/index.ts";
+import { MomentGatherer, type Moments } from "../../quant/index.ts";
 import { type Cursor, type CursorOptions, openCursor } from "../../runtime/index.ts";
 
 /** The names of a layer's input in the float and in the quantized model. */
@@ -35,11 +37,11 @@ export class LayerInputs implements AsyncDisposable {
    * The moments of a layer that lies ahead of those before. The cursor stops where it would have stopped without what was
    * passed over: cut elsewhere, pieces of the model would be optimised otherwise and differ in the last bit.
    */
-  async momentsOf(layer: LinearLayer, names: InputNames): Promise<Moments> {
+  async momentsOf(layer: MatrixLayer, names: InputNames): Promise<Moments> {
     const { cursor, gatherer } = await this.#opened();
     for (const [float, quantized] of [...this.#passed.splice(0), names]) await cursor.advance([float], [quantized]);
     const { random, rowsPerColumn, cursor: work } = this.#options;
-    return await gatherer.gather(layer, cursor.pairs(...names), cursor.samples, random.fork(layer.weight.name), {
+    return await gatherer.gather(layer, cursor.pairs(...names), cursor.samples, random.fork(layer.weight.value.name), {
       signal: work.signal,
       ...(rowsPerColumn ? { rowsPerColumn } : {}),
     });

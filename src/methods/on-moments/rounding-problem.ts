@@ -2,7 +2,8 @@
  * What every method that rounds a weight against its moments solves: find integers q with Ŵ = s·(q + o) that minimise,
  * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/observe/moments.ts). Rows are independent.
  */
-import { type Encoding, endsOf, forEachRun, type LinearLayer, type Moments, matrixOf } from "../../quant/index.ts";
+import { type MatrixLayer, matrixOf } from "../../facts/index.ts";
+import { type Encoding, endsOf, forEachRun, type Moments } from "../../quant/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 
 export interface RoundingProblem {
@@ -25,12 +26,12 @@ export interface RoundingProblem {
 
 /** The problem of one layer under an encoding of its weight. */
 export function roundingProblem(
-  layer: LinearLayer,
+  layer: MatrixLayer,
   weight: Float32Array,
   encoding: Encoding,
   moments: Moments,
 ): RoundingProblem {
-  const { groups, outputs, columns } = layer;
+  const { groups, outputs, columns } = layer.matrix;
   const [scale, low, high] = spread(layer, encoding);
   return {
     groups,
@@ -46,13 +47,17 @@ export function roundingProblem(
 }
 
 /** The same problem under another encoding: only the grid changes. */
-export function withEncoding(problem: RoundingProblem, layer: LinearLayer, encoding: Encoding): RoundingProblem {
+export function withEncoding(problem: RoundingProblem, layer: MatrixLayer, encoding: Encoding): RoundingProblem {
   const [scale, low, high] = spread(layer, encoding);
   return { ...problem, scale, low, high };
 }
 
 /** T[o, j] = Σ_k W[o, k] R[j, k], group by group. */
-function crossTerm({ groups, outputs, columns }: LinearLayer, weight: Float32Array, r: Float64Array): Float64Array {
+function crossTerm(
+  { matrix: { groups, outputs, columns } }: MatrixLayer,
+  weight: Float32Array,
+  r: Float64Array,
+): Float64Array {
   const t = new Float64Array(groups * outputs * columns);
   // Without a quantized prefix R is zero, and there is nothing to multiply.
   if (r.every((value) => value === 0)) return t;
@@ -70,9 +75,9 @@ function crossTerm({ groups, outputs, columns }: LinearLayer, weight: Float32Arr
 }
 
 /** Scale, lowest and highest integer of each element of the matrix. */
-function spread(layer: LinearLayer, encoding: Encoding): [Float64Array, Float64Array, Float64Array] {
-  const { shape } = layer.weight.initializer!;
-  const size = layer.order.length;
+function spread(layer: MatrixLayer, encoding: Encoding): [Float64Array, Float64Array, Float64Array] {
+  const { shape } = layer.weight.tensor;
+  const size = layer.matrix.order.length;
   const slices = new Int32Array(size);
   forEachRun(shape, encoding.granularity, (slice, start, end) => {
     slices.fill(slice, start, end);
@@ -80,7 +85,7 @@ function spread(layer: LinearLayer, encoding: Encoding): [Float64Array, Float64A
   const scale = new Float64Array(size);
   const low = new Float64Array(size);
   const high = new Float64Array(size);
-  layer.order.forEach((place, i) => {
+  layer.matrix.order.forEach((place, i) => {
     const slice = slices[place]!;
     scale[i] = Math.fround(encoding.scale[slice]!);
     ({ low: low[i], high: high[i] } = endsOf(encoding, slice));
@@ -116,16 +121,16 @@ export function objective(problem: RoundingProblem, integers: Float64Array): Flo
 }
 
 /** Ŵ as a tensor of the weight's shape. */
-export function dequantized(problem: RoundingProblem, layer: LinearLayer, integers: Float64Array): Tensor {
+export function dequantized(problem: RoundingProblem, layer: MatrixLayer, integers: Float64Array): Tensor {
   const { scale } = problem;
   const data = new Float32Array(integers.length);
-  layer.order.forEach((place, i) => {
+  layer.matrix.order.forEach((place, i) => {
     data[place] = Math.fround(Math.fround(scale[i]!) * integers[i]!);
   });
-  return Tensor.float32(layer.weight.initializer!.shape, data);
+  return Tensor.float32(layer.weight.tensor.shape, data);
 }
 
 /** W of a layer as float64, for callers that only have the tensor. */
-export function weightMatrix(layer: LinearLayer): Float32Array {
-  return matrixOf(layer, layer.weight.initializer!);
+export function weightMatrix(layer: MatrixLayer): Float32Array {
+  return matrixOf(layer.matrix, layer.weight.tensor);
 }

@@ -1,9 +1,11 @@
 /** The search of scales on moments against trying every factor by hand, in float64: per tensor, channel and block. */
+
 import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
 import { roundHalfEven } from "../../base/index.ts";
+import { matrixLayerAt } from "../../facts/index.ts";
 import { parseModel } from "../../ir/index.ts";
-import { type Encoding, encodeWeight, type Granularity, linearLayer, type PlanEntry } from "../../quant/index.ts";
+import { type Encoding, encodeWeight, type Granularity, type PlanEntry } from "../../quant/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
 import { nearest, objective, withEncoding } from "./rounding-problem.ts";
@@ -34,7 +36,7 @@ test.each(Object.entries(granularities))("per %s the best factor is found", asyn
     { seed: 1 },
   );
   model.graph.valuesByName().get("w")!.initializer = weight;
-  const layer = linearLayer([...model.graph.nodes][0]!)!;
+  const layer = matrixLayerAt([...model.graph.nodes][0]!)!;
   const grid = { kind: "int", bits: 4, signed: true } as const;
   const entry: PlanEntry = { value: "w", kind: "weight", grid, granularity, symmetric: true, reason: "" };
   const spanning = encodeWeight(weight, { grid, granularity, symmetric: true }, "minmax");

@@ -2,12 +2,12 @@
  * Finds the scale of every slice of a weight on the moments: nearest rounding under each candidate, judged by the
  * reconstruction error. A candidate costs one small product, so that dozens are tried.
  */
+import type { MatrixLayer } from "../../facts/index.ts";
 import {
   type Encoding,
   encodeWeight,
   endsOf,
   forEachRun,
-  type LinearLayer,
   leastScales,
   type PlanEntry,
   shortWeightScale,
@@ -17,8 +17,8 @@ import { type RoundingProblem, withEncoding } from "./rounding-problem.ts";
 import type { RowErrors, RowGrid } from "./row-errors.ts";
 
 /** The encoding that just spans every slice of a layer's weight. */
-export function spanningEncoding(layer: LinearLayer, entry: PlanEntry): Encoding {
-  return encodeWeight(layer.weight.initializer!, entry, "minmax");
+export function spanningEncoding(layer: MatrixLayer, entry: PlanEntry): Encoding {
+  return encodeWeight(layer.weight.tensor, entry, "minmax");
 }
 
 export interface ScaleSearchOptions {
@@ -40,14 +40,14 @@ const usual = Array.from({ length: 41 }, (_, i) => 0.25 + 0.02 * i);
  */
 export async function withBestScales(
   problem: RoundingProblem,
-  layer: LinearLayer,
+  layer: MatrixLayer,
   candidates: { readonly spanning: Encoding; readonly given: Encoding; readonly entry: PlanEntry },
   errors: RowErrors,
   options: ScaleSearchOptions = {},
 ): Promise<{ problem: RoundingProblem; encoding: Encoding }> {
   const { spanning, given } = candidates;
   const { shortScale: short } = candidates.entry;
-  const floor = leastScales(candidates.entry, layer.weight, spanning);
+  const floor = leastScales(candidates.entry, layer.weight.value, spanning);
   const allowed = (encoding: Encoding): Encoding =>
     floor ? { ...encoding, scale: encoding.scale.map((s, i) => Math.max(s, floor[i]!)) } : encoding;
   const owner = rowGroups(layer, spanning);
@@ -91,7 +91,7 @@ export async function withBestScales(
 }
 
 /** The grid of every row; of every element where blocks share scales. */
-export function rowGrid(problem: RoundingProblem, layer: LinearLayer, encoding: Encoding): RowGrid {
+export function rowGrid(problem: RoundingProblem, layer: MatrixLayer, encoding: Encoding): RowGrid {
   if (encoding.granularity.kind === "block") {
     const { scale, low, high } = withEncoding(problem, layer, encoding);
     return { scale: Float32Array.from(scale), low: Float32Array.from(low), high: Float32Array.from(high) };
@@ -106,22 +106,22 @@ export function rowGrid(problem: RoundingProblem, layer: LinearLayer, encoding: 
 
 /** Which rows are judged together, and which of these groups each slice belongs to. */
 export function rowGroups(
-  layer: LinearLayer,
+  layer: MatrixLayer,
   encoding: Encoding,
 ): { count: number; of: Int32Array; ofSlice: Int32Array } {
-  const rows = layer.groups * layer.outputs;
-  const slices = new Int32Array(layer.order.length);
-  forEachRun(layer.weight.initializer!.shape, encoding.granularity, (slice, start, end) => {
+  const rows = layer.axes.outputs;
+  const slices = new Int32Array(layer.matrix.order.length);
+  forEachRun(layer.weight.tensor.shape, encoding.granularity, (slice, start, end) => {
     slices.fill(slice, start, end);
   });
   const ofSlice = new Int32Array(encoding.scale.length);
   const of = new Int32Array(rows);
   if (encoding.granularity.kind === "block") {
-    layer.order.forEach((place, i) => {
-      ofSlice[slices[place]!] = Math.floor(i / layer.columns);
+    layer.matrix.order.forEach((place, i) => {
+      ofSlice[slices[place]!] = Math.floor(i / layer.matrix.columns);
     });
     return { count: rows, of: of.map((_, row) => row), ofSlice };
   }
-  for (let row = 0; row < rows; row++) of[row] = slices[layer.order[row * layer.columns]!]!;
+  for (let row = 0; row < rows; row++) of[row] = slices[layer.matrix.order[row * layer.matrix.columns]!]!;
   return { count: encoding.scale.length, of, ofSlice: ofSlice.map((_, slice) => slice) };
 }

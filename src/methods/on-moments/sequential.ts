@@ -3,24 +3,24 @@
  * model whose layers before are quantized already, their moments are gathered, a method chooses the integers, and the
  * best bias for them follows in closed form.
  */
-import { Random, throwIfAborted } from "../../base/index.ts";
+
+import { isRefused, Random, throwIfAborted } from "../../base/index.ts";
+import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/index.ts";
 import { cloneModel, type Model } from "../../ir/index.ts";
+import { putBias, shiftedBias } from "../../passes/index.ts";
 import {
   constrained,
   type Encoding,
   entriesByValue,
   isIntGrid,
-  type LinearLayer,
   limited,
   lower,
   type Moments,
-  matrixOf,
   type Plan,
   type PlanEntry,
   withBiasEncodings,
   withEntries,
 } from "../../quant/index.ts";
-import { biasPlace, currentBias, movedBias, putBias } from "../bias-correction/bias-place.ts";
 import { biasShift } from "../bias-correction/math.ts";
 import { alongside, type Branches, weightsOnly } from "../branches.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
@@ -28,7 +28,7 @@ import { type InputNames, LayerInputs } from "./layer-inputs.ts";
 import { type DecidedLayer, type LayerSolution, loadLayer, saveLayer } from "./layer-record.ts";
 
 export interface LayerTask {
-  readonly layer: LinearLayer;
+  readonly layer: MatrixLayer;
   readonly entry: PlanEntry;
   /** The encoding that the plan has: where a search starts. */
   readonly encoding: Encoding;
@@ -81,19 +81,19 @@ export async function solveLayers(
     const before = performance.now();
     const moments = await inputs.momentsOf(layer, names);
     gathering += performance.now() - before;
-    const weight = matrixOf(layer, layer.weight.initializer!);
+    const weight = matrixOf(layer.matrix, layer.weight.tensor);
     const found = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
     const solved = { ...found, note: `${found.note}; ${sampled(moments)}` };
-    const safe = limited(entry, layer.weight, solved.encoding, () => solved.weight) ?? solved.weight;
-    const best = options.bias === false ? undefined : bestBias(branch, weight, matrixOf(layer, safe), moments);
+    const safe = limited(entry, layer.weight.value, solved.encoding, () => solved.weight) ?? solved.weight;
+    const best = options.bias === false ? undefined : bestBias(branch, weight, matrixOf(layer.matrix, safe), moments);
     if (typeof best === "string") return { ...solved, weight: safe, note: `${solved.note}; its bias stays: ${best}` };
     return { ...solved, weight: safe, ...(best ? { bias: best } : {}) };
   };
   for (const [index, branch] of branches.entries()) {
     throwIfAborted(context);
-    const { layer, resultNode, quantizedNode } = branch;
+    const { layer, result: same, quantizedNode } = branch;
     onProgress?.({ step: options.step, done: index, total: branches.length, detail: `${layer.node}` });
-    const entry = entries.get(layer.weight.name);
+    const entry = entries.get(layer.weight.value.name);
     const skipped = whySkipped(layer, entry, solved);
     if (skipped) {
       notes.push(`${layer.node}: skipped: ${skipped}`);
@@ -106,13 +106,13 @@ export async function solveLayers(
     if (checkpoint && !known) await saveLayer(checkpoint, `layer-${index}`, decided);
     notes.push(`${layer.node}: ${decided.note}`);
     solved.set(entry!.value, { ...entry!, encoding: decided.encoding });
-    if (!decided.encodingOnly) resultNode.input(1)!.initializer = decided.weight;
-    const weight = quantized.graph.addInitializer(`${layer.weight.name}_solved`, decided.weight);
-    quantized.graph.setInput(quantizedNode, 1, weight);
+    if (!decided.encodingOnly) same.weight.value.initializer = decided.weight;
+    const weight = quantized.graph.addInitializer(`${layer.weight.value.name}_solved`, decided.weight);
+    quantized.graph.setInput(quantizedNode, layer.weight.index, weight);
     if (!decided.bias) continue;
-    const outputs = layer.groups * layer.outputs;
-    putBias(result.graph, biasPlace(resultNode, outputs), decided.bias);
-    putBias(quantized.graph, biasPlace(quantizedNode, outputs), decided.bias);
+    const outputs = layer.axes.outputs;
+    putBias(same.node, vectorSlot(same.node, outputs), decided.bias);
+    putBias(quantizedNode, vectorSlot(quantizedNode, outputs), decided.bias);
   }
   onProgress?.({ step: options.step, done: branches.length, total: branches.length });
   return {
@@ -142,28 +142,28 @@ function sampled({ rows, samplingError }: Moments): string {
 
 /** b̂ = b + W m − Ŵ m̂, or the reason why the bias cannot take it. */
 function bestBias(
-  { layer, resultNode, quantizedNode }: Branches,
+  { layer, result: { node }, quantizedNode }: Branches,
   weight: Float32Array,
   rounded: Float32Array,
   moments: Moments,
 ): Float64Array | string {
-  const outputs = layer.groups * layer.outputs;
-  const place = biasPlace(resultNode, outputs);
-  if (!place.slot) return "the product has none";
-  if (!biasPlace(quantizedNode, outputs).slot) return "the product is quantized before it is added";
-  const old = currentBias(place, outputs);
-  if (typeof old === "string") return old;
-  return movedBias(place, old, biasShift(layer, weight, rounded, moments.mean, moments.quantizedMean));
+  const outputs = layer.axes.outputs;
+  const slot = vectorSlot(node, outputs);
+  if (isRefused(slot)) return "the product has none";
+  if (isRefused(vectorSlot(quantizedNode, outputs))) return "the product is quantized before it is added";
+  const old = biasOf(slot, outputs);
+  if (isRefused(old)) return old.refused;
+  return shiftedBias(node, old, biasShift(layer.matrix, weight, rounded, moments.mean, moments.quantizedMean));
 }
 
 function whySkipped(
-  layer: LinearLayer,
+  layer: MatrixLayer,
   entry: PlanEntry | undefined,
   done: ReadonlyMap<string, PlanEntry>,
 ): string | null {
   if (!entry || !isIntGrid(entry.grid)) return "its weight stays float";
   if (entry.frozen || done.has(entry.value)) return "its weight was decided before";
   if (!entry.encoding) return "its weight has no encoding";
-  if (layer.weight.useCount > 1) return `${layer.weight.useCount} nodes share its weight`;
+  if (layer.weight.value.useCount > 1) return `${layer.weight.value.useCount} nodes share its weight`;
   return null;
 }

@@ -186,14 +186,14 @@ export class Reconstruction {
     const quantizers = new Map(this.#trainable.quantizers.map((one) => [one.entry.value, one]));
     const { ranges, biases, weightScales, weighting: _, ...settings } = this.#settings;
     const softened = new Map<string, Rounding>();
-    for (const { layer, resultNode, quantizedNode } of this.#branches) {
-      const weight = resultNode.input(1)!;
+    for (const { layer, result, quantizedNode } of this.#branches) {
+      const weight = result.weight.value;
       const quantizer = quantizers.get(weight.name);
       if (!nodes.has(quantizedNode.output.name) || this.#done.has(weight.name) || !quantizer) continue;
-      if (layer.weight.useCount > 1) continue;
+      if (layer.weight.value.useCount > 1) continue;
       this.#done.add(weight.name);
       const warm = settings.start === "adaround" || quantizer.entry.frozen === true;
-      const [float, rounded] = [layer.weight.initializer!, weight.initializer!];
+      const [float, rounded] = [layer.weight.tensor, weight.initializer!];
       const rounding = roundingOf(
         weight.name,
         float,
@@ -202,7 +202,7 @@ export class Reconstruction {
         warm ? towardsFound : 0,
         weightScales ? quantizer.parameter : null,
       );
-      softened.set(quantizedNode.input(1)!.name, rounding);
+      softened.set(quantizedNode.input(layer.weight.index)!.name, rounding);
     }
     const own = (names: readonly string[]) => ownConstants(names, this.#constants, piece);
     const roundings = [...softened.values()];

@@ -1,13 +1,13 @@
 /** SeqMSE on moments: a candidate costs one small product instead of a forward pass, so that many can be tried. */
 
 import { roundHalfEven } from "../../base/index.ts";
+import type { MatrixLayer } from "../../facts/index.ts";
 import type { Model } from "../../ir/index.ts";
 import {
   type Encoding,
   encodingMax,
   encodingMin,
   encodingOfRange,
-  type LinearLayer,
   type Moments,
   type Plan,
   type PlanEntry,
@@ -91,7 +91,7 @@ function sameInputs(moments: Moments): Moments {
   return { ...moments, h, r: new Float64Array(h.length) };
 }
 
-function solution(layer: LinearLayer, problem: RoundingProblem, encoding: Encoding): LayerSolution {
+function solution(layer: MatrixLayer, problem: RoundingProblem, encoding: Encoding): LayerSolution {
   const weight = dequantized(problem, layer, nearest(problem, roundHalfEven));
   return { weight, encoding, encodingOnly: true, note: "scales chosen by the error at its output" };
 }

@@ -2,7 +2,8 @@
  * What AIMET's SeqMSE judges apart, and what shares the result: the outputs of a channel under a scale per tensor or per channel, the
  * part that a block of the inputs adds to a channel under a scale per block (it runs each block as a product of its own).
  */
-import { type Encoding, type LinearLayer, sliceCount } from "../../quant/index.ts";
+import type { MatrixLayer } from "../../facts/index.ts";
+import { type Encoding, sliceCount } from "../../quant/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import type { RoundingProblem } from "../on-moments/rounding-problem.ts";
 import type { RowErrors, RowGrid } from "../on-moments/row-errors.ts";
@@ -12,7 +13,7 @@ import { leastError, sumRows } from "./math.ts";
 /** For every slice of the encodings the index of the candidate that it takes. */
 export async function bestCandidates(
   problem: RoundingProblem,
-  layer: LinearLayer,
+  layer: MatrixLayer,
   candidates: readonly Encoding[],
   errors: RowErrors,
 ): Promise<Int32Array> {
@@ -29,7 +30,7 @@ export async function bestCandidates(
 
 async function bestOfBlocks(
   problem: RoundingProblem,
-  layer: LinearLayer,
+  layer: MatrixLayer,
   candidates: readonly Encoding[],
   errors: RowErrors,
 ): Promise<Int32Array> {
@@ -48,7 +49,7 @@ async function bestOfBlocks(
   }
   const best = new Int32Array(candidates[0]!.scale.length);
   const sliceOf = slicesOf(layer, candidates[0]!);
-  layer.order.forEach((place, i) => {
+  layer.matrix.order.forEach((place, i) => {
     const [row, column] = [Math.floor(i / problem.columns), i % problem.columns];
     best[sliceOf(place)] = chosen[row * blocks + blockOf[column]!]!;
   });
@@ -56,19 +57,19 @@ async function bestOfBlocks(
 }
 
 /** The block along the input axis that each column of the matrix belongs to. */
-function blocksOf(layer: LinearLayer, { granularity }: Encoding): { blockOf: number[]; blocks: number } {
-  const { shape } = layer.weight.initializer!;
+function blocksOf(layer: MatrixLayer, { granularity }: Encoding): { blockOf: number[]; blocks: number } {
+  const { shape } = layer.weight.tensor;
   const { axis, size } = granularity as Extract<Encoding["granularity"], { kind: "block" }>;
   const inner = sizeOf(shape.slice(axis + 1));
-  const blockOf = Array.from(layer.order.subarray(0, layer.columns), (place) =>
+  const blockOf = Array.from(layer.matrix.order.subarray(0, layer.matrix.columns), (place) =>
     Math.floor((Math.floor(place / inner) % shape[axis]!) / size),
   );
   return { blockOf, blocks: shape[axis]! / size };
 }
 
 /** The slice of an element by its place in the weight. */
-function slicesOf(layer: LinearLayer, { granularity }: Encoding): (place: number) => number {
-  const { shape } = layer.weight.initializer!;
+function slicesOf(layer: MatrixLayer, { granularity }: Encoding): (place: number) => number {
+  const { shape } = layer.weight.tensor;
   sliceCount(shape, granularity);
   const { axis, size } = granularity as Extract<Encoding["granularity"], { kind: "block" }>;
   const inner = sizeOf(shape.slice(axis + 1));

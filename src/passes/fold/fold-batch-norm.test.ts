@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
 import { check, cloneModel, type Model, parseModel } from "../../ir/index.ts";
+import { batchNormRecords } from "../batch-norm.ts";
 import { runPass } from "../pass.ts";
 import { why } from "../rule.ts";
-import { batchNormRecords } from "./batch-norm.ts";
 import { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold-batch-norm.ts";
 
 const positive = ["v", "v2"];

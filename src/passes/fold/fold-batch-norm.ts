@@ -9,12 +9,12 @@
  */
 import { isRefused, type Refused, refuse } from "../../base/index.ts";
 import { onlyReader } from "../../facts/index.ts";
+import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "../batch-norm.ts";
 import { type ChannelPath, channelsBefore } from "../channel-path.ts";
 import { type ChannelReader, canTake, channelReaders, intoReaders } from "../channel-readers.ts";
 import { type Layer, layerOf, scaleOutput } from "../layer.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, rule } from "../rule.ts";
-import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "./batch-norm.ts";
 
 interface Backward {
   readonly bn: BatchNorm | Refused;

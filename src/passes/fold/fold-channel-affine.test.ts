@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
 import { cloneModel, parseModel } from "../../ir/index.ts";
+import { batchNormRecords } from "../batch-norm.ts";
 import { runPass, runPasses } from "../pass.ts";
-import { batchNormRecords } from "./batch-norm.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";
 

@@ -13,11 +13,11 @@ import { isRefused, type Refused, refuse } from "../../base/index.ts";
 import { floatConstant, isOp, type Lengths, LengthTable, onlyReader, rankOf } from "../../facts/index.ts";
 import type { Node, Value } from "../../ir/index.ts";
 import { elementsOf, type Tensor } from "../../tensor/index.ts";
+import { type ChannelAffine, moveBatchNormStatistics } from "../batch-norm.ts";
 import { type ChannelReader, canTake, channelReaders, intoReaders } from "../channel-readers.ts";
 import { type Layer, layerOf, scaleOutput } from "../layer.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, type Rule, rule } from "../rule.ts";
-import { type ChannelAffine, moveBatchNormStatistics } from "./batch-norm.ts";
 
 interface Found {
   readonly node: Node;

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
 import { cloneModel, parseModel } from "../../ir/index.ts";
+import { batchNormRecords } from "../batch-norm.ts";
 import { runPass } from "../pass.ts";
-import { batchNormRecords } from "./batch-norm.ts";
 import { rewriteBatchNorms } from "./rewrite-batch-norm.ts";
 
 const standalone = (shape: string) =>

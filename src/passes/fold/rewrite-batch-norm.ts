@@ -7,10 +7,10 @@ import { isRefused, type Refused, refuse } from "../../base/index.ts";
 import { floatConstant, rankOf } from "../../facts/index.ts";
 import { attributeOf, type Node } from "../../ir/index.ts";
 import { floatTensor } from "../../tensor/index.ts";
+import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "../batch-norm.ts";
 import type { Pass } from "../pass.ts";
 import { replaceNode } from "../replace-node.ts";
 import { passOf, rule } from "../rule.ts";
-import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "./batch-norm.ts";
 
 interface Found {
   readonly node: Node;

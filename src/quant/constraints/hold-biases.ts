@@ -3,13 +3,12 @@
  * are tiny beside it, it would saturate. Then the weight's scale grows until the bias holds, whoever decided it: at that point one
  * step of the product is 2⁻³¹ of the bias, so that what the weights lose is nothing beside it.
  */
-import { initializerOf } from "../../facts/index.ts";
+import { type AddedVector, addedVector, initializerOf } from "../../facts/index.ts";
 import type { Model, Node } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { isIntGrid } from "../grids/grid.ts";
 import { shortWeightScale } from "../grids/short-scale.ts";
-import { type AddedVector, addedVector } from "../layer-bias.ts";
 import { entryAt } from "../plan/entry-at.ts";
 import { entriesByValue, type Plan, type PlanEntry, withEntries } from "../plan/plan.ts";
 import type { PlanContext } from "./constraint.ts";

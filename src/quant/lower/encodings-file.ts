@@ -3,8 +3,8 @@
  * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
  */
 
-import { AvocetError } from "../../base/index.ts";
-import { initializerOf, keepsGrid } from "../../facts/index.ts";
+import { AvocetError, isRefused } from "../../base/index.ts";
+import { initializerOf, keepsGrid, vectorSlot } from "../../facts/index.ts";
 import type { Model, Value } from "../../ir/index.ts";
 import type { Shape } from "../../tensor/index.ts";
 import { Facts } from "../facts.ts";
@@ -12,7 +12,6 @@ import { type Encoding, encodingMin, type Granularity, zeroPoint } from "../grid
 import { codecOf, gridName, isIntGrid, steps } from "../grids/grid.ts";
 import { blockGroups } from "../grids/slices.ts";
 import { packScales } from "../grids/two-level.ts";
-import { biasSlot } from "../layer-bias.ts";
 import { isMoved } from "../place/place.ts";
 import { biasEncoding } from "../plan/bias-encoding.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
@@ -219,10 +218,10 @@ function biasesOf(
   facts: Facts,
 ): [string, Encoding][] {
   const found: [string, Encoding][] = [];
-  for (const { node, linear, kind, index } of value ? facts.parameters(value) : []) {
-    const channels = linear ? value!.initializer!.shape.at(linear.channelAxis(node)) : undefined;
-    const slot = linear && channels !== undefined && index === 1 ? biasSlot(node, channels) : null;
-    const bias = slot?.node.input(slot.index);
+  for (const { node, layer, kind, index } of value ? facts.parameters(value) : []) {
+    const axes = layer && !isRefused(layer) && index === layer.weight.index ? layer.axes : undefined;
+    const slot = axes && !isRefused(axes) ? vectorSlot(node, axes.outputs) : undefined;
+    const bias = slot && !isRefused(slot) ? slot.node.input(slot.index) : undefined;
     if (kind !== "weight" || !weight.encoding || !bias || initializerOf(bias)?.shape.length !== 1) continue;
     let input = node.input(0);
     while (input && !entries.has(input.name) && input.producer && keepsGrid(input.producer))

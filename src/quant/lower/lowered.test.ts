@@ -1,7 +1,9 @@
 /** The map that lowering returns: each value, each layer and each product is where it says. */
+
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { seededFeeds } from "../../../test/same-outputs.ts";
+import { matrixLayers } from "../../facts/index.ts";
 import { readModel, writeModel } from "../../formats/index.ts";
 import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
 import { openRuntime, traceShapes } from "../../runtime/index.ts";
@@ -10,7 +12,6 @@ import {
   calibrate,
   type LoweredProduct,
   type LoweredValue,
-  linearLayers,
   lower,
   type Plan,
   parseGrid,
@@ -85,7 +86,7 @@ describe("layer", () => {
     const model = parseModel(text, { seed: 1 });
     const { layer } = lower(model, await planned(model));
     for (const one of [model, cloneModel(model)]) {
-      const found = linearLayers(one).map((own) => layer(own));
+      const found = matrixLayers(one.graph).map((own) => layer(own));
       expect(found.map(({ nodes }) => nodes.map((node) => node.name))).toEqual([
         ["MatMul_m"],
         ["MatMul_y"],
@@ -101,7 +102,7 @@ describe("layer", () => {
     const moved = cloneModel(model);
     const product = moved.graph.valuesByName().get("y")!.producer!;
     moved.graph.renameLike(product.output, "y_product");
-    const [, second] = linearLayers(moved);
+    const [, second] = matrixLayers(moved.graph);
     expect(layer(second!).nodes[0]!.name).toBe("MatMul_y");
   });
 
@@ -109,7 +110,9 @@ describe("layer", () => {
     const model = parseModel(text, { seed: 1 });
     const { layer } = lower(model, await planned(model));
     const other = parseModel(text.replaceAll("float[8,8] v", "float[8,8] u").replace("(r, v)", "(r, u)"), { seed: 1 });
-    expect(() => layer(linearLayers(other)[1]!)).toThrowError(expect.objectContaining({ code: "graph/not-found" }));
+    expect(() => layer(matrixLayers(other.graph)[1]!)).toThrowError(
+      expect.objectContaining({ code: "graph/not-found" }),
+    );
   });
 });
 

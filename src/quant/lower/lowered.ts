@@ -2,8 +2,8 @@
  * What lowering made of each value and each product of the float model, written down as it is made: nobody looks for it afterwards.
  * Of a file that was read from disk `readShipped` makes the same map, as far as its operators say.
  */
+import type { Layer } from "../../facts/index.ts";
 import type { Model, Node, Value } from "../../ir/index.ts";
-import type { LinearLayer } from "../linear-layer.ts";
 
 /** What stands for a value of the float model. */
 export interface LoweredValue {
@@ -38,5 +38,5 @@ export interface Lowered extends Shipped {
    * What became of a layer of the model that was lowered, or of a copy of it. Throws `graph/not-found` for a layer that this model
    * does not have.
    */
-  layer(layer: LinearLayer): LoweredProduct & { readonly weight: Value };
+  layer(layer: Layer): LoweredProduct & { readonly weight: Value };
 }

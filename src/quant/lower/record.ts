@@ -1,7 +1,8 @@
 /** The book that lowering keeps: which value became which, and which nodes stand for a node of the float model. */
+
 import { invariant } from "../../base/index.ts";
+import type { Layer } from "../../facts/index.ts";
 import type { Model, Node, Value } from "../../ir/index.ts";
-import type { LinearLayer } from "../linear-layer.ts";
 import type { Lowered, LoweredProduct, LoweredValue } from "./lowered.ts";
 import { constantOperand, isProduct, ofSameLayer } from "./same-layer.ts";
 
@@ -52,7 +53,7 @@ export class LoweringRecord {
       products.push(product);
       if (weight) ofWeight.set(weight.name, [...(ofWeight.get(weight.name) ?? []), product]);
     }
-    const layer = (wanted: LinearLayer) => {
+    const layer = (wanted: Layer) => {
       const { nodes, weight } = ofSameLayer(wanted, ofWeight);
       invariant(weight, `the weight of ${wanted.node} is in the file`);
       return { nodes, weight };

@@ -2,10 +2,11 @@
  * Which layers of two forms of a model are the same one: a layer is known by the name of its weight, which no step changes; those that
  * share a weight are known by their order. Outputs are no help: what adds a bias behind a product takes over its name.
  */
+
 import { AvocetError } from "../../base/index.ts";
+import type { Layer } from "../../facts/index.ts";
 import type { Model, Node, Value } from "../../ir/index.ts";
 import { rowOf } from "../../ops/index.ts";
-import type { LinearLayer } from "../linear-layer.ts";
 
 /** Whether the node is a linear operator of the standard. */
 export function isProduct(node: Node): boolean {
@@ -28,13 +29,13 @@ export function productsByWeight({ graph }: Model): Map<string, Node[]> {
 }
 
 /** What is known of the same layer. Throws `graph/not-found`. */
-export function ofSameLayer<T>({ node, weight }: LinearLayer, byWeight: ReadonlyMap<string, readonly T[]>): T {
-  const found = byWeight.get(weight.name) ?? [];
-  const users = found.length > 1 ? [...node.graph!.nodes].filter((other) => readsWeight(other, weight)) : [node];
+export function ofSameLayer<T>({ node, weight }: Layer, byWeight: ReadonlyMap<string, readonly T[]>): T {
+  const found = byWeight.get(weight.value.name) ?? [];
+  const users = found.length > 1 ? [...node.graph!.nodes].filter((other) => readsWeight(other, weight.value)) : [node];
   const same = found[users.indexOf(node)];
   if (same !== undefined) return same;
   throw new AvocetError("graph/not-found", `expected a layer of the same model, got ${node}`, {
-    at: weight.name,
+    at: weight.value.name,
     hint: "the forms of a model have the same layers, each with a weight of the same name",
   });
 }

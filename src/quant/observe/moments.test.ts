@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { Random } from "../../base/index.ts";
+import { type MatrixLayer, matrixLayers, matrixOf, weightOf } from "../../facts/index.ts";
 import { parseModel } from "../../ir/index.ts";
 import { openRuntime, type Pair } from "../../runtime/index.ts";
 import { sizeOf, Tensor } from "../../tensor/index.ts";
-import { type LinearLayer, linearLayers, matrixOf, tensorOf } from "../linear-layer.ts";
 import { MomentGatherer } from "./moments.ts";
 import { patchGeometry } from "./patches.ts";
 
@@ -60,8 +60,8 @@ function normals(shape: readonly number[], seed: number): Tensor {
 }
 
 /** All patches of all groups, position by position. */
-function patchesOf(layer: LinearLayer, x: Tensor): { rows: Float32Array; count: number } {
-  const { groups, columns } = layer;
+function patchesOf(layer: MatrixLayer, x: Tensor): { rows: Float32Array; count: number } {
+  const { groups, columns } = layer.matrix;
   const geometry = patchGeometry(layer, x.shape);
   const count = geometry.samples * geometry.positions;
   const rows = new Float32Array(groups * count * columns);
@@ -76,12 +76,15 @@ function patchesOf(layer: LinearLayer, x: Tensor): { rows: Float32Array; count: 
 for (const [name, { text, input }] of Object.entries(layers)) {
   test(`${name}: matrix times patches plus bias is what the runtime computes`, async () => {
     const model = modelOf(text);
-    const [layer] = linearLayers(model);
-    const { groups, outputs, columns, node } = layer!;
+    const [layer] = matrixLayers(model.graph);
+    const {
+      node,
+      matrix: { groups, outputs, columns },
+    } = layer!;
     const x = normals(input, 2);
     await using session = await runtime.open(model);
     const y = (await session.run({ x })).y!;
-    const weight = matrixOf(layer!, layer!.weight.initializer!);
+    const weight = matrixOf(layer!.matrix, layer!.weight.tensor);
     const bias = node.input(2)?.initializer?.floats() ?? new Float32Array(groups * outputs);
     const { rows, count } = patchesOf(layer!, x);
     const geometry = patchGeometry(layer!, x.shape);
@@ -96,14 +99,14 @@ for (const [name, { text, input }] of Object.entries(layers)) {
         expect(y.floats()[at]).toBeCloseTo(sum, 4 /* float32 sums of up to 36 products */);
       }
     }
-    expect(tensorOf(layer!, weight).floats()).toEqual(layer!.weight.initializer!.floats());
+    expect(weightOf(layer!.matrix, layer!.weight.tensor, weight).floats()).toEqual(layer!.weight.tensor.floats());
   });
 }
 
 test("moments equal float64 ones, and the objective on them the one on activations", async () => {
   const model = modelOf(layers["grouped Conv with dilations"]!.text);
-  const layer = linearLayers(model)[0]!;
-  const { groups, outputs, columns } = layer;
+  const layer = matrixLayers(model.graph)[0]!;
+  const { groups, outputs, columns } = layer.matrix;
   const x = normals([2, 4, 9, 9], 3);
   const noise = normals([2, 4, 9, 9], 4).floats();
   const xq = Tensor.float32(
@@ -118,7 +121,7 @@ test("moments equal float64 ones, and the objective on them the one on activatio
   const [a, b] = [patchesOf(layer, x), patchesOf(layer, xq)];
   expect(moments.rows).toBe(a.count);
 
-  const weight = matrixOf(layer, layer.weight.initializer!);
+  const weight = matrixOf(layer.matrix, layer.weight.tensor);
   const rounded = weight.map((w) => Math.round(w * 4) / 4);
   for (let group = 0; group < groups; group++) {
     const at = (r: number, k: number) => (group * a.count + r) * columns + k;
@@ -164,7 +167,7 @@ test("moments equal float64 ones, and the objective on them the one on activatio
 
 test("sampled rows estimate the moments, and say how well", async () => {
   const model = modelOf(layers["Conv with pads and strides"]!.text);
-  const layer = linearLayers(model)[0]!;
+  const layer = matrixLayers(model.graph)[0]!;
   const batches = Array.from({ length: 8 }, (_, i) => normals([2, 4, 7, 6], 10 + i));
   async function* pairs(): AsyncIterable<Pair> {
     for (const [i, x] of batches.entries()) yield { first: 2 * i, size: 2, float: x, quantized: x };

@@ -7,11 +7,12 @@
  * with centred H = Cov(x̂, x̂), R = Cov(x̂, x̂ − x) and the means m, m̂. Products run in the runtime in float32 on a few
  * thousand rows at a time; their sums are kept in float64.
  */
+
 import { AvocetError, type Random, throwIfAborted, type Work } from "../../base/index.ts";
+import type { MatrixLayer } from "../../facts/index.ts";
 import { addNode, Graph, Model, tensorType } from "../../ir/index.ts";
 import type { Pair, Runtime, Session } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import type { LinearLayer } from "../linear-layer.ts";
 import { PatchRows, samplePatches } from "./patches.ts";
 
 export interface Moments {
@@ -39,7 +40,8 @@ export interface MomentOptions extends Work {
 const fewestRows = 4096;
 
 /** Rows of one product: long ones lose digits in float32 and block the thread, short ones waste time on their results. */
-const capacityOf = ({ groups, columns }: LinearLayer) => Math.max(256, Math.floor(2 ** 21 / (groups * columns)));
+const capacityOf = ({ matrix: { groups, columns } }: MatrixLayer) =>
+  Math.max(256, Math.floor(2 ** 21 / (groups * columns)));
 
 /** Gathers the moments of layers, one after the other, in one session. */
 export class MomentGatherer implements AsyncDisposable {
@@ -57,13 +59,13 @@ export class MomentGatherer implements AsyncDisposable {
 
   /** The moments of one layer from its inputs in both branches; `samples` says how many there are in all. */
   async gather(
-    layer: LinearLayer,
+    layer: MatrixLayer,
     pairs: AsyncIterable<Pair>,
     samples: number,
     random: Random,
     options: MomentOptions = {},
   ): Promise<Moments> {
-    const { groups, columns } = layer;
+    const { groups, columns } = layer.matrix;
     const wanted = Math.max(fewestRows, (options.rowsPerColumn ?? 50) * columns);
     const perSample = Math.ceil(wanted / samples);
     const halves = [new Sums(groups, columns), new Sums(groups, columns)] as const;
@@ -83,9 +85,9 @@ export class MomentGatherer implements AsyncDisposable {
     return halves[0].plus(halves[1]).centred(error);
   }
 
-  #patchRows(layer: LinearLayer): readonly [PatchRows, PatchRows] {
+  #patchRows(layer: MatrixLayer): readonly [PatchRows, PatchRows] {
     const capacity = capacityOf(layer);
-    const size = layer.groups * layer.columns * capacity;
+    const size = layer.matrix.groups * layer.matrix.columns * capacity;
     if ((this.#buffers[0]?.length ?? 0) < size) this.#buffers = [0, 1, 2, 3].map(() => new Float32Array(size));
     const [a, b, c, d] = this.#buffers as [Float32Array, Float32Array, Float32Array, Float32Array];
     return [new PatchRows(layer, capacity, [a, b]), new PatchRows(layer, capacity, [c, d])];

@@ -2,12 +2,13 @@
  * Patches of every form of a linear layer: the weight's matrix times a patch is what ONNX Runtime computes at that place. Inputs
  * and weights are small integers, so that both are exact.
  */
+
 import { expect, test } from "vitest";
 import { outputsOf } from "../../../test/same-outputs.ts";
 import { Random } from "../../base/index.ts";
+import { matrixLayers, matrixOf } from "../../facts/index.ts";
 import { parseModel } from "../../ir/index.ts";
 import { sizeOf, Tensor } from "../../tensor/index.ts";
-import { linearLayers, matrixOf } from "../linear-layer.ts";
 import { patchGeometry } from "./patches.ts";
 
 const random = new Random(17);
@@ -99,11 +100,11 @@ async function expectPatches({ node, x, w }: Form): Promise<boolean> {
   });
   if (!made) return false;
   const wanted = made.y!;
-  const [layer] = linearLayers(model);
-  const { groups, outputs, columns } = layer!;
+  const [layer] = matrixLayers(model.graph);
+  const { groups, outputs, columns } = layer!.matrix;
   const geometry = patchGeometry(layer!, x);
   expect(geometry.samples * geometry.positions * groups * outputs, node).toBe(wanted.size);
-  const matrix = matrixOf(layer!, weight);
+  const matrix = matrixOf(layer!.matrix, weight);
   const patch = new Float32Array(groups * columns);
   const found = new Float64Array(wanted.size);
   const channelsFirst = node.startsWith("Conv");

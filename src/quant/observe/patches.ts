@@ -1,7 +1,8 @@
 /** Input patches of a linear layer: for an output position, the inputs that it sees, in the order of the weight's columns. */
+
 import { AvocetError, type Random } from "../../base/index.ts";
+import type { MatrixLayer } from "../../facts/index.ts";
 import { sizeOf, Tensor } from "../../tensor/index.ts";
-import type { LinearLayer } from "../linear-layer.ts";
 
 /** Where the patches of one input shape lie. */
 export interface PatchGeometry {
@@ -14,14 +15,14 @@ export interface PatchGeometry {
 }
 
 /** The geometry of a layer's input of this shape. Throws `pass/unsupported` for shapes that the operator does not take. */
-export function patchGeometry(layer: LinearLayer, shape: readonly number[]): PatchGeometry {
+export function patchGeometry(layer: MatrixLayer, shape: readonly number[]): PatchGeometry {
   return layer.node.op === "Gemm" || layer.node.op === "MatMul"
     ? rowGeometry(layer, shape)
     : kernelGeometry(layer, shape);
 }
 
 /** Every row of [..., K] is a patch. */
-function rowGeometry({ columns, node }: LinearLayer, shape: readonly number[]): PatchGeometry {
+function rowGeometry({ matrix: { columns }, node }: MatrixLayer, shape: readonly number[]): PatchGeometry {
   if (shape.at(-1) !== columns) {
     throw new AvocetError("pass/unsupported", `expected rows of ${columns} numbers, got [${shape.join(",")}]`, {
       at: `${node}`,
@@ -40,10 +41,13 @@ function rowGeometry({ columns, node }: LinearLayer, shape: readonly number[]): 
 }
 
 /** Patches of a convolution; positions of the padding read zero. */
-function kernelGeometry(layer: LinearLayer, shape: readonly number[]): PatchGeometry {
-  const { node, groups } = layer;
+function kernelGeometry(layer: MatrixLayer, shape: readonly number[]): PatchGeometry {
+  const {
+    node,
+    axes: { groups },
+  } = layer;
   const [samples = 0, channels = 0, ...input] = shape;
-  const kernel = layer.weight.initializer!.shape.slice(2);
+  const kernel = layer.weight.tensor.shape.slice(2);
   const window = windowOf(node.op === "ConvTranspose", input, kernel, layer);
   const perGroup = channels / groups;
   const kernelSize = sizeOf(kernel);
@@ -74,7 +78,7 @@ function windowOf(
   transposed: boolean,
   input: readonly number[],
   kernel: readonly number[],
-  { node }: LinearLayer,
+  { node }: MatrixLayer,
 ): Window {
   const rank = kernel.length;
   const strides = node.ints("strides", new Array<number>(rank).fill(1));
@@ -145,9 +149,9 @@ export class PatchRows {
   rows = 0;
 
   /** The two buffers hold groups · capacity · columns numbers at least. */
-  constructor(layer: LinearLayer, capacity: number, buffers: readonly [Float32Array, Float32Array]) {
-    this.groups = layer.groups;
-    this.columns = layer.columns;
+  constructor(layer: MatrixLayer, capacity: number, buffers: readonly [Float32Array, Float32Array]) {
+    this.groups = layer.matrix.groups;
+    this.columns = layer.matrix.columns;
     this.capacity = capacity;
     [this.float, this.quantized] = buffers;
   }
@@ -172,7 +176,7 @@ export class PatchRows {
  * empties it (`rows = 0`).
  */
 export function* samplePatches(
-  layer: LinearLayer,
+  layer: MatrixLayer,
   { float, quantized }: { readonly float: Tensor; readonly quantized: Tensor },
   perSample: number,
   random: Random,

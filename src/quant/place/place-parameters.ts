@@ -1,5 +1,6 @@
 /** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
-import { initializerOf } from "../../facts/index.ts";
+import { isRefused } from "../../base/index.ts";
+import { initializerOf, type LayerAxes } from "../../facts/index.ts";
 import type { Node, Value } from "../../ir/index.ts";
 import { type Facts, isDepthwise, type Parameter } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
@@ -59,7 +60,7 @@ function whyFloatBias({ target }: Placement, { activations }: ParameterChoices):
 /** The constant vector that a linear operator adds: its own bias input, or that of the Add it is run with. */
 function biasOf(unit: Unit, facts: Facts): Value | undefined {
   if (unit.biasAdd) return unit.biasAdd.inputs.find((value) => value && initializerOf(value)) ?? undefined;
-  return facts.parametersOf(unit.first).find((one) => one.linear && one.kind === "bias")?.value;
+  return facts.parametersOf(unit.first).find((one) => one.layer && one.kind === "bias")?.value;
 }
 
 function placeOne(
@@ -73,12 +74,12 @@ function placeOne(
   const left = (reason: string): Placed => ({ value: value.name, left: reason });
   const asked = kept.get(node);
   if (asked !== undefined) return left(asked);
-  if (target.kernels && !(parameter.linear && target.kernels.linear.has(node.op))) {
+  if (target.kernels && !(parameter.layer && target.kernels.linear.has(node.op))) {
     return left(target.float[node.op] ?? `${node.op} runs in float`);
   }
   const tooNarrow = narrow.get(node);
   if (tooNarrow !== undefined) return left(tooNarrow);
-  if (kind === "bias" && target.bias === "int32" && parameter.linear)
+  if (kind === "bias" && target.bias === "int32" && parameter.layer)
     return left("the bias cannot share the scales of input and weight");
   // Without integers in front of it a weight is still smaller.
   if (target.kernels && choices.activations.kind === "int" && !linearInput(node, parameter, decided))
@@ -159,42 +160,39 @@ function granularityOf(
   { target }: Placement,
   choices: ParameterChoices,
 ): { readonly granularity: Granularity; readonly because: string } {
-  const { node, value, linear, kind } = parameter;
+  const { node, value, kind } = parameter;
   const { shape } = value.initializer!;
   const is = (granularity: Granularity, because = "") => ({ granularity, because });
-  if (!linear || kind !== "weight") return is({ kind: "tensor" });
-  const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
-  const axis = positive(linear.channelAxis(node));
+  if (!parameter.layer || kind !== "weight") return is({ kind: "tensor" });
+  const axes = axesOf(parameter);
   const wanted =
     choices.granularity ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
   if (wanted === "tensor") return is({ kind: "tensor" });
   const instead = choices.granularity === undefined ? "" : ": ";
-  if (shape.length < 2) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);
+  if (!axes) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);
   if (node.op === "ConvTranspose" && node.int("group", 1) > 1)
     return is({ kind: "tensor" }, instead && `${instead}the groups of a ConvTranspose share its channels`);
   // Integer kernels take scales per channel of one matrix.
   if (target.kernels !== null && node.op === "MatMul" && shape.length > 2)
     return is({ kind: "tensor" }, instead && `${instead}its integer kernel has one scale for several matrices`);
-  if (wanted === "channel") return is({ kind: "channel", axis });
-  const inputAxis = positive(linear.inputAxis(node));
+  if (wanted === "channel") return is({ kind: "channel", axis: axes.out });
+  const [inputAxis] = axes.in as [number];
   const inputs = shape[inputAxis]!;
   if (wanted.block < 2 || inputs % wanted.block !== 0) {
-    return is({ kind: "channel", axis }, `: blocks of ${wanted.block} do not divide ${inputs} inputs`);
+    return is({ kind: "channel", axis: axes.out }, `: blocks of ${wanted.block} do not divide ${inputs} inputs`);
   }
-  return is({ kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axis });
+  return is({ kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axes.out });
+}
+
+/** The axes of a parameter that is the weight of a layer whose shape fits. */
+function axesOf({ layer }: Parameter): LayerAxes | undefined {
+  return layer && !isRefused(layer) && !isRefused(layer.axes) ? layer.axes : undefined;
 }
 
 /** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */
 function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
   if (!target.pairSafeWeights || gridName(grid) !== "int8") return false;
-  return parameter.linear !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
-}
-
-/** Output channels of a linear operator, over all groups. */
-function outputsOf(node: Node, { linear, value }: Parameter): number {
-  return (
-    value.initializer!.shape.at(linear!.channelAxis(node))! * (node.op === "ConvTranspose" ? node.int("group", 1) : 1)
-  );
+  return parameter.layer !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
 }
 
 function placeBias(
@@ -205,7 +203,7 @@ function placeBias(
   found: ReadonlyMap<Value, Placed>,
 ): Placed | undefined {
   const { first } = unit;
-  const weight = placement.facts.parametersOf(first).find((one) => one.linear && one.kind === "weight");
+  const weight = placement.facts.parametersOf(first).find((one) => one.layer && one.kind === "weight");
   const input = first.input(0) ? originOf(first.input(0)!, decided) : undefined;
   const entry = weight && weight.index === 1 ? found.get(weight.value) : undefined;
   const left = (reason: string): Placed => ({ value: bias.name, left: reason });
@@ -214,7 +212,7 @@ function placeBias(
     return left("several operators share it or its weight, each with its own input scale");
   }
   const { shape } = bias.initializer!;
-  if (shape.length !== 1 || shape[0] !== outputsOf(first, weight!)) {
+  if (shape.length !== 1 || shape[0] !== axesOf(weight!)?.outputs) {
     return left("a bias that is no vector of the output channels has no integer kernel");
   }
   if (first.op === "Gemm" && (first.float("alpha", 1) !== 1 || first.float("beta", 1) !== 1)) {
