@@ -10,14 +10,14 @@ const testedWith = {
   "dot-products": ["attention", "contrib"],
   elementwise: ["arithmetic", "activations"],
   "gate-functions": ["recurrent"],
-  "grid-sample": ["pictures"],
+  "grid-sample": ["images"],
   gru: ["recurrent"],
   loop: ["control"],
   lstm: ["recurrent"],
   "movement-index": ["movement"],
   normal: ["normalizations"],
-  "roi-align": ["pictures"],
-  sampling: ["pictures", "deform-conv"],
+  "roi-align": ["images"],
+  sampling: ["images", "deform-conv"],
   scan: ["control"],
   scatter: ["placement", "movement"],
   slice: ["movement"],
@@ -29,7 +29,7 @@ const testedWith = {
 /** The tests of one file of rules, and those of the table as a whole. */
 function testsOfRule(file) {
   const name = file.split("/").at(-1).replace(/\.ts$/, "");
-  const own = (testedWith[name] ?? [name]).map((one) => `src/autodiff/rules/${one}.test.ts`);
+  const own = (testedWith[name] ?? [name]).map((one) => `src/autodiff/rules/*/${one}.test.ts`);
   return [...own, "src/autodiff/rules.test.ts"];
 }
 
@@ -72,7 +72,7 @@ export const groups = {
     tests: ["src/quant/place/*.test.ts", "src/quant/targets/target.test.ts"],
   },
   "autodiff-rules": {
-    mutate: ["src/autodiff/rules/*.ts", "!src/autodiff/rules/*.test.ts"],
+    mutate: ["src/autodiff/rules/*/*.ts", "!src/autodiff/rules/*/*.test.ts"],
     tests: testsOfRule,
   },
 };

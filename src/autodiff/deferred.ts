@@ -6,8 +6,8 @@ import type { Node, Value } from "../ir/index.ts";
 import type { Shape } from "../tensor/index.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Backward, GradientRow } from "./rule.ts";
-import { convWeightGradient } from "./rules/conv-weight.ts";
-import { convGradients } from "./rules/linear.ts";
+import { convWeightGradient } from "./rules/linear/conv-weight.ts";
+import { convGradients } from "./rules/linear/linear.ts";
 import type { Window } from "./window.ts";
 
 const domain = "avocet";

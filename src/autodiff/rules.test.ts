@@ -10,7 +10,9 @@ import { gradientRows } from "./rules.ts";
 function testedOperators(): Set<string> {
   const folder = new URL("./rules/", import.meta.url);
   const found = new Set<string>();
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".test.ts"))) {
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".test.ts"),
+  )) {
     const text = readFileSync(new URL(file, folder), "utf8");
     if (!/gradientSuite|expectGradients/.test(text)) continue;
     for (const [literal] of text.matchAll(/`[^`]*`|"(?:[^"\\\n]|\\.)*"/g)) {

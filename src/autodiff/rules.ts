@@ -2,27 +2,27 @@
 import type { Node } from "../ir/index.ts";
 import { isOpType, type OpType } from "../ops/index.ts";
 import type { GradientRow } from "./rule.ts";
-import { activations } from "./rules/activations.ts";
-import { alongAxis } from "./rules/along-axis.ts";
-import { arithmetic } from "./rules/arithmetic.ts";
-import { attention } from "./rules/attention.ts";
-import { containers } from "./rules/containers.ts";
-import { contrib } from "./rules/contrib.ts";
-import { control } from "./rules/control.ts";
-import { linear } from "./rules/linear.ts";
-import { logic } from "./rules/logic.ts";
-import { losses } from "./rules/losses.ts";
-import { movement } from "./rules/movement.ts";
-import { normalizations } from "./rules/normalizations.ts";
-import { pictures } from "./rules/pictures.ts";
-import { placement } from "./rules/placement.ts";
-import { pooling } from "./rules/pooling.ts";
-import { quantizers } from "./rules/quantizers.ts";
-import { recurrent } from "./rules/recurrent.ts";
-import { reductions } from "./rules/reductions.ts";
-import { signals } from "./rules/signals.ts";
-import { sources } from "./rules/sources.ts";
-import { strings } from "./rules/strings.ts";
+import { attention } from "./rules/attention/attention.ts";
+import { contrib } from "./rules/contrib/contrib.ts";
+import { control } from "./rules/control/control.ts";
+import { activations } from "./rules/elementwise/activations.ts";
+import { arithmetic } from "./rules/elementwise/arithmetic.ts";
+import { logic } from "./rules/elementwise/logic.ts";
+import { quantizers } from "./rules/elementwise/quantizers.ts";
+import { sources } from "./rules/elementwise/sources.ts";
+import { strings } from "./rules/elementwise/strings.ts";
+import { pictures } from "./rules/images/images.ts";
+import { pooling } from "./rules/images/pooling.ts";
+import { linear } from "./rules/linear/linear.ts";
+import { signals } from "./rules/linear/signals.ts";
+import { losses } from "./rules/normalization/losses.ts";
+import { normalizations } from "./rules/normalization/normalizations.ts";
+import { reductions } from "./rules/normalization/reductions.ts";
+import { recurrent } from "./rules/recurrent/recurrent.ts";
+import { alongAxis } from "./rules/shape/along-axis.ts";
+import { containers } from "./rules/shape/containers.ts";
+import { movement } from "./rules/shape/movement.ts";
+import { placement } from "./rules/shape/placement.ts";
 
 // The annotation makes the table total: an operator without a row does not compile.
 export const gradientRows: Readonly<Record<OpType, GradientRow>> = {

@@ -1,0 +1,111 @@
+/** If, Loop and Scan against central differences. */
+import { describe, expect, test } from "vitest";
+import { Tensor } from "../../../tensor/index.ts";
+import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
+
+const yes = (value: 0 | 1) => Tensor.of("bool", [], Uint8Array.of(value));
+
+const choose = (value: 0 | 1) => ({
+  text: `f (float[3] x, float[3] w, bool c) => (float y) {
+    s = Mul(x, w)
+    y = If(c) <
+      then_branch = t () => (float[3] a) { a1 = Tanh(s) a = Mul(a1, w) },
+      else_branch = e () => (float[3] a) { a = Mul(s, s) }
+    > }`,
+  feeds: { c: yes(value) },
+});
+
+describe("If", () => {
+  gradientSuite({
+    "the first branch": choose(1),
+    "the second branch, which does not read all": choose(0),
+    "a branch that hands through what it captures": {
+      text: `f (float[3] x, bool c) => (float y) {
+        s = Tanh(x)
+        y = If(c) <then_branch = t () => (float[3] a) { a = Identity(s) }, else_branch = e () => (float[3] a) { a = Neg(x) }> }`,
+      feeds: { c: yes(1) },
+    },
+    "one inside the other": {
+      text: `f (float[3] x, float[3] w, bool c) => (float y) {
+        y = If(c) <
+          then_branch = t () => (float[3] a) {
+            i = Mul(x, x)
+            a = If(c) <
+              then_branch = tt () => (float[3] aa) { k = Mul(i, w) aa = Sin(k) },
+              else_branch = te () => (float[3] aa) { aa = Neg(i) }
+            >
+          },
+          else_branch = e () => (float[3] a) { a = Mul(x, w) }
+        > }`,
+      feeds: { c: yes(1) },
+    },
+  });
+});
+
+const scan = (attributes: string, x = "5,3") => ({
+  text: `f (float[2] h, float[${x}] x, float[2,2] r, float[3,2] w) => (float z, float y) {
+    z, y = Scan (h, x) <num_scan_inputs = 1${attributes},
+      body = s (float[2] a, float[3] e) => (float[2] n, float[2] o) {
+        k = MatMul(a, r)
+        m = MatMul(e, w)
+        t = Add(k, m)
+        n = Tanh(t)
+        o = Mul(n, a)
+      }
+    > }`,
+});
+
+describe("Scan", () => {
+  gradientSuite({
+    "a state, elements, captured weights": scan(""),
+    "against the order of the elements": scan(", scan_input_directions = [1]"),
+    "outputs put in front": scan(", scan_output_directions = [1]"),
+    "along another axis": scan(", scan_input_axes = [1]", "3,5"),
+    "the final state only": { ...scan(""), outputs: ["z"] },
+    "no state": {
+      text: `f (float[4,2] x, float[2] w) => (float y) {
+        y = Scan (x) <num_scan_inputs = 1, body = s (float[2] e) => (float[2] o) { m = Mul(e, w) o = Sin(m) }> }`,
+    },
+  });
+});
+
+describe("Loop", () => {
+  gradientSuite({
+    "a carried value, a captured one, and an output of every step": {
+      text: `f (float[3] v, float[3] w) => (float z, float y) <int64 n = {4}> {
+        z, y = Loop (n, , v) <body = s (int64 i, bool c, float[3] a) => (bool d, float[3] b, float[3] o) {
+          m = Mul(a, w)
+          b = Tanh(m)
+          o = Mul(b, a)
+          d = Identity(c)
+        }> }`,
+    },
+    "a number of steps that follows from what is carried": {
+      text: `f (float[3] v, float[3] w) => (float z) <int64 n = {9}, bool t = {1}, int64 k = {0}, int64 one = {1}, int64 last = {3}> {
+        z, kz = Loop (n, t, v, k) <body = s (int64 i, bool c, float[3] a, int64 j) => (bool d, float[3] b, int64 l) {
+          l = Add(j, one)
+          d = Less(l, last)
+          f = Cast<to = 1>(l)
+          m = Mul(a, w)
+          s = Sin(m)
+          b = Mul(s, f)
+        }> }`,
+    },
+    "no step at all": {
+      text: `f (float[3] v, float[3] w) => (float z) <int64 n = {0}> {
+        z = Loop (n, , v) <body = s (int64 i, bool c, float[3] a) => (bool d, float[3] b) {
+          b = Mul(a, w)
+          d = Identity(c)
+        }> }`,
+    },
+  });
+
+  test("a carried value that grows is refused", async () => {
+    const text = `f (float[1] v) => (float z) <int64 n = {2}> {
+      z = Loop (n, , v) <body = s (int64 i, bool c, float[N] a) => (bool d, float[M] b) {
+        b = Concat<axis = 0>(a, a)
+        d = Identity(c)
+      }> }`;
+    await expect(expectGradients({ text })).rejects.toThrow(/changes its shape from step to step/);
+  });
+});

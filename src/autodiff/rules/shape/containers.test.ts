@@ -1,0 +1,44 @@
+/** Sequences that are built and read in one graph, against central differences. */
+import { describe, expect, test } from "vitest";
+import { Tensor } from "../../../tensor/index.ts";
+import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
+
+describe("sequences", () => {
+  gradientSuite({
+    "SplitToSequence in ones, SequenceAt": {
+      text: `f (float[2,3] x) => (float y, float z) <int64 one = {1}, int64 last = {-1}> {
+         s = SplitToSequence <axis = 1, keepdims = 0> (x)  y = SequenceAt(s, one)  z = SequenceAt(s, last) }`,
+    },
+    "SplitToSequence with lengths": {
+      text: `f (float[2,5] x) => (float y) <int64[2] l = {2,3}, int64 one = {1}> {
+         s = SplitToSequence <axis = -1> (x, l)  y = SequenceAt(s, one) }`,
+    },
+    "SplitToSequence in equal parts with a rest": {
+      text: `f (float[5,2] x) => (float y) <int64 l = {2}, int64 last = {2}> {
+         s = SplitToSequence(x, l)  y = SequenceAt(s, last) }`,
+    },
+    "SequenceConstruct and ConcatFromSequence": {
+      text: `f (float[2,3] a, float[1,3] b) => (float y) {
+         s = SequenceConstruct(a, b, a)  y = ConcatFromSequence <axis = 0> (s) }`,
+    },
+    "ConcatFromSequence with an axis of its own": {
+      text: `f (float[2,3] a, float[2,3] b) => (float y) {
+         s = SequenceConstruct(a, b)  y = ConcatFromSequence <axis = -1, new_axis = 1> (s) }`,
+    },
+    "SequenceEmpty, SequenceInsert, SequenceErase": {
+      text: `f (float[2] a, float[3] b, float[1] c) => (float y) <int64 zero = {0}> {
+         e = SequenceEmpty()  s = SequenceInsert(e, a)  t = SequenceInsert(s, b)  u = SequenceInsert(t, c, zero)
+         v = SequenceInsert(u, b)  w = SequenceErase(v)  r = SequenceErase(w, zero)  y = ConcatFromSequence <axis = 0> (r) }`,
+      wrt: ["a", "b"],
+    },
+    "Optional and OptionalGetElement": {
+      text: "f (float[2] x) => (float y) { o = Optional(x)  z = OptionalGetElement(o)  y = Mul(z, z) }",
+    },
+    "OptionalGetElement of a tensor": { text: "f (float[2] x) => (float y) { y = OptionalGetElement(x) }" },
+  });
+  test("a position that is computed is refused", async () => {
+    const text = `f (float[2,3] x, int64 i) => (float y) { s = SplitToSequence(x)  y = SequenceAt(s, i) }`;
+    const feeds = { i: Tensor.scalar(1, "int64") };
+    await expect(expectGradients({ text, feeds })).rejects.toThrow("the position i in its sequence is computed");
+  });
+});
