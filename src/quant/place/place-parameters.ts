@@ -53,8 +53,8 @@ export function placeParameters(
 }
 
 function whyFloatBias({ target }: Placement, { activations }: ParameterChoices): string {
-  if (target.bias === "int32" && activations.kind === "float") return "no integers are added: activations are float";
-  return "the target keeps biases in float";
+  if (target.bias !== "int32") return "the target keeps biases in float";
+  return `no integers are added: ${activations.kind === "float" ? "activations are" : "the input or the weight is"} float`;
 }
 
 /** The constant vector that a linear operator adds: its own bias input, or that of the Add it is run with. */
@@ -82,12 +82,11 @@ function placeOne(
   if (kind === "bias" && target.bias === "int32" && parameter.layer)
     return left("the bias cannot share the scales of input and weight");
   // Without integers in front of it a weight is still smaller.
-  if (target.kernels && choices.activations.kind === "int" && !linearInput(node, parameter, decided))
+  if (target.kernels && choices.activations.kind === "int" && !isQuantized(node.input(0), decided))
     return left(`the input of ${node.op} is not quantized`);
   const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
   if (isLeftFloat(choices.weights)) return left("you asked for weights in float");
-  if (value.initializer!.size === 0) return left("it is empty");
   const { granularity, because } = granularityOf(parameter, placement, choices);
   const { grid, symmetric } = parameter.normalization
     ? normalizationGrid(node, choices, target, decided)
@@ -125,11 +124,11 @@ function normalizationGrid(
   decided: ReadonlyMap<Value, Decision>,
 ): Precision {
   if (node.op === "LayerNormalization" || node.op === "BatchNormalization") return layerNormPrecision(weights, target);
-  const output = node.output && decided.get(node.output)?.on === true;
+  const output = decided.get(node.output)?.on === true;
   const symmetric = output && (target.operators.get(node.op)?.symmetric ?? target.symmetric);
   if (weights.kind !== "int") return { grid: weights, symmetric };
   const bits = output && activations.kind === "int" ? activations.bits : weights.bits;
-  return { grid: { ...weights, bits: atLeastEight(output ? bits : weights.bits) }, symmetric };
+  return { grid: { ...weights, bits: atLeastEight(bits) }, symmetric };
 }
 
 /** The precision of a LayerNorm's weight; also where the norm is written out in arithmetic and the weight is a factor. */
@@ -148,10 +147,9 @@ export function shortScale(grid: Grid, short: PlanEntry["shortScale"] | false): 
   return short && grid.kind === "int" && grid.bits <= 8 ? { shortScale: short } : {};
 }
 
-/** In a product of two inputs the weight may be either; the other one must be quantized for the integer kernel. */
-function linearInput(node: Node, parameter: Parameter, decided: ReadonlyMap<Value, Decision>): boolean {
-  const other = node.input(parameter.index === 0 ? 1 : 0);
-  return other ? originOf(other, decided) !== undefined : false;
+/** Whether an integer kernel finds integers in front of it. */
+function isQuantized(input: Value | null, decided: ReadonlyMap<Value, Decision>): boolean {
+  return input !== null && originOf(input, decided) !== undefined;
 }
 
 /** What shares a scale, and why it is not what was asked for. */
@@ -205,7 +203,7 @@ function placeBias(
   const { first } = unit;
   const weight = placement.facts.parametersOf(first).find((one) => one.layer && one.kind === "weight");
   const input = first.input(0) ? originOf(first.input(0)!, decided) : undefined;
-  const entry = weight && weight.index === 1 ? found.get(weight.value) : undefined;
+  const entry = weight && found.get(weight.value);
   const left = (reason: string): Placed => ({ value: bias.name, left: reason });
   if (!input || !entry || "left" in entry || entry.grid.kind !== "int") return undefined;
   if (bias.consumers().length > 1 || placement.facts.parameters(weight!.value).length > 1) {
