@@ -1,5 +1,7 @@
 /** Runs every test as it is, then once more for each mutant that it reaches and that no test has found yet. */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { startTests } from "@vitest/runner";
+import { vi } from "vitest";
 import { VitestTestRunner } from "vitest/runners";
 import { getFn } from "vitest/suite";
 
@@ -19,8 +21,12 @@ for (const text of existsSync(log) ? readFileSync(log, "utf8").trim().split("\n"
 }
 
 export default class RepeatingRunner extends VitestTestRunner {
+  /** While modules are loaded with a mutant: whether a test has failed. */
+  #loaded;
+
   async runTask(test) {
     const run = getFn(test);
+    if (this.#loaded) return this.#runLoaded(run);
     const name = `${test.file.name} > ${test.fullTestName ?? test.name}`;
     stryker.activeMutant = "none";
     stryker.currentTestId = name;
@@ -47,6 +53,35 @@ export default class RepeatingRunner extends VitestTestRunner {
       }
       if (end) dead.add(id);
       write({ id, test: name, end });
+    }
+  }
+
+  /** What is computed as modules are loaded takes its mutant in then: they are loaded again, for all tests of the file. */
+  async onAfterRunFiles(files) {
+    super.onAfterRunFiles(files);
+    if (this.#loaded) return;
+    const coverage = stryker.mutantCoverage?.static ?? {};
+    for (const file of files) {
+      for (const id of Object.keys(coverage)) {
+        if (dead.has(id) || tried.has(`${id} ${file.name}`)) continue;
+        write({ begun: id, test: file.name });
+        this.#loaded = { failed: false };
+        Object.assign(stryker, { activeMutant: id, hitCount: 0, hitLimit: 100 * coverage[id] + 1e6 });
+        vi.resetModules();
+        const [again] = await startTests([{ filepath: file.filepath }], this);
+        const end = this.#loaded.failed || again.result?.state === "fail" ? "Killed" : undefined;
+        if (end) dead.add(id);
+        write({ id, test: file.name, end });
+      }
+    }
+  }
+
+  async #runLoaded(run) {
+    if (this.#loaded.failed) return;
+    try {
+      await run();
+    } catch {
+      this.#loaded.failed = true;
     }
   }
 

@@ -1,15 +1,24 @@
 /**
  * Stryker's mutants without a start of the tests for each: the tests are loaded once, and each of them runs again and again, with one
- * mutant after the other (repeating-runner.mjs). What a module computes as it is loaded cannot be switched later: such mutants have
- * a run of their own. A mutant that hangs takes its process with it; the next one goes on behind it.
+ * mutant after the other (repeating-runner.mjs); for what modules compute as they are loaded they are loaded again. A mutant that
+ * hangs takes its process with it; the next one goes on behind it.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { relative } from "node:path";
 import { Instrumenter } from "@stryker-mutator/instrumenter";
 
 /** A run that writes nothing for so long hangs: on a busy machine no test beside the code takes a tenth of it. */
-const patience = 30_000;
+const patience = 45_000;
 
 /** What became of each mutant of these files, as Stryker reports it; `tests` are globs. */
 export async function warmRun(root, files, tests, excludedMutations) {
@@ -28,26 +37,17 @@ export async function warmRun(root, files, tests, excludedMutations) {
   const lines = () =>
     existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").filter(Boolean).map(JSON.parse) : [];
   try {
-    for (let hung = true; hung; ) {
-      hung = (await vitest(root, environment, log)) === "hung";
+    while (await hangs(root, environment)) {
       const last = lines().at(-1);
-      if (hung && last?.begun === undefined) throw new Error("the tests hang without a mutant");
-      if (hung)
-        writeFileSync(log, `${JSON.stringify({ ...last, begun: undefined, id: last.begun, end: "Timeout" })}\n`, {
-          flag: "a",
-        });
+      if (last?.begun === undefined) throw new Error("the tests hang without a mutant");
+      appendFileSync(log, `${JSON.stringify({ id: last.begun, test: last.test, end: "Timeout" })}\n`);
     }
     const seen = lines();
     const broken = seen.find((line) => line.broken);
     if (broken) throw new Error(`without a mutant "${broken.broken}" fails: ${broken.message}`);
-
     const loading = new Set(seen.flatMap((line) => line.loading ?? []));
     const covered = new Set([...loading, ...seen.flatMap((line) => line.covers ?? [])]);
     const dead = new Map(seen.filter((line) => line.end).map((line) => [line.id, line.end]));
-    for (const id of loading) {
-      const end = await vitest(root, { ...environment, MUTATION_LOG: "", __STRYKER_ACTIVE_MUTANT__: id }, undefined);
-      if (end !== "passed") dead.set(id, end === "hung" ? "Timeout" : "Killed");
-    }
     return made.mutants
       .filter((mutant) => mutant.status !== "Ignored")
       .map(({ id, fileName, location: { start, end }, mutatorName, replacement }) => ({
@@ -64,34 +64,29 @@ export async function warmRun(root, files, tests, excludedMutations) {
 
 const from1 = ({ line, column }) => ({ line: line + 1, column: column + 1 });
 
-/** One run of all tests: "passed", "failed", or "hung" where nothing was written to the log (or no end came) for too long. */
-function vitest(root, environment, log) {
-  const args = [
-    "node_modules/vitest/vitest.mjs",
-    "run",
-    "--config",
-    "bench/mutation/vitest.config.ts",
-    "--bail",
-    log ? "0" : "1",
-  ];
+/** One run of all tests; whether it hung: nothing was written to the log for too long. */
+function hangs(root, environment) {
+  const args = ["node_modules/vitest/vitest.mjs", "run", "--config", "bench/mutation/vitest.config.ts"];
+  const log = environment.MUTATION_LOG;
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...environment },
+    // A group of its own, to be ended with all that it started.
     detached: true,
     stdio: process.env.MUTATION_SHOW ? "inherit" : "ignore",
   });
   const begun = Date.now();
   return new Promise((resolve) => {
     const watch = setInterval(() => {
-      const alive = log && existsSync(log) ? Math.max(begun, statSync(log).mtimeMs) : begun;
+      const alive = existsSync(log) ? Math.max(begun, statSync(log).mtimeMs) : begun;
       if (Date.now() - alive < patience) return;
+      clearInterval(watch);
       process.kill(-child.pid, "SIGKILL");
-      clearInterval(watch);
-      resolve("hung");
+      resolve(true);
     }, 1000);
-    child.on("exit", (status) => {
+    child.on("exit", () => {
       clearInterval(watch);
-      resolve(status === 0 ? "passed" : "failed");
+      resolve(false);
     });
   });
 }
