@@ -8,6 +8,7 @@ import { networkInputs, pictureLabels } from "../examples/pictures/dataset.mjs";
 import { preprocess } from "../examples/pictures/network.mjs";
 import { writePngs } from "../examples/pictures/write.mjs";
 import { parsePreprocess, writeNpy } from "../src/data/index.ts";
+import { parseTarget } from "../src/quant/index.ts";
 import { parseRecipe } from "../src/recipe/index.ts";
 import { Tensor } from "../src/tensor/index.ts";
 import { avocet } from "./command-line.ts";
@@ -169,6 +170,7 @@ describe("JSON in blocks is what it is said to be", () => {
   test.each(parts)("$document: $json", ({ document, json }) => {
     const value = JSON.parse(json);
     if (document.endsWith("data.md") || document === "README.md") expect(() => parsePreprocess(value)).not.toThrow();
+    else if (document.endsWith("targets.md")) expect(() => parseTarget(value, document)).not.toThrow();
     else expect(() => parseRecipe(value)).not.toThrow();
   });
 });

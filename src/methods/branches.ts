@@ -2,7 +2,7 @@
 import { invariant, isRefused } from "../base/index.ts";
 import { type Layer, layerAt, type MatrixLayer, matrixLayers } from "../facts/index.ts";
 import type { Model, Node } from "../ir/index.ts";
-import { ofSameLayer, type Plan, productsByWeight } from "../quant/index.ts";
+import { type Lowered, lower, ofSameLayer, type Plan, productsByWeight, withoutStorage } from "../quant/index.ts";
 
 export interface Branches {
   /** In the float model. */
@@ -34,7 +34,11 @@ function sameLayer(node: Node): Layer {
   return layer;
 }
 
-/** The plan without quantizers of activations: what its lowered model computes shows the error of weights alone. */
-export function weightsOnly(plan: Plan): Plan {
-  return { ...plan, entries: plan.entries.filter((entry) => entry.kind === "weight") };
+/**
+ * A lowered model whose weights and biases a method may replace: what stores weights in a form of its own computes the same numbers
+ * as Q/DQ. Without activations it shows the error of weights alone.
+ */
+export function lowerForEdits(model: Model, plan: Plan, activations: boolean): Lowered {
+  const entries = activations ? plan.entries : plan.entries.filter((entry) => entry.kind === "weight");
+  return lower(model, withoutStorage({ ...plan, entries }));
 }

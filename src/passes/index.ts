@@ -22,7 +22,7 @@ export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPass
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";
 export { recogniseOperators } from "./recognise/recognise.ts";
 export { replaceConstant } from "./replace-constant.ts";
-export { replaceNode, takeOver } from "./replace-node.ts";
+export { type Replacement, replaceNode, takeOver } from "./replace-node.ts";
 export { type Outcome, passOf, type Rule, type RuleSpec, rule, why } from "./rule.ts";
 export { foldShapes } from "./shapes/fold-shapes.ts";
 export { freezeShapes } from "./shapes/freeze-shapes.ts";

@@ -34,6 +34,7 @@ export type { Lowered, LoweredProduct, LoweredValue, Shipped } from "./lower/low
 export { readShipped } from "./lower/read-shipped.ts";
 export { roundedInputs } from "./lower/rounded-inputs.ts";
 export { ofSameLayer, productsByWeight } from "./lower/same-layer.ts";
+export { withoutStorage } from "./lower/storage.ts";
 export {
   type CalibrateOptions,
   type Calibration,
@@ -50,10 +51,11 @@ export type { CoarseHistogram, ValueStatistics } from "./observers/statistics.ts
 export { encodeWeight } from "./observers/weight-encoding.ts";
 export { isQuantizing, refuseUnfit } from "./place/acceptable.ts";
 export { layersInBodies } from "./place/bodies.ts";
-export { isMoved, type PlaceOptions, place } from "./place/place.ts";
+export { type PlaceOptions, place } from "./place/place.ts";
 export type { WeightGranularity } from "./place/place-parameters.ts";
 export { applyEncodings } from "./plan/apply-encodings.ts";
 export { biasEncoding, biasEntry } from "./plan/bias-encoding.ts";
+export { isMoved } from "./plan/entry-at.ts";
 export { entriesByValue, type LeftFloat, type Plan, type PlanEntry, withEntries } from "./plan/plan.ts";
 export { planFromJson, planToJson } from "./plan/plan-json.ts";
 export { type EncodingsFile, type FileEncoding, readEncodings } from "./plan/read-encodings.ts";

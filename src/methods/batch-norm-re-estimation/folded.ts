@@ -10,7 +10,6 @@ import { batchNormStatistics, putBias } from "../../passes/index.ts";
 import {
   entriesByValue,
   isIntGrid,
-  lower,
   type Plan,
   type PlanEntry,
   quantizeDequantize,
@@ -19,7 +18,7 @@ import {
 } from "../../quant/index.ts";
 import { openCursor } from "../../runtime/index.ts";
 import { Tensor } from "../../tensor/index.ts";
-import { alongside, type Branches } from "../branches.ts";
+import { alongside, type Branches, lowerForEdits } from "../branches.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { type ChannelMoments, channelMoments } from "./channel-moments.ts";
 
@@ -49,7 +48,7 @@ export async function reestimateFoldedBatchNorms(
   const { reference } = options;
   const { runtime, data, signal, batch, onProgress } = context;
   const result = cloneModel(model);
-  const lowered = lower(model, plan);
+  const lowered = lowerForEdits(model, plan, true);
   const quantized = lowered.model;
   const branches = alongside(reference ?? model, result, lowered);
   const entries = entriesByValue(plan);

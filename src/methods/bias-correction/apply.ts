@@ -9,17 +9,10 @@ import { AvocetError, isRefused, throwIfAborted } from "../../base/index.ts";
 import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/index.ts";
 import { cloneModel, type Model, type Value } from "../../ir/index.ts";
 import { putBias, shiftedBias } from "../../passes/index.ts";
-import {
-  entriesByValue,
-  lower,
-  type Plan,
-  type PlanEntry,
-  quantizeDequantize,
-  withBiasEncodings,
-} from "../../quant/index.ts";
+import { entriesByValue, type Plan, type PlanEntry, quantizeDequantize, withBiasEncodings } from "../../quant/index.ts";
 import { type Cursor, openCursor } from "../../runtime/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { alongside, weightsOnly } from "../branches.ts";
+import { alongside, lowerForEdits } from "../branches.ts";
 import type { Basis, Expectation } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
@@ -64,7 +57,7 @@ export async function correctBiases(
     chosen,
   );
   const result = cloneModel(model);
-  const lowered = lower(model, activations ? plan : weightsOnly(plan));
+  const lowered = lowerForEdits(model, plan, activations);
   const quantized = lowered.model;
   const branches = alongside(reference, result, lowered);
   const promised = kind === "empirical" ? undefined : await promisedBy(reference, context, options);

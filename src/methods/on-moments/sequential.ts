@@ -14,7 +14,6 @@ import {
   entriesByValue,
   isIntGrid,
   limited,
-  lower,
   type Moments,
   type Plan,
   type PlanEntry,
@@ -22,7 +21,7 @@ import {
   withEntries,
 } from "../../quant/index.ts";
 import { biasShift } from "../bias-correction/math.ts";
-import { alongside, type Branches, weightsOnly } from "../branches.ts";
+import { alongside, type Branches, lowerForEdits } from "../branches.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { type InputNames, LayerInputs } from "./layer-inputs.ts";
 import { type DecidedLayer, type LayerSolution, loadLayer, saveLayer } from "./layer-record.ts";
@@ -61,7 +60,7 @@ export async function solveLayers(
   const start = performance.now();
   const { runtime, data, signal, onProgress, threads, checkpoint } = context;
   const result = cloneModel(model);
-  const lowered = lower(model, options.activations === false ? weightsOnly(plan) : plan);
+  const lowered = lowerForEdits(model, plan, options.activations !== false);
   const quantized = lowered.model;
   const branches = alongside(model, result, lowered);
   const entries = entriesByValue(plan);

@@ -8,6 +8,7 @@ import {
   tensorType,
   type Value,
 } from "../../ir/index.ts";
+import { type Replacement, replaceNode } from "../../passes/index.ts";
 import type { DType, Tensor } from "../../tensor/index.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
@@ -29,8 +30,7 @@ export class Draft {
   readonly entries: ReadonlyMap<string, PlanEntry>;
   readonly record: LoweringRecord;
   readonly #opsets: Map<string, number>;
-  readonly #values: ReadonlyMap<string, Value>;
-  readonly #order: ReadonlyMap<Node, number>;
+  readonly #order: Map<Node, number>;
   readonly #stored = new Map<string, StoredEncoding>();
 
   constructor({ graph, opset, opsets }: Model, plan: Plan, record: LoweringRecord) {
@@ -39,13 +39,12 @@ export class Draft {
     this.entries = entriesByValue(plan);
     this.record = record;
     this.#opsets = opsets;
-    this.#values = graph.valuesByName();
     this.#order = new Map([...graph.nodes].map((node, i) => [node, i]));
   }
 
   /** The value that had this name in the float model. */
   value(name: string): Value {
-    return this.#values.get(name)!;
+    return this.record.float(name)!;
   }
 
   /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
@@ -86,6 +85,15 @@ export class Draft {
     return this.graph.insert(spec, place);
   }
 
+  /** Another node in the place of one, whose output's name and readers it takes over. */
+  replace(node: Node, replacement: Replacement): void {
+    const place = this.#order.get(node);
+    const { output } = node;
+    const made = replaceNode(node, replacement);
+    if (place !== undefined) this.#order.set(made, place);
+    this.record.computes(output, [made]);
+  }
+
   /** The file uses operators of another domain, in this version at least. */
   needs(domain: string, version: number): void {
     this.#opsets.set(domain, Math.max(version, this.#opsets.get(domain) ?? 0));
@@ -102,7 +110,7 @@ export class Draft {
   ): Node {
     const producer = value.producer;
     const [first] = this.graph.nodes;
-    const inFloat = new Set(floatReaders.map((name) => this.#values.get(name)?.producer));
+    const inFloat = new Set(floatReaders.map((name) => this.record.float(name)?.producer));
     const staysOutput = floatReaders.includes(planned);
     const [head, tail] = build(producer ? { after: producer } : first ? { before: first } : undefined);
     tail.output.type = value.type;

@@ -12,8 +12,8 @@ import { type Encoding, encodingMin, type Granularity, zeroPoint } from "../grid
 import { codecOf, gridName, isIntGrid, steps } from "../grids/grid.ts";
 import { blockGroups } from "../grids/slices.ts";
 import { packScales } from "../grids/two-level.ts";
-import { isMoved } from "../place/place.ts";
 import { biasEncoding } from "../plan/bias-encoding.ts";
+import { isMoved } from "../plan/entry-at.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
 
 export type EncodingsVersion = "0.6.1" | "1.0.0" | "2.0.0";

@@ -1,10 +1,11 @@
 /** What a plan must have before anything of a file is written: values, encodings, grids that there are operators for. */
 import { AvocetError } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
+import type { Model, Value } from "../../ir/index.ts";
 import { granularityName } from "../grids/encoding.ts";
 import { gridName, isScaled } from "../grids/grid.ts";
 import { refuseGrid } from "../grids/usable-grid.ts";
-import type { Plan, PlanEntry } from "../plan/plan.ts";
+import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
+import { storageForms } from "./storage.ts";
 
 /** Throws `quant/no-such-value`, `quant/not-calibrated`, `quant/unsupported-grid` and `quant/invalid-plan`. */
 export function refuseUnready(model: Model, plan: Plan): void {
@@ -27,10 +28,32 @@ export function refuseUnready(model: Model, plan: Plan): void {
       },
     );
   }
+  const entries = entriesByValue(plan);
   for (const entry of plan.entries) {
     if (entry.kind !== "bias") refuseGrid(entry.grid, entry.kind, entry.value);
     refuseStale(entry);
+    refuseStorage(entry, values, entries);
   }
+}
+
+/** A weight that the form it is to be stored in cannot hold: an entry that was changed by hand. */
+function refuseStorage(
+  entry: PlanEntry,
+  values: ReadonlyMap<string, Value>,
+  entries: ReadonlyMap<string, PlanEntry>,
+): void {
+  if (entry.storage === undefined) return;
+  const form = storageForms[entry.storage];
+  const refused = form.refusal(entry, values.get(entry.value)!, entries);
+  if (refused === undefined) return;
+  throw new AvocetError(
+    "quant/invalid-plan",
+    `expected a weight for ${form.title}, got one that it cannot hold: ${refused}`,
+    {
+      at: entry.value,
+      hint: 'without "storage" the weight lies behind a DequantizeLinear',
+    },
+  );
 }
 
 /** An entry whose grid was changed by hand, beside the encoding of the former one. */

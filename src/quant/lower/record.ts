@@ -9,6 +9,7 @@ import { constantOperand, isProduct, ofSameLayer } from "./same-layer.ts";
 export class LoweringRecord {
   /** By the name in the float model: the value of the file, whatever it is called there later on. */
   readonly #floats: Map<string, Value>;
+  readonly #names: Map<Value, string>;
   readonly #quantized = new Map<string, Omit<LoweredValue, "float">>();
   /** By the name of what they return. */
   readonly #nodes = new Map<string, readonly Node[]>();
@@ -16,6 +17,12 @@ export class LoweringRecord {
   /** `copy`: of the float model, with its names, before anything is emitted. */
   constructor(copy: Model) {
     this.#floats = copy.graph.valuesByName();
+    this.#names = new Map([...this.#floats].map(([name, value]) => [value, name]));
+  }
+
+  /** The value of the file that has this name in the float model. */
+  float(value: string): Value | undefined {
+    return this.#floats.get(value);
   }
 
   /** The value has a quantizer. */
@@ -28,10 +35,14 @@ export class LoweringRecord {
     this.#floats.delete(value);
   }
 
-  /** The nodes compute what one node of the float model returned under this name; the last of them returns it. */
-  computes(value: string, nodes: readonly Node[]): void {
-    this.#nodes.set(value, nodes);
-    this.#floats.set(value, nodes.at(-1)!.output);
+  /** The nodes compute what a node of the copy did, whose output was `old`; the last of them returns it. */
+  computes(old: Value, nodes: readonly Node[]): void {
+    const name = this.#names.get(old);
+    invariant(name !== undefined, `${old.name} is a value of the float model`);
+    const { output } = nodes.at(-1)!;
+    this.#nodes.set(name, nodes);
+    this.#floats.set(name, output);
+    this.#names.set(output, name);
   }
 
   /** The map of the finished file; `model` is the float model that it was made of. */

@@ -1,5 +1,6 @@
 /** A row of lowering: how one entry of a plan is written. A row belongs to a storage form, or serves every plan. */
 import type { Value } from "../../ir/index.ts";
+import type { StorageName } from "../grids/storage-names.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Draft } from "./draft.ts";
 
@@ -9,4 +10,13 @@ export interface LoweringRow {
   matches(entry: PlanEntry, value: Value): boolean;
   /** Writes the quantizer of the value into the draft, which records what became of it. */
   emit(entry: PlanEntry, value: Value, draft: Draft): void;
+}
+
+/** A row that a target asks for by name. */
+export interface StorageForm extends LoweringRow {
+  readonly name: StorageName;
+  /** For people. */
+  readonly title: string;
+  /** Why it cannot hold this weight; undefined: it can. `entries`: those of the whole plan. */
+  refusal(entry: PlanEntry, value: Value, entries: ReadonlyMap<string, PlanEntry>): string | undefined;
 }

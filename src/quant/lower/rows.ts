@@ -4,5 +4,12 @@ import { biasRow } from "./bias.ts";
 import { constantRow } from "./constant.ts";
 import { floatCastRow } from "./float-casts.ts";
 import type { LoweringRow } from "./row.ts";
+import { storageForms } from "./storage.ts";
 
-export const rows: readonly LoweringRow[] = [biasRow, floatCastRow, constantRow, activationRow];
+export const rows: readonly LoweringRow[] = [
+  ...Object.values(storageForms),
+  biasRow,
+  floatCastRow,
+  constantRow,
+  activationRow,
+];

@@ -164,7 +164,9 @@ function granularityOf(
   if (!parameter.layer || kind !== "weight") return is({ kind: "tensor" });
   const axes = axesOf(parameter);
   const wanted =
-    choices.granularity ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
+    choices.granularity ??
+    (target.weightBlock !== null ? { block: target.weightBlock } : undefined) ??
+    ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
   if (wanted === "tensor") return is({ kind: "tensor" });
   const instead = choices.granularity === undefined ? "" : ": ";
   if (!axes) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);

@@ -1,11 +1,12 @@
 /** Placement: model and target → a plan without encodings, with a reason for every value that is in it and for every other. */
 
 import { AvocetError, expectArguments } from "../../base/index.ts";
-import { initializerOf, keepsGrid } from "../../facts/index.ts";
+import { initializerOf } from "../../facts/index.ts";
 import type { Model, TensorType, Value } from "../../ir/index.ts";
 import { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { isLeftFloat, refuseGrid } from "../grids/usable-grid.ts";
+import { withStorage } from "../lower/storage.ts";
 import type { LeftFloat, Plan, PlanEntry } from "../plan/plan.ts";
 import { floatOnlyNodes } from "../targets/supported-kernels.ts";
 import type { Target } from "../targets/target.ts";
@@ -111,6 +112,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     } else entries.push(activationEntry(value, grid, decision, placement, ties, computed, shortOf));
   }
   refuseNoBlocks(model, entries, options.granularity);
+  const stored = target.storage === null ? entries : withStorage(entries, model, target.storage);
   if (entries.length === 0) {
     const bodies = Object.keys(layersInBodies(model)).join(", ");
     const first = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
@@ -124,7 +126,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
       },
     );
   }
-  return { version: 1, target: target.name, entries, left };
+  return { version: 1, target: target.name, entries: stored, left };
 }
 
 /** A block size that fits no weight at all is a mistake; one that does not fit some is in the reasons of their entries. */
@@ -208,11 +210,4 @@ function activationEntry(
 function isSum(value: Value, { units }: Placement): boolean {
   const first = value.producer && units.get(value.producer)?.first;
   return first?.domain === "" && ["Add", "Mul", "AveragePool", "GlobalAveragePool"].includes(first.op);
-}
-
-/** Whether the entry only repeats, after an operator that moves data, what another entry says. */
-export function isMoved(model: Model, entry: PlanEntry): boolean {
-  if (entry.tiedTo === undefined) return false;
-  const producer = model.graph.valuesByName().get(entry.value)?.producer;
-  return producer ? keepsGrid(producer) : false;
 }

@@ -3,7 +3,7 @@ import { AvocetError } from "../../base/index.ts";
 import type { Model } from "../../ir/index.ts";
 import type { Shape } from "../../tensor/index.ts";
 import type { IntGrid } from "../grids/codec.ts";
-import type { Encoding, Granularity } from "../grids/encoding.ts";
+import { type Encoding, type Granularity, granularityName } from "../grids/encoding.ts";
 import { codecOf, gridName } from "../grids/grid.ts";
 import type { Bits } from "../grids/names.ts";
 import { blockGroups } from "../grids/slices.ts";
@@ -30,14 +30,15 @@ export function applyEncodings(
     else {
       const shape = values.get(found.name)?.initializer?.shape;
       const symmetric = found.symmetric ?? entry.symmetric;
-      changed.set(entry.value, { ...entry, symmetric, frozen: true, ...fitted(entry, found, symmetric, shape) });
+      const made = fitted(entry, found, symmetric, shape);
+      changed.set(entry.value, { ...storable(entry, made), symmetric, frozen: true, ...made });
     }
   }
   for (const name of file.half) {
     const entry = byName.get(name);
     if (!entry || entry.kind === "bias") ignored.push(name);
     else {
-      const { encoding: _, ...rest } = entry;
+      const { encoding: _, storage: __, ...rest } = entry;
       changed.set(name, { ...rest, grid: { kind: "float", dtype: "float16" } });
     }
   }
@@ -49,6 +50,15 @@ export function applyEncodings(
     changed.set(entry.value, { ...rest, grid, symmetric, ...(encoding ? { encoding, frozen: true } : {}) });
   }
   return { plan: withEntries(plan, changed), ignored };
+}
+
+/** What a weight is stored for was chosen for its grid and its granularity; on others it lies behind a DequantizeLinear. */
+function storable(entry: PlanEntry, { grid, granularity }: Pick<PlanEntry, "grid" | "granularity">): PlanEntry {
+  const formOf = (one: Pick<PlanEntry, "grid" | "granularity">) =>
+    `${gridName(one.grid)} ${granularityName(one.granularity)}`;
+  if (entry.storage === undefined || formOf(entry) === formOf({ grid, granularity })) return entry;
+  const { storage: _, ...rest } = entry;
+  return rest;
 }
 
 function fitted(

@@ -1,6 +1,6 @@
 /** What a plan says of a value of its model, itself or through what only moves data. */
 import { keepsGrid } from "../../facts/index.ts";
-import type { Value } from "../../ir/index.ts";
+import type { Model, Value } from "../../ir/index.ts";
 import { isIntGrid } from "../grids/grid.ts";
 import type { PlanEntry } from "./plan.ts";
 
@@ -11,4 +11,11 @@ export function entryAt(value: Value | null, entries: ReadonlyMap<string, PlanEn
   if (entry) return isIntGrid(entry.grid) ? entry : undefined;
   const source = value.producer;
   return source && keepsGrid(source) ? entryAt(source.input(0), entries) : undefined;
+}
+
+/** Whether the entry only repeats, after an operator that moves data, what another entry says. */
+export function isMoved(model: Model, entry: PlanEntry): boolean {
+  if (entry.tiedTo === undefined) return false;
+  const producer = model.graph.valuesByName().get(entry.value)?.producer;
+  return producer ? keepsGrid(producer) : false;
 }

@@ -39,9 +39,10 @@ describe("plan.json", () => {
     const text = readFileSync(new URL("../../../test/goldens/plan.json", import.meta.url), "utf8");
     const plan = planFromJson(text);
     expect(planToJson(plan)).toBe(text);
-    expect([plan.version, plan.target, plan.entries.length]).toEqual([1, "ort-cpu", 8]);
+    expect([plan.version, plan.target, plan.entries.length]).toEqual([1, "ort-cpu", 9]);
     expect(plan.left).toEqual([{ value: "y", reason: "it is an output of the model, and no integer kernel follows" }]);
     const entries = entriesByValue(plan);
+    expect(entries.get("n")!.storage).toBe("matmulnbits");
     expect(entries.get("x")!.encoding).toEqual({
       grid: { kind: "int", bits: 8, signed: false },
       granularity: { kind: "tensor" },

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AvocetError, expectArguments, parseJson } from "../../base/index.ts";
 import { codecs, isScaled, scaledCodecOf } from "../grids/grid.ts";
 import { integerWidths } from "../grids/names.ts";
+import { storageNames } from "../grids/storage-names.ts";
 import type { Plan } from "./plan.ts";
 
 /** float32 asks for no quantizer, and so has no entries. */
@@ -70,6 +71,7 @@ const entry = z.strictObject({
   tiedTo: z.string().optional(),
   floatReaders: z.array(z.string()).min(1).optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
+  storage: z.enum(storageNames).optional(),
   reason: z.string(),
   encoding: encoding.optional(),
   frozen: z.boolean().optional(),

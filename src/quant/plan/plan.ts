@@ -3,6 +3,7 @@
 import { AvocetError } from "../../base/index.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
+import type { StorageName } from "../grids/storage-names.ts";
 
 export interface PlanEntry {
   /** Name of the value in the normalised model. */
@@ -33,6 +34,8 @@ export interface PlanEntry {
    * value's own name where it is an output of the model. Absent: everybody reads what the quantizer gives.
    */
   readonly floatReaders?: readonly string[];
+  /** What the weight is stored for; absent: integers behind a DequantizeLinear. */
+  readonly storage?: StorageName;
   /** For a bias: the activation and the weight whose scales multiply to its own. */
   readonly scaleFrom?: { readonly input: string; readonly weight: string };
   /** Which rule placed it, in one sentence for people. */

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { isUsableGrid } from "../grids/grid.ts";
+import { storageNames } from "../grids/storage-names.ts";
 
 /** AIMET writes booleans as the texts "True" and "False"; JSON's own are taken too. */
 const flag = z.union([z.boolean(), z.enum(["True", "False"]).transform((text) => text === "True")]);
@@ -64,6 +65,18 @@ const avocet = z.strictObject({
       "Whether scales of grids of 8 bits and fewer get few significant bits, so that float sums of products are exact and no " +
         "sum ends half way between two steps. Default: with calibrations that AIMET does not have (sqnr, mse, entropy).",
     ),
+  weight_block: z
+    .number()
+    .int()
+    .min(2)
+    .optional()
+    .describe(
+      "Inputs of a layer that share a scale of its weight, where they divide its inputs. Default: per_channel_quantization.",
+    ),
+  storage: z
+    .enum(storageNames)
+    .optional()
+    .describe("What weights are stored for, where it can hold them: matmulnbits. Default: behind a DequantizeLinear."),
   integer_kernels: z
     .strictObject({
       linear: z.array(z.string()).describe("Operators whose integer kernel is worth quantizing their inputs for."),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AvocetError } from "../../base/index.ts";
 import type { Grid } from "../grids/codec.ts";
 import { parseGrid } from "../grids/grid.ts";
+import type { StorageName } from "../grids/storage-names.ts";
 import { type TargetFile, targetSchema } from "./target-schema.ts";
 
 /** What a target says of one kind of parameter; absent: the more general rule holds. */
@@ -79,6 +80,10 @@ export interface Target {
   readonly pairSafeWeights: boolean;
   /** Whether scales of grids of 8 bits and fewer are chosen to have few significant bits; absent: the calibration decides. */
   readonly shortScales: boolean | undefined;
+  /** Inputs that share a scale of a weight, where nobody asks for another granularity; null: per channel or per tensor. */
+  readonly weightBlock: number | null;
+  /** What weights are stored for, where its form can hold them; null: integers behind a DequantizeLinear. */
+  readonly storage: StorageName | null;
   /** null: AIMET's way, every output is quantized unless a rule says otherwise. */
   readonly kernels: IntegerKernels | null;
   /** Why an operator stays float, by operator. */
@@ -151,6 +156,8 @@ export function parseTarget(json: unknown, name: string): Target {
     depthwiseSupergroups: own.depthwise_supergroups ?? false,
     pairSafeWeights: own.pair_safe_weights ?? false,
     shortScales: own.short_scales,
+    weightBlock: own.weight_block ?? null,
+    storage: own.storage ?? null,
     kernels: own.integer_kernels
       ? {
           linear: new Set(own.integer_kernels.linear),

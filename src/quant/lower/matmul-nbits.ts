@@ -1,0 +1,115 @@
+/**
+ * Weights of 2, 4 or 8 bits in blocks, multiplied with floats: com.microsoft.MatMulNBits in the place of the MatMul. It reads integers
+ * packed by output, B [N, K / block, block · bits / 8], scales [N, K / block], and zero points of as many bits, one after the other from
+ * the lowest bits on. With accuracy level 1 it computes in float32; level 4 would round the inputs to int8 (rounded-inputs.ts).
+ */
+import type { Node, Value } from "../../ir/index.ts";
+import { Tensor } from "../../tensor/index.ts";
+import { nearestPieces } from "../grids/fake-quantize.ts";
+import { codecOf, isIntGrid } from "../grids/grid.ts";
+import { entryAt } from "../plan/entry-at.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import type { StorageForm } from "./row.ts";
+
+const float32 = 1;
+
+export const matMulNBits: StorageForm = {
+  name: "matmulnbits",
+  title: "MatMulNBits",
+  matches: ({ storage }) => storage === "matmulnbits",
+  refusal({ grid, granularity }, value, entries) {
+    if (!isIntGrid(grid) || ![2, 4, 8].includes(grid.bits)) return "it takes 2, 4 or 8 bits";
+    if (value.isGraphOutput || !value.consumers().every((node) => isFactor(node, value)))
+      return "not only MatMul reads it";
+    if (value.initializer?.shape.length !== 2) return "it takes one matrix";
+    if (granularity.kind !== "block" || granularity.axis !== 0) return "it takes scales in blocks";
+    if (granularity.size < 16 || !Number.isInteger(Math.log2(granularity.size)))
+      return "it takes blocks of 16, 32, 64 … inputs";
+    const other = value.consumers().find((node) => entryAt(node.input(0), entries));
+    return other && `the input of ${other} is quantized`;
+  },
+  emit(entry, value, draft) {
+    const { bits, block, packed, scales, zeroPoints } = packedWeight(entry, value);
+    const [K, N] = value.initializer!.shape as [number, number];
+    const stored = draft.constant(`${entry.value}_packed`, packed);
+    const inputs = [stored, draft.constant(`${entry.value}_scale`, scales)];
+    if (zeroPoints) inputs.push(draft.constant(`${entry.value}_zero_point`, zeroPoints));
+    for (const node of value.consumers()) {
+      draft.replace(node, {
+        op: "MatMulNBits",
+        domain: "com.microsoft",
+        inputs: [node.input(0), ...inputs],
+        attributes: { K, N, bits, block_size: block, accuracy_level: float32 },
+      });
+    }
+    draft.needs("com.microsoft", 1);
+    draft.discard(entry.value, value);
+    draft.record.quantizes(entry.value, { quantized: stored });
+  },
+};
+
+/** Whether the node is a product of this graph that has the value as its second factor alone. */
+function isFactor(node: Node, value: Value): boolean {
+  const isProduct = node.op === "MatMul" && node.domain === "" && node.graph === value.graph;
+  return isProduct && node.input(1) === value && node.input(0) !== value;
+}
+
+interface PackedWeight {
+  readonly bits: number;
+  readonly block: number;
+  readonly packed: Tensor;
+  readonly scales: Tensor;
+  /** Absent where all are in the middle of the grid, as the operator has them by default. */
+  readonly zeroPoints?: Tensor;
+}
+
+/** The weight [K, N] of a MatMul, by output and packed. */
+function packedWeight({ encoding }: PlanEntry, { initializer }: Value): PackedWeight {
+  const { grid, granularity, scale, offset } = encoding!;
+  const bits = codecOf(grid).bits;
+  const block = granularity.kind === "block" ? granularity.size : 1;
+  const [K, N] = initializer!.shape as [number, number];
+  const blocks = K / block;
+  const integers = new PackedRows(N, K, bits);
+  nearestPieces(initializer!, encoding!, "half-even", (piece, start, slice, step) => {
+    for (let k = 0, of = slice; k < piece.length; k++, of += step) {
+      const i = start + k;
+      // AIMET's integers count from the lowest number on, as those of this operator do.
+      integers.put(i % N, Math.floor(i / N), piece[k]! - offset[of]!);
+    }
+  });
+  const zeros = new PackedRows(N, blocks, bits);
+  const scales = new Float32Array(scale.length);
+  scale.forEach((s, i) => {
+    const [output, place] = [i % N, Math.floor(i / N)];
+    scales[output * blocks + place] = s;
+    zeros.put(output, place, -offset[i]!);
+  });
+  const middle = offset.every((low) => -low === 2 ** (bits - 1));
+  return {
+    bits,
+    block,
+    packed: Tensor.of("uint8", [N, blocks, (block * bits) / 8], integers.bytes),
+    scales: Tensor.float32([N, blocks], scales),
+    ...(middle ? {} : { zeroPoints: Tensor.of("uint8", [N, zeros.rowBytes], zeros.bytes) }),
+  };
+}
+
+/** Rows of integers of so many bits, each row from a byte of its own on, the first integer in the lowest bits. */
+class PackedRows {
+  readonly bytes: Uint8Array;
+  readonly rowBytes: number;
+  readonly #bits: number;
+
+  constructor(rows: number, length: number, bits: number) {
+    this.#bits = bits;
+    this.rowBytes = Math.ceil((length * bits) / 8);
+    this.bytes = new Uint8Array(rows * this.rowBytes);
+  }
+
+  put(row: number, place: number, integer: number): void {
+    const at = place * this.#bits;
+    const byte = row * this.rowBytes + (at >> 3);
+    this.bytes[byte] = this.bytes[byte]! | (integer << (at & 7));
+  }
+}

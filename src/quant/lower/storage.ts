@@ -1,0 +1,26 @@
+/** Storage forms: rows of lowering that a target asks for by name, each with what it can hold. */
+import type { Model } from "../../ir/index.ts";
+import type { StorageName } from "../grids/storage-names.ts";
+import type { Plan, PlanEntry } from "../plan/plan.ts";
+import { matMulNBits } from "./matmul-nbits.ts";
+import type { StorageForm } from "./row.ts";
+
+export const storageForms: Readonly<Record<StorageName, StorageForm>> = { matmulnbits: matMulNBits };
+
+/** The entries of a plan, each weight that the form can hold stored in it; of the others the reason says why not. */
+export function withStorage(entries: readonly PlanEntry[], model: Model, name: StorageName): PlanEntry[] {
+  const form = storageForms[name];
+  const values = model.graph.valuesByName();
+  const known = new Map(entries.map((entry) => [entry.value, entry]));
+  return entries.map((entry) => {
+    if (entry.kind !== "weight") return entry;
+    const refused = form.refusal(entry, values.get(entry.value)!, known);
+    if (refused === undefined) return { ...entry, storage: name, reason: `${entry.reason}, stored for ${form.title}` };
+    return { ...entry, reason: `${entry.reason}, not stored for ${form.title}: ${refused}` };
+  });
+}
+
+/** The plan of a file of Q/DQ alone: the same numbers, in a form whose weights can be replaced one by one. */
+export function withoutStorage(plan: Plan): Plan {
+  return { ...plan, entries: plan.entries.map(({ storage: _, ...entry }) => entry) };
+}
