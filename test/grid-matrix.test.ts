@@ -20,6 +20,7 @@ import {
   place,
   type Target,
   targetFile,
+  usableGrids,
   type WeightGranularity,
 } from "../src/quant/index.ts";
 import { openRuntime, type Runtime, traceShapes } from "../src/runtime/index.ts";
@@ -140,8 +141,7 @@ const everything = process.env.AVOCET_MATRIX === "full";
 
 const granularities: readonly WeightGranularity[] = ["tensor", "channel", { block: 4 }];
 
-const integers = [2, 3, 4, 8, 16].flatMap((bits) => [`int${bits}`, `uint${bits}`]);
-const grids = [...integers, "float16", "bfloat16", "float32"];
+const grids = usableGrids;
 
 interface Prepared {
   readonly model: Model;
