@@ -55,8 +55,8 @@ export interface Codec {
   readonly quantizer: DType;
   /** The version of the standard operator set that has the quantizers. */
   opset(use: GridUse): number;
-  /** Why no weight or activation is on it; undefined: it may be. */
-  refusal(): Refusal | undefined;
+  /** Why nothing of this use is on it; undefined: it may be. */
+  refusal(use: GridUse): Refusal | undefined;
   /** Writes the codes of numbers in steps of their scale, counted from the zero point, to where `codes` has `at`. */
   encode(numbers: Float32Array | Float64Array, codes: TensorData, at: number): void;
 }

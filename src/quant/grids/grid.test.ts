@@ -38,15 +38,18 @@ test("a name and its grid lead to the same row, other names too", () => {
 });
 
 test("what can be chosen is what the documentation lists, a target may name and a message proposes", () => {
-  expect(usableGrids).toEqual(
+  expect(usableGrids("weight")).toEqual(usableGrids("activation"));
+  expect(usableGrids("weight")).toEqual(
     ["int2", "uint2", "int3", "uint3", "int4", "uint4", "int8", "uint8", "int16", "uint16", "float16", "bfloat16", "float32"], // biome-ignore format: one list
   );
   const listed = /are grids: `([^`]*)`, or `float32`/.exec(readFileSync("docs/recipes.md", "utf8"))?.[1];
-  expect(listed?.split(" "), "docs/recipes.md lists the grids").toEqual(usableGrids.slice(0, -1));
+  expect(listed?.split(" "), "docs/recipes.md lists the grids").toEqual(usableGrids("weight").slice(0, -1));
   const named = (weights: string) => ({ ...targetFile("ort-cpu"), avocet: { weights } });
-  for (const name of [...usableGrids, "fp16"]) expect(gridName(parseTarget(named(name), "t").weights)).toMatch(/\d/);
+  for (const name of [...usableGrids("weight"), "fp16"])
+    expect(gridName(parseTarget(named(name), "t").weights)).toMatch(/\d/);
+  expect(codecs.int32.refusal("bias")).toBeUndefined();
   for (const name of ["int32", "float8e5m2", "int7"]) {
-    expect(isUsableGrid(name)).toBe(false);
+    expect(isUsableGrid(name, "weight")).toBe(false);
     expect(() => parseTarget(named(name), "t")).toThrow("expected a grid, for example uint8");
   }
 });

@@ -1,7 +1,7 @@
 /** The table of grids: every name is spelled here and nowhere else, and every other file asks the row (codec.ts). */
 import { AvocetError, invariant } from "../../base/index.ts";
 import { toBfloat16Bits, toFloat16Bits } from "../../tensor/index.ts";
-import type { Codec, Grid, IntGrid, ScaledCodec } from "./codec.ts";
+import type { Codec, Grid, GridUse, IntGrid, ScaledCodec } from "./codec.ts";
 import { casts, needsScale } from "./floats.ts";
 import { integers } from "./integers.ts";
 import { type Bits, type GridName, integerWidths } from "./names.ts";
@@ -29,20 +29,23 @@ const aliases = new Map<string, GridName>([
   ["bf16", "bfloat16"],
 ]);
 
-/** The names of grids of weights and activations, as messages list them. float32 asks for no quantizer. */
-export const usableGrids: readonly GridName[] = Object.values<Codec>(codecs).flatMap((codec) => (codec.refusal() ? [] : [codec.name])); // biome-ignore format: one line
+/** The names of grids that weights or activations can be on, as messages list them. float32 asks for no quantizer. */
+export function usableGrids(use: GridUse): GridName[] {
+  return Object.values<Codec>(codecs).flatMap((codec) => (codec.refusal(use) ? [] : [codec.name]));
+}
 
-/** Whether this is the name of a grid of weights and activations. */
-export function isUsableGrid(name: string): boolean {
-  return usableGrids.some((one) => one === (aliases.get(name) ?? name));
+/** Whether this is the name of a grid that weights or activations can be on. */
+export function isUsableGrid(name: string, use: GridUse): boolean {
+  return usableGrids(use).some((one) => one === (aliases.get(name) ?? name));
 }
 
 /** A grid by its short name. Throws `quant/unknown-grid`. */
 export function parseGrid(name: string): Grid {
   const known = aliases.get(name) ?? name;
   if (Object.hasOwn(codecs, known)) return codecs[known as GridName].grid;
+  const usable = usableGrids("weight");
   throw new AvocetError("quant/unknown-grid", `expected a grid, got "${name}"`, {
-    hint: `${usableGrids.slice(0, -1).join(", ")}, or ${usableGrids.at(-1)} (not quantized)`,
+    hint: `${usable.slice(0, -1).join(", ")}, or ${usable.at(-1)} (not quantized)`,
   });
 }
 

@@ -33,7 +33,7 @@ export function integers(bits: Bits, signed: boolean): ScaledCodec {
     shift: signed ? half : 0,
     typeEnds: signed ? { low: -(2 ** (width - 1)), high: 2 ** (width - 1) - 1 } : { low: 0, high: 2 ** width - 1 },
     opset: (use) => opsets[dtypes[use === "activation" ? quantizer : stored].bits]!,
-    refusal: () => (bits > widest ? tooWide : undefined),
+    refusal: (use) => (use !== "bias" && bits > widest ? tooWide : undefined),
     // Those that are packed are the lowest bits of a byte, whatever its sign.
     encode: (numbers, codes, at) => (codes as Int8Array).set(numbers, at),
     // A strict symmetric grid has one step fewer than its bits allow; it is told by its offset, as in AIMET.

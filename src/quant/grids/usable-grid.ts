@@ -1,6 +1,6 @@
 /** Which grids can be quantized to: the others are refused before anything long begins. */
 import { AvocetError } from "../../base/index.ts";
-import type { Grid } from "./codec.ts";
+import type { Grid, GridUse } from "./codec.ts";
 import { codecOf, gridName, parseGrid } from "./grid.ts";
 
 export interface Grids {
@@ -31,12 +31,12 @@ export function isLeftFloat(grid: Grid): boolean {
   return gridName(grid) === "float32";
 }
 
-/** Throws `quant/unsupported-grid` for a grid of weights or activations that ONNX has no quantizer for, or none of use. */
-export function refuseGrid(grid: Grid, kind: "weight" | "activation", at: string): void {
-  const refusal = codecOf(grid).refusal();
+/** Throws `quant/unsupported-grid` for a grid that ONNX has no quantizer for, or none of use. */
+export function refuseGrid(grid: Grid, use: GridUse, at: string): void {
+  const refusal = codecOf(grid).refusal(use);
   if (!refusal) return;
-  const message = `expected ${refusal.expected} for ${plural[kind]}, got ${gridName(grid)}`;
+  const message = `expected ${refusal.expected} for ${plural[use]}, got ${gridName(grid)}`;
   throw new AvocetError("quant/unsupported-grid", message, { at, hint: refusal.hint });
 }
 
-const plural = { weight: "weights", activation: "activations" } as const;
+const plural = { weight: "weights", activation: "activations", bias: "biases" } as const;

@@ -30,7 +30,7 @@ export function refuseUnready(model: Model, plan: Plan): void {
   }
   const entries = entriesByValue(plan);
   for (const entry of plan.entries) {
-    if (entry.kind !== "bias") refuseGrid(entry.grid, entry.kind, entry.value);
+    refuseGrid(entry.grid, entry.kind, entry.value);
     refuseStale(entry);
     refuseStorage(entry, values, entries);
   }

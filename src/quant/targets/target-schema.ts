@@ -3,6 +3,7 @@
  * Unknown keys are errors: a misspelt key that is silently ignored costs a day.
  */
 import { z } from "zod";
+import type { GridUse } from "../grids/codec.ts";
 import { isUsableGrid } from "../grids/grid.ts";
 import { storageNames } from "../grids/storage-names.ts";
 
@@ -37,13 +38,14 @@ const operator = z.strictObject({
     .optional(),
 });
 
-const grid = z.string().refine(isUsableGrid, "expected a grid, for example uint8");
+const gridFor = (use: GridUse) =>
+  z.string().refine((name) => isUsableGrid(name, use), "expected a grid, for example uint8");
 
 /** What AIMET's format cannot say. */
 const avocet = z.strictObject({
   description: z.string().optional().describe("One sentence for people."),
-  activations: grid.optional().describe("Grid of activations; default uint8."),
-  weights: grid.optional().describe("Grid of weights; default int8."),
+  activations: gridFor("activation").optional().describe("Grid of activations; default uint8."),
+  weights: gridFor("weight").optional().describe("Grid of weights; default int8."),
   bias: z.enum(["int32", "float"]).optional().describe("How biases are stored; default float."),
   ties: z
     .strictObject({ output_takes_input: z.array(z.string()), inputs_take_output: z.array(z.string()) })
