@@ -27,6 +27,14 @@ test.each([
   ["pads as an attribute", padded("Pad <pads = [0,0,1,1,0,0,1,1]> (c)", "Conv(p, v)", spatial, 9), moved],
   ["another reader", padded("Pad(c, pads)", "MaxPool <kernel_shape = [2,2]> (p) t = Conv(y, v)"), moved],
   ["two readers", padded("Pad(c, pads)", "Conv(p, v) t = Conv(p, u)"), moved],
+  [
+    "a cut that begins at zero",
+    padded("Slice(c, zeros, ends)").replace(
+      "float zero",
+      "int64[4] zeros = {0,0,0,0}, int64[4] ends = {1,4,4,4}, float zero",
+    ),
+    "as c: Slice only moves what c holds",
+  ],
   ["no pad", padded("Transpose <perm = [0,1,3,2]> (c)"), "as c: Transpose only moves what c holds"],
 ])("%s", (_, text, wanted) => {
   expect(about(text, "p")).toEqual([wanted]);

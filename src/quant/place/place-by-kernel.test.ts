@@ -179,6 +179,13 @@ describe("products, which give floats as readily", () => {
     ]);
   });
 
+  test("what a body reads is read in float", () => {
+    const text = `<ir_version: 8, opset_import: ["": 21]> f (float[4,8] x, bool q) => (float y) <float[8,8] w> {
+      m = MatMul(x, w)
+      y = If (q) <then_branch = a () => (float[4,8] s) { s = Sin(m) }, else_branch = b () => (float[4,8] t) { t = Identity(m) }> }`;
+    expect(about(text, "m")).toEqual([unread("MatMul")]);
+  });
+
   test("run their Relu with them", () => {
     const text = matrices("m = MatMul(x, w) r = Relu(m) y = MatMul(r, v)");
     expect(about(text, "m r")).toEqual([
@@ -232,6 +239,13 @@ describe("what only moves", () => {
   test("a weight that is moved as data has no encoding of activations to share", () => {
     const text = matrices("m = MatMul(x, w) t = Transpose(w) s = Sin(t) y = Add(m, s)");
     expect(about(text, "t")).toEqual(["float: Transpose only moves data, and w is not quantized"]);
+    const operand = matrices(
+      "m = MatMul(x, w) a = Add(m, w) b = MatMul(a, v) p = MatMul(b, m) t = Transpose(w) s = Sin(t) y = Add(p, s)",
+    );
+    expect(about(operand, "a t"), "though a sum takes it as integers").toEqual([
+      follows("Add"),
+      "float: Transpose only moves data, and w is not quantized",
+    ]);
   });
 
   test("nearest neighbours are picked, other pixels are computed", () => {
@@ -291,6 +305,14 @@ describe("who reads the float beside the integers", () => {
     ]);
   });
 
+  test("what a kernel reads behind it reads the float; a padding that is merged does not", () => {
+    const text = pictures("s = Sin(x) c = Conv(s, w) t = Tanh(s) d = Conv(t, v) y = Add(c, d)");
+    expect(floatReaders(text, "s")).toEqual(["t"]);
+    const pads = ", int64[8] pads = {0,0,1,1,0,0,1,1}";
+    const padded = pictures("s = Sin(x) p = Pad(s, pads) c = Conv(p, w) n = Tanh(s) y = Conv(c, v)", 21, pads);
+    expect(floatReaders(padded, "s")).toEqual(["n"]);
+  });
+
   test("a body reads what everybody gets", () => {
     const text = pictures(
       `s = Sin(x) c = Conv(s, w) y = If (q) <then_branch = a () => (float[1,4,8,8] m) { m = Tanh(s) }, else_branch = b () => (float[1,4,8,8] t) { t = Identity(c) }>`,
@@ -339,5 +361,15 @@ describe("convolutions that are narrow", () => {
     expect(about(text, "a g").map((one) => one.split(":")[0])).toEqual(["on", "on"]);
     const computed = pictures("k = Sin(u) c = Conv(x, w) y = Conv(c, k)");
     expect(about(computed, "c k"), "a kernel of unknown shape is not narrow").toEqual([gives("Conv"), read]);
+    const grouped = pictures("k = Sin(u) c = Conv(x, w) y = Conv <group = 4> (c, k)");
+    expect(about(grouped, "c k"), "grouped or not").toEqual([gives("Conv"), read]);
   });
+});
+
+test("integers are not placed", () => {
+  const text = pictures("c = Conv(x, w) y = Conv(c, v) n = ArgMax <axis = 1> (c)").replace(
+    "(float y)",
+    "(float y, int64[1,1,8,8] n)",
+  );
+  expect(about(text, "n c")).toEqual(["float: undefined", gives("Conv")]);
 });

@@ -64,7 +64,7 @@ class KernelPlacement {
     for (const node of new Set(value.consumers())) {
       const reader = this.#placement.units.get(node);
       // Bodies of If and Loop are not looked into.
-      if (!reader || node.graph !== this.#placement.facts.model.graph) continue;
+      if (!reader) continue;
       const whole = reader.first === node;
       const integer =
         (whole && this.#isLinear(reader) && this.#dataInputs(node).includes(value)) ||
@@ -100,11 +100,7 @@ class KernelPlacement {
 
   #inputsAreIntegers(unit: Unit, memo: Map<Value, boolean>): boolean {
     const computed = this.#operands(unit).filter((value) => !initializerOf(value));
-    return (
-      computed.length > 0 &&
-      computed.every((value) => this.#canBeInteger(value, memo)) &&
-      computed.some((value) => !this.#isFree(value))
-    );
+    return computed.every((value) => this.#canBeInteger(value, memo)) && computed.some((value) => !this.#isFree(value));
   }
 
   /** Whether the value is among integers anyway, or can be at no cost. */

@@ -132,6 +132,10 @@ describe("biases", () => {
     expect(entryOf(plan, "w")!.granularity.kind).toBe("channel");
     const blocks = planOf(gemm, "aimet-default", { granularity: { block: 4 } }, { params });
     expect(entryOf(blocks, "b")!.granularity).toEqual({ kind: "tensor" });
+    // It is no weight that could not have the channels that were asked for.
+    expect(why(planOf(gemm, "aimet-default", { granularity: "channel" }, { params }), "b")).toBe(
+      "the bias of Gemm: int8, one scale",
+    );
   });
 });
 
@@ -152,6 +156,7 @@ describe("parameters of a normalization have 8 bits at least", () => {
   ) => {
     const plan = planOf(text, target, options, changes);
     const entry = entryOf(plan, "g");
+    if (entry) expect(entry.grid).toEqual(parseGrid(gridName(entry.grid)));
     return entry ? `${gridName(entry.grid)}${entry.symmetric ? " symmetric" : ""}` : why(plan, "g");
   };
 

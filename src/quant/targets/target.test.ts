@@ -98,7 +98,13 @@ describe("supported_kernels", () => {
   const text = `f (float[1,4,6,6] x) => (float[1,4,6,6] y) <float[4,4,1,1] w> {
     [first] c = Conv(x, w)
     [second] y = Sigmoid(c) }`;
-  const placed = (defaults: object[], conv: object[] | undefined, weights: string, activations: string) => {
+  const placed = (
+    defaults: object[],
+    conv: object[] | undefined,
+    weights: string,
+    activations: string,
+    keepFloat: string[] = [],
+  ) => {
     const target = parseTarget(
       {
         ...minimal,
@@ -108,7 +114,12 @@ describe("supported_kernels", () => {
       "mine",
     );
     const model = parseModel(text, { seed: 1 });
-    const options = { shapes: inferTypes(model), weights: parseGrid(weights), activations: parseGrid(activations) };
+    const options = {
+      shapes: inferTypes(model),
+      weights: parseGrid(weights),
+      activations: parseGrid(activations),
+      keepFloat,
+    };
     const plan = place(model, target, options);
     return plan.entries.map((entry) => `${entry.value} ${gridName(entry.grid)}`).sort();
   };
@@ -139,6 +150,10 @@ describe("supported_kernels", () => {
         detail: expect.objectContaining({ at }),
       }),
     );
+  });
+
+  test("one that is kept in float needs no kernel", () => {
+    expect(placed([w8a8], [w4a16], "int8", "uint8", ["first"])).toEqual(["y uint8"]);
   });
 
   test("an operator with kernels of float only stays float, with the reason", () => {
