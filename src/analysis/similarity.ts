@@ -16,7 +16,7 @@ import {
   type Value,
 } from "../ir/index.ts";
 import { upgradeOpset } from "../passes/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { type Runtime, simulationOf } from "../runtime/index.ts";
 import { Tensor } from "../tensor/index.ts";
 import { batchOf } from "./evaluate.ts";
 
@@ -61,7 +61,7 @@ export async function compareValues(
   if (pairs.length === 0) return [];
   const joined = sideBySide(reference, other, pairs);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
-  await using session = await runtime.open(joined, { fuseQdq: false, ...threads });
+  await using session = await runtime.open(joined, { ...simulationOf(joined), ...threads });
   const sums = new Float64Array(pairs.length * 3);
   let done = 0;
   for await (const batch of data.batches(batchOf(session, options.batch ?? 8, data), options.signal)) {

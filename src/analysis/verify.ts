@@ -2,7 +2,7 @@
 import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Model } from "../ir/index.ts";
-import { crosses, type Runtime, type RuntimeName, type Session, simulation } from "../runtime/index.ts";
+import { crosses, type Runtime, type RuntimeName, type Session, simulationOf } from "../runtime/index.ts";
 import type { Feeds } from "../tensor/index.ts";
 import { Agreement } from "./agreement.ts";
 import { attempt, type Unjudged } from "./attempt.ts";
@@ -101,7 +101,7 @@ export async function verify(
   }
   const openOther = (what: string, open: () => Promise<Session>) => attempt(what, unjudged, open);
   await using simulated = await openOther("the simulation", () =>
-    runtime.open(shipped.file, { ...simulation, ...threads }),
+    runtime.open(shipped.file, { ...simulationOf(shipped.model), ...threads }),
   );
   await using reference = await openOther("the float model", () => runtime.open(float.file, threads));
   expectOutputs(reference, names, float);

@@ -21,7 +21,14 @@ export async function tryDraft(model: Model, given: StageOptions): Promise<Plan>
   const shapes = await traceShapes(model, runtime, feeds);
   const plan = placedOn(model, shapes, given);
   const session = threads ? { threads } : {};
-  const draft = await calibrate(model, plan, runtime, few, { scheme: "minmax", shapes, session, signal });
+  const draft = await calibrate(model, plan, runtime, few, {
+    scheme: "minmax",
+    // Whether the runtime takes the file does not hang on what weights lose.
+    floatWeights: true,
+    shapes,
+    session,
+    signal,
+  });
   const file = lower(model, draft.plan).model;
   try {
     await using stock: Session = await runtime.open(file, session);

@@ -18,6 +18,7 @@ export {
   type Session,
   type SessionOptions,
   simulation,
+  simulationOf,
 } from "./runtime.ts";
 export { joinRuns, type RunOutputs } from "./sample-outputs.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";

@@ -1,6 +1,6 @@
 /** What executes a model. The doors `ort-node` and `ort-web` implement it; nothing else touches ONNX Runtime. */
 import type { Model } from "../ir/index.ts";
-import type { DType, Feeds } from "../tensor/index.ts";
+import { type DType, dtypes, type Feeds } from "../tensor/index.ts";
 
 export type RuntimeName = "ort-node" | "ort-web";
 
@@ -30,6 +30,22 @@ export interface SessionOptions {
  * that are float in the file run as they do in a stock session, so that integer kernels are all that the two differ in.
  */
 export const simulation = { fuseQdq: false } as const satisfies SessionOptions;
+
+/** Beyond this, weights that a simulation makes float once would cost more than making them float in each run. */
+const mostFolded = 256e6;
+
+/**
+ * How this model is simulated. Optimisation folds quantized weights to float, four times and more of what the file holds; of large models they
+ * stay integers, and all operators run one by one.
+ */
+export function simulationOf(model: Model): SessionOptions {
+  let folded = 0;
+  for (const { initializer } of model.graph.initializers) {
+    const { bits, kind } = initializer ? dtypes[initializer.dtype] : { bits: 64, kind: "string" };
+    if (bits <= 8 && (kind === "int" || kind === "uint")) folded += 4 * initializer!.size;
+  }
+  return folded > mostFolded ? { ...simulation, optimization: "off" } : simulation;
+}
 
 /** What holds for all sessions of a runtime that do not say otherwise. */
 export interface RuntimeOptions extends Pick<SessionOptions, "threads" | "providers"> {
