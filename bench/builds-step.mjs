@@ -3,10 +3,10 @@ import { join, resolve } from "node:path";
 
 const [folder, name] = process.argv.slice(2);
 const from = (path) => import(join(resolve(folder), path));
-const { Random } = await from("dist/base/index.js");
-const { openRuntime } = await from("dist/runtime/index.js");
-const { Tensor } = await from("dist/tensor/index.js");
-const { crossEntropy, trainingGraph } = await from("dist/train/index.js");
+const { Random } = await from("dist/base/inner.js");
+const { openRuntime } = await from("dist/runtime/inner.js");
+const { Tensor } = await from("dist/tensor/inner.js");
+const { crossEntropy, trainingGraph } = await from("dist/train/inner.js");
 const { nets } = await from("bench/gradient-nets.mjs");
 
 const runtime = await openRuntime("ort-node", { threads: 1 });

@@ -129,7 +129,7 @@ for (const [name, row] of Object.entries(rows)) {
   }
   report(name, row.unit, least.old, least.new);
 }
-for (const entry of ["src/formats/index.ts", "test/browser/quantizer.ts", "test/browser/everything.ts"]) {
+for (const entry of ["src/formats/inner.ts", "test/browser/quantizer.ts", "test/browser/everything.ts"]) {
   if (!`bundle of ${entry}`.includes(flags.only)) continue;
   report(
     `bundle of ${entry}, gzip`,

@@ -1,12 +1,12 @@
 // One measurement of bench/calibration.mjs, in a process of its own: node bench/calibration-job.mjs '{"job": …}'
 import { readFileSync } from "node:fs";
-import { fromTensors } from "../dist/data/index.js";
-import { openData } from "../dist/data/index-node.js";
-import { readModelFile } from "../dist/formats/index-node.js";
-import { extract } from "../dist/ir/index.js";
-import { normalise } from "../dist/passes/index.js";
-import { builtinTarget, calibrate, place } from "../dist/quant/index.js";
-import { firstSample, openRuntime, overall, traceShapes } from "../dist/runtime/index.js";
+import { fromTensors } from "../dist/data/inner.js";
+import { openData } from "../dist/data/inner-node.js";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { extract } from "../dist/ir/inner.js";
+import { normalise } from "../dist/passes/inner.js";
+import { builtinTarget, calibrate, place } from "../dist/quant/inner.js";
+import { firstSample, openRuntime, overall, traceShapes } from "../dist/runtime/inner.js";
 
 const {
   job,

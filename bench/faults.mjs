@@ -8,10 +8,10 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeNpy } from "../dist/data/index.js";
-import { writeModelFile } from "../dist/formats/index-node.js";
-import { parseModel } from "../dist/ir/index.js";
-import { Tensor } from "../dist/tensor/index.js";
+import { writeNpy } from "../dist/data/inner.js";
+import { writeModelFile } from "../dist/formats/inner-node.js";
+import { parseModel } from "../dist/ir/inner.js";
+import { Tensor } from "../dist/tensor/inner.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 if (process.argv[2] !== "kills") {
@@ -34,7 +34,7 @@ writeFileSync(join(inputs, "x.npy"), writeNpy(Tensor.float32([8, 8, 6, 6], ramp)
 /** Ends the process at its n-th call that changes the disk. */
 const hook = (n) =>
   `data:text/javascript,${encodeURIComponent(`
-  import { interceptDisk } from ${JSON.stringify(new URL("../dist/base/index-node.js", import.meta.url).href)};
+  import { interceptDisk } from ${JSON.stringify(new URL("../dist/base/inner-node.js", import.meta.url).href)};
   let count = 0;
   interceptDisk((call, path, act) => {
     if (/^(create|mkdir|rename|link|unlink|rmdir|write)$/.test(call) && count++ === ${n}) process.kill(process.pid, "SIGKILL");

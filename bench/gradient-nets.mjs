@@ -1,7 +1,7 @@
 /** The networks of bench/gradients.mjs, the same as those of bench/gradients-torch.py, as ONNX graphs with random weights. */
-import { Random } from "../dist/base/index.js";
-import { addNode, Graph, Model, tensorType } from "../dist/ir/index.js";
-import { Tensor } from "../dist/tensor/index.js";
+import { Random } from "../dist/base/inner.js";
+import { addNode, Graph, Model, tensorType } from "../dist/ir/inner.js";
+import { Tensor } from "../dist/tensor/inner.js";
 
 /** Builds a network layer by layer; `quantized` puts learned quantizers at weights (per channel) and activations. */
 class Net {

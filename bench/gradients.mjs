@@ -15,11 +15,11 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Random } from "../dist/base/index.js";
-import { extract } from "../dist/ir/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
-import { sizeOf, Tensor } from "../dist/tensor/index.js";
-import { crossEntropy, trainingGraph } from "../dist/train/index.js";
+import { Random } from "../dist/base/inner.js";
+import { extract } from "../dist/ir/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
+import { sizeOf, Tensor } from "../dist/tensor/inner.js";
+import { crossEntropy, trainingGraph } from "../dist/train/inner.js";
 import { nets } from "./gradient-nets.mjs";
 
 const { values: flags } = parseArgs({

@@ -10,12 +10,12 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { evaluate, topK } from "../dist/analysis/index.js";
-import { alignLabels, samples } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/index-node.js";
-import { readModelFile, writeModelFile } from "../dist/formats/index-node.js";
-import { parseRecipe, quantizeModel, trainModel } from "../dist/recipe/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
+import { evaluate, topK } from "../dist/analysis/inner.js";
+import { alignLabels, samples } from "../dist/data/inner.js";
+import { openData, openLabels } from "../dist/data/inner-node.js";
+import { readModelFile, writeModelFile } from "../dist/formats/inner-node.js";
+import { parseRecipe, quantizeModel, trainModel } from "../dist/recipe/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
 import { root, tasks } from "./accuracy-tasks.mjs";
 
 const { values: flags } = parseArgs({

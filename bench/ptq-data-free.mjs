@@ -1,6 +1,6 @@
 /** The steps of quantization without data, one by one: what `dataFreeQuantization` composes, for bench/ptq.mjs. */
 
-import { cloneModel } from "../dist/ir/index.js";
+import { cloneModel } from "../dist/ir/inner.js";
 import {
   correctBiases,
   dataFreeRanges,
@@ -8,11 +8,11 @@ import {
   inputExpectation,
   pictureInput,
   removeDeadChannels,
-} from "../dist/methods/index.js";
-import { normalise } from "../dist/passes/index.js";
-import { builtinTarget, lower, place } from "../dist/quant/index.js";
-import { traceShapes } from "../dist/runtime/index.js";
-import { sizeOf, Tensor } from "../dist/tensor/index.js";
+} from "../dist/methods/inner.js";
+import { normalise } from "../dist/passes/inner.js";
+import { builtinTarget, lower, place } from "../dist/quant/inner.js";
+import { traceShapes } from "../dist/runtime/inner.js";
+import { sizeOf, Tensor } from "../dist/tensor/inner.js";
 
 /** `steps`: any of dead, cle, bias, in this order. */
 export async function quantizeWithoutData(model, runtime, { preprocess, granularity, steps }) {

@@ -5,15 +5,15 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compareValues, evaluate, latencies, meanIoU, topK } from "../dist/analysis/index.js";
-import { alignLabels, parsePreprocess } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/index-node.js";
-import { readModelFile } from "../dist/formats/index-node.js";
-import { cloneModel } from "../dist/ir/index.js";
-import { normalise } from "../dist/passes/index.js";
-import { counterparts, kernelReport } from "../dist/quant/index.js";
-import { dataFreeQuantization, parseRecipe, quantizeModel } from "../dist/recipe/index.js";
-import { firstSample, openRuntime } from "../dist/runtime/index.js";
+import { compareValues, evaluate, latencies, meanIoU, topK } from "../dist/analysis/inner.js";
+import { alignLabels, parsePreprocess } from "../dist/data/inner.js";
+import { openData, openLabels } from "../dist/data/inner-node.js";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { cloneModel } from "../dist/ir/inner.js";
+import { normalise } from "../dist/passes/inner.js";
+import { counterparts, kernelReport } from "../dist/quant/inner.js";
+import { dataFreeQuantization, parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
+import { firstSample, openRuntime } from "../dist/runtime/inner.js";
 import { quantizeWithoutData } from "./ptq-data-free.mjs";
 import { tasks } from "./ptq-tasks.mjs";
 

@@ -4,16 +4,16 @@
  * what is told is noise and not a shift of the mean.
  */
 import { readFileSync } from "node:fs";
-import { compareValues } from "../dist/analysis/index.js";
-import { parsePreprocess, samples } from "../dist/data/index.js";
-import { openData } from "../dist/data/index-node.js";
-import { readModelFile } from "../dist/formats/index-node.js";
-import { cloneModel } from "../dist/ir/index.js";
-import { correctBiases } from "../dist/methods/index.js";
-import { normalise } from "../dist/passes/index.js";
-import { counterparts, lower } from "../dist/quant/index.js";
-import { parseRecipe, quantizeModel } from "../dist/recipe/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
+import { compareValues } from "../dist/analysis/inner.js";
+import { parsePreprocess, samples } from "../dist/data/inner.js";
+import { openData } from "../dist/data/inner-node.js";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { cloneModel } from "../dist/ir/inner.js";
+import { correctBiases } from "../dist/methods/inner.js";
+import { normalise } from "../dist/passes/inner.js";
+import { counterparts, lower } from "../dist/quant/inner.js";
+import { parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
 import { tasks } from "./ptq-tasks.mjs";
 
 const [name, recipe, count = "32"] = process.argv.slice(2);

@@ -3,14 +3,14 @@
  * training, with seconds and peak memory, as JSON.
  */
 import { readFileSync } from "node:fs";
-import { evaluate, meanIoU, topK } from "../dist/analysis/index.js";
-import { alignLabels } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/index-node.js";
-import { readModelFile } from "../dist/formats/index-node.js";
-import { reestimateFoldedBatchNorms } from "../dist/methods/index.js";
-import { lower } from "../dist/quant/index.js";
-import { parseRecipe, trainModel } from "../dist/recipe/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
+import { evaluate, meanIoU, topK } from "../dist/analysis/inner.js";
+import { alignLabels } from "../dist/data/inner.js";
+import { openData, openLabels } from "../dist/data/inner-node.js";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { reestimateFoldedBatchNorms } from "../dist/methods/inner.js";
+import { lower } from "../dist/quant/inner.js";
+import { parseRecipe, trainModel } from "../dist/recipe/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
 import { tasks } from "./accuracy-tasks.mjs";
 
 const [name, recipe, labelled, threads] = process.argv.slice(2);

@@ -1,10 +1,10 @@
 // One job of bench/recompute.mjs, in a process of its own: node bench/recompute-job.mjs '{"action": "build" | "run", …}'
 import { readFileSync, writeFileSync } from "node:fs";
-import { Random } from "../dist/base/index.js";
-import { writeModel } from "../dist/formats/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
-import { Tensor } from "../dist/tensor/index.js";
-import { crossEntropy, trainingGraph } from "../dist/train/index.js";
+import { Random } from "../dist/base/inner.js";
+import { writeModel } from "../dist/formats/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
+import { Tensor } from "../dist/tensor/inner.js";
+import { crossEntropy, trainingGraph } from "../dist/train/inner.js";
 import { nets } from "./gradient-nets.mjs";
 
 const { action, net: name, batch, memory, file, steps = 4 } = JSON.parse(process.argv[2]);

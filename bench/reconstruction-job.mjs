@@ -4,14 +4,14 @@
  * kernels, where the stock session cannot load a grid.
  */
 import { readFileSync } from "node:fs";
-import { evaluate, meanIoU, topK } from "../dist/analysis/index.js";
-import { alignLabels, parsePreprocess } from "../dist/data/index.js";
-import { openData, openLabels } from "../dist/data/index-node.js";
-import { readModelFile } from "../dist/formats/index-node.js";
-import { applyAdaRound, applyReconstruction, removeDeadChannels } from "../dist/methods/index.js";
-import { normalise } from "../dist/passes/index.js";
-import { builtinTarget, calibrate, lower, parseGrid, place } from "../dist/quant/index.js";
-import { firstSample, openRuntime, traceShapes } from "../dist/runtime/index.js";
+import { evaluate, meanIoU, topK } from "../dist/analysis/inner.js";
+import { alignLabels, parsePreprocess } from "../dist/data/inner.js";
+import { openData, openLabels } from "../dist/data/inner-node.js";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { applyAdaRound, applyReconstruction, removeDeadChannels } from "../dist/methods/inner.js";
+import { normalise } from "../dist/passes/inner.js";
+import { builtinTarget, calibrate, lower, parseGrid, place } from "../dist/quant/inner.js";
+import { firstSample, openRuntime, traceShapes } from "../dist/runtime/inner.js";
 import { tasks } from "./accuracy-tasks.mjs";
 
 const [name, text, threads] = process.argv.slice(2);

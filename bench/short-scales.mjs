@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { targetFile } from "../dist/quant/index.js";
+import { targetFile } from "../dist/quant/inner.js";
 import { root, tasks } from "./accuracy-tasks.mjs";
 
 const task = tasks().find(({ name }) => name.includes(process.argv[2] ?? "MobileNet"));

@@ -7,11 +7,11 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { readModelFile, writeModelFile } from "../dist/formats/index-node.js";
-import { normalise } from "../dist/passes/index.js";
-import { lower, planFromJson, saturatingPairs, targetFile } from "../dist/quant/index.js";
-import { openRuntime } from "../dist/runtime/index.js";
-import { Tensor } from "../dist/tensor/index.js";
+import { readModelFile, writeModelFile } from "../dist/formats/inner-node.js";
+import { normalise } from "../dist/passes/inner.js";
+import { lower, planFromJson, saturatingPairs, targetFile } from "../dist/quant/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
+import { Tensor } from "../dist/tensor/inner.js";
 import { root, tasks } from "./accuracy-tasks.mjs";
 
 const runtime = await openRuntime();

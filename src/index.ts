@@ -10,12 +10,12 @@ export {
   topK,
   type Verification,
   verify,
-} from "./analysis/index.ts";
-export { AvocetError, type ErrorCode, type ProgressEvent, type Work } from "./base/index.ts";
-export { type Dataset, fromArray, fromIterable, fromTensors, samples } from "./data/index.ts";
-export { readModel, writeModel } from "./formats/index.ts";
-export { check, Model, parseModel, printModel } from "./ir/index.ts";
-export { lower, type Plan, place, planFromJson, planToJson } from "./quant/index.ts";
+} from "./analysis/inner.ts";
+export { AvocetError, type ErrorCode, type ProgressEvent, type Work } from "./base/inner.ts";
+export { type Dataset, fromArray, fromIterable, fromTensors, samples } from "./data/inner.ts";
+export { readModel, writeModel } from "./formats/inner.ts";
+export { check, Model, parseModel, printModel } from "./ir/inner.ts";
+export { lower, type Plan, place, planFromJson, planToJson } from "./quant/inner.ts";
 export {
   defineConfig,
   parseRecipe,
@@ -27,6 +27,6 @@ export {
   type TrainedModel,
   type TrainOptions,
   trainModel,
-} from "./recipe/index.ts";
-export { openRuntime, type Runtime, type Session } from "./runtime/index.ts";
-export { type DType, type Feeds, type Shape, Tensor } from "./tensor/index.ts";
+} from "./recipe/inner.ts";
+export { openRuntime, type Runtime, type Session } from "./runtime/inner.ts";
+export { type DType, type Feeds, type Shape, Tensor } from "./tensor/inner.ts";

@@ -4,12 +4,12 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { fromTensors, readNpy } from "../src/data/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { parseModel } from "../src/ir/index.ts";
-import { additions, movers } from "../src/ops/index.ts";
-import { builtinTarget, calibrate, lower, type Plan, place } from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { fromTensors, readNpy } from "../src/data/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { parseModel } from "../src/ir/inner.ts";
+import { additions, movers } from "../src/ops/inner.ts";
+import { builtinTarget, calibrate, lower, type Plan, place } from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { avocet, workshop } from "./command-line.ts";
 import { fieldCase, missing } from "./fixtures.ts";
 import { outputsOf, seededFeeds } from "./same-outputs.ts";

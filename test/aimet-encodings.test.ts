@@ -1,8 +1,8 @@
 /** Encodings on models of our own against what AIMET-onnx 2.42 computed for the same weights and samples. */
 import { expect, test } from "vitest";
-import { fromIterable } from "../src/data/index.ts";
-import { builtinTarget, calibrate, type Encoding, parseGrid, place, type Scheme, steps } from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { fromIterable } from "../src/data/inner.ts";
+import { builtinTarget, calibrate, type Encoding, parseGrid, place, type Scheme, steps } from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { aimetFeeds, aimetModel, aimetTargets, recordedText } from "./aimet-goldens.ts";
 
 interface Affine {

@@ -1,7 +1,7 @@
 /** Encodings files that AIMET-onnx 2.42 exported for models of our own: read, put into a plan, and written as AIMET does. */
 import { describe, expect, test } from "vitest";
-import { fromIterable } from "../src/data/index.ts";
-import { writeModel } from "../src/formats/index.ts";
+import { fromIterable } from "../src/data/inner.ts";
+import { writeModel } from "../src/formats/inner.ts";
 import {
   applyEncodings,
   builtinTarget,
@@ -16,8 +16,8 @@ import {
   planToJson,
   readEncodings,
   writeEncodings,
-} from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+} from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { aimetFeeds, aimetModel, recordedText } from "./aimet-goldens.ts";
 
 interface Case {

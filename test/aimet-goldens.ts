@@ -1,9 +1,9 @@
 /** What AIMET-onnx 2.42.0 does with small models of our own: test/goldens/aimet, recorded by tools/aimet_goldens.py. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Model, parseModel, staticShape } from "../src/ir/index.ts";
-import { hoistConstants, runPasses } from "../src/passes/index.ts";
-import { type Feeds, sizeOf, Tensor } from "../src/tensor/index.ts";
+import { type Model, parseModel, staticShape } from "../src/ir/inner.ts";
+import { hoistConstants, runPasses } from "../src/passes/inner.ts";
+import { type Feeds, sizeOf, Tensor } from "../src/tensor/inner.ts";
 
 const folder = new URL("goldens/aimet/", import.meta.url);
 

@@ -1,8 +1,8 @@
 /** Placement on models of our own against what AIMET-onnx 2.42 recorded: ten configurations, four pairs of widths. */
 import { describe, expect, test } from "vitest";
-import type { Model } from "../src/ir/index.ts";
-import { builtinTarget, isMoved, type PlanEntry, parseGrid, place } from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import type { Model } from "../src/ir/inner.ts";
+import { builtinTarget, isMoved, type PlanEntry, parseGrid, place } from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { aimetFeeds, aimetModel, aimetModels, aimetTargets, recordedText } from "./aimet-goldens.ts";
 
 /** Tensor → "param 8 symmetric axis 0" or "activation 16 asymmetric"; the same tables hold for many settings. */

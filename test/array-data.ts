@@ -1,7 +1,7 @@
 /** A dataset of arrays in memory, for tests; counts how often it was read from the start. */
-import type { Batch, Dataset } from "../src/data/index.ts";
-import { takeSamples } from "../src/runtime/index.ts";
-import type { Feeds } from "../src/tensor/index.ts";
+import type { Batch, Dataset } from "../src/data/inner.ts";
+import { takeSamples } from "../src/runtime/inner.ts";
+import type { Feeds } from "../src/tensor/inner.ts";
 
 export function arrayData(feeds: Feeds): Dataset & { readonly passes: number } {
   const count = Object.values(feeds)[0]!.shape[0]!;

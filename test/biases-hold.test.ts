@@ -3,14 +3,14 @@
  * the file that ships and in a stock session (which stores biases in int32 itself where the file leaves them in float).
  */
 import { expect, test } from "vitest";
-import { Random } from "../src/base/index.ts";
-import { fromTensors } from "../src/data/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { type Model, parseModel } from "../src/ir/index.ts";
-import { builtinTarget, calibrate, lower, place, targetFile } from "../src/quant/index.ts";
-import { parseRecipe, quantizeModel, type RecipeInput, trainModel } from "../src/recipe/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
-import { type Feeds, Tensor } from "../src/tensor/index.ts";
+import { Random } from "../src/base/inner.ts";
+import { fromTensors } from "../src/data/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { type Model, parseModel } from "../src/ir/inner.ts";
+import { builtinTarget, calibrate, lower, place, targetFile } from "../src/quant/inner.ts";
+import { parseRecipe, quantizeModel, type RecipeInput, trainModel } from "../src/recipe/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
+import { type Feeds, Tensor } from "../src/tensor/inner.ts";
 import { fieldCase, missing } from "./fixtures.ts";
 import { outputsOf } from "./same-outputs.ts";
 import { signalToNoise } from "./signal-to-noise.ts";

@@ -1,5 +1,5 @@
 /** Graphs of every topology, for properties: blocks that can follow each other in any order. */
-import { type Model, parseModel } from "../src/ir/index.ts";
+import { type Model, parseModel } from "../src/ir/inner.ts";
 
 /** Graph text made of blocks of eight channels on 8 × 8 places; every block leaves both as they were. */
 export const blocks: Record<string, (i: string, x: string, y: string) => { body: string; weights: string }> = {

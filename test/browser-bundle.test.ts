@@ -12,7 +12,7 @@ test.each(["test/browser/quantizer.ts", "test/browser/everything.ts"])("%s", asy
 });
 
 test("a module of Node would be noticed", async () => {
-  const { imports, warnings } = await bundleForBrowser("src/formats/index-node.ts");
+  const { imports, warnings } = await bundleForBrowser("src/formats/inner-node.ts");
   expect(imports).toContain("node:fs");
   expect(warnings.join("\n")).toContain("node:fs");
 });

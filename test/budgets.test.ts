@@ -8,7 +8,7 @@ import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 // 33 kB of the quantizer are checks of what it is given, the storage of every grid, and judging with intervals and warnings.
 // 45 kB are re2js: regular expressions that cannot hang cost as much as all readers of models, and 0.4 % of the engine.
 test.each([
-  { what: "reading and writing ONNX", entry: "src/formats/index.ts", measured: 42_263, ceiling: 48_000 },
+  { what: "reading and writing ONNX", entry: "src/formats/inner.ts", measured: 42_263, ceiling: 48_000 },
   {
     what: "the quantizer, from bytes to bytes",
     entry: "test/browser/quantizer.ts",

@@ -2,14 +2,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Random } from "../src/base/index.ts";
+import { Random } from "../src/base/inner.ts";
 import type { RawIo } from "../src/cli/io.ts";
 import { main } from "../src/cli/program.ts";
-import { writeNpy } from "../src/data/index.ts";
-import { writeModelFile } from "../src/formats/index-node.ts";
-import { type Model, parseModel } from "../src/ir/index.ts";
-import { openRuntime } from "../src/runtime/index.ts";
-import { Tensor } from "../src/tensor/index.ts";
+import { writeNpy } from "../src/data/inner.ts";
+import { writeModelFile } from "../src/formats/inner-node.ts";
+import { type Model, parseModel } from "../src/ir/inner.ts";
+import { openRuntime } from "../src/runtime/inner.ts";
+import { Tensor } from "../src/tensor/inner.ts";
 
 export interface Run {
   readonly code: number;

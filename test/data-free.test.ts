@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { networkInputs, pictureLabels } from "../examples/pictures/dataset.mjs";
 import { preprocess } from "../examples/pictures/network.mjs";
-import { evaluate, topK } from "../src/analysis/index.ts";
-import { classLabels, fromIterable, parsePreprocess } from "../src/data/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { check, type Model } from "../src/ir/index.ts";
-import { dataFreeQuantization } from "../src/recipe/index.ts";
-import { openRuntime } from "../src/runtime/index.ts";
+import { evaluate, topK } from "../src/analysis/inner.ts";
+import { classLabels, fromIterable, parsePreprocess } from "../src/data/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { check, type Model } from "../src/ir/inner.ts";
+import { dataFreeQuantization } from "../src/recipe/inner.ts";
+import { openRuntime } from "../src/runtime/inner.ts";
 import { fixture, missing } from "./fixtures.ts";
 
 const example = join(dirname(fileURLToPath(import.meta.url)), "../examples/models/pictures.onnx");

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { AvocetError, type ErrorCode } from "../src/base/index.ts";
+import { AvocetError, type ErrorCode } from "../src/base/inner.ts";
 import { remedies } from "../src/base/remedies.ts";
 import { exitCodeOf } from "../src/cli/exit.ts";
 import { root, sourceFiles } from "./source-files.ts";

@@ -9,12 +9,12 @@ import { untrainedNetwork } from "../examples/pictures/network.mjs";
 import { cosine, sine } from "../examples/pictures/numbers.mjs";
 import { classNames } from "../examples/pictures/objects.mjs";
 import { renderPicture, side } from "../examples/pictures/render.mjs";
-import { evaluate, topK } from "../src/analysis/index.ts";
-import { classLabels, fromIterable } from "../src/data/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { check, type Model } from "../src/ir/index.ts";
-import { parseRecipe, quantizeModel, type RecipeInput } from "../src/recipe/index.ts";
-import { openRuntime } from "../src/runtime/index.ts";
+import { evaluate, topK } from "../src/analysis/inner.ts";
+import { classLabels, fromIterable } from "../src/data/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { check, type Model } from "../src/ir/inner.ts";
+import { parseRecipe, quantizeModel, type RecipeInput } from "../src/recipe/inner.ts";
+import { openRuntime } from "../src/runtime/inner.ts";
 
 const models = join(dirname(fileURLToPath(import.meta.url)), "../examples/models");
 const record = JSON.parse(readFileSync(join(models, "pictures.json"), "utf8"));

@@ -1,11 +1,11 @@
 /** Nothing claims to be good that is not: what users would believe wrongly is said in summary, report and JSON, and misses gates. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Random } from "../src/base/index.ts";
-import { writeModelFile } from "../src/formats/index-node.ts";
-import { parseModel } from "../src/ir/index.ts";
-import { openRuntime } from "../src/runtime/index.ts";
-import { Tensor } from "../src/tensor/index.ts";
+import { Random } from "../src/base/inner.ts";
+import { writeModelFile } from "../src/formats/inner-node.ts";
+import { parseModel } from "../src/ir/inner.ts";
+import { openRuntime } from "../src/runtime/inner.ts";
+import { Tensor } from "../src/tensor/inner.ts";
 import { avocet, avocetJson, type Workshop, workshop } from "./command-line.ts";
 
 const classes = 12;

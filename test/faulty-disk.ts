@@ -1,5 +1,5 @@
 /** A disk on which one call fails, or every call from one on: what a fault, a full disk or a kill leaves behind. */
-import { type DiskInterceptor, interceptDisk } from "../src/base/index-node.ts";
+import { type DiskInterceptor, interceptDisk } from "../src/base/inner-node.ts";
 
 export interface DiskCall {
   readonly call: Parameters<DiskInterceptor>[0];

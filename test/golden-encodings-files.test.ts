@@ -1,10 +1,10 @@
 /** Encodings files against those that AIMET-onnx 2.42 exported for the same model, data and configuration (golden/files). */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { fromArray, readNpy } from "../src/data/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { builtinTarget, calibrate, place, readEncodings, writeEncodings } from "../src/quant/index.ts";
-import { firstSample, openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { fromArray, readNpy } from "../src/data/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { builtinTarget, calibrate, place, readEncodings, writeEncodings } from "../src/quant/inner.ts";
+import { firstSample, openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { golden, missing } from "./fixtures.ts";
 
 const reason = missing("files/residual-inputs.npy", "placement/residual.onnx");

@@ -1,14 +1,14 @@
 /** Calibration against what AIMET-onnx 2.42 recorded (golden/encodings): folding, placement, observers and ties together. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Dataset, type PreprocessInput, samples } from "../src/data/index.ts";
-import { openData } from "../src/data/index-node.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import type { Model } from "../src/ir/index.ts";
-import { foldBatchNorms, hoistConstants, runPasses } from "../src/passes/index.ts";
-import { builtinTarget, calibrate, encodingMax, encodingMin, parseGrid, place } from "../src/quant/index.ts";
-import { firstSample, openRuntime, traceShapes } from "../src/runtime/index.ts";
-import { Tensor } from "../src/tensor/index.ts";
+import { type Dataset, type PreprocessInput, samples } from "../src/data/inner.ts";
+import { openData } from "../src/data/inner-node.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import type { Model } from "../src/ir/inner.ts";
+import { foldBatchNorms, hoistConstants, runPasses } from "../src/passes/inner.ts";
+import { builtinTarget, calibrate, encodingMax, encodingMin, parseGrid, place } from "../src/quant/inner.ts";
+import { firstSample, openRuntime, traceShapes } from "../src/runtime/inner.ts";
+import { Tensor } from "../src/tensor/inner.ts";
 import { fixture, golden, missing } from "./fixtures.ts";
 
 interface Recorded {

@@ -1,11 +1,11 @@
 /** Placement against what AIMET-onnx 2.42 recorded (golden/placement), but for the rules on which we differ on purpose. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { type Model, staticShape } from "../src/ir/index.ts";
-import { foldBatchNorms, hoistConstants, runPasses } from "../src/passes/index.ts";
-import { builtinTarget, isMoved, type PlanEntry, place } from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { type Model, staticShape } from "../src/ir/inner.ts";
+import { foldBatchNorms, hoistConstants, runPasses } from "../src/passes/inner.ts";
+import { builtinTarget, isMoved, type PlanEntry, place } from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { fixture, golden, missing } from "./fixtures.ts";
 import { seededFeeds } from "./same-outputs.ts";
 

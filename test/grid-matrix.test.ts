@@ -3,7 +3,7 @@
  * runtimes and computes, optimised and not, what the plan says in float64. Granularities and targets take turns.
  */
 import { describe, expect, test } from "vitest";
-import { type Model, parseModel } from "../src/ir/index.ts";
+import { type Model, parseModel } from "../src/ir/inner.ts";
 import {
   biasEncoding,
   biasEntry,
@@ -22,8 +22,8 @@ import {
   targetFile,
   usableGrids,
   type WeightGranularity,
-} from "../src/quant/index.ts";
-import { openRuntime, type Runtime, traceShapes } from "../src/runtime/index.ts";
+} from "../src/quant/inner.ts";
+import { openRuntime, type Runtime, traceShapes } from "../src/runtime/inner.ts";
 import { runQuantized } from "./quantized-reference.ts";
 import { seededFeeds } from "./same-outputs.ts";
 

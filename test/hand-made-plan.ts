@@ -1,5 +1,5 @@
 /** Plans that are written by hand, and what lowering makes of them, as text. */
-import { type Model, type Node, parseModel } from "../src/ir/index.ts";
+import { type Model, type Node, parseModel } from "../src/ir/inner.ts";
 import {
   type Encoding,
   type Granularity,
@@ -8,7 +8,7 @@ import {
   type Plan,
   type PlanEntry,
   parseGrid,
-} from "../src/quant/index.ts";
+} from "../src/quant/inner.ts";
 
 export const tensor: Granularity = { kind: "tensor" };
 

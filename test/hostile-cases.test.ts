@@ -3,14 +3,14 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { macsOf, peakActivations } from "../src/analysis/index.ts";
-import { AvocetError } from "../src/base/index.ts";
-import { inferTypes } from "../src/facts/index.ts";
-import { writeModel } from "../src/formats/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { check, cloneModel, type Model, printModel } from "../src/ir/index.ts";
-import { inlineFunctions, normalise, optimise, runPass, unrollRecurrent, upgradeOpset } from "../src/passes/index.ts";
-import { builtinTarget, place } from "../src/quant/index.ts";
+import { macsOf, peakActivations } from "../src/analysis/inner.ts";
+import { AvocetError } from "../src/base/inner.ts";
+import { inferTypes } from "../src/facts/inner.ts";
+import { writeModel } from "../src/formats/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { check, cloneModel, type Model, printModel } from "../src/ir/inner.ts";
+import { inlineFunctions, normalise, optimise, runPass, unrollRecurrent, upgradeOpset } from "../src/passes/inner.ts";
+import { builtinTarget, place } from "../src/quant/inner.ts";
 import { fieldCase, missing } from "./fixtures.ts";
 
 const folder = fieldCase("hostile");

@@ -6,11 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { fromArray } from "../src/data/index.ts";
-import { readModelFile, writeModelFile } from "../src/formats/index-node.ts";
-import { normalise } from "../src/passes/index.ts";
-import { builtinTarget, calibrate, kernelReport, lower, place, saturatingPairs } from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { fromArray } from "../src/data/inner.ts";
+import { readModelFile, writeModelFile } from "../src/formats/inner-node.ts";
+import { normalise } from "../src/passes/inner.ts";
+import { builtinTarget, calibrate, kernelReport, lower, place, saturatingPairs } from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { fixture, missing } from "./fixtures.ts";
 import { outputsOf, seededFeeds } from "./same-outputs.ts";
 

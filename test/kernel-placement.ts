@@ -1,6 +1,6 @@
 /** Placement for ONNX Runtime on small graphs: the state of each value, and the sentence that says why. */
-import { parseModel, type TensorType } from "../src/ir/index.ts";
-import { builtinTarget, type PlaceOptions, type Plan, place } from "../src/quant/index.ts";
+import { parseModel, type TensorType } from "../src/ir/inner.ts";
+import { builtinTarget, type PlaceOptions, type Plan, place } from "../src/quant/inner.ts";
 
 const square = "float[4,4,1,1]";
 /** A graph of pictures of four channels, with the 1 × 1 kernels w, v and u, and a second input z. */

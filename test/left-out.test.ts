@@ -4,14 +4,14 @@
  */
 
 import { expect, test } from "vitest";
-import { AvocetError } from "../src/base/index.ts";
-import { fromTensors } from "../src/data/index.ts";
-import { inferTypes } from "../src/facts/index.ts";
-import { readModel, writeModel } from "../src/formats/index.ts";
-import { addNode, check, cloneModel, type Model, parseModel, printModel, tensorType } from "../src/ir/index.ts";
-import { newestOpset, optimise, upgradeOpset } from "../src/passes/index.ts";
-import { parseRecipe, quantizeModel } from "../src/recipe/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { AvocetError } from "../src/base/inner.ts";
+import { fromTensors } from "../src/data/inner.ts";
+import { inferTypes } from "../src/facts/inner.ts";
+import { readModel, writeModel } from "../src/formats/inner.ts";
+import { addNode, check, cloneModel, type Model, parseModel, printModel, tensorType } from "../src/ir/inner.ts";
+import { newestOpset, optimise, upgradeOpset } from "../src/passes/inner.ts";
+import { parseRecipe, quantizeModel } from "../src/recipe/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { outputsOf, seededFeeds } from "./same-outputs.ts";
 import { signalToNoise } from "./signal-to-noise.ts";
 

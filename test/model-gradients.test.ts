@@ -6,12 +6,12 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { gradientModel, seedPrefix } from "../src/autodiff/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { cloneModel, type Model } from "../src/ir/index.ts";
-import { foldConstants, runPasses, upgradeTo } from "../src/passes/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
-import { sizeOf, Tensor } from "../src/tensor/index.ts";
+import { gradientModel, seedPrefix } from "../src/autodiff/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { cloneModel, type Model } from "../src/ir/inner.ts";
+import { foldConstants, runPasses, upgradeTo } from "../src/passes/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
+import { sizeOf, Tensor } from "../src/tensor/inner.ts";
 import { fixture, missing } from "./fixtures.ts";
 
 interface Golden {

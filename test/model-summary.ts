@@ -1,6 +1,6 @@
 /** A model as plain data, for tests that compare everything a file says. */
-import type { Attribute, Graph, Model, Value } from "../src/ir/index.ts";
-import type { Tensor } from "../src/tensor/index.ts";
+import type { Attribute, Graph, Model, Value } from "../src/ir/inner.ts";
+import type { Tensor } from "../src/tensor/inner.ts";
 
 export function modelSummary(model: Model): unknown {
   const { graph, functions, ...rest } = model;

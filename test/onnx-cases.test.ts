@@ -7,13 +7,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { AvocetError } from "../src/base/index.ts";
-import { inferTypes } from "../src/facts/index.ts";
-import { readModel, writeModel } from "../src/formats/index.ts";
-import { cloneModel, type Model, parseModel, printModel } from "../src/ir/index.ts";
-import { newestOpset, normalise, oldestOpset, optimise } from "../src/passes/index.ts";
-import { crosses, openRuntime, type Runtime } from "../src/runtime/index.ts";
-import { dtypeOfOnnx, type Feeds, Tensor } from "../src/tensor/index.ts";
+import { AvocetError } from "../src/base/inner.ts";
+import { inferTypes } from "../src/facts/inner.ts";
+import { readModel, writeModel } from "../src/formats/inner.ts";
+import { cloneModel, type Model, parseModel, printModel } from "../src/ir/inner.ts";
+import { newestOpset, normalise, oldestOpset, optimise } from "../src/passes/inner.ts";
+import { crosses, openRuntime, type Runtime } from "../src/runtime/inner.ts";
+import { dtypeOfOnnx, type Feeds, Tensor } from "../src/tensor/inner.ts";
 
 const folder = process.env.AVOCET_ONNX_CASES;
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { check, parseModel } from "../src/ir/index.ts";
+import { check, parseModel } from "../src/ir/inner.ts";
 import { root } from "./source-files.ts";
 
 const page = readFileSync(join(root, "docs", "onnx-text.md"), "utf8");

@@ -2,8 +2,8 @@
  * A zoo of one small model per operator that changed since opset 7, each in the spelling of the opset where it is asked
  * for; and models of what files hold beside operators: bodies, functions, low-bit and half types, sparse constants.
  */
-import { type Model, parseModel } from "../src/ir/index.ts";
-import { ops, type StandardOp, versionAt } from "../src/ops/index.ts";
+import { type Model, parseModel } from "../src/ir/inner.ts";
+import { ops, type StandardOp, versionAt } from "../src/ops/inner.ts";
 
 const x = "float[2,3] x";
 const image = "float[1,4,6,6] x";

@@ -1,11 +1,11 @@
 /** What methods do to weights stays within what processors without VNNI compute exactly: the promise of ort-cpu. */
 import { expect, test } from "vitest";
-import { Random } from "../src/base/index.ts";
-import { fromArray } from "../src/data/index.ts";
-import { parseModel } from "../src/ir/index.ts";
-import { applyAdaRound, applyGptq, applySeqMse } from "../src/methods/index.ts";
-import { builtinTarget, calibrate, lower, place, saturatingPairs } from "../src/quant/index.ts";
-import { openRuntime, traceShapes } from "../src/runtime/index.ts";
+import { Random } from "../src/base/inner.ts";
+import { fromArray } from "../src/data/inner.ts";
+import { parseModel } from "../src/ir/inner.ts";
+import { applyAdaRound, applyGptq, applySeqMse } from "../src/methods/inner.ts";
+import { builtinTarget, calibrate, lower, place, saturatingPairs } from "../src/quant/inner.ts";
+import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 
 const text = `f (float[N,8,6,6] x) => (float[N,5] y) <float[12,8,3,3] w, float[12] b, float[5,12] g, float[5] c> {
   h = Conv <pads = [1,1,1,1]> (x, w, b)

@@ -17,7 +17,7 @@ function subpaths(): Map<string, string> {
     const [, inner, folder] = /^src\/([^/]+)\/(node|web)\/index\.ts$/.exec(path) ?? [];
     const [name, suffix] = [layer ?? inner, platform ?? folder];
     // The door to the disk is for the other layers: what users need of it, they have under recipe/node and formats/node.
-    if (path === "src/base/index-node.ts") continue;
+    if (path === "src/base/inner-node.ts") continue;
     if (name && name !== "cli") found.set(suffix ? `./${name}/${suffix}` : `./${name}`, path);
   }
   return found;

@@ -3,9 +3,9 @@
  * without any Q/DQ operator. It knows the operators of the tests and no others.
  */
 
-import { roundHalfEven } from "../src/base/index.ts";
-import type { Model, Node, Value } from "../src/ir/index.ts";
-import { type Encoding, entriesByValue, forEachRun, type IntGrid, type Plan } from "../src/quant/index.ts";
+import { roundHalfEven } from "../src/base/inner.ts";
+import type { Model, Node, Value } from "../src/ir/inner.ts";
+import { type Encoding, entriesByValue, forEachRun, type IntGrid, type Plan } from "../src/quant/inner.ts";
 import {
   type Feeds,
   fromBfloat16Bits,
@@ -13,7 +13,7 @@ import {
   sizeOf,
   toBfloat16Bits,
   toFloat16Bits,
-} from "../src/tensor/index.ts";
+} from "../src/tensor/inner.ts";
 
 /** A tensor of numbers in float64. */
 export interface Numbers {

@@ -3,12 +3,12 @@
  * neither is further from float than eight bits explain. `bench/random-graphs.mjs` tries thousands.
  */
 import { expect, test } from "vitest";
-import { AvocetError } from "../src/base/index.ts";
-import { fromTensors } from "../src/data/index.ts";
-import { cloneModel } from "../src/ir/index.ts";
-import { targetFile } from "../src/quant/index.ts";
-import { parseRecipe, quantizeModel, type RecipeInput } from "../src/recipe/index.ts";
-import { openRuntime } from "../src/runtime/index.ts";
+import { AvocetError } from "../src/base/inner.ts";
+import { fromTensors } from "../src/data/inner.ts";
+import { cloneModel } from "../src/ir/inner.ts";
+import { targetFile } from "../src/quant/inner.ts";
+import { parseRecipe, quantizeModel, type RecipeInput } from "../src/recipe/inner.ts";
+import { openRuntime } from "../src/runtime/inner.ts";
 import { randomGraph } from "./random-graphs.ts";
 import { outputsOf } from "./same-outputs.ts";
 import { signalToNoise } from "./signal-to-noise.ts";

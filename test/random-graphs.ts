@@ -2,9 +2,9 @@
  * Random small networks from a seed: linear operators of all ranks and attribute forms, biases in every form that is broadcast,
  * elementwise operators and data movement between them. What quantization must keep on any of them can be tried on thousands.
  */
-import { Random } from "../src/base/index.ts";
-import { type Model, parseModel } from "../src/ir/index.ts";
-import { sizeOf, Tensor } from "../src/tensor/index.ts";
+import { Random } from "../src/base/inner.ts";
+import { type Model, parseModel } from "../src/ir/inner.ts";
+import { sizeOf, Tensor } from "../src/tensor/inner.ts";
 
 export interface RandomGraph {
   readonly model: Model;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { renderReport } from "../src/report/index.ts";
+import { renderReport } from "../src/report/inner.ts";
 import { launchChromium } from "./browser/chromium.ts";
 import { sampleReport } from "./sample-report.ts";
 

@@ -1,5 +1,5 @@
 /** Small rounding problems made from a seed, for the tests of the methods that solve them. */
-import { Random } from "../src/base/index.ts";
+import { Random } from "../src/base/inner.ts";
 import type { RoundingProblem } from "../src/methods/on-moments/rounding-problem.ts";
 
 /** Correlated inputs (H is a product), signed 4-bit grids a channel, and a cross term as a quantized prefix makes it. */

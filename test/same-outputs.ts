@@ -1,9 +1,9 @@
 /** Runs two models on the same seeded inputs in ONNX Runtime and expects the same outputs. */
 import { expect } from "vitest";
-import { Random } from "../src/base/index.ts";
-import type { Model, Value } from "../src/ir/index.ts";
-import { openRuntime, type SessionOptions } from "../src/runtime/index.ts";
-import { type DType, dtypes, type Feeds, sizeOf, Tensor } from "../src/tensor/index.ts";
+import { Random } from "../src/base/inner.ts";
+import type { Model, Value } from "../src/ir/inner.ts";
+import { openRuntime, type SessionOptions } from "../src/runtime/inner.ts";
+import { type DType, dtypes, type Feeds, sizeOf, Tensor } from "../src/tensor/inner.ts";
 
 export interface Comparison {
   /** Largest difference allowed: `atol + rtol · |before|`. Zero (the default) asks for equal numbers. */

@@ -1,5 +1,5 @@
 /** A made-up run with every part of a report in it: for the tests of the report and for looking at its page. */
-import type { RunReport } from "../src/report/index.ts";
+import type { RunReport } from "../src/report/inner.ts";
 
 /** `values` values, some of them bad, three weights, one layer in float. */
 export function sampleReport(name = "tiny.onnx", values = 30): RunReport {

@@ -8,7 +8,7 @@ import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { networkInputs } from "../examples/pictures/dataset.mjs";
 import { fromIterable, openRuntime, parseRecipe, quantizeModel, readModel } from "../src/index.ts";
-import { Candidate, localScorer, type Score, type Scorer, scorerPool, scorerThrough } from "../src/recipe/index.ts";
+import { Candidate, localScorer, type Score, type Scorer, scorerPool, scorerThrough } from "../src/recipe/inner.ts";
 import { packageAlias } from "./browser/bundle.ts";
 import { judging } from "./scored-pictures.ts";
 import { root } from "./source-files.ts";

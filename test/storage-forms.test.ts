@@ -4,11 +4,11 @@
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Random } from "../src/base/index.ts";
-import { readModelFile } from "../src/formats/index-node.ts";
-import { parseModel } from "../src/ir/index.ts";
-import { targetFile } from "../src/quant/index.ts";
-import { Tensor } from "../src/tensor/index.ts";
+import { Random } from "../src/base/inner.ts";
+import { readModelFile } from "../src/formats/inner-node.ts";
+import { parseModel } from "../src/ir/inner.ts";
+import { targetFile } from "../src/quant/inner.ts";
+import { Tensor } from "../src/tensor/inner.ts";
 import { avocet, avocetJson, type Workshop, workshop } from "./command-line.ts";
 
 /** A network on rows: three products whose weights fit, one of which has an Add behind it, and a Gemm. */

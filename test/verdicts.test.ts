@@ -4,10 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Random } from "../src/base/index.ts";
+import { Random } from "../src/base/inner.ts";
 import { main } from "../src/cli/program.ts";
-import { parseModel } from "../src/ir/index.ts";
-import { Tensor } from "../src/tensor/index.ts";
+import { parseModel } from "../src/ir/inner.ts";
+import { Tensor } from "../src/tensor/inner.ts";
 import { avocet, avocetJson, type Workshop, workshop } from "./command-line.ts";
 
 interface Kind {

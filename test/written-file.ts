@@ -3,9 +3,9 @@
  * from the operators, quantizers have scales and zero points of the lengths and types of the standard, constants are what they are
  * declared to be. tools/check_written.py asks onnx.checker the same.
  */
-import { graphsOf, inferTypes } from "../src/facts/index.ts";
-import { check, type Model, type Node, type TensorType, type Value } from "../src/ir/index.ts";
-import { sizeOf } from "../src/tensor/index.ts";
+import { graphsOf, inferTypes } from "../src/facts/inner.ts";
+import { check, type Model, type Node, type TensorType, type Value } from "../src/ir/inner.ts";
+import { sizeOf } from "../src/tensor/inner.ts";
 
 /** Every fault of a model as it was read from the file, in words. */
 export function writtenFaults(model: Model): string[] {

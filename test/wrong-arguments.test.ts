@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { AvocetError } from "../src/base/index.ts";
-import { classLabels, fromArray, parsePreprocess } from "../src/data/index.ts";
-import { openData, openLabels } from "../src/data/index-node.ts";
-import { readModelFile, writeModelFile } from "../src/formats/index-node.ts";
+import { AvocetError } from "../src/base/inner.ts";
+import { classLabels, fromArray, parsePreprocess } from "../src/data/inner.ts";
+import { openData, openLabels } from "../src/data/inner-node.ts";
+import { readModelFile, writeModelFile } from "../src/formats/inner-node.ts";
 import * as avocet from "../src/index.ts";
-import { builtinTarget } from "../src/quant/index.ts";
+import { builtinTarget } from "../src/quant/inner.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "avocet-arguments-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 /** Agreement: only of what holds classes, over the right axis, with what one decision is about. */
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../tensor/index.ts";
-import { Agreement, type OutputMeaning } from "./index.ts";
+import { Tensor } from "../tensor/inner.ts";
+import { Agreement, type OutputMeaning } from "./inner.ts";
 
 const scores = (axis: number, more: Partial<OutputMeaning> = {}): OutputMeaning =>
   ({ kind: "scores", axis, joint: false, sure: true, why: "said so", ...more }) as OutputMeaning;

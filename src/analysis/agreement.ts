@@ -1,5 +1,5 @@
 /** Agreement of two models: the share of decisions (of samples, pixels, positions) on which both choose the same class. */
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import { tiedPlaces } from "./classes.ts";
 import { bootstrapInterval, type Interval, wilsonInterval } from "./confidence.ts";
 import { type DecisionUnit, decisionLayout, decisionsOf } from "./decision-layout.ts";

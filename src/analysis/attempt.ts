@@ -1,5 +1,5 @@
 /** Judging takes no result away: what fails is told beside what could be judged. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 
 /** Something that could not be judged. */
 export interface Unjudged {

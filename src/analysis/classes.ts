@@ -1,6 +1,6 @@
 /** Where a model's output holds its classes: the argmax of scores, sample by sample or pixel by pixel. */
-import { AvocetError } from "../base/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Tensor } from "../tensor/inner.ts";
 
 /** Scores as `outer × classes × inner`: [N, C] has inner 1, [N, C, H, W] has inner H·W, [N, H, W, C] has inner 1. */
 export interface ScoreLayout {

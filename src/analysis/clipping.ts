@@ -1,9 +1,9 @@
 /** Which share of a value's numbers a range cuts off, counted inside the graph. */
-import { breathe, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import { addNode, check, cloneModel, type Graph, type Model, removeDead, tensorType, type Value } from "../ir/index.ts";
-import type { Runtime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { breathe, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import { addNode, check, cloneModel, type Graph, type Model, removeDead, tensorType, type Value } from "../ir/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { batchOf } from "./evaluate.ts";
 
 /** Numbers below `min` or above `max` count as cut off. */

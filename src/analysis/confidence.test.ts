@@ -1,7 +1,7 @@
 /** Intervals against published figures and against simulation. */
 import { describe, expect, test } from "vitest";
-import { Random } from "../base/index.ts";
-import { bootstrapInterval, mcNemar, pairedInterval, wilsonInterval } from "./index.ts";
+import { Random } from "../base/inner.ts";
+import { bootstrapInterval, mcNemar, pairedInterval, wilsonInterval } from "./inner.ts";
 
 const rounded = (interval: readonly number[]) => interval.map((end) => Number(end.toFixed(4)));
 

@@ -1,5 +1,5 @@
 /** How far a figure that was measured on samples may be from that of all such data: 95 % intervals, paired where two models saw the same samples. */
-import { Random } from "../base/index.ts";
+import { Random } from "../base/inner.ts";
 
 /** Lower and upper end. */
 export type Interval = readonly [low: number, high: number];

@@ -1,8 +1,8 @@
 /** What a model costs: parameters, and multiply-accumulates of one run at given shapes. */
-import { graphsOf, shapeOf } from "../facts/index.ts";
-import { type Graph, type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { isFloat } from "../tensor/index.ts";
+import { graphsOf, shapeOf } from "../facts/inner.ts";
+import { type Graph, type Model, type Node, staticShape, type TensorType, type Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { isFloat } from "../tensor/inner.ts";
 
 export type Shapes = ReadonlyMap<string, TensorType>;
 

@@ -1,5 +1,5 @@
 /** Where an output of a known meaning and shape holds its decisions, and what one of them is about. */
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import { argmaxClasses, type ScoreLayout } from "./classes.ts";
 import type { OutputMeaning } from "./output-meaning.ts";
 

@@ -3,7 +3,7 @@
  * embedding or from a regression; the numbers do: logits are decisive (their softmax has a clear winner), some are negative, and
  * not all samples have the same winner.
  */
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import type { ScoreLayout } from "./classes.ts";
 
 /** Decisions of a batch that are looked at: enough for a mean, and few where vocabularies are long. */

@@ -1,8 +1,8 @@
 /** Runs models over data and lets metrics see their outputs. */
-import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
-import { type ArrayLabels, alignLabels, type Batch, type Dataset, type Labels } from "../data/index.ts";
-import { fixedBatchOf, type Session } from "../runtime/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/inner.ts";
+import { type ArrayLabels, alignLabels, type Batch, type Dataset, type Labels } from "../data/inner.ts";
+import { fixedBatchOf, type Session } from "../runtime/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import type { Interval } from "./confidence.ts";
 import { scoreInterval } from "./metrics/certainty.ts";
 import type { BatchLabels, LabelKind, Metric } from "./metrics/metric.ts";

@@ -1,7 +1,7 @@
 /** Latency of sessions side by side: interleaved runs, so that a change of the machine's speed meets all of them. */
-import { breathe, throwIfAborted, type Work } from "../base/index.ts";
-import type { Session } from "../runtime/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { breathe, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Session } from "../runtime/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 
 export interface LatencyOptions extends Work {
   /** Counted runs of each session (default 30, fewer when one run is long: about a second and a half in all). */

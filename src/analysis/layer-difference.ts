@@ -2,11 +2,11 @@
  * Where integer kernels and simulation part: every layer of a Q/DQ model is run by itself on the same integers, once
  * in a stock session and once simulated, so that a difference belongs to one layer and does not add up.
  */
-import { breathe, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import { check, cloneModel, type Model, removeDead, staticShape, tensorType, type Value } from "../ir/index.ts";
-import { type Runtime, simulation } from "../runtime/index.ts";
-import type { DType, Feeds, Tensor } from "../tensor/index.ts";
+import { breathe, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import { check, cloneModel, type Model, removeDead, staticShape, tensorType, type Value } from "../ir/inner.ts";
+import { type Runtime, simulation } from "../runtime/inner.ts";
+import type { DType, Feeds, Tensor } from "../tensor/inner.ts";
 import { batchOf } from "./evaluate.ts";
 
 export interface LayerDifference {

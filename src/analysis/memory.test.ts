@@ -1,8 +1,8 @@
 /** Peak memory of activations against sums made by hand. */
 
 import { expect, test } from "vitest";
-import { inferTypes } from "../facts/index.ts";
-import { parseModel } from "../ir/index.ts";
+import { inferTypes } from "../facts/inner.ts";
+import { parseModel } from "../ir/inner.ts";
 import { peakActivations } from "./memory.ts";
 
 function peak(text: string) {

@@ -1,7 +1,7 @@
 /** Memory of activations at their fullest, when the nodes run in the order of the file. */
-import { readsOf } from "../facts/index.ts";
-import { type Model, staticShape, type Value } from "../ir/index.ts";
-import { byteLength, sizeOf } from "../tensor/index.ts";
+import { readsOf } from "../facts/inner.ts";
+import { type Model, staticShape, type Value } from "../ir/inner.ts";
+import { byteLength, sizeOf } from "../tensor/inner.ts";
 import type { Shapes } from "./cost.ts";
 
 export interface PeakMemory {

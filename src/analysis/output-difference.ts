@@ -1,5 +1,5 @@
 /** How far the outputs of two sessions are apart: decibels for floating-point numbers, the share of equal elements for all else. */
-import { isFloat, type Tensor } from "../tensor/index.ts";
+import { isFloat, type Tensor } from "../tensor/inner.ts";
 
 export class OutputDifference {
   #signal = 0;

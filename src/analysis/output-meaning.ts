@@ -2,10 +2,10 @@
  * What the outputs of a model hold. Only where it is scores of classes, or classes, can two models be said to decide alike: the
  * largest number of a mask, a box, an embedding or a regression is no decision.
  */
-import { constantInts, constantOf, inferTypes, isOp } from "../facts/index.ts";
-import type { Model, Node, TensorType, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { isFloat } from "../tensor/index.ts";
+import { constantInts, constantOf, inferTypes, isOp } from "../facts/inner.ts";
+import type { Model, Node, TensorType, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { isFloat } from "../tensor/inner.ts";
 
 export type OutputMeaning =
   | {

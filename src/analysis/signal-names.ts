@@ -1,6 +1,6 @@
 /** Which values of a model carry signal that two models can be compared on. */
-import type { Model, Value } from "../ir/index.ts";
-import { isFloat } from "../tensor/index.ts";
+import type { Model, Value } from "../ir/inner.ts";
+import { isFloat } from "../tensor/inner.ts";
 import type { Shapes } from "./cost.ts";
 
 /** The float32 values that flow (inputs and what nodes compute), in the order of execution; `shapes` from a trace. */

@@ -2,8 +2,8 @@
  * How close two models are, value by value: SQNR and cosine. Both models become one graph that shares the inputs and
  * reduces each pair of values to three sums, so that only small numbers leave the runtime.
  */
-import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
+import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
 import {
   absorb,
   addNode,
@@ -14,10 +14,10 @@ import {
   removeDead,
   tensorType,
   type Value,
-} from "../ir/index.ts";
-import { upgradeOpset } from "../passes/index.ts";
-import { type Runtime, simulationOf } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+} from "../ir/inner.ts";
+import { upgradeOpset } from "../passes/inner.ts";
+import { type Runtime, simulationOf } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { batchOf } from "./evaluate.ts";
 
 export interface Similarity {

@@ -1,10 +1,10 @@
 /** Similarity and clipping of values against plain float64 loops over everything that flows. */
 import { describe, expect, test } from "vitest";
-import { Random } from "../base/index.ts";
-import { fromArray } from "../data/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { clippedShares, compareValues, latencies, macsOf, median, parametersOf } from "./index.ts";
+import { Random } from "../base/inner.ts";
+import { fromArray } from "../data/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { clippedShares, compareValues, latencies, macsOf, median, parametersOf } from "./inner.ts";
 
 const text = (scale: string) => `<ir_version: 10, opset_import: ["" : 21]>
   f (float[N,4] x) => (float[N,4] y) <float s = {${scale}}> { h = Mul(x, s)

@@ -1,9 +1,9 @@
 /** `verify`: the file that ships, in a stock session, against its simulation and against float. */
-import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import { crosses, type Runtime, type RuntimeName, type Session, simulationOf } from "../runtime/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { crosses, type Runtime, type RuntimeName, type Session, simulationOf } from "../runtime/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import { Agreement } from "./agreement.ts";
 import { attempt, type Unjudged } from "./attempt.ts";
 import type { Interval } from "./confidence.ts";

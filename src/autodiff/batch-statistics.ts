@@ -1,6 +1,6 @@
 /** Mean and deviation of each channel over a batch, as batch norms in training form need them forward and backward. */
-import type { Value } from "../ir/index.ts";
-import { type Shape, sizeOf } from "../tensor/index.ts";
+import type { Value } from "../ir/inner.ts";
+import { type Shape, sizeOf } from "../tensor/inner.ts";
 import type { Emitter } from "./emitter.ts";
 
 /** Numbers per channel of one value [N, C, …]. */

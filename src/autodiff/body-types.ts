@@ -3,8 +3,8 @@
  * gets at its first step.
  */
 
-import { AvocetError } from "../base/index.ts";
-import { readsOf } from "../facts/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { readsOf } from "../facts/inner.ts";
 import {
   absorb,
   cloneModel,
@@ -15,9 +15,9 @@ import {
   type TensorType,
   tensorType,
   type Value,
-} from "../ir/index.ts";
-import { type Runtime, traceShapes } from "../runtime/index.ts";
-import { type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+} from "../ir/inner.ts";
+import { type Runtime, traceShapes } from "../runtime/inner.ts";
+import { type Feeds, sizeOf, Tensor } from "../tensor/inner.ts";
 
 /**
  * What `traceShapes` gives, and for each value of a body an entry under the name that `bodyTypes` looks up. A body that

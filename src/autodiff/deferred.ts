@@ -2,8 +2,8 @@
  * Weight gradients as one node each, `avocet.ConvWeightGradient(x, dy)`, for those who choose the form later: a pass that
  * changes layouts sees what is meant and not how it was written. The node exists while a graph is built, in no file.
  */
-import type { Node, Value } from "../ir/index.ts";
-import type { Shape } from "../tensor/index.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import type { Shape } from "../tensor/inner.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Backward, GradientRow } from "./rule.ts";
 import { convWeightGradient } from "./rules/linear/conv-weight.ts";

@@ -3,8 +3,8 @@
  * 1970; Griewank and Walther, Evaluating Derivatives, 2008, chapter 3). Forward and backward are one ONNX graph after it.
  */
 
-import { AvocetError } from "../base/index.ts";
-import { readsOf } from "../facts/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { readsOf } from "../facts/inner.ts";
 import {
   cloneModel,
   cutAt,
@@ -15,8 +15,8 @@ import {
   type TensorType,
   tensorType,
   type Value,
-} from "../ir/index.ts";
-import { sizeOf, Tensor } from "../tensor/index.ts";
+} from "../ir/inner.ts";
+import { sizeOf, Tensor } from "../tensor/inner.ts";
 import type { ConstantPool } from "./emitter.ts";
 import { recompute } from "./recompute.ts";
 import { Backward, type GradientRow, type Seed } from "./rule.ts";

@@ -1,5 +1,5 @@
 /** docs/gradients.md, written from the table. */
-import { families, type OpType } from "../ops/index.ts";
+import { families, type OpType } from "../ops/inner.ts";
 import type { GradientRow } from "./rule.ts";
 import { gradientRows } from "./rules.ts";
 

@@ -1,7 +1,7 @@
 /** Writes nodes in few words: the arithmetic of gradients, with constants shared by content. */
 
-import { AvocetError, invariant } from "../base/index.ts";
-import { shapeOf } from "../facts/index.ts";
+import { AvocetError, invariant } from "../base/inner.ts";
+import { shapeOf } from "../facts/inner.ts";
 import {
   type AttributeLike,
   addNode,
@@ -12,8 +12,8 @@ import {
   staticShape,
   type TensorType,
   type Value,
-} from "../ir/index.ts";
-import { type Shape, sizeOf, Tensor } from "../tensor/index.ts";
+} from "../ir/inner.ts";
+import { type Shape, sizeOf, Tensor } from "../tensor/inner.ts";
 
 /** Constants by dtype, shape and bytes, so that a thousand rules that need a zero make one. */
 export type ConstantPool = Map<string, Value>;

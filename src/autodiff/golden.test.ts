@@ -1,9 +1,9 @@
 /** Gradients as PyTorch gives them, kinks and ties included (tools/gradient_goldens*.py). */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseModel, tensorType } from "../ir/index.ts";
-import { openRuntime, type Runtime, traceShapes } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { parseModel, tensorType } from "../ir/inner.ts";
+import { openRuntime, type Runtime, traceShapes } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { gradientModel, seedPrefix } from "./differentiate.ts";
 
 type Numbers = readonly [shape: readonly number[], values: readonly number[]];

@@ -6,10 +6,10 @@
  * the tolerance, and a thousandth of the largest gradient for the forward pass's own rounding.
  */
 import { expect, test } from "vitest";
-import { Random } from "../base/index.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { openRuntime, type Session } from "../runtime/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { type Model, parseModel } from "../ir/inner.ts";
+import { openRuntime, type Session } from "../runtime/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import { traceTypes } from "./body-types.ts";
 import { type DifferentiateOptions, gradientModel, seedPrefix } from "./differentiate.ts";
 

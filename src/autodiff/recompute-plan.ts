@@ -1,8 +1,8 @@
 /** Which forward values are held for the backward pass and which are computed again. No edits happen here. */
-import { readersOf } from "../facts/index.ts";
-import type { Graph, Node, TensorType, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { dtypes, sizeOf } from "../tensor/index.ts";
+import { readersOf } from "../facts/inner.ts";
+import type { Graph, Node, TensorType, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { dtypes, sizeOf } from "../tensor/inner.ts";
 
 /** Nodes that run once more together. */
 export interface Segment {

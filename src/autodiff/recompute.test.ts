@@ -1,9 +1,9 @@
 /** Recomputation: the same gradients, bit for bit, from fewer bytes that wait. */
 import { describe, expect, test } from "vitest";
-import { Random } from "../base/index.ts";
-import { type Model, parseModel, type Value } from "../ir/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { type Model, parseModel, type Value } from "../ir/inner.ts";
+import { openRuntime, traceShapes } from "../runtime/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import { gradientModel, seedPrefix } from "./differentiate.ts";
 import { planRecomputation } from "./recompute-plan.ts";
 

@@ -3,10 +3,10 @@
  * are needed, instead of being held (Chen et al., Training deep nets with sublinear memory cost, 2016).
  */
 
-import { debug } from "../base/index.ts";
-import { readersOf } from "../facts/index.ts";
-import { addNode, type Graph, type Node, type TensorType, type Value } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { debug } from "../base/inner.ts";
+import { readersOf } from "../facts/inner.ts";
+import { addNode, type Graph, type Node, type TensorType, type Value } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { planRecomputation, type Segment } from "./recompute-plan.ts";
 
 export interface RecomputeOptions {

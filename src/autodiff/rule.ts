@@ -1,9 +1,9 @@
 /** What a gradient rule is: it gets a node and the gradients of its outputs, and gives the gradients of its inputs. */
 
-import { AvocetError, invariant } from "../base/index.ts";
-import { defaultOf } from "../facts/index.ts";
-import type { Graph, Node, TensorType, Value } from "../ir/index.ts";
-import { type DType, dtypes, type Shape, type Tensor } from "../tensor/index.ts";
+import { AvocetError, invariant } from "../base/inner.ts";
+import { defaultOf } from "../facts/inner.ts";
+import type { Graph, Node, TensorType, Value } from "../ir/inner.ts";
+import { type DType, dtypes, type Shape, type Tensor } from "../tensor/inner.ts";
 import { type ConstantPool, Emitter } from "./emitter.ts";
 
 /** Gradients by input index; null or absent where nothing flows. Rules may leave out what `wants` does not ask for. */

@@ -1,6 +1,6 @@
 /** The table of gradients: a row for every operator that Avocet knows. One without a rule says why. */
-import type { Node } from "../ir/index.ts";
-import { isOpType, type OpType } from "../ops/index.ts";
+import type { Node } from "../ir/inner.ts";
+import { isOpType, type OpType } from "../ops/inner.ts";
 import type { GradientRow } from "./rule.ts";
 import { attention } from "./rules/attention/attention.ts";
 import { contrib } from "./rules/contrib/contrib.ts";

@@ -1,5 +1,5 @@
 /** The straight-through estimator (Bengio et al., 2013): a step that is flat in truth passes gradients on unchanged. */
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 
 const key = "avocet.gradient";
 

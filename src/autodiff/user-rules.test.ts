@@ -1,8 +1,8 @@
 /** Rules that a program gives: for functions of its model, and in place of built-in ones. */
 import { describe, expect, test } from "vitest";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime, traceShapes } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { gradientModel, seedPrefix } from "./differentiate.ts";
 import type { GradientRow } from "./rule.ts";
 

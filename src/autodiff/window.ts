@@ -1,5 +1,5 @@
 /** Where the windows of a convolution or a pool lie, from the lengths that they really have. */
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 
 /** One number for each spatial axis. */
 export interface Window {

@@ -1,6 +1,6 @@
 /** The reader of JSON: what JSON.parse takes and refuses, but for depth, length and repeated keys. */
 import { describe, expect, test } from "vitest";
-import { AvocetError, jsonLimits, parseJson } from "./index.ts";
+import { AvocetError, jsonLimits, parseJson } from "./inner.ts";
 
 const read = (text: string) => parseJson(text, { at: "x.json", code: "data/unreadable" });
 const nested = (levels: number, open: string, inner: string, close: string) =>

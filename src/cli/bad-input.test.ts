@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, tinyText, type Workshop, workshop } from "../../test/command-line.ts";
-import { parseModel } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { parseModel } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 let shop: Workshop;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 /** `--classes FILE`: which class of the model a name (of a folder, of a label) is. */
-import { AvocetError, parseJson } from "../base/index.ts";
-import type { ClassLabels } from "../data/index.ts";
+import { AvocetError, parseJson } from "../base/inner.ts";
+import type { ClassLabels } from "../data/inner.ts";
 import { readTextFile } from "./text-file.ts";
 
 export interface ClassFile {

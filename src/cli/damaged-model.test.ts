@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
-import { Random } from "../base/index.ts";
-import { parseModel } from "../ir/index.ts";
+import { Random } from "../base/inner.ts";
+import { parseModel } from "../ir/inner.ts";
 
 /** Something of everything that static shapes, costs, passes and placement look at. */
 const text = `<ir_version: 7, opset_import: ["" : 11]> mixed (float[N,3,12,12] x, float[4,N,6] s) => (float[N,M] y, z, q)

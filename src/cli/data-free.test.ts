@@ -1,7 +1,7 @@
 /** `avocet quantize --preset data-free`: no data is asked for, and nothing is claimed that was measured on noise. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
-import { parseModel } from "../ir/index.ts";
+import { parseModel } from "../ir/inner.ts";
 
 let shop: Workshop;
 // The batch norm tells the range behind the first layer; the recipe or the preprocessing tells that of the input.

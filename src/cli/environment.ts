@@ -1,7 +1,7 @@
 /** Where and how a command ran, for its report. */
 import { availableParallelism, cpus } from "node:os";
-import type { Environment } from "../report/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Environment } from "../report/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 
 export function environmentOf(
   command: readonly string[],

@@ -1,5 +1,5 @@
 /** Exit codes, as documented: 0 done, 1 failed, 2 usage, 3 gate, 4 unsupported, 5 environment, 130 interrupted. */
-import { AvocetError, type ErrorCode } from "../base/index.ts";
+import { AvocetError, type ErrorCode } from "../base/inner.ts";
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
 

@@ -1,5 +1,5 @@
 /** A failure as the command line shows it: text on stderr, or one JSON document on stdout. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { visibleLine } from "./visible.ts";

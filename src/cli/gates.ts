@@ -1,7 +1,7 @@
 /** Quality gates: the result is written all the same, the exit code says that a promise was not kept. */
-import type { AgreementShares } from "../analysis/index.ts";
-import { AvocetError } from "../base/index.ts";
-import { change, type ScoreReport, scoreLoss } from "../report/index.ts";
+import type { AgreementShares } from "../analysis/inner.ts";
+import { AvocetError } from "../base/inner.ts";
+import { change, type ScoreReport, scoreLoss } from "../report/inner.ts";
 import { type ExitCode, exitCodeOf } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { limitOf, type Tolerance } from "./tolerance.ts";

@@ -1,6 +1,6 @@
 /** Options that do nothing without another one, or beside one: they are refused, because whoever gives them expects something. */
 import type { Command } from "commander";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { isMetricModule } from "./metric-module.ts";
 
 interface Rule {

@@ -1,7 +1,7 @@
 /** Notices inputs that change while a command runs: what was made of the old one must not be judged by the new one. */
-import { AvocetError } from "../base/index.ts";
-import { disk, quietly } from "../base/index-node.ts";
-import { dataStamps } from "../data/index-node.ts";
+import { AvocetError } from "../base/inner.ts";
+import { disk, quietly } from "../base/inner-node.ts";
+import { dataStamps } from "../data/inner-node.ts";
 
 export interface InputWatch {
   /** Throws `import/changed` for the first input that is not as it was. */

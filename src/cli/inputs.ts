@@ -1,14 +1,14 @@
 /** What commands read: models and folders of `quantize`, data, labels, metrics. One place for how options name them. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { AvocetError, parseJson, type Work } from "../base/index.ts";
-import { disk, quietly, sha256OfFile } from "../base/index-node.ts";
-import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/index.ts";
-import { dataPaths, openData } from "../data/index-node.ts";
-import { foreignFolder, readModelFile } from "../formats/index-node.ts";
-import type { Model } from "../ir/index.ts";
-import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/index.ts";
-import { openRuntime, type RuntimeName } from "../runtime/index.ts";
+import { AvocetError, parseJson, type Work } from "../base/inner.ts";
+import { disk, quietly, sha256OfFile } from "../base/inner-node.ts";
+import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/inner.ts";
+import { dataPaths, openData } from "../data/inner-node.ts";
+import { foreignFolder, readModelFile } from "../formats/inner-node.ts";
+import type { Model } from "../ir/inner.ts";
+import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/inner.ts";
+import { openRuntime, type RuntimeName } from "../runtime/inner.ts";
 import { readTextFile } from "./text-file.ts";
 
 export interface DataOptions {

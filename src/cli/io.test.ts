@@ -1,6 +1,6 @@
 /** What a terminal is given: no orders of strangers, and no line that something else is glued to. */
 import { expect, test } from "vitest";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { showFailure } from "./failure.ts";
 import { safeIo } from "./io.ts";
 import { progressView } from "./progress.ts";

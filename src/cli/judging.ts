@@ -1,7 +1,7 @@
 /** What --evaluate asks for, opened: labelled data and the metric that judges. */
-import type { Model } from "../ir/index.ts";
-import type { Judging, Recipe } from "../recipe/index.ts";
-import type { RuntimeName } from "../runtime/index.ts";
+import type { Model } from "../ir/inner.ts";
+import type { Judging, Recipe } from "../recipe/inner.ts";
+import type { RuntimeName } from "../runtime/inner.ts";
 import { placeOf } from "./data-place.ts";
 import { hasStates, openSamples } from "./inputs.ts";
 import { type JudgeOptions, openMetric } from "./metric-options.ts";

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AvocetError } from "../base/index.ts";
-import { disk, quietly, writable } from "../base/index-node.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { type KernelFinding, kernelReport, type Plan, type Shipped } from "../quant/index.ts";
-import { openRuntime, type Runtime } from "../runtime/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { disk, quietly, writable } from "../base/inner-node.ts";
+import { readModelFile } from "../formats/inner-node.ts";
+import { type KernelFinding, kernelReport, type Plan, type Shipped } from "../quant/inner.ts";
+import { openRuntime, type Runtime } from "../runtime/inner.ts";
 
 /**
  * Opens the shipped file at `path` once, lets the runtime write its optimised graph, and reads it. WebAssembly cannot write files;

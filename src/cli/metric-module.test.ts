@@ -1,8 +1,8 @@
 /** Metrics in other units than per cent: of the table, and written by a user; what gates and verdicts make of them. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { readMetricModule } from "./metric-module.ts";
 import { limitOf, tolerance } from "./tolerance.ts";
 

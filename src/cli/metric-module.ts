@@ -1,9 +1,9 @@
 /** `--metric ./my-metric.mjs`: a metric that the user wrote. Only commands load it, because it is code. */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Metric, MetricOptions } from "../analysis/index.ts";
-import { AvocetError, expectArguments } from "../base/index.ts";
-import { disk, quietly } from "../base/index-node.ts";
+import type { Metric, MetricOptions } from "../analysis/inner.ts";
+import { AvocetError, expectArguments } from "../base/inner.ts";
+import { disk, quietly } from "../base/inner-node.ts";
 
 /** Makes a fresh metric for each model that is judged. */
 export type MakeMetric = (options: MetricOptions) => Metric;

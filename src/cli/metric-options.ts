@@ -8,11 +8,11 @@ import {
   metricTable,
   type OutputMeaning,
   outputMeanings,
-} from "../analysis/index.ts";
-import { AvocetError } from "../base/index.ts";
-import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../data/index.ts";
-import { openArrayLabels, openLabels, parseDataSpec } from "../data/index-node.ts";
-import type { Model } from "../ir/index.ts";
+} from "../analysis/inner.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../data/inner.ts";
+import { openArrayLabels, openLabels, parseDataSpec } from "../data/inner-node.ts";
+import type { Model } from "../ir/inner.ts";
 import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
 import { isMetricModule, readMetricModule } from "./metric-module.ts";
 

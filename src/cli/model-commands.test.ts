@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { readNpz } from "../data/index.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { lower, planFromJson } from "../quant/index.ts";
+import { readNpz } from "../data/inner.ts";
+import { readModelFile } from "../formats/inner-node.ts";
+import { type Model, parseModel } from "../ir/inner.ts";
+import { lower, planFromJson } from "../quant/inner.ts";
 
 let shop: Workshop;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 /** How large a model is, before and after a command changed it. */
-import { parametersOf } from "../analysis/index.ts";
-import { disk, quietly } from "../base/index-node.ts";
-import { dataFilesOf } from "../formats/index-node.ts";
-import type { Model } from "../ir/index.ts";
+import { parametersOf } from "../analysis/inner.ts";
+import { disk, quietly } from "../base/inner-node.ts";
+import { dataFilesOf } from "../formats/inner-node.ts";
+import type { Model } from "../ir/inner.ts";
 
 export interface ModelSize {
   readonly opset: number;

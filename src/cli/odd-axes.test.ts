@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 import { fieldCase, fixture, missing } from "../../test/fixtures.ts";
-import { Random } from "../base/index.ts";
-import { readNpz, writeNpz } from "../data/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { readNpz, writeNpz } from "../data/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 
 const samples = 6;
 const head = '<ir_version: 10, opset_import: ["" : 17]>';

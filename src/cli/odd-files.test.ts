@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { linkSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
-import { parseModel } from "../ir/index.ts";
+import { parseModel } from "../ir/inner.ts";
 
 let shop: Workshop;
 beforeAll(async () => {

@@ -4,10 +4,10 @@ import { encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 import { fieldCase, missing } from "../../test/fixtures.ts";
-import { Random } from "../base/index.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { parseModel } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { readModelFile } from "../formats/inner-node.ts";
+import { parseModel } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 const head = '<ir_version: 10, opset_import: ["" : 17]>';
 

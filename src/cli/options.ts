@@ -1,6 +1,6 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, Option } from "commander";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { tolerance } from "./tolerance.ts";
 
 /** Where samples come from. */

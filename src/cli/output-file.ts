@@ -1,6 +1,6 @@
 /** Files that commands write: never over an input or a stranger's file, over another only with --force, whole or not at all. */
 import { dirname } from "node:path";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import {
   disk,
   expectApart,
@@ -12,7 +12,7 @@ import {
   type Seen,
   sweepFiles,
   writable,
-} from "../base/index-node.ts";
+} from "../base/inner-node.ts";
 
 export interface OutputOptions {
   readonly output: string;

@@ -1,9 +1,9 @@
 /** Scores of models that feed states back: each side runs on the states that it computes itself. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
-import { Random } from "../base/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 let shop: Workshop;
 beforeAll(async () => {

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtCommand, type Ended, runCommand, staleBuild } from "../../test/built-command.ts";
 import { type Workshop, workshop } from "../../test/command-line.ts";
 import { root } from "../../test/source-files.ts";
-import { Random } from "../base/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 const reason = staleBuild();
 

@@ -1,6 +1,6 @@
 /** The command line as a function of its arguments and an `Io`: parses, runs one command, explains failures. */
 import { Command, CommanderError, Option } from "commander";
-import { AvocetError, didYouMean, type ErrorCode } from "../base/index.ts";
+import { AvocetError, didYouMean, type ErrorCode } from "../base/inner.ts";
 import type { ExitCode } from "./exit.ts";
 import { showFailure } from "./failure.ts";
 import { type Io, type RawIo, safeIo } from "./io.ts";

@@ -1,5 +1,5 @@
 /** Progress for people on stderr: one line that redraws on a terminal, a line a step elsewhere, nothing when quiet. */
-import type { ProgressEvent } from "../base/index.ts";
+import type { ProgressEvent } from "../base/inner.ts";
 import type { Io } from "./io.ts";
 
 export interface ProgressView {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
-import { readModelFile } from "../formats/index-node.ts";
+import { readModelFile } from "../formats/inner-node.ts";
 
 let shop: Workshop;
 const input = () => [shop.at("tiny.onnx"), "--data", shop.at("x.npy")];

@@ -1,15 +1,15 @@
 /** What `quantize` and `train` share: a float model in; a folder with the shipped file, encodings, plan, recipe and report out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { AvocetError } from "../base/index.ts";
-import { expectApart } from "../base/index-node.ts";
-import type { Dataset } from "../data/index.ts";
-import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/index-node.ts";
-import { planToJson, writeEncodings } from "../quant/index.ts";
-import { isDataFree, type Quantized, type Recipe, type Run, type RunRequest, report, run } from "../recipe/index.ts";
-import { type OutputFolder, openOutputFolder } from "../recipe/index-node.ts";
-import { jsonNumbers, type RunReport, renderReport, voidsScore, writeReport } from "../report/index.ts";
-import { openRuntime, type RuntimeName } from "../runtime/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { expectApart } from "../base/inner-node.ts";
+import type { Dataset } from "../data/inner.ts";
+import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/inner-node.ts";
+import { planToJson, writeEncodings } from "../quant/inner.ts";
+import { isDataFree, type Quantized, type Recipe, type Run, type RunRequest, report, run } from "../recipe/inner.ts";
+import { type OutputFolder, openOutputFolder } from "../recipe/inner-node.ts";
+import { jsonNumbers, type RunReport, renderReport, voidsScore, writeReport } from "../report/inner.ts";
+import { openRuntime, type RuntimeName } from "../runtime/inner.ts";
 import { agreementDocument } from "./agreement-document.ts";
 import { placeOf } from "./data-place.ts";
 import { environmentOf } from "./environment.ts";

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { AvocetError } from "../base/index.ts";
-import { disk, quietly } from "../base/index-node.ts";
+import { AvocetError } from "../base/inner.ts";
+import { disk, quietly } from "../base/inner-node.ts";
 import { readJson } from "./inputs.ts";
 
 const endings = [".ts", ".mts", ".mjs", ".js", ".json"];

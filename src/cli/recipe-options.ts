@@ -1,10 +1,10 @@
 /** The recipe of a run: the recipe file with the options over it, and where model and data were. */
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { AvocetError } from "../base/index.ts";
-import { expectModelFile } from "../formats/index-node.ts";
-import { parseGrids, targetNames } from "../quant/index.ts";
-import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { expectModelFile } from "../formats/inner-node.ts";
+import { parseGrids, targetNames } from "../quant/inner.ts";
+import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/inner.ts";
 import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
 import { type ClassAxisOptions, classAxisOf } from "./metric-options.ts";
 import { findConfig, readRecipeFile } from "./recipe-file.ts";

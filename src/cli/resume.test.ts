@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtCommand, type Ended, staleBuild } from "../../test/built-command.ts";
 import { avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
-import { parseModel } from "../ir/index.ts";
+import { parseModel } from "../ir/inner.ts";
 
 const layers = 6;
 const convolution = (i: number) =>

@@ -1,11 +1,11 @@
 /** The checkpoint of one command: whose it is, and what people are told of it. */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { disk, quietly } from "../base/index-node.ts";
-import { dataFingerprint } from "../data/index-node.ts";
-import type { Recipe } from "../recipe/index.ts";
-import { type CheckpointFolder, openCheckpointFolder } from "../recipe/index-node.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { disk, quietly } from "../base/inner-node.ts";
+import { dataFingerprint } from "../data/inner-node.ts";
+import type { Recipe } from "../recipe/inner.ts";
+import { type CheckpointFolder, openCheckpointFolder } from "../recipe/inner-node.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
 

@@ -1,6 +1,6 @@
 /** What every command checks of its options before it runs: nothing is missing, nothing is empty, and a bad value names its option. */
 import type { Command, Option } from "commander";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { refuseIdle } from "./idle-options.ts";
 
 /**

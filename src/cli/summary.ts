@@ -1,6 +1,6 @@
 /** What `quantize` tells people at the end: a small table with intervals, warnings, the settings, where things are. */
 import { join } from "node:path";
-import type { Interval } from "../analysis/index.ts";
+import type { Interval } from "../analysis/inner.ts";
 import {
   bytes,
   change,
@@ -11,7 +11,7 @@ import {
   percent,
   type RunReport,
   scoreLoss,
-} from "../report/index.ts";
+} from "../report/inner.ts";
 
 export function summary(report: RunReport, output: string): string {
   const { score, agreement, latencyMs, settings, outputs, warnings } = report;

@@ -1,6 +1,6 @@
 /** Texts that commands read beside models and data: recipes, preprocessing, targets, plans, reports. */
-import { AvocetError, jsonLimits } from "../base/index.ts";
-import { disk, readBytes } from "../base/index-node.ts";
+import { AvocetError, jsonLimits } from "../base/inner.ts";
+import { disk, readBytes } from "../base/inner-node.ts";
 
 /** A text. Throws `import/not-found` for what is no file that can be read, and `import/too-large`. */
 export function readTextFile(path: string, most: number = jsonLimits.characters): string {

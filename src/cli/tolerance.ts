@@ -1,6 +1,6 @@
 /** `--max-drop`: how much worse a score may become, in the unit of its metric or as a share of float's score. */
-import { AvocetError } from "../base/index.ts";
-import type { ScoreReport } from "../report/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { ScoreReport } from "../report/inner.ts";
 
 export interface Tolerance {
   /** In the metric's unit; a fraction where `of` is "float" and for metrics in %. */

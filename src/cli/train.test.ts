@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
-import { parseModel } from "../ir/index.ts";
+import { parseModel } from "../ir/inner.ts";
 
 let shop: Workshop;
 const input = () => [shop.at("tiny.onnx"), "--data", shop.at("x.npy")];

@@ -1,5 +1,5 @@
 /** An array whose samples (the first axis) are read by number, from a range of bytes or from memory. */
-import { byteLength, type DType, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
+import { byteLength, type DType, type Shape, sizeOf, Tensor } from "../tensor/inner.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
 
 export interface ArrayRows {

@@ -8,11 +8,11 @@ import { gzipSync, zlibSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fieldCase, missing } from "../../test/fixtures.ts";
 import { root } from "../../test/source-files.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { readNpz, writeNpz } from "./arrays/npz.ts";
 import { crc32 } from "./crc32.ts";
 import { decodePng } from "./images/png.ts";
-import { nodeImageDecoder, type OpenOptions, openData, openLabels } from "./index-node.ts";
+import { nodeImageDecoder, type OpenOptions, openData, openLabels } from "./inner-node.ts";
 import { dataLimits } from "./limits.ts";
 
 let folder = "";

@@ -1,5 +1,5 @@
 /** Bytes that are read by range, so that files larger than memory can be used: a file, a Blob, or bytes at hand. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 
 export interface ByteSource {
   /** The file, for messages. */

@@ -1,5 +1,5 @@
 /** Samples kept in memory up to a budget, since methods read the same data many times. */
-import type { Feeds } from "../tensor/index.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import { type IndexedDataset, traitsOf } from "./dataset.ts";
 import { indexedDataset } from "./indexed.ts";
 import { gatherFeeds, joinFeeds } from "./rows.ts";

@@ -1,6 +1,6 @@
 /** Data that does not fit the model is refused with its place and a way out. */
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { conform, fixedBatch } from "./conform.ts";
 import type { InputPort } from "./dataset.ts";
 import { fromIterable, fromTensors } from "./memory.ts";

@@ -1,5 +1,5 @@
 /** Data checked against a model's inputs, before anything long begins and again in every batch. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import {
   arrayKind,
   type DType,
@@ -9,7 +9,7 @@ import {
   Tensor,
   toBfloat16Bits,
   toFloat16Bits,
-} from "../tensor/index.ts";
+} from "../tensor/inner.ts";
 import { type Dataset, type IndexedDataset, type InputPort, type SampleAxes, traitsOf } from "./dataset.ts";
 import { indexedDataset, isIndexed } from "./indexed.ts";
 import { fitAxis, portAxis } from "./port-axes.ts";

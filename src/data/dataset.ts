@@ -1,5 +1,5 @@
 /** Samples for calibration and evaluation: always re-iterable, never kept. */
-import type { Feeds } from "../tensor/index.ts";
+import type { Feeds } from "../tensor/inner.ts";
 
 /**
  * The axis of each input on which samples lie, by name; null: the input is the same for all samples of a run. Absent

@@ -1,6 +1,6 @@
 /** Batches from data that is read by number, with one batch read ahead. */
-import { AvocetError, throwIfAborted } from "../base/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { AvocetError, throwIfAborted } from "../base/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import type { Batch, Dataset, IndexedDataset } from "./dataset.ts";
 import { rebatch } from "./rebatch.ts";
 

@@ -1,6 +1,6 @@
 /** What is true of each sample: its class, the class of each of its pixels, or the numbers that a model should answer. */
-import { AvocetError } from "../base/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseSelection, type Selection, selectedIndices } from "./selection.ts";
 

@@ -1,6 +1,6 @@
 /** Data that a program has at hand: arrays, tensors, and its own iterables. */
-import { AvocetError, expectArguments, throwIfAborted } from "../base/index.ts";
-import { type DType, type Feeds, type Shape, Tensor } from "../tensor/index.ts";
+import { AvocetError, expectArguments, throwIfAborted } from "../base/inner.ts";
+import { type DType, type Feeds, type Shape, Tensor } from "../tensor/inner.ts";
 import type { Dataset, IndexedDataset, SampleAxes } from "./dataset.ts";
 import { checkedSize, indexedDataset } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";

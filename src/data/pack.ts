@@ -1,6 +1,6 @@
 /** Packs: many encoded images in one file, and a JSON index that says where each one lies. */
 import { z } from "zod";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { type ByteSource, checkRange } from "./byte-source.ts";
 import { checkSchema } from "./schema-faults.ts";
 

@@ -1,6 +1,6 @@
 /** How what data holds for an input becomes what the model takes: samples moved from the first axis to the input's own. */
-import { AvocetError } from "../base/index.ts";
-import { arrayKind, type DType, isFloat, Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { arrayKind, type DType, isFloat, Tensor } from "../tensor/inner.ts";
 import type { InputPort } from "./dataset.ts";
 import { gatherRows, moveFirstAxis, sameNumbers, sliceRows } from "./rows.ts";
 

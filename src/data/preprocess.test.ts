@@ -1,7 +1,7 @@
 /** Preprocessing: the arithmetic of well-known models, the order of steps, and refusals. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { rowsOfTensor } from "./array-rows.ts";
 import { scaledRows } from "./arrays/arrays.ts";
 import type { Image } from "./images/image.ts";

@@ -6,7 +6,7 @@
  * Pixels x are 0 … 255. `mean` and `std` are per channel in the order of `color`, in units after `scale`.
  */
 import { z } from "zod";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { checkSchema } from "./schema-faults.ts";
 
 const side = z.number().int().min(1).max(65_535);

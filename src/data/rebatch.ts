@@ -1,5 +1,5 @@
 /** Pieces of any number of samples, made into batches. */
-import type { Feeds } from "../tensor/index.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import type { Batch, SampleAxes } from "./dataset.ts";
 import { canJoin, joinFeeds, rowsOfFeeds, sliceFeeds } from "./rows.ts";
 

@@ -1,6 +1,6 @@
 /** Samples inside batches: taking, joining and counting what lies along the samples' axis of each tensor. */
-import { AvocetError } from "../base/index.ts";
-import { arrayKind, type Feeds, Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { arrayKind, type Feeds, Tensor } from "../tensor/inner.ts";
 import type { SampleAxes } from "./dataset.ts";
 
 type Numbers = Float32Array;

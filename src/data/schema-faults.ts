@@ -1,6 +1,6 @@
 /** What zod finds wrong with what a user wrote, in words, with the nearest of the names that would do. */
 import { z } from "zod";
-import { didYouMean } from "../base/index.ts";
+import { didYouMean } from "../base/inner.ts";
 
 /** The output of the schema, or every fault at once, one a paragraph. */
 export function checkSchema<T>(

@@ -1,7 +1,7 @@
 /** Parts of data, batches and caching: which samples, in which order, whatever the batch size. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import { cached } from "./cache.ts";
 import type { Dataset } from "./dataset.ts";
 import { indexedDataset } from "./indexed.ts";

@@ -1,5 +1,5 @@
 /** Parts of data: so many samples spread evenly, the first few, every k-th, or all but those. Order is kept. */
-import { AvocetError, expectArguments, throwIfAborted } from "../base/index.ts";
+import { AvocetError, expectArguments, throwIfAborted } from "../base/inner.ts";
 import { type Batch, type Dataset, type IndexedDataset, traitsOf } from "./dataset.ts";
 import { checkedSize, indexedDataset, isIndexed } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";

@@ -1,6 +1,6 @@
 /** Stateful models (streaming audio, recurrent nets): each step's inputs with the states that the step before gave back. */
-import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
-import type { Feeds, Tensor } from "../tensor/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Feeds, Tensor } from "../tensor/inner.ts";
 import { type Dataset, type IndexedDataset, type SampleAxes, traitsOf } from "./dataset.ts";
 import { checkedSize, indexedDataset } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";

@@ -1,5 +1,5 @@
 /** The bounds of a Clip as numbers. */
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 import { constantOf } from "./constants.ts";
 
 /** Inputs, or attributes before opset 11. Infinite where a bound is left out; undefined where one is computed. */

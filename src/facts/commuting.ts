@@ -3,7 +3,7 @@
  * sum to one do, maxima for positive s, and what adds zeros where t is zero.
  */
 
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 import { constantInts, constantOf } from "./constants.ts";
 import { isOp } from "./walk.ts";
 

@@ -1,6 +1,6 @@
 /** What is constant in a graph: three questions that differ in who may still change the answer, and what is read of it. */
-import type { Attribute, Node, Value } from "../ir/index.ts";
-import { type DType, Tensor } from "../tensor/index.ts";
+import type { Attribute, Node, Value } from "../ir/inner.ts";
+import { type DType, Tensor } from "../tensor/inner.ts";
 import { isOp } from "./walk.ts";
 
 /** The data of an initializer that nobody can feed: what the graph stores. A Constant node's output is none. */

@@ -1,8 +1,8 @@
 /** The element type of a value, as far as the graph itself tells. */
 
-import type { Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { type DType, dtypeOfOnnx } from "../tensor/index.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { type DType, dtypeOfOnnx } from "../tensor/inner.ts";
 import { constantOf } from "./constants.ts";
 import { isOp } from "./walk.ts";
 

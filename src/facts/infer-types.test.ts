@@ -2,9 +2,9 @@
 
 import { expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { type Model, parseModel, staticShape, type Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
+import { readModelFile } from "../formats/inner-node.ts";
+import { type Model, parseModel, staticShape, type Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
 import { inferTypes } from "./infer-types.ts";
 
 function macs(model: Model): number {

@@ -1,6 +1,6 @@
 /** Types of the values of a model, as far as they follow from the file: nothing is run, nothing is changed. */
 
-import { cloneModel, type Dim, type Model, type TensorType, tensorType } from "../ir/index.ts";
+import { cloneModel, type Dim, type Model, type TensorType, tensorType } from "../ir/inner.ts";
 import { dtypeOf } from "./dtype.ts";
 import { LengthTable } from "./lengths/lengths.ts";
 

@@ -1,6 +1,6 @@
 /** Operators that pass their first input on, element by element, and what they add to it. */
-import type { Node } from "../ir/index.ts";
-import { addedBy, rowOf } from "../ops/index.ts";
+import type { Node } from "../ir/inner.ts";
+import { addedBy, rowOf } from "../ops/inner.ts";
 import { isOp } from "./walk.ts";
 
 /** Whether the node passes its first input on unchanged, element by element. */

@@ -1,7 +1,7 @@
 /** The rank of a value, as far as the graph itself tells: from its type, or from what computes it. */
 
-import type { Node, Value } from "../ir/index.ts";
-import { isOpType, ops } from "../ops/index.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import { isOpType, ops } from "../ops/inner.ts";
 import { constantInts, constantOf } from "./constants.ts";
 import { isOp } from "./walk.ts";
 

@@ -1,6 +1,6 @@
 /** Who needs whom in a graph: what a node reads, bodies included, and which values change from sample to sample. */
-import type { Graph, Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
+import type { Graph, Node, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
 
 /** The values that a node reads: its inputs, and what its bodies (If, Loop, Scan) capture from outside. */
 export function readsOf(node: Node): Set<Value> {

@@ -1,5 +1,5 @@
 /** Walks over a model: all its graphs, and which operator a node is. */
-import type { Graph, Model, Node } from "../ir/index.ts";
+import type { Graph, Model, Node } from "../ir/inner.ts";
 
 /** The main graph, the bodies of functions, and every subgraph inside, outer graphs before their subgraphs. */
 export function* graphsOf(model: Model): Iterable<Graph> {

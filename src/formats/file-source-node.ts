@@ -1,7 +1,7 @@
 /** Files on disk as byte sources: opened for each read, so that nothing has to be closed. */
 import type { Stats } from "node:fs";
-import { AvocetError } from "../base/index.ts";
-import { disk } from "../base/index-node.ts";
+import { AvocetError } from "../base/inner.ts";
+import { disk } from "../base/inner-node.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { foreignFolder } from "./foreign-folder-node.ts";
 

@@ -1,6 +1,6 @@
 /** What a folder is that was given for a model, and which of its files may have been meant. */
 import { join } from "node:path";
-import { disk } from "../base/index-node.ts";
+import { disk } from "../base/inner-node.ts";
 import type { Foreign } from "./foreign.ts";
 
 /** A look at the names in the folder; nothing is opened. */

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
-import { AvocetError } from "../base/index.ts";
-import { readModelFile } from "./index-node.ts";
+import { AvocetError } from "../base/inner.ts";
+import { readModelFile } from "./inner-node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "avocet-foreign-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 /** Reads model files of any readable format from disk; external data stays there until a tensor is looked at. */
 import { basename, dirname } from "node:path";
-import { expectArguments } from "../base/index.ts";
-import type { Model } from "../ir/index.ts";
+import { expectArguments } from "../base/inner.ts";
+import type { Model } from "../ir/inner.ts";
 import { readStart, readWhole } from "./file-source-node.ts";
 import { limits } from "./limits.ts";
 import { externalIn } from "./onnx/external-node.ts";

@@ -1,6 +1,6 @@
 /** Bytes of a model file of any readable format → Model. Runs anywhere; `read-node.ts` reads from disk. */
-import { AvocetError, expectArguments } from "../base/index.ts";
-import type { Model } from "../ir/index.ts";
+import { AvocetError, expectArguments } from "../base/inner.ts";
+import type { Model } from "../ir/inner.ts";
 import { plainBytes } from "./byte-source.ts";
 import type { ExternalData } from "./onnx/context.ts";
 import { sourceOf } from "./sources.ts";

@@ -1,5 +1,5 @@
 /** What a format has to say for its files to become models: one row of `sources.ts`, in a folder of its own. */
-import type { Model } from "../ir/index.ts";
+import type { Model } from "../ir/inner.ts";
 import type { ExternalData } from "./onnx/context.ts";
 
 /** A file that was read whole. */

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { cloneModel, parseModel, printModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { readModel, sources, writeModel } from "./index.ts";
-import { readModelFile } from "./index-node.ts";
+import { cloneModel, parseModel, printModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
+import { readModel, sources, writeModel } from "./inner.ts";
+import { readModelFile } from "./inner-node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "avocet-sources-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

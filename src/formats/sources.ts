@@ -1,5 +1,5 @@
 /** The formats that models are read from: one list that every file is held against, by its first bytes and its name. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { foreignFormat } from "./foreign.ts";
 import { onnx } from "./onnx/read.ts";
 import { onnxText } from "./onnx-text/read.ts";

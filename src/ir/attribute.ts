@@ -1,5 +1,5 @@
 /** Attributes of a node, as ONNX has them. Whole numbers beyond 2⁵³ stay bigint. */
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import type { Graph } from "./graph.ts";
 import type { ValueType } from "./types.ts";
 

@@ -1,6 +1,6 @@
 /** Builders: plain values become attributes, nodes are made in one call. */
 import { expect, test } from "vitest";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { addNode, attributeOf } from "./build.ts";
 import { Graph } from "./graph.ts";
 import { printGraph } from "./text/print.ts";

@@ -1,5 +1,5 @@
 /** Small builders: attributes from plain values, and nodes in one call. */
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import type { Attribute, AttributeLike } from "./attribute.ts";
 import { Graph, type Node, type Place, type Value } from "./graph.ts";
 

@@ -1,6 +1,6 @@
 /** What `check` finds: every way to break a graph that the edits allow, all faults in one error. */
 import { expect, test } from "vitest";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { check } from "./check.ts";
 import { Graph, Value } from "./graph.ts";
 import { Model } from "./model.ts";

@@ -1,5 +1,5 @@
 /** `check`: the invariants of a graph, all faults in one error. Cheap enough to run after every pass. */
-import { AvocetError, expectArguments } from "../base/index.ts";
+import { AvocetError, expectArguments } from "../base/inner.ts";
 import type { Graph, Value } from "./graph.ts";
 import type { Model } from "./model.ts";
 

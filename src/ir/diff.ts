@@ -1,5 +1,5 @@
 /** What differs between two models, as plain data: interface, nodes, attributes and numbers, matched by names. */
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import type { Attribute } from "./attribute.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Model, ModelFunction } from "./model.ts";

@@ -1,8 +1,8 @@
 /** Random sequences of edits: whatever happens, the graph stays whole, and outputs keep their names on disk. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AvocetError } from "../base/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { check } from "./check.ts";
 import { cloneModel } from "./clone.ts";
 import { extract, removeDead } from "./extract.ts";

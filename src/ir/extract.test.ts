@@ -1,7 +1,7 @@
 /** Cutting a part out: what stays, what becomes an input, what is refused. */
 import { describe, expect, test } from "vitest";
 import { outputsOf } from "../../test/same-outputs.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { check } from "./check.ts";
 import { extract, removeDead } from "./extract.ts";
 import { parseGraph, parseModel } from "./text/parse.ts";

@@ -1,5 +1,5 @@
 /** Cuts a part out of a graph: what is needed to compute some values from others, as a model of its own. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { cloneModel } from "./clone.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Model } from "./model.ts";

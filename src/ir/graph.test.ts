@@ -1,6 +1,6 @@
 /** The four edits: edges on both sides, order, and names of outputs on disk. */
 import { describe, expect, test } from "vitest";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { addNode } from "./build.ts";
 import { check } from "./check.ts";
 import { type Graph, type Node, Value } from "./graph.ts";

@@ -3,8 +3,8 @@
  * disk. Four edits own the edges: `insert`, `remove`, `replaceUses`, `setInput`. Value, Node and Graph refer to each
  * other and keep one invariant together (every use is recorded on both sides), which is why they share this file.
  */
-import { AvocetError } from "../base/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import type { Attribute, Whole } from "./attribute.ts";
 import { Names } from "./names.ts";
 import type { ValueType } from "./types.ts";

@@ -1,5 +1,5 @@
 /** The names in use in a model: claims them, and makes new ones that nobody has. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 
 export class Names {
   readonly #taken = new Map<string, number>();

@@ -1,6 +1,6 @@
 /** What a node tells of itself: attributes by type, and names for messages. */
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../tensor/index.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { parseGraph } from "./text/parse.ts";
 
 describe("attributes are read by type", () => {

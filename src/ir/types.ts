@@ -1,5 +1,5 @@
 /** What a value is said to be: element type and shape, as far as the model tells. */
-import type { DType } from "../tensor/index.ts";
+import type { DType } from "../tensor/inner.ts";
 
 /** A known length, the name of a symbolic one, or null for one that nothing is known about. */
 export type Dim = number | string | null;

@@ -1,7 +1,7 @@
 /** The same layer in three forms of a model: by its weight, wherever it stands and whatever its output is called. */
 import { expect, test } from "vitest";
-import { addNode, cloneModel, parseModel } from "../ir/index.ts";
-import { lower, type Plan } from "../quant/index.ts";
+import { addNode, cloneModel, parseModel } from "../ir/inner.ts";
+import { lower, type Plan } from "../quant/inner.ts";
 import { alongside } from "./branches.ts";
 
 const model = parseModel(

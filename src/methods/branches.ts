@@ -1,8 +1,8 @@
 /** The same linear layer in the float model, in the model that a method changes, and in the lowered one. */
-import { invariant, isRefused } from "../base/index.ts";
-import { type Layer, layerAt, type MatrixLayer, matrixLayers } from "../facts/index.ts";
-import type { Model, Node } from "../ir/index.ts";
-import { type Lowered, lower, ofSameLayer, type Plan, productsByWeight, withoutStorage } from "../quant/index.ts";
+import { invariant, isRefused } from "../base/inner.ts";
+import { type Layer, layerAt, type MatrixLayer, matrixLayers } from "../facts/inner.ts";
+import type { Model, Node } from "../ir/inner.ts";
+import { type Lowered, lower, ofSameLayer, type Plan, productsByWeight, withoutStorage } from "../quant/inner.ts";
 
 export interface Branches {
   /** In the float model. */

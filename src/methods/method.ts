@@ -2,11 +2,11 @@
  * The contract of a method: a model (and a plan) in, a new one out, and a report of what was changed and what was skipped.
  * Preparations change the float model and keep its function; the other methods change weights and encodings together.
  */
-import type { Checkpoint, Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { Plan, Scheme, Target, WeightGranularity } from "../quant/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Checkpoint, Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { Plan, Scheme, Target, WeightGranularity } from "../quant/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 
 /** What a preparation may use. Without data it does what needs none. */
 export interface PreparationContext extends Work {

@@ -1,8 +1,8 @@
 /** The shapes that a preparation reads: traced on one sample where there is data, else on zeros of the declared shapes. */
-import { limits } from "../formats/index.ts";
-import type { Model, TensorType } from "../ir/index.ts";
-import { declaredTypes, firstSample, traceShapes } from "../runtime/index.ts";
-import { byteLength, type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+import { limits } from "../formats/inner.ts";
+import type { Model, TensorType } from "../ir/inner.ts";
+import { declaredTypes, firstSample, traceShapes } from "../runtime/inner.ts";
+import { byteLength, type Feeds, sizeOf, Tensor } from "../tensor/inner.ts";
 import type { PreparationContext } from "./method.ts";
 
 /** Types by value name; empty where there is neither data nor a declaration to go by. */

@@ -1,9 +1,9 @@
 /** A method as a step of a run: a name, a schema that is the only source of its options, and what changes when it runs. */
 import { z } from "zod";
-import { AvocetError } from "../base/index.ts";
-import { checkSchema } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { Plan } from "../quant/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { checkSchema } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { Plan } from "../quant/inner.ts";
 import type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
 
 /** Where a run stands, as far as methods know it. */

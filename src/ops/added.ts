@@ -2,7 +2,7 @@
  * What operators that move data put beside what they move: the fill of a Pad, the zeros of a MaxUnpool. Whoever carries a fact
  * about numbers from input to output (a grid, a range, an interval) must ask, for what is added need not obey it.
  */
-import type { Node, Value } from "../ir/index.ts";
+import type { Node, Value } from "../ir/inner.ts";
 import { ops, rowOf } from "./table.ts";
 
 /** Numbers that may stand among the moved ones; "anything" where they are computed. */

@@ -2,7 +2,7 @@
  * What the numbers in attributes may be. The schemas tell types only; their prose tells ranges, and kernels of the
  * runtime divide by them and allocate by them. A limit holds for every operator whose row has such an attribute.
  */
-import type { Attribute, Node } from "../ir/index.ts";
+import type { Attribute, Node } from "../ir/inner.ts";
 
 /** Axes beyond this many are in no format: NumPy stops at 64, ONNX Runtime's kernels at far fewer. */
 const mostAxes = 64;

@@ -1,9 +1,9 @@
 /** Every operator's row is enforced: what ONNX's schemas demand is generated here, ranges and fits are listed. */
 import { describe, expect, test } from "vitest";
 import { existsAt, sampleOf, samples, specials } from "../../test/operator-zoo.ts";
-import { AvocetError } from "../base/index.ts";
-import { type AttributeLike, addNode, attributeOf, Graph, Model, parseModel, tensorType } from "../ir/index.ts";
-import { type AttributeFacts, attributesAt, checkNodes, ops, type StandardOp } from "./index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type AttributeLike, addNode, attributeOf, Graph, Model, parseModel, tensorType } from "../ir/inner.ts";
+import { type AttributeFacts, attributesAt, checkNodes, ops, type StandardOp } from "./inner.ts";
 
 const newest = 26;
 const rows = Object.entries(ops).filter(([, row]) => row.deprecated === undefined);

@@ -1,6 +1,6 @@
 /** `checkNodes`: every node of a model keeps the rules of its operator. Passes and kernels rely on it. */
-import { AvocetError } from "../base/index.ts";
-import type { Graph, Model } from "../ir/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Graph, Model } from "../ir/inner.ts";
 import { newest, nodeFaults } from "./node-faults.ts";
 
 /** Enough faults to see a pattern, few enough to read; names in a file may be of any length. */

@@ -1,6 +1,6 @@
 /** Multiply-accumulates of the operators that have any worth counting. Shapes are those of one run. */
-import type { Node } from "../ir/index.ts";
-import { sizeOf } from "../tensor/index.ts";
+import type { Node } from "../ir/inner.ts";
+import { sizeOf } from "../tensor/inner.ts";
 import type { NodeShapes, Semantics } from "./row.ts";
 
 type Macs = NonNullable<Semantics["macs"]>;

@@ -1,5 +1,5 @@
 /** Convolutions and matrix products: the operators that own a weight. */
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 import { convMacs, convTransposeMacs, einsumMacs, matMulMacs } from "./cost.ts";
 import type { LinearRole, Semantics } from "./row.ts";
 

@@ -1,5 +1,5 @@
 /** What a node has that its operator's row forbids: numbers of inputs and outputs, attributes, bodies. */
-import type { Attribute, Node, Value } from "../ir/index.ts";
+import type { Attribute, Node, Value } from "../ir/inner.ts";
 import { valueFault } from "./attribute-limits.ts";
 import type { AttributeFacts, OpSchema, Signature } from "./row.ts";
 import { attributesAt, rowOf } from "./table.ts";

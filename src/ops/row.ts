@@ -1,5 +1,5 @@
 /** What is known about one ONNX operator: a row of the table in this folder. */
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 
 /** Type and default of an attribute. */
 export interface AttributeFacts {

@@ -1,7 +1,7 @@
 /** The table against ONNX's schemas, against itself, and its costs against hand-counted ones. */
 import { expect, test } from "vitest";
-import { type AttributeLike, addNode, Graph, type Node } from "../ir/index.ts";
-import { attributesAt, families, isOpType, type OpType, ops, rowOf, versionAt } from "./index.ts";
+import { type AttributeLike, addNode, Graph, type Node } from "../ir/inner.ts";
+import { attributesAt, families, isOpType, type OpType, ops, rowOf, versionAt } from "./inner.ts";
 import type { OpRow } from "./row.ts";
 import { contribSchemas, standardSchemas } from "./schema.generated.ts";
 

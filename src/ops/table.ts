@@ -1,5 +1,5 @@
 /** The table: one row per operator, made of the generated schema and the hand-written semantics. */
-import type { Node } from "../ir/index.ts";
+import type { Node } from "../ir/inner.ts";
 import { contrib } from "./contrib.ts";
 import { activations, arithmetic, logic, quantizers } from "./elementwise.ts";
 import { linear } from "./linear.ts";

@@ -1,5 +1,5 @@
 /** Whether the weights and windows of a node go together, as far as constants tell: groups, kernels, lengths of lists. */
-import type { Node, Value } from "../ir/index.ts";
+import type { Node, Value } from "../ir/inner.ts";
 import type { OpRow } from "./row.ts";
 
 /** Faults of convolutions, pools, matrix products and normalizations. */

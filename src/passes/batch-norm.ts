@@ -1,9 +1,9 @@
 /** Batch normalization in inference, as arithmetic: y = s·x + t per channel, and the statistics that later steps need. */
 
-import { AvocetError, parseJson, type Refused, refuse } from "../base/index.ts";
-import { floatConstant, isOp } from "../facts/index.ts";
-import type { Node, Value } from "../ir/index.ts";
-import { elementsOf } from "../tensor/index.ts";
+import { AvocetError, parseJson, type Refused, refuse } from "../base/inner.ts";
+import { floatConstant, isOp } from "../facts/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import { elementsOf } from "../tensor/inner.ts";
 
 /** s and t of y = s·x + t, one number per channel. */
 export interface ChannelAffine {

@@ -1,8 +1,8 @@
 /** The way back from a batch norm to a layer, over operators that move channels as a whole, or do the same to each. */
 
-import { type Refused, refuse } from "../base/index.ts";
-import { axesOf, commutesWithAffine, constantInts, isOp, rankOf } from "../facts/index.ts";
-import type { Node, Value } from "../ir/index.ts";
+import { type Refused, refuse } from "../base/inner.ts";
+import { axesOf, commutesWithAffine, constantInts, isOp, rankOf } from "../facts/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
 import type { Layer } from "./layer.ts";
 
 export interface ChannelPath {

@@ -3,9 +3,9 @@
  * such layers, the map goes into their weights, W∗(s·x + t) + b = (W·s)∗x + (b + Σ W·t) (see layer.ts).
  */
 
-import { isRefused, type Refused, refuse } from "../base/index.ts";
-import { commutesWithAffine, constantInts, isOp, onlyReader, rankOf } from "../facts/index.ts";
-import type { Graph, Node, Value } from "../ir/index.ts";
+import { isRefused, type Refused, refuse } from "../base/inner.ts";
+import { commutesWithAffine, constantInts, isOp, onlyReader, rankOf } from "../facts/inner.ts";
+import type { Graph, Node, Value } from "../ir/inner.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
 import { bareLayer, type Layer, layerOf, scaleInput } from "./layer.ts";
 

@@ -1,8 +1,8 @@
 /** Two spellings of a constant become one: Constant nodes and overridable defaults turn into plain initializers. */
-import { refuse } from "../base/index.ts";
-import { isOp, tensorOfConstant } from "../facts/index.ts";
-import type { Node } from "../ir/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { refuse } from "../base/inner.ts";
+import { isOp, tensorOfConstant } from "../facts/inner.ts";
+import type { Node } from "../ir/inner.ts";
+import type { Tensor } from "../tensor/inner.ts";
 import type { Pass } from "./pass.ts";
 import { passOf, rule } from "./rule.ts";
 

@@ -1,12 +1,12 @@
 /** Small models that ask for too much, or say what cannot be: each is refused or left alone, quickly, by every pass. */
 
 import { describe, expect, test } from "vitest";
-import { AvocetError } from "../base/index.ts";
-import { inferTypes } from "../facts/index.ts";
-import { check, cloneModel, type Model, parseModel, printModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { inferTypes } from "../facts/inner.ts";
+import { check, cloneModel, type Model, parseModel, printModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
 import { foldConstants } from "./fold/fold-constants.ts";
-import { inlineFunctions, normalise, optimise, runPass, runPasses, unrollRecurrent, upgradeOpset } from "./index.ts";
+import { inlineFunctions, normalise, optimise, runPass, runPasses, unrollRecurrent, upgradeOpset } from "./inner.ts";
 
 const parse = (text: string, opset = 21) => parseModel(text, { seed: 1, opset });
 

@@ -7,11 +7,11 @@
  * The second holds where every output sees every weight: not at borders padded with zeros, unless t is zero.
  */
 
-import { type Refused, refuse } from "../base/index.ts";
-import { floatConstant, isOp, onlyReader, rankOf } from "../facts/index.ts";
-import { addNode, type Graph, type Node, type Value } from "../ir/index.ts";
-import { ops } from "../ops/index.ts";
-import { elementsOf, floatTensor, type Tensor } from "../tensor/index.ts";
+import { type Refused, refuse } from "../base/inner.ts";
+import { floatConstant, isOp, onlyReader, rankOf } from "../facts/inner.ts";
+import { addNode, type Graph, type Node, type Value } from "../ir/inner.ts";
+import { ops } from "../ops/inner.ts";
+import { elementsOf, floatTensor, type Tensor } from "../tensor/inner.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
 import { replaceConstant } from "./replace-constant.ts";
 import { replaceNode } from "./replace-node.ts";

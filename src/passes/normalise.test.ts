@@ -2,10 +2,10 @@
 import { expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { readModelFile } from "../formats/index-node.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { batchNormRecords, normalise, optimise } from "./index.ts";
+import { readModelFile } from "../formats/inner-node.ts";
+import { cloneModel, parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { batchNormRecords, normalise, optimise } from "./inner.ts";
 
 interface Expected {
   /** Edits of passes worth a look. */

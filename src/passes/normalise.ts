@@ -1,7 +1,7 @@
 /** The passes that every model goes through before it is quantized: same function, fewer spellings. */
-import type { Model } from "../ir/index.ts";
-import { checkNodes } from "../ops/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Model } from "../ir/inner.ts";
+import { checkNodes } from "../ops/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
 import { foldBatchNorms } from "./fold/fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold/fold-channel-affine.ts";

@@ -1,9 +1,9 @@
 /** docs/passes.md lists the passes that run, each where it says. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { normalise, optimise, rewriteBatchNorms, unrollRecurrent } from "./index.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { normalise, optimise, rewriteBatchNorms, unrollRecurrent } from "./inner.ts";
 
 test("docs/passes.md lists every pass", async () => {
   const page = readFileSync(new URL("../../docs/passes.md", import.meta.url), "utf8");

@@ -1,6 +1,6 @@
 /** The contract of a pass: a whole-graph edit that counts its edits and says what it refused. */
-import { AvocetError, debug, debugLevel } from "../base/index.ts";
-import { check, type Model, type Node } from "../ir/index.ts";
+import { AvocetError, debug, debugLevel } from "../base/inner.ts";
+import { check, type Model, type Node } from "../ir/inner.ts";
 
 /** Something that a pass recognised and left alone, with the reason. */
 export interface Refusal {

@@ -6,9 +6,9 @@
  *
  * A name that occurs twice must be the same value both times. Commutative operators match in either order.
  */
-import { debug, debugLevel } from "../base/index.ts";
-import { constantOf, isOp } from "../facts/index.ts";
-import type { Node, Value } from "../ir/index.ts";
+import { debug, debugLevel } from "../base/inner.ts";
+import { constantOf, isOp } from "../facts/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
 
 /** Recognises a value; adds what it binds, or says no. */
 export type Pattern = (value: Value | null, bound: Bindings) => Bindings | undefined;

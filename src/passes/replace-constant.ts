@@ -1,6 +1,6 @@
 /** Gives a node another constant at an input. */
-import type { Graph, Node, Value } from "../ir/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import type { Graph, Node, Value } from "../ir/inner.ts";
+import type { Tensor } from "../tensor/inner.ts";
 
 /**
  * Gives a node another constant at an input. A constant that only this node reads keeps its name; a shared one stays

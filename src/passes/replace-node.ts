@@ -1,5 +1,5 @@
 /** Puts a node of another kind in the place of a node. Operators of nodes never change; the values keep their names. */
-import { type AttributeLike, addNode, type Node, type Value } from "../ir/index.ts";
+import { type AttributeLike, addNode, type Node, type Value } from "../ir/inner.ts";
 
 export interface Replacement {
   readonly op: string;

@@ -1,7 +1,7 @@
 /** Rules: local edits that say what they match, when they refuse and why, and what they build. */
-import { isRefused, type Refused } from "../base/index.ts";
-import { withSubgraphs } from "../facts/index.ts";
-import type { Graph, Model, Node } from "../ir/index.ts";
+import { isRefused, type Refused } from "../base/inner.ts";
+import { withSubgraphs } from "../facts/inner.ts";
+import type { Graph, Model, Node } from "../ir/inner.ts";
 import type { Pass } from "./pass.ts";
 
 /** One local edit, anchored at a node. `Match` is all that matching found out; nothing else is remembered. */

@@ -1,10 +1,10 @@
 /** What placement needs to know of a model: element types, shapes, which values are parameters and which are moved. */
 
-import type { Refused } from "../base/index.ts";
-import { initializerOf, type Layer, productAt, shapeOf } from "../facts/index.ts";
-import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { isFloat } from "../tensor/index.ts";
+import type { Refused } from "../base/inner.ts";
+import { initializerOf, type Layer, productAt, shapeOf } from "../facts/inner.ts";
+import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { isFloat } from "../tensor/inner.ts";
 
 /** A constant that an operator owns: a weight, a bias, a statistic. */
 export interface Parameter {

@@ -1,8 +1,8 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
-import { attemptNow, macsOf, parametersOf } from "../analysis/index.ts";
-import type { Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { randomNodes } from "../passes/index.ts";
+import { attemptNow, macsOf, parametersOf } from "../analysis/inner.ts";
+import type { Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { randomNodes } from "../passes/inner.ts";
 import {
   type Encoding,
   encodingMax,
@@ -11,9 +11,9 @@ import {
   gridName,
   type PlanEntry,
   roundedInputs,
-} from "../quant/index.ts";
-import { type RunReport, roundingWarnings, type WeightReport, warningsOf } from "../report/index.ts";
-import { sizeOf, type Tensor } from "../tensor/index.ts";
+} from "../quant/inner.ts";
+import { type RunReport, roundingWarnings, type WeightReport, warningsOf } from "../report/inner.ts";
+import { sizeOf, type Tensor } from "../tensor/inner.ts";
 import type { Figures } from "./judge-run.ts";
 import type { Quantized } from "./quantized.ts";
 import { layerReports } from "./report-layers.ts";

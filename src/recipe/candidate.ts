@@ -1,8 +1,8 @@
 /** What a search tries: float models and a plan for them, as one thing that is scored, kept, and sent to other threads. */
-import { AvocetError, packRecord, unpackRecord } from "../base/index.ts";
-import { readModel, writeModel } from "../formats/index.ts";
-import type { Model } from "../ir/index.ts";
-import { lower, type Plan, planFromJson, planToJson } from "../quant/index.ts";
+import { AvocetError, packRecord, unpackRecord } from "../base/inner.ts";
+import { readModel, writeModel } from "../formats/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { lower, type Plan, planFromJson, planToJson } from "../quant/inner.ts";
 
 export interface CandidateParts {
   /** The float model before any weight was rounded. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { AvocetError, type Checkpoint, parseJson } from "../base/index.ts";
+import { AvocetError, type Checkpoint, parseJson } from "../base/inner.ts";
 import {
   disk,
   hiddenBeside,
@@ -17,7 +17,7 @@ import {
   sweepFiles,
   writable,
   writeWhole,
-} from "../base/index-node.ts";
+} from "../base/inner-node.ts";
 
 export interface CheckpointFolder extends Checkpoint {
   /** What an earlier run left for this output: nothing, something that is taken up, or something that is replaced. */

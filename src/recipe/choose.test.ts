@@ -1,11 +1,11 @@
 /** A preparation that helps by itself is left out where the whole is better without it. */
 import { expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
-import { Random } from "../base/index.ts";
-import { cloneModel, parseModel } from "../ir/index.ts";
-import { builtinTarget } from "../quant/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { cloneModel, parseModel } from "../ir/inner.ts";
+import { builtinTarget } from "../quant/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { chooseSteps } from "./choose.ts";
 import type { Step } from "./methods.ts";
 import { parseRecipe } from "./schema.ts";

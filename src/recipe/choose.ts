@@ -3,8 +3,8 @@
  * tried without each preparation that helped by itself, because what helps plain rounding may be in the way of a better one. What
  * was chosen is then done with all of the data, so that choosing costs time but no samples.
  */
-import { checkpointUnder, throwIfAborted } from "../base/index.ts";
-import type { Model } from "../ir/index.ts";
+import { checkpointUnder, throwIfAborted } from "../base/inner.ts";
+import type { Model } from "../ir/inner.ts";
 import { judgeOn } from "./judge.ts";
 import type { Step } from "./methods.ts";
 import type { StepReport } from "./quantized.ts";

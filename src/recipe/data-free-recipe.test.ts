@@ -1,8 +1,8 @@
 /** Recipes without data, for programs: ranges from what is known, and equalization where the plan has scales per tensor. */
 import { expect, test } from "vitest";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { noiseData, parseRecipe, quantizeModel } from "./index.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { noiseData, parseRecipe, quantizeModel } from "./inner.ts";
 
 const runtime = await openRuntime("ort-node");
 const norm = (c: number, i: number) => `float[${c}] g${i}, float[${c}] e${i}, float[${c}] m${i}, float[${c}] v${i}`;

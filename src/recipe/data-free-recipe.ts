@@ -1,8 +1,8 @@
 /** Recipes without data: what they say to `dataFreeQuantization`, and what their result can be looked at with. */
-import type { Work } from "../base/index.ts";
-import { type Dataset, fromIterable } from "../data/index.ts";
-import { parseGrids } from "../quant/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import type { Work } from "../base/inner.ts";
+import { type Dataset, fromIterable } from "../data/inner.ts";
+import { parseGrids } from "../quant/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import { type DataFreeContext, inputsOf } from "./data-free.ts";
 import { noiseFeeds } from "./noise-inputs.ts";
 import type { Quantized } from "./quantized.ts";

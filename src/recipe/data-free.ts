@@ -2,9 +2,9 @@
  * Quantization without any data (DFQ: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
  * 2019): fold batch norms → dead channels → equalize → place → ranges from batch norms → analytic bias correction → lower.
  */
-import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
-import type { Preprocess } from "../data/index.ts";
-import { cloneModel, type Model } from "../ir/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Preprocess } from "../data/inner.ts";
+import { cloneModel, type Model } from "../ir/inner.ts";
 import {
   correctBiases,
   dataFreeRanges,
@@ -17,10 +17,10 @@ import {
   type RangeChoice,
   removeDeadChannels,
   shapesFor,
-} from "../methods/index.ts";
-import { normalise } from "../passes/index.ts";
-import { builtinTarget, type Grid, lower, place, type Target, type WeightGranularity } from "../quant/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+} from "../methods/inner.ts";
+import { normalise } from "../passes/inner.ts";
+import { builtinTarget, type Grid, lower, place, type Target, type WeightGranularity } from "../quant/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import { noiseFeeds } from "./noise-inputs.ts";
 import type { Quantized } from "./quantized.ts";
 

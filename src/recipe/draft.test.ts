@@ -2,11 +2,11 @@
 import { expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
 import { seededFeeds } from "../../test/same-outputs.ts";
-import { AvocetError } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime, type Runtime } from "../runtime/index.ts";
-import { parseRecipe, quantizeModel, trainModel } from "./index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime, type Runtime } from "../runtime/inner.ts";
+import { parseRecipe, quantizeModel, trainModel } from "./inner.ts";
 
 const model = parseModel(
   `<ir_version: 8, opset_import: ["" : 17]> f (float[N,8,6,6] x) => (float[N,4] y)

@@ -2,11 +2,11 @@
  * Before anything long begins: the file that the plan stands for, as far as one sample tells it, is opened in a stock session and
  * run once. What the runtime refuses costs seconds then, and not what calibration, methods and training took.
  */
-import { AvocetError } from "../base/index.ts";
-import { samples } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import { calibrate, lower, type Plan } from "../quant/index.ts";
-import { crosses, firstSample, fixedBatch, type Session, traceShapes } from "../runtime/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { samples } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { calibrate, lower, type Plan } from "../quant/inner.ts";
+import { crosses, firstSample, fixedBatch, type Session, traceShapes } from "../runtime/inner.ts";
 import { placedOn, type StageOptions } from "./stages.ts";
 
 /**

@@ -1,10 +1,10 @@
 /** Data as a model takes it: samples on the axes of its inputs, constants filled in, and states fed back. */
-import { AvocetError, throwIfAborted, type Work } from "../base/index.ts";
-import { conform, type Dataset, type InputPort, isIndexed, portAxis, recordStates, type State } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import { inputPorts, type Runtime } from "../runtime/index.ts";
-import { byteLength, type DType, sizeOf, Tensor } from "../tensor/index.ts";
-import { shuffled } from "../train/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../base/inner.ts";
+import { conform, type Dataset, type InputPort, isIndexed, portAxis, recordStates, type State } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { inputPorts, type Runtime } from "../runtime/inner.ts";
+import { byteLength, type DType, sizeOf, Tensor } from "../tensor/inner.ts";
+import { shuffled } from "../train/inner.ts";
 import type { Recipe } from "./schema.ts";
 
 /** Steps of a stream are held in memory up to this size, so that their states can be. */

@@ -9,12 +9,12 @@ import {
   type Verification,
   type VerifiedFile,
   verify,
-} from "../analysis/index.ts";
-import type { Work } from "../base/index.ts";
-import { samples } from "../data/index.ts";
-import { counterparts, type KernelFinding } from "../quant/index.ts";
-import type { RunReport, ScoreReport } from "../report/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+} from "../analysis/inner.ts";
+import type { Work } from "../base/inner.ts";
+import { samples } from "../data/inner.ts";
+import { counterparts, type KernelFinding } from "../quant/inner.ts";
+import type { RunReport, ScoreReport } from "../report/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import type { JudgedData } from "./judged-data.ts";
 import type { Quantized } from "./quantized.ts";
 import { clippingRanges, comparedValues } from "./report-values.ts";

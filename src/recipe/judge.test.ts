@@ -1,13 +1,13 @@
 /** `best`: judged on samples that no trial saw, a step that makes things worse is left out, and both are said. */
 import { expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
-import { compareValues } from "../analysis/index.ts";
-import { Random } from "../base/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { counterparts } from "../quant/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { parseRecipe, quantizeModel, type RecipeInput } from "./index.ts";
+import { compareValues } from "../analysis/inner.ts";
+import { Random } from "../base/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { counterparts } from "../quant/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
+import { parseRecipe, quantizeModel, type RecipeInput } from "./inner.ts";
 import { judgeOn } from "./judge.ts";
 
 const runtime = await openRuntime("ort-node");

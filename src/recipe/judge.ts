@@ -1,10 +1,10 @@
 /** Judges states of a run on calibration samples that no method sees: the SQNR of the outputs against the float model. */
-import { compareValues, outputSignals } from "../analysis/index.ts";
-import { type Checkpoint, remembered, type Work } from "../base/index.ts";
-import { type Dataset, samples } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import { counterparts, lower } from "../quant/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { compareValues, outputSignals } from "../analysis/inner.ts";
+import { type Checkpoint, remembered, type Work } from "../base/inner.ts";
+import { type Dataset, samples } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { counterparts, lower } from "../quant/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import type { State } from "./stages.ts";
 
 export interface Judge {

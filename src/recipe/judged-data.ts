@@ -1,6 +1,6 @@
 /** On which samples a result is judged, and how many of them the run itself had used. */
-import { type Dataset, parseSelection, samples } from "../data/index.ts";
-import type { JudgedOn } from "../report/index.ts";
+import { type Dataset, parseSelection, samples } from "../data/inner.ts";
+import type { JudgedOn } from "../report/inner.ts";
 import { noiseData } from "./data-free-recipe.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";

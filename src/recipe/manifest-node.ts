@@ -4,8 +4,8 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import { AvocetError, parseJson } from "../base/index.ts";
-import { disk, isScaffold, readBytes, sha256OfFile, writable, writeWhole } from "../base/index-node.ts";
+import { AvocetError, parseJson } from "../base/inner.ts";
+import { disk, isScaffold, readBytes, sha256OfFile, writable, writeWhole } from "../base/inner-node.ts";
 
 const manifestName = ".avocet.json";
 

@@ -1,7 +1,7 @@
 /** One step of a recipe: the name of a method, and its options next to it, as the rows of the method table have them. */
 import { z } from "zod";
-import { didYouMean } from "../base/index.ts";
-import { methodSchemas, methodTable } from "../methods/index.ts";
+import { didYouMean } from "../base/inner.ts";
+import { methodSchemas, methodTable } from "../methods/inner.ts";
 
 export const methodSchema = z.discriminatedUnion("method", methodSchemas, {
   error: (issue) =>

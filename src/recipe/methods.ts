@@ -1,6 +1,6 @@
 /** The steps of a recipe, ready to run, and how `--method` spells one. */
-import { AvocetError } from "../base/index.ts";
-import { type Change, type MethodContext, methodTable, type Step as Row, type State } from "../methods/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type Change, type MethodContext, methodTable, type Step as Row, type State } from "../methods/inner.ts";
 import { type MethodStepInput, methodSchema } from "./method-options.ts";
 
 /** A row of the method table with its options. */

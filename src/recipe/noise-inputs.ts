@@ -1,8 +1,8 @@
 /** Inputs that are no data: waves and noise with the mean, deviation and ends that are known of an input. */
-import { Random } from "../base/index.ts";
-import { type Model, staticShape, type TensorType } from "../ir/index.ts";
-import type { Expectation } from "../methods/index.ts";
-import { type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { type Model, staticShape, type TensorType } from "../ir/inner.ts";
+import type { Expectation } from "../methods/inner.ts";
+import { type Feeds, sizeOf, Tensor } from "../tensor/inner.ts";
 
 /** One feed of a model; undefined where an input is not of floats, or nothing is known of it. The same for a seed. */
 export function noiseFeeds(

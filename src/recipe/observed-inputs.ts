@@ -1,8 +1,8 @@
 /** Ranges of inputs that nothing tells of, read from the data that is there: the only use of data in quantization without it. */
-import { AvocetError } from "../base/index.ts";
-import { type Dataset, samples } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { InputKnowledge, MethodReport } from "../methods/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type Dataset, samples } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { InputKnowledge, MethodReport } from "../methods/inner.ts";
 
 /** Samples that are looked at. */
 const most = 64;

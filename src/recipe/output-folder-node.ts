@@ -1,7 +1,7 @@
 /** An output folder that appears whole or not at all: built beside its place, then renamed. One run at a time. */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import {
   appeared,
   disk,
@@ -21,7 +21,7 @@ import {
   syncFolder,
   writable,
   writeWhole,
-} from "../base/index-node.ts";
+} from "../base/inner-node.ts";
 import { expectOurs, listFolder, type Manifest, writeManifest } from "./manifest-node.ts";
 
 export interface OutputFolder extends Disposable {

@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { staleBuild } from "../../test/built-command.ts";
 import { root as repository } from "../../test/source-files.ts";
-import { openOutputFolder } from "./index-node.ts";
+import { openOutputFolder } from "./inner-node.ts";
 
 let root = "";
 beforeEach(() => {
@@ -235,7 +235,7 @@ describe("meanwhile", () => {
   test.skipIf(stale)(
     `another process is excluded while it lives, and replaced when it was killed (${stale || "built"})`,
     async () => {
-      const script = `import { openOutputFolder } from ${JSON.stringify(join(repository, "dist/recipe/index-node.js"))};
+      const script = `import { openOutputFolder } from ${JSON.stringify(join(repository, "dist/recipe/inner-node.js"))};
       const folder = openOutputFolder(process.argv[1]); folder.write("a.txt", "half"); console.log("ready"); setInterval(() => {}, 1e6);`;
       const child = spawn(process.execPath, ["--input-type=module", "-e", script, at("out")], {
         stdio: ["ignore", "pipe", "inherit"],

@@ -1,5 +1,5 @@
 /** Presets: named lists of methods. Which one to take is a question of how long one wants to wait. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import type { MethodStepInput } from "./method-options.ts";
 import { readStep, type Step } from "./methods.ts";
 import type { presetNames, Recipe } from "./schema.ts";

@@ -1,10 +1,10 @@
 /** Post-training quantization, end to end in memory: a float model, data and a recipe in; the model that ships out. */
-import { AvocetError, type Checkpoint, expectArguments, throwIfAborted, type Work } from "../base/index.ts";
-import { type Dataset, samples } from "../data/index.ts";
-import { cloneModel, type Model } from "../ir/index.ts";
-import { normalise } from "../passes/index.ts";
-import { lower, type Plan, parseGrids, refuseUnfit } from "../quant/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { AvocetError, type Checkpoint, expectArguments, throwIfAborted, type Work } from "../base/inner.ts";
+import { type Dataset, samples } from "../data/inner.ts";
+import { cloneModel, type Model } from "../ir/inner.ts";
+import { normalise } from "../passes/inner.ts";
+import { lower, type Plan, parseGrids, refuseUnfit } from "../quant/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import { chooseSteps } from "./choose.ts";
 import { dataFreeQuantization, inputsOf } from "./data-free.ts";
 import { dataFreeContext } from "./data-free-recipe.ts";

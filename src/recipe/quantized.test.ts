@@ -1,14 +1,14 @@
 /** The forms of a model: what is prepared computes what was given, what is decided is what ships, and noise is told against the former. */
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
-import { compareValues } from "../analysis/index.ts";
-import { Random } from "../base/index.ts";
-import { writeModel } from "../formats/index.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { counterparts, lower } from "../quant/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
-import { parseRecipe, type Quantized, quantizeModel, type RecipeInput, trainModel } from "./index.ts";
+import { compareValues } from "../analysis/inner.ts";
+import { Random } from "../base/inner.ts";
+import { writeModel } from "../formats/inner.ts";
+import { type Model, parseModel } from "../ir/inner.ts";
+import { counterparts, lower } from "../quant/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
+import { parseRecipe, type Quantized, quantizeModel, type RecipeInput, trainModel } from "./inner.ts";
 
 const runtime = await openRuntime("ort-node");
 const model = parseModel(

@@ -2,9 +2,9 @@
  * What quantization gives back, whichever way it went. A model has one word for each of its forms: *source* (as it was read),
  * *prepared*, *decided*, *shipped*.
  */
-import type { Model, TensorType } from "../ir/index.ts";
-import type { MethodReport } from "../methods/index.ts";
-import type { Lowered, Plan, Target, ValueStatistics } from "../quant/index.ts";
+import type { Model, TensorType } from "../ir/inner.ts";
+import type { MethodReport } from "../methods/inner.ts";
+import type { Lowered, Plan, Target, ValueStatistics } from "../quant/inner.ts";
 
 /** What one step of a recipe did, for people and for the report. */
 export type StepReport = MethodReport;

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
 import { seededFeeds } from "../../test/same-outputs.ts";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
 import { quantizeModel } from "./quantize.ts";
 import type { Quantized } from "./quantized.ts";
 import { layerReports } from "./report-layers.ts";

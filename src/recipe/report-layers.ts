@@ -1,11 +1,11 @@
 /** The operators of a report: what each costs, on which grids it is, how much signal it keeps and what runs it. */
 
-import { macsOfNode, type Similarity } from "../analysis/index.ts";
-import { matrixLayerAt } from "../facts/index.ts";
-import type { Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { entriesByValue, gridName, type KernelFinding, type Lowered, type PlanEntry } from "../quant/index.ts";
-import type { LayerReport } from "../report/index.ts";
+import { macsOfNode, type Similarity } from "../analysis/inner.ts";
+import { matrixLayerAt } from "../facts/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { entriesByValue, gridName, type KernelFinding, type Lowered, type PlanEntry } from "../quant/inner.ts";
+import type { LayerReport } from "../report/inner.ts";
 import type { Quantized } from "./quantized.ts";
 
 /** One row an operator of the prepared model, in the order of execution. */

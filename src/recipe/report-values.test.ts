@@ -1,11 +1,11 @@
 /** What a report says of a value: the layer behind it, the noise that is its own, and which ranges clip. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { seededFeeds } from "../../test/same-outputs.ts";
-import { fromArray } from "../data/index.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { encodingMax, encodingMin, entriesByValue } from "../quant/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { clippingRanges, comparedValues, parseRecipe, type Quantized, quantizeModel } from "./index.ts";
+import { fromArray } from "../data/inner.ts";
+import { type Model, parseModel } from "../ir/inner.ts";
+import { encodingMax, encodingMin, entriesByValue } from "../quant/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { clippingRanges, comparedValues, parseRecipe, type Quantized, quantizeModel } from "./inner.ts";
 import { valueReports } from "./report-values.ts";
 
 const text = `<ir_version: 10, opset_import: ["" : 21]>

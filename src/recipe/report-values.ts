@@ -1,7 +1,7 @@
 /** The values of a report: how much signal each keeps, where it is lost, and what its range cuts off. */
-import type { Similarity, ValueRange } from "../analysis/index.ts";
-import type { Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
+import type { Similarity, ValueRange } from "../analysis/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
 import {
   encodingMax,
   encodingMin,
@@ -9,9 +9,9 @@ import {
   gridName,
   type PlanEntry,
   type ValueStatistics,
-} from "../quant/index.ts";
-import type { ValueReport } from "../report/index.ts";
-import { isFloat } from "../tensor/index.ts";
+} from "../quant/inner.ts";
+import type { ValueReport } from "../report/inner.ts";
+import { isFloat } from "../tensor/inner.ts";
 import type { Quantized } from "./quantized.ts";
 
 /** The activations worth comparing, in the order of execution: those the plan quantizes, and the outputs that are float. */

@@ -1,13 +1,13 @@
 /** A run that was interrupted anywhere and started again gives the bytes of one that was not, and does nothing twice. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { seededFeeds } from "../../test/same-outputs.ts";
-import type { Checkpoint } from "../base/index.ts";
-import { type Dataset, fromArray } from "../data/index.ts";
-import { writeModel } from "../formats/index.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { planToJson } from "../quant/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { parseRecipe, type Quantized, quantizeModel, type RecipeInput } from "./index.ts";
+import type { Checkpoint } from "../base/inner.ts";
+import { type Dataset, fromArray } from "../data/inner.ts";
+import { writeModel } from "../formats/inner.ts";
+import { type Model, parseModel } from "../ir/inner.ts";
+import { planToJson } from "../quant/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { parseRecipe, type Quantized, quantizeModel, type RecipeInput } from "./inner.ts";
 
 const runtime = await openRuntime("ort-node");
 // Every kind of layer that is decided, one without a bias, and one whose Gemm scales it.

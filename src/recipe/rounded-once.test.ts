@@ -2,10 +2,10 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
 import { seededFeeds } from "../../test/same-outputs.ts";
-import { parseModel } from "../ir/index.ts";
+import { parseModel } from "../ir/inner.ts";
 import { nearestPieces, quantizeDequantize } from "../quant/grids/fake-quantize.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { parseRecipe, quantizeModel } from "./index.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { parseRecipe, quantizeModel } from "./inner.ts";
 
 vi.mock("../quant/grids/fake-quantize.ts", { spy: true });
 

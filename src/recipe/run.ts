@@ -2,13 +2,13 @@
  * A run: a float model, data and a recipe in; the quantized model and what it is worth out. It needs no disk: what opens and writes files
  * stands outside and hands in what only it can do.
  */
-import { AvocetError, type Checkpoint, expectArguments, type Work } from "../base/index.ts";
-import { type Dataset, type Labels, samples } from "../data/index.ts";
-import { writeModel } from "../formats/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { KernelFinding } from "../quant/index.ts";
-import type { Environment, RunReport } from "../report/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { AvocetError, type Checkpoint, expectArguments, type Work } from "../base/inner.ts";
+import { type Dataset, type Labels, samples } from "../data/inner.ts";
+import { writeModel } from "../formats/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { KernelFinding } from "../quant/inner.ts";
+import type { Environment, RunReport } from "../report/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import { buildReport } from "./build-report.ts";
 import { type Figures, judgeRun, unjudged } from "./judge-run.ts";
 import { judgedDataOf, type UsedData } from "./judged-data.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { defineConfig, parseRecipe, presets, recipeJsonSchema } from "./index.ts";
+import { defineConfig, parseRecipe, presets, recipeJsonSchema } from "./inner.ts";
 import { methodSchema } from "./method-options.ts";
 
 test("an empty recipe is the default one", () => {

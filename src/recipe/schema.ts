@@ -1,7 +1,7 @@
 /** The recipe: what the user asked for, as data. Validated here; published as JSON Schema. */
 import { z } from "zod";
-import { AvocetError } from "../base/index.ts";
-import { checkSchema, preprocessSchema } from "../data/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { checkSchema, preprocessSchema } from "../data/inner.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
 import { trainingSchema } from "./training-options.ts";

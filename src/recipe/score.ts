@@ -1,10 +1,10 @@
 /** Source and shipped file, scored on the same labelled samples in stock sessions. */
-import { evaluateAll, type Metric, pairedScores } from "../analysis/index.ts";
-import type { Work } from "../base/index.ts";
-import type { ArrayLabels, Dataset, Labels } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { ScoreReport } from "../report/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { evaluateAll, type Metric, pairedScores } from "../analysis/inner.ts";
+import type { Work } from "../base/inner.ts";
+import type { ArrayLabels, Dataset, Labels } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { ScoreReport } from "../report/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 
 /** Labelled data, and what judges it. */
 export interface Judging {

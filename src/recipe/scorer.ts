@@ -1,8 +1,8 @@
 /** What candidates are worth: scored here, in another thread, or by several of them at once. */
-import { evaluate, type Metric } from "../analysis/index.ts";
-import { AvocetError, type ErrorCode, type Work } from "../base/index.ts";
-import type { ArrayLabels, Dataset, Labels } from "../data/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { evaluate, type Metric } from "../analysis/inner.ts";
+import { AvocetError, type ErrorCode, type Work } from "../base/inner.ts";
+import type { ArrayLabels, Dataset, Labels } from "../data/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import { Candidate } from "./candidate.ts";
 
 export interface Score {

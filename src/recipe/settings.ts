@@ -1,6 +1,6 @@
 /** What a reader of a report wants to know of the recipe, in words. */
-import { gridName } from "../quant/index.ts";
-import type { JudgedOn } from "../report/index.ts";
+import { gridName } from "../quant/inner.ts";
+import type { JudgedOn } from "../report/inner.ts";
 import { isDataFree } from "./presets.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";

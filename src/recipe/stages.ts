@@ -1,8 +1,8 @@
 /** The stages between a normalised float model and a filled plan: tracing, placement, calibration, methods. */
-import { type Checkpoint, checkpointUnder, remembered, throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import type { Model, TensorType } from "../ir/index.ts";
-import type { MethodReport, State as MethodState } from "../methods/index.ts";
+import { type Checkpoint, checkpointUnder, remembered, throwIfAborted, type Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import type { Model, TensorType } from "../ir/inner.ts";
+import type { MethodReport, State as MethodState } from "../methods/inner.ts";
 import {
   builtinTarget,
   calibrate,
@@ -15,8 +15,8 @@ import {
   type Target,
   type ValueStatistics,
   type WeightGranularity,
-} from "../quant/index.ts";
-import { firstSample, type Runtime, traceShapes } from "../runtime/index.ts";
+} from "../quant/inner.ts";
+import { firstSample, type Runtime, traceShapes } from "../runtime/inner.ts";
 import type { Step } from "./methods.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";

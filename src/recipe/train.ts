@@ -1,12 +1,12 @@
 /** Quantization-aware training, end to end in memory: quantization as `quantizeModel` does it, then training from there. */
-import { checkpointUnder, expectArguments, throwIfAborted } from "../base/index.ts";
-import type { Dataset, Labels } from "../data/index.ts";
-import { cloneModel, type Model } from "../ir/index.ts";
-import { type QatContext, type QatOptions, reestimateFoldedBatchNorms, trainQuantized } from "../methods/index.ts";
-import { normalise } from "../passes/index.ts";
-import { lower, type Plan, type Scheme } from "../quant/index.ts";
-import { firstSample, fixedBatch, type Runtime, traceShapes, withDynamicBatch } from "../runtime/index.ts";
-import type { Optimizer } from "../train/index.ts";
+import { checkpointUnder, expectArguments, throwIfAborted } from "../base/inner.ts";
+import type { Dataset, Labels } from "../data/inner.ts";
+import { cloneModel, type Model } from "../ir/inner.ts";
+import { type QatContext, type QatOptions, reestimateFoldedBatchNorms, trainQuantized } from "../methods/inner.ts";
+import { normalise } from "../passes/inner.ts";
+import { lower, type Plan, type Scheme } from "../quant/inner.ts";
+import { firstSample, fixedBatch, type Runtime, traceShapes, withDynamicBatch } from "../runtime/inner.ts";
+import type { Optimizer } from "../train/inner.ts";
 import { fitData } from "./fit-data.ts";
 import { type QuantizeOptions, quantizeModel } from "./quantize.ts";
 import type { Quantized } from "./quantized.ts";

@@ -10,7 +10,7 @@ import {
   verdictSentence,
   warningsOf,
   writeReport,
-} from "./index.ts";
+} from "./inner.ts";
 
 describe("a report page", () => {
   const report = sampleReport();

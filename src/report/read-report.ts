@@ -1,6 +1,6 @@
 /** `report.json` and back: checked when it is read, with the numbers that JSON does not know. */
 import { z } from "zod";
-import { AvocetError, parseJson } from "../base/index.ts";
+import { AvocetError, parseJson } from "../base/inner.ts";
 import type { RunReport } from "./run-report.ts";
 
 /** Decibels of equal values are infinite, which JSON cannot say: null. What is no number must not look so. */

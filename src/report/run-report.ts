@@ -1,5 +1,5 @@
 /** What a report tells about one run, as data: this is `report.json`, and all that the page is made from. */
-import type { AgreementShares, Guessing, Interval, LayerDifference, Similarity, Unjudged } from "../analysis/index.ts";
+import type { AgreementShares, Guessing, Interval, LayerDifference, Similarity, Unjudged } from "../analysis/inner.ts";
 
 /** A value of the graph in the order of execution, float beside quantized. */
 export interface ValueReport {

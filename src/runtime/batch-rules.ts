@@ -2,9 +2,9 @@
  * Which operators treat the samples on the first axis apart from each other, so that a batch of N equals N batches of
  * one. A rule answers yes only when that is certain; what has no rule is refused.
  */
-import { defaultOf } from "../facts/index.ts";
-import type { Node, TensorType, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
+import { defaultOf } from "../facts/inner.ts";
+import type { Node, TensorType, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
 
 export interface BatchFacts {
   /** Types of a run with one sample. */

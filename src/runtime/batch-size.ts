@@ -2,10 +2,10 @@
  * How many samples go into one run: a run blocks the thread, so it must stay short (about 200 ms), and its results must
  * fit. The choice follows sizes, never the clock, because sums and averages over batches depend on it.
  */
-import { AvocetError } from "../base/index.ts";
-import type { Dataset, SampleAxes } from "../data/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Dataset, SampleAxes } from "../data/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import { fixedBatchOf, inputPorts } from "./input-ports.ts";
 
 /** Bytes of inputs and results of one run: fetching copies them, which is faster while they fit into the caches. */

@@ -1,6 +1,6 @@
 /** What may cross the door between Avocet and a runtime: element types, and feeds that fit the inputs of a session. */
-import { AvocetError } from "../base/index.ts";
-import { type DType, dtypes, type Feeds, type Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type DType, dtypes, type Feeds, type Tensor } from "../tensor/inner.ts";
 import type { PortInfo } from "./runtime.ts";
 
 /**

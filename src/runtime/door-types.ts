@@ -1,8 +1,8 @@
 /** Element types that a value must have by its producer alone: those that cannot be asked of a runtime at the door. */
-import { declaredDType } from "../facts/index.ts";
-import type { Model, Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
-import { type DType, dtypeOfOnnx } from "../tensor/index.ts";
+import { declaredDType } from "../facts/inner.ts";
+import type { Model, Node, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
+import { type DType, dtypeOfOnnx } from "../tensor/inner.ts";
 import { crosses } from "./crossing.ts";
 
 /**

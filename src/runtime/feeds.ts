@@ -1,7 +1,7 @@
 /** Feeds for a model: the names its inputs want, one sample of a batch, several batches as one. */
-import { AvocetError } from "../base/index.ts";
-import type { Model } from "../ir/index.ts";
-import { arrayKind, type Feeds, Tensor, type TensorData } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { arrayKind, type Feeds, Tensor, type TensorData } from "../tensor/inner.ts";
 
 /**
  * The given tensors under the names of the model's inputs: one tensor for a model with one input may have any name,

@@ -2,10 +2,10 @@
  * A model's inputs as data is checked against them, with the axis of each that counts samples: named by the user, or found
  * from symbolic lengths, from the recurrent layers that read the input, and from what the other inputs allow.
  */
-import { AvocetError } from "../base/index.ts";
-import { type InputPort, portAxis } from "../data/index.ts";
-import type { Model, Node, Value } from "../ir/index.ts";
-import { rowOf } from "../ops/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type InputPort, portAxis } from "../data/inner.ts";
+import type { Model, Node, Value } from "../ir/inner.ts";
+import { rowOf } from "../ops/inner.ts";
 
 type Shape = NonNullable<InputPort["shape"]>;
 

@@ -1,5 +1,5 @@
 /** Lets signals, timers and I/O run now and then: often enough for Ctrl-C, seldom enough to cost nothing. */
-import { breathe } from "../base/index.ts";
+import { breathe } from "../base/inner.ts";
 
 /** A timer of the platform takes a millisecond or more, which short runs must not pay each time. */
 const between = 50;

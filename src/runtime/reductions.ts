@@ -2,8 +2,8 @@
  * Reductions that run inside the graph, so that only small numbers cross the door. Plain Reduce nodes over all axes
  * were the fastest form in ONNX Runtime (they read at memory speed; pooling, reshaping and products were slower).
  */
-import { addNode, type Graph, type Value } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { addNode, type Graph, type Value } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 /** Appends nodes that make small values of `value`; `opset` is the standard operator set of the model. */
 export type Reduction = (graph: Graph, value: Value, opset: number) => readonly Value[];

@@ -1,6 +1,6 @@
 /** What executes a model. The doors `ort-node` and `ort-web` implement it; nothing else touches ONNX Runtime. */
-import type { Model } from "../ir/index.ts";
-import { type DType, dtypes, type Feeds } from "../tensor/index.ts";
+import type { Model } from "../ir/inner.ts";
+import { type DType, dtypes, type Feeds } from "../tensor/inner.ts";
 
 export type RuntimeName = "ort-node" | "ort-web";
 

@@ -1,8 +1,8 @@
 /** The outputs of many runs as one array each, samples on the axis where the model has them. */
 
-import { AvocetError } from "../base/index.ts";
-import { type Dataset, joinRows } from "../data/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { AvocetError } from "../base/inner.ts";
+import { type Dataset, joinRows } from "../data/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import { joinSamples } from "./feeds.ts";
 import type { PortInfo, Session } from "./runtime.ts";
 

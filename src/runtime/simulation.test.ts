@@ -1,8 +1,8 @@
 /** Which models are simulated without optimisation: those whose weights would be folded to more float than memory should hold twice. */
 import { expect, test } from "vitest";
-import { Graph, Model } from "../ir/index.ts";
-import { type DType, Tensor } from "../tensor/index.ts";
-import { simulation, simulationOf } from "./index.ts";
+import { Graph, Model } from "../ir/inner.ts";
+import { type DType, Tensor } from "../tensor/inner.ts";
+import { simulation, simulationOf } from "./inner.ts";
 
 /** A model with one constant that nothing ever loads. */
 function holding(dtype: DType, size: number): Model {

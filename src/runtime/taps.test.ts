@@ -1,9 +1,9 @@
 /** Taps: the fetched values are those of a plain run, reductions run in the graph, a stream can be stopped. */
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
-import { Random } from "../base/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { openRuntime } from "./doors/open-runtime.ts";
 import { takeSamples } from "./feeds.ts";
 import { alongAxis, overall } from "./reductions.ts";

@@ -2,10 +2,10 @@
  * Taps: chosen values of a model, or reductions of them, over a stream of data. Nothing is kept; each run is short, so
  * that progress and Ctrl-C stay alive although a run blocks the thread.
  */
-import { throwIfAborted, type Work } from "../base/index.ts";
-import type { Dataset } from "../data/index.ts";
-import { extract, type Model, type Value } from "../ir/index.ts";
-import type { Feeds, Tensor } from "../tensor/index.ts";
+import { throwIfAborted, type Work } from "../base/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import { extract, type Model, type Value } from "../ir/inner.ts";
+import type { Feeds, Tensor } from "../tensor/inner.ts";
 import { batchFor, expectFullBatch, firstSample, fixedBatch } from "./batch-size.ts";
 import { feedsFor } from "./feeds.ts";
 import { pacer } from "./pace.ts";

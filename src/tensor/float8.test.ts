@@ -1,7 +1,7 @@
 /** Floats of 4 and 8 bits: the values of the papers, and ONNX Runtime's Cast as oracle for rounding. */
 import { describe, expect, test } from "vitest";
 import { outputsOf } from "../../test/same-outputs.ts";
-import { parseModel } from "../ir/index.ts";
+import { parseModel } from "../ir/inner.ts";
 import { dtypes } from "./dtype.ts";
 import { fromFloat8Bits, isShortFloat, type ShortFloat, toFloat8Bits } from "./float8.ts";
 import { Tensor } from "./tensor.ts";

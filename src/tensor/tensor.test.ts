@@ -1,7 +1,7 @@
 /** Host tensors: sizes that are checked, data that is loaded when needed, bytes, numbers of every type. */
 import { Buffer } from "node:buffer";
 import { describe, expect, test, vi } from "vitest";
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { type DType, dtypes } from "./dtype.ts";
 import { toFloat16Bits } from "./float16.ts";
 import { packBits } from "./packing.ts";

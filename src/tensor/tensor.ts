@@ -1,5 +1,5 @@
 /** A tensor on the host: element type, shape and data; the data of a large file may be loaded when first needed. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import { arrayKind, byteLength, type DType, dtypes, type TensorData } from "./dtype.ts";
 import { fromFloat8Bits, isShortFloat } from "./float8.ts";
 import { fromBfloat16Bits, fromFloat16Bits } from "./float16.ts";

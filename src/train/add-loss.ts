@@ -1,10 +1,10 @@
 /** Appends a loss to a model, and tells with which gradients the backward pass begins. */
-import { type Seed, seedPrefix } from "../autodiff/index.ts";
-import { AvocetError } from "../base/index.ts";
-import { absorb, cloneModel, type Model, type TensorType, tensorType, type Value } from "../ir/index.ts";
-import { upgradeOpset } from "../passes/index.ts";
-import { type Runtime, traceShapes } from "../runtime/index.ts";
-import { arrayKind, type Feeds, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
+import { type Seed, seedPrefix } from "../autodiff/inner.ts";
+import { AvocetError } from "../base/inner.ts";
+import { absorb, cloneModel, type Model, type TensorType, tensorType, type Value } from "../ir/inner.ts";
+import { upgradeOpset } from "../passes/inner.ts";
+import { type Runtime, traceShapes } from "../runtime/inner.ts";
+import { arrayKind, type Feeds, type Shape, sizeOf, Tensor } from "../tensor/inner.ts";
 import type { FunctionLoss, GraphLoss, Loss, Types } from "./loss.ts";
 
 interface LossPlace {

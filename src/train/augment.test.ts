@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "../base/index.ts";
-import { classLabels, fromIterable, fromTensors, maskLabels } from "../data/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { Random } from "../base/inner.ts";
+import { classLabels, fromIterable, fromTensors, maskLabels } from "../data/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { augmentAll, crop, flip } from "./augment.ts";
 import { mixup } from "./mixup.ts";
 import { labelled, shuffled } from "./training-data.ts";

@@ -1,6 +1,6 @@
 /** Simple augmentation of pictures, from a seed: what a batch becomes depends on the batch and the random stream alone. */
-import { AvocetError, type Random } from "../base/index.ts";
-import { arrayKind, type Feeds, Tensor } from "../tensor/index.ts";
+import { AvocetError, type Random } from "../base/inner.ts";
+import { arrayKind, type Feeds, Tensor } from "../tensor/inner.ts";
 
 /** Changes a batch. Shapes stay, as the graph of a step is built for them. */
 export type Augment = (feeds: Feeds, random: Random) => Feeds;

@@ -1,6 +1,6 @@
 /** Batch norms in the form that trains: normalised by the statistics of the batch, of which a running mean is kept. */
-import { addNode, type Model } from "../ir/index.ts";
-import { takeOver } from "../passes/index.ts";
+import { addNode, type Model } from "../ir/inner.ts";
+import { takeOver } from "../passes/inner.ts";
 import type { RunningState } from "./spec.ts";
 
 export interface BatchNormTraining {

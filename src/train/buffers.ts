@@ -1,5 +1,5 @@
 /** The flat buffers of a training graph: each is an input and an output. */
-import { type Graph, tensorType, type Value } from "../ir/index.ts";
+import { type Graph, tensorType, type Value } from "../ir/inner.ts";
 
 /** A flat buffer that goes in under one name and comes out, renewed, under another. */
 export interface Buffer {

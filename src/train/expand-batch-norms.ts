@@ -1,7 +1,7 @@
 /** Batch norms in training form, written out: the statistics, which the backward pass computes too, and one affine per channel. */
-import { batchStatistics, channelsOf, Emitter } from "../autodiff/index.ts";
-import type { Model, TensorType } from "../ir/index.ts";
-import { takeOver } from "../passes/index.ts";
+import { batchStatistics, channelsOf, Emitter } from "../autodiff/inner.ts";
+import type { Model, TensorType } from "../ir/inner.ts";
+import { takeOver } from "../passes/inner.ts";
 
 /** In place. `types` gives the shapes of what is normalised. */
 export function expandBatchNorms(model: Model, types: ReadonlyMap<string, TensorType>): void {

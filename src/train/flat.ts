@@ -1,8 +1,8 @@
 /** Many tensors in one float32 buffer: what a training step reads and writes is a few long arrays, not hundreds of small ones. */
-import type { Emitter } from "../autodiff/index.ts";
-import { AvocetError } from "../base/index.ts";
-import type { Node, Value } from "../ir/index.ts";
-import { type Feeds, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
+import type { Emitter } from "../autodiff/inner.ts";
+import { AvocetError } from "../base/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
+import { type Feeds, type Shape, sizeOf, Tensor } from "../tensor/inner.ts";
 
 export interface FlatEntry {
   readonly name: string;

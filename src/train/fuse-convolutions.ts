@@ -4,11 +4,11 @@
  * Relu, one thread: 0.26 ms instead of 0.48 ms.
  */
 
-import { Emitter } from "../autodiff/index.ts";
-import { isOp, onlyReader } from "../facts/index.ts";
-import type { Model, Node, Value } from "../ir/index.ts";
-import { replaceNode } from "../passes/index.ts";
-import type { Shape } from "../tensor/index.ts";
+import { Emitter } from "../autodiff/inner.ts";
+import { isOp, onlyReader } from "../facts/inner.ts";
+import type { Model, Node, Value } from "../ir/inner.ts";
+import { replaceNode } from "../passes/inner.ts";
+import type { Shape } from "../tensor/inner.ts";
 import type { Shapes } from "./shapes.ts";
 
 /** In place. */

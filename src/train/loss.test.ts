@@ -1,10 +1,10 @@
 /** Losses against PyTorch: value and gradient. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { gradientModel, seedPrefix } from "../autodiff/index.ts";
-import { tensorType } from "../ir/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { gradientModel, seedPrefix } from "../autodiff/inner.ts";
+import { tensorType } from "../ir/inner.ts";
+import { openRuntime, traceShapes } from "../runtime/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import type { GraphLoss } from "./loss.ts";
 import { crossEntropy } from "./losses/cross-entropy.ts";
 import { distillation } from "./losses/distillation.ts";

@@ -1,8 +1,8 @@
 /** What a loss is: a small model from outputs and targets to one number, or a function of them that gives its own gradient. */
-import { Emitter, seedPrefix } from "../autodiff/index.ts";
-import { AvocetError } from "../base/index.ts";
-import { Graph, Model, type TensorType, type Value } from "../ir/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { Emitter, seedPrefix } from "../autodiff/inner.ts";
+import { AvocetError } from "../base/inner.ts";
+import { Graph, Model, type TensorType, type Value } from "../ir/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 
 export type Types = Readonly<Record<string, TensorType>>;
 

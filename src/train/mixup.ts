@@ -1,6 +1,6 @@
 /** Mixup (Zhang et al., 2018): samples and their targets, mixed with those of another order of the batch. */
-import { AvocetError, type Random } from "../base/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { AvocetError, type Random } from "../base/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import type { Augment } from "./augment.ts";
 
 export interface MixupOptions {

@@ -1,9 +1,9 @@
 /** Optimizers against PyTorch: the same gradients, step by step. The loss x · w has the gradient x. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { graphLoss } from "./loss.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { Trainer, type TrainerSpec } from "./trainer.ts";

@@ -3,9 +3,9 @@
  * 2013, in PyTorch's form, where the rate multiplies the velocity), Adam (Kingma and Ba, 2015, algorithm 1) and AdamW
  * (Loshchilov and Hutter, 2019, algorithm 2).
  */
-import type { Emitter } from "../autodiff/index.ts";
-import type { Value } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import type { Emitter } from "../autodiff/inner.ts";
+import type { Value } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 export type Optimizer =
   | {

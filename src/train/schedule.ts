@@ -1,5 +1,5 @@
 /** Learning rates as pure functions of the number of updates made so far. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 
 /** The rate of update 0, 1, 2 … */
 export type Schedule = (update: number) => number;

@@ -1,6 +1,6 @@
 /** Shapes of the values of a graph that is being rewritten: by value, since names come and go. */
-import type { Graph, TensorType, Value } from "../ir/index.ts";
-import type { Shape } from "../tensor/index.ts";
+import type { Graph, TensorType, Value } from "../ir/inner.ts";
+import type { Shape } from "../tensor/inner.ts";
 
 export class Shapes {
   readonly #shapes = new Map<Value, Shape>();

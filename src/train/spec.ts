@@ -1,7 +1,7 @@
 /** What a training step is made of, as data. */
-import type { GradientRow } from "../autodiff/index.ts";
-import type { Model } from "../ir/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import type { GradientRow } from "../autodiff/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import type { Loss } from "./loss.ts";
 import type { Optimizer } from "./optimizer.ts";
 

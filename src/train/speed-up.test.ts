@@ -1,9 +1,9 @@
 /** What speeds training graphs up changes nothing: graphs before and after, and the same step in both layouts. */
 import { describe, expect, test } from "vitest";
-import { Random, unpackRecord } from "../base/index.ts";
-import { cloneModel, type Model, parseModel } from "../ir/index.ts";
-import { openRuntime, traceShapes } from "../runtime/index.ts";
-import { type Feeds, sizeOf, Tensor } from "../tensor/index.ts";
+import { Random, unpackRecord } from "../base/inner.ts";
+import { cloneModel, type Model, parseModel } from "../ir/inner.ts";
+import { openRuntime, traceShapes } from "../runtime/inner.ts";
+import { type Feeds, sizeOf, Tensor } from "../tensor/inner.ts";
 import { probeBlock } from "./blocked-layout/index.ts";
 import { expandBatchNorms } from "./expand-batch-norms.ts";
 import { fuseConvolutions } from "./fuse-convolutions.ts";

@@ -4,12 +4,12 @@
  * convolutions and all between them move to the blocked layout. docs/training-speed.md has the measurements.
  */
 
-import { deferredWeightGradient, Emitter, expandWeightGradient } from "../autodiff/index.ts";
-import { graphsOf } from "../facts/index.ts";
-import { cloneModel, type Model, type TensorType } from "../ir/index.ts";
-import { runPass, shareConstants, shareSubexpressions, takeOver } from "../passes/index.ts";
-import { type Runtime, traceShapes } from "../runtime/index.ts";
-import type { Feeds } from "../tensor/index.ts";
+import { deferredWeightGradient, Emitter, expandWeightGradient } from "../autodiff/inner.ts";
+import { graphsOf } from "../facts/inner.ts";
+import { cloneModel, type Model, type TensorType } from "../ir/inner.ts";
+import { runPass, shareConstants, shareSubexpressions, takeOver } from "../passes/inner.ts";
+import { type Runtime, traceShapes } from "../runtime/inner.ts";
+import type { Feeds } from "../tensor/inner.ts";
 import { blockLayout } from "./blocked-layout/index.ts";
 import { expandBatchNorms } from "./expand-batch-norms.ts";
 import { fuseConvolutions } from "./fuse-convolutions.ts";

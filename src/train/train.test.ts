@@ -1,10 +1,10 @@
 /** The loop: it learns, it can be interrupted, and the same seed gives the same bytes. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { AvocetError, type Checkpoint, Random } from "../base/index.ts";
-import { fromTensors } from "../data/index.ts";
-import { parseModel } from "../ir/index.ts";
-import { openRuntime, type Runtime } from "../runtime/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import { AvocetError, type Checkpoint, Random } from "../base/inner.ts";
+import { fromTensors } from "../data/inner.ts";
+import { parseModel } from "../ir/inner.ts";
+import { openRuntime, type Runtime } from "../runtime/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import { type Augment, crop } from "./augment.ts";
 import { trainBatchNorms } from "./batch-norm-training.ts";
 import { crossEntropy } from "./losses/cross-entropy.ts";

@@ -8,8 +8,8 @@ import {
   throwIfAborted,
   unpackRecord,
   type Work,
-} from "../base/index.ts";
-import type { IndexedDataset } from "../data/index.ts";
+} from "../base/inner.ts";
+import type { IndexedDataset } from "../data/inner.ts";
 import type { Augment } from "./augment.ts";
 import type { Trainer } from "./trainer.ts";
 

@@ -1,9 +1,9 @@
 /** Runs a training graph step by step, and holds what it has learnt. */
-import { seedPrefix } from "../autodiff/index.ts";
-import { AvocetError, packRecord, unpackRecord } from "../base/index.ts";
-import { cloneModel, type Model } from "../ir/index.ts";
-import type { Runtime, Session } from "../runtime/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { seedPrefix } from "../autodiff/inner.ts";
+import { AvocetError, packRecord, unpackRecord } from "../base/inner.ts";
+import { cloneModel, type Model } from "../ir/inner.ts";
+import type { Runtime, Session } from "../runtime/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import { flatTensor } from "./flat.ts";
 import type { FunctionLoss } from "./loss.ts";
 import type { TrainingSpec } from "./spec.ts";

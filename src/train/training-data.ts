@@ -1,5 +1,5 @@
 /** Data to train on: samples with their targets, to be read in any order, in bounded memory. */
-import { AvocetError } from "../base/index.ts";
+import { AvocetError } from "../base/inner.ts";
 import {
   alignLabels,
   cached,
@@ -11,8 +11,8 @@ import {
   joinFeeds,
   type Labels,
   traitsOf,
-} from "../data/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+} from "../data/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 
 /** Samples with labels as one more tensor, int64: [N] classes, or [N, height, width] classes of pixels. */
 export function labelled(data: IndexedDataset, labels: Labels, target = "labels"): IndexedDataset {

@@ -1,9 +1,9 @@
 /** The graph of a step: its gradient is that of gradientModel, whatever form the loss has. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { gradientModel, seedPrefix } from "../autodiff/index.ts";
-import { type Model, parseModel } from "../ir/index.ts";
-import { openRuntime, type Runtime, traceShapes } from "../runtime/index.ts";
-import { type Feeds, Tensor } from "../tensor/index.ts";
+import { gradientModel, seedPrefix } from "../autodiff/inner.ts";
+import { type Model, parseModel } from "../ir/inner.ts";
+import { openRuntime, type Runtime, traceShapes } from "../runtime/inner.ts";
+import { type Feeds, Tensor } from "../tensor/inner.ts";
 import { trainBatchNorms } from "./batch-norm-training.ts";
 import type { Loss } from "./loss.ts";
 import { crossEntropy } from "./losses/cross-entropy.ts";

@@ -2,11 +2,11 @@
  * One training step as one ONNX model: forward, backward and update. What it learns and remembers lies in a few flat buffers
  * that go in and come out.
  */
-import { deferringRules, differentiate, Emitter, traceTypes } from "../autodiff/index.ts";
-import { AvocetError } from "../base/index.ts";
-import { cloneModel, type Graph, type Model, type TensorType, type Value } from "../ir/index.ts";
-import type { Runtime } from "../runtime/index.ts";
-import { arrayKind, type Feeds, type Shape, sizeOf, Tensor } from "../tensor/index.ts";
+import { deferringRules, differentiate, Emitter, traceTypes } from "../autodiff/inner.ts";
+import { AvocetError } from "../base/inner.ts";
+import { cloneModel, type Graph, type Model, type TensorType, type Value } from "../ir/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
+import { arrayKind, type Feeds, type Shape, sizeOf, Tensor } from "../tensor/inner.ts";
 import { addLoss } from "./add-loss.ts";
 import { probeBlock } from "./blocked-layout/index.ts";
 import { type Buffer, Buffers } from "./buffers.ts";

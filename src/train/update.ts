@@ -1,7 +1,7 @@
 /** From the flat gradient to the next parameters: accumulation, penalty, clipping, optimizer, bounds. */
-import type { Emitter } from "../autodiff/index.ts";
-import { tensorType, type Value } from "../ir/index.ts";
-import { Tensor } from "../tensor/index.ts";
+import type { Emitter } from "../autodiff/inner.ts";
+import { tensorType, type Value } from "../ir/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 import type { Buffers } from "./buffers.ts";
 import type { FlatLayout } from "./flat.ts";
 import { defaultDecay, optimizerState, optimizerStep, type PerElement } from "./optimizer.ts";

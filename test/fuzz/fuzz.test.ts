@@ -1,6 +1,6 @@
 /** Some thousand damaged inputs: none ends in a foreign exception, a hang, a crash or more memory than is allowed. Hours: bench/fuzz.mjs. */
 import { expect, test } from "vitest";
-import { Random } from "../../src/base/index.ts";
+import { Random } from "../../src/base/inner.ts";
 import { bundleWorker } from "./bundle.ts";
 import { mutateJson } from "./mutate-bytes.ts";
 import { Lane } from "./run.ts";

@@ -1,5 +1,5 @@
 /** Damage that knows nothing of a format: flipped, cut, doubled and swapped bytes; and of JSON and text, its words. */
-import type { Random } from "../../src/base/index.ts";
+import type { Random } from "../../src/base/inner.ts";
 
 const interesting = [0, 1, 2, 4, 7, 8, 16, 32, 64, 127, 128, 255];
 

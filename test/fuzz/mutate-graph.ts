@@ -2,10 +2,10 @@
  * Damage that knows graphs: operators, attributes, inputs and outputs left out or swapped, values, lengths, types, names,
  * bodies, functions. What comes out is linked as a model must be; only what it says is odd.
  */
-import type { Random } from "../../src/base/index.ts";
-import { type Attribute, absorb, type Dim, type Graph, type Model, type Node, type Value } from "../../src/ir/index.ts";
-import { attributesAt, isOpType, ops } from "../../src/ops/index.ts";
-import { type DType, Tensor } from "../../src/tensor/index.ts";
+import type { Random } from "../../src/base/inner.ts";
+import { type Attribute, absorb, type Dim, type Graph, type Model, type Node, type Value } from "../../src/ir/inner.ts";
+import { attributesAt, isOpType, ops } from "../../src/ops/inner.ts";
+import { type DType, Tensor } from "../../src/tensor/inner.ts";
 
 const integers = [
   -(2 ** 31),

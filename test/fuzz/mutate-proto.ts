@@ -1,5 +1,5 @@
 /** Damage that knows protobuf: fields left out, doubled, swapped, moved elsewhere, and numbers with their extremes. */
-import type { Random } from "../../src/base/index.ts";
+import type { Random } from "../../src/base/inner.ts";
 import { join } from "./mutate-bytes.ts";
 
 interface Field {

@@ -1,12 +1,12 @@
 /** What is damaged: small models of our own making, and one or two sound files of every kind that is read. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeNpy, writeNpz } from "../../src/data/index.ts";
-import { writeModel } from "../../src/formats/index.ts";
-import { type Model, parseModel } from "../../src/ir/index.ts";
-import { ops, type StandardOp } from "../../src/ops/index.ts";
-import { targetFile, targetNames } from "../../src/quant/index.ts";
-import { Tensor } from "../../src/tensor/index.ts";
+import { writeNpy, writeNpz } from "../../src/data/inner.ts";
+import { writeModel } from "../../src/formats/inner.ts";
+import { type Model, parseModel } from "../../src/ir/inner.ts";
+import { ops, type StandardOp } from "../../src/ops/inner.ts";
+import { targetFile, targetNames } from "../../src/quant/inner.ts";
+import { Tensor } from "../../src/tensor/inner.ts";
 import { blocks, graphOf, normBlocks } from "../block-graphs.ts";
 import { existsAt, sampleOf, samples, specials } from "../operator-zoo.ts";
 import { sampleReport } from "../sample-report.ts";

@@ -5,9 +5,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { macsOf, parametersOf, peakActivations } from "../../src/analysis/index.ts";
-import { gradientModel } from "../../src/autodiff/index.ts";
-import { AvocetError, parseJson, type Random } from "../../src/base/index.ts";
+import { macsOf, parametersOf, peakActivations } from "../../src/analysis/inner.ts";
+import { gradientModel } from "../../src/autodiff/inner.ts";
+import { AvocetError, parseJson, type Random } from "../../src/base/inner.ts";
 import {
   bytesSource,
   decodePng,
@@ -21,12 +21,12 @@ import {
   readNpz,
   textLabels,
   writeNpz,
-} from "../../src/data/index.ts";
-import { nodeImageDecoder, openData, openLabels, parseDataSpec } from "../../src/data/index-node.ts";
-import { inferTypes } from "../../src/facts/index.ts";
-import { readModel, writeModel } from "../../src/formats/index.ts";
-import { check, cloneModel, type Model, parseModel, printModel, staticShape } from "../../src/ir/index.ts";
-import { checkNodes } from "../../src/ops/index.ts";
+} from "../../src/data/inner.ts";
+import { nodeImageDecoder, openData, openLabels, parseDataSpec } from "../../src/data/inner-node.ts";
+import { inferTypes } from "../../src/facts/inner.ts";
+import { readModel, writeModel } from "../../src/formats/inner.ts";
+import { check, cloneModel, type Model, parseModel, printModel, staticShape } from "../../src/ir/inner.ts";
+import { checkNodes } from "../../src/ops/inner.ts";
 import {
   inlineFunctions,
   normalise,
@@ -34,7 +34,7 @@ import {
   runPass,
   unrollRecurrent,
   upgradeOpset,
-} from "../../src/passes/index.ts";
+} from "../../src/passes/inner.ts";
 import {
   applyEncodings,
   builtinTarget,
@@ -50,11 +50,11 @@ import {
   readEncodings,
   targetNames,
   writeEncodings,
-} from "../../src/quant/index.ts";
-import { parseRecipe, quantizeModel } from "../../src/recipe/index.ts";
-import { readReport, renderReport, verdictSentence } from "../../src/report/index.ts";
-import { openRuntime, type Runtime, traceShapes } from "../../src/runtime/index.ts";
-import { arrayKind, sizeOf, Tensor } from "../../src/tensor/index.ts";
+} from "../../src/quant/inner.ts";
+import { parseRecipe, quantizeModel } from "../../src/recipe/inner.ts";
+import { readReport, renderReport, verdictSentence } from "../../src/report/inner.ts";
+import { openRuntime, type Runtime, traceShapes } from "../../src/runtime/inner.ts";
+import { arrayKind, sizeOf, Tensor } from "../../src/tensor/inner.ts";
 import { mutateBytes, mutateJson, mutateText } from "./mutate-bytes.ts";
 import { mutateGraph } from "./mutate-graph.ts";
 import { mutateProto } from "./mutate-proto.ts";

@@ -3,7 +3,7 @@
  * being tried stands in the heartbeat file, so that whoever watches knows what hung, crashed or grew.
  */
 import { openSync, writeSync } from "node:fs";
-import { AvocetError, Random } from "../../src/base/index.ts";
+import { AvocetError, Random } from "../../src/base/inner.ts";
 import type { Job, Outcome } from "./run.ts";
 import { type Mutant, targets } from "./targets.ts";
 

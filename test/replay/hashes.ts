@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { writeModel } from "../../src/formats/index.ts";
-import { planToJson, writeEncodings } from "../../src/quant/index.ts";
-import { parseRecipe, type Quantized, quantizeModel } from "../../src/recipe/index.ts";
-import { openRuntime } from "../../src/runtime/index.ts";
+import { writeModel } from "../../src/formats/inner.ts";
+import { planToJson, writeEncodings } from "../../src/quant/inner.ts";
+import { parseRecipe, type Quantized, quantizeModel } from "../../src/recipe/inner.ts";
+import { openRuntime } from "../../src/runtime/inner.ts";
 import type { Replayed } from "./models.ts";
 
 export interface Setting {

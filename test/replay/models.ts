@@ -1,10 +1,10 @@
 /** The models whose quantization is replayed: those that the project makes itself, and real ones where they are. */
 import { join } from "node:path";
-import { Random } from "../../src/base/index.ts";
-import type { Dataset } from "../../src/data/index.ts";
-import { readModelFile } from "../../src/formats/index-node.ts";
-import { type Model, parseModel, staticShape, tensorType } from "../../src/ir/index.ts";
-import { sizeOf, Tensor } from "../../src/tensor/index.ts";
+import { Random } from "../../src/base/inner.ts";
+import type { Dataset } from "../../src/data/inner.ts";
+import { readModelFile } from "../../src/formats/inner-node.ts";
+import { type Model, parseModel, staticShape, tensorType } from "../../src/ir/inner.ts";
+import { sizeOf, Tensor } from "../../src/tensor/inner.ts";
 import { arrayData } from "../array-data.ts";
 import { graphOf } from "../block-graphs.ts";
 import { fixture } from "../fixtures.ts";

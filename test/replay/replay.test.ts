@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { targetNames } from "../../src/quant/index.ts";
+import { targetNames } from "../../src/quant/inner.ts";
 import { missing } from "../fixtures.ts";
 import { root } from "../source-files.ts";
 import { machine, replay, type Setting } from "./hashes.ts";

@@ -1,6 +1,6 @@
 /** Mean intersection over union of segmentations, over all pixels of all samples. */
-import { AvocetError } from "../../base/index.ts";
-import { isFloat, type Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { isFloat, type Tensor } from "../../tensor/inner.ts";
 import { argmaxClasses, scoreLayout } from "../classes.ts";
 import { decisionLayout } from "../decision-layout.ts";
 import type { OutputMeaning } from "../output-meaning.ts";

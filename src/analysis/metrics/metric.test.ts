@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { Random } from "../../base/index.ts";
-import { arrayLabels, classLabels, maskLabels } from "../../data/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { arrayLabels, classLabels, maskLabels } from "../../data/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import {
   argmaxClasses,
   type BatchLabels,
@@ -20,7 +20,7 @@ import {
   scoreLayout,
   topK,
   wilsonInterval,
-} from "../index.ts";
+} from "../inner.ts";
 
 /** Lets a metric see one batch of an output `y`, of samples whose labels begin at `first`. */
 function show<K extends "classes" | "masks" | "arrays">(

@@ -1,7 +1,7 @@
 /** What a metric is: a number in some unit, of which more or less is better, and what can be said next to it. */
-import { AvocetError } from "../../base/index.ts";
-import type { ArrayLabels, ClassLabels, MaskLabels } from "../../data/index.ts";
-import type { Feeds, Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { ArrayLabels, ClassLabels, MaskLabels } from "../../data/inner.ts";
+import type { Feeds, Tensor } from "../../tensor/inner.ts";
 import type { OutputMeaning } from "../output-meaning.ts";
 
 /** What is true of the samples of one batch, by the kind of labels. `at(n)` is of the n-th sample of the batch. */

@@ -1,5 +1,5 @@
 /** Top-1 accuracy of every pixel, frame or token: the share of positions, over all samples, whose class is right. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { decide } from "./mean-iou.ts";
 import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
 

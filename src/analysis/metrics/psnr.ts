@@ -1,6 +1,6 @@
 /** Peak signal-to-noise ratio of pictures, in dB: the mean over samples, as papers on super-resolution give it. */
-import { AvocetError } from "../../base/index.ts";
-import { isFloat, type Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { isFloat, type Tensor } from "../../tensor/inner.ts";
 import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
 
 export interface PsnrOptions extends MetricOptions {

@@ -1,6 +1,6 @@
 /** Top-k accuracy: the share of samples whose label is among the k highest scores. */
-import { AvocetError, expectArguments } from "../../base/index.ts";
-import { isFloat, type Tensor } from "../../tensor/index.ts";
+import { AvocetError, expectArguments } from "../../base/inner.ts";
+import { isFloat, type Tensor } from "../../tensor/inner.ts";
 import type { ScoreLayout } from "../classes.ts";
 import { decisionLayout } from "../decision-layout.ts";
 import type { OutputMeaning } from "../output-meaning.ts";

@@ -1,7 +1,7 @@
 /** Rules over random shapes and attributes, against central differences. */
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import type { Random } from "../../base/index.ts";
+import type { Random } from "../../base/inner.ts";
 import { expectGradients } from "../gradient-suite.ts";
 
 const runs = { numRuns: 5, seed: 1 };

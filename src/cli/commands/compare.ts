@@ -8,13 +8,13 @@ import {
   outputMeanings,
   type Similarity,
   signalNames,
-} from "../../analysis/index.ts";
-import { throwIfAborted } from "../../base/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import { normalise } from "../../passes/index.ts";
-import { counterparts, isQuantizing, readShipped } from "../../quant/index.ts";
-import { decibels, decisions as decided, jsonNumbers, percent } from "../../report/index.ts";
-import { crosses, firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/index.ts";
+} from "../../analysis/inner.ts";
+import { throwIfAborted } from "../../base/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
+import { normalise } from "../../passes/inner.ts";
+import { counterparts, isQuantizing, readShipped } from "../../quant/inner.ts";
+import { decibels, decisions as decided, jsonNumbers, percent } from "../../report/inner.ts";
+import { crosses, firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/inner.ts";
 import { type DataOptions, type ModelArgument, openDataFor, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";

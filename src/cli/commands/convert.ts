@@ -1,5 +1,5 @@
 /** `avocet convert`: a model of any readable format as an ONNX file. */
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
 

@@ -1,6 +1,6 @@
 /** `avocet diff`: what differs between two model files. Nothing is run; `compare` is for outputs on data. */
-import { readModelFile } from "../../formats/index-node.ts";
-import { diffModels } from "../../ir/index.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { diffModels } from "../../ir/inner.ts";
 import type { ExitCode } from "../exit.ts";
 import { judgeGates } from "../gates.ts";
 import type { Io } from "../io.ts";

@@ -1,11 +1,11 @@
 /** `avocet doctor`: what of Node, runtimes and memory is here. Each runtime is really asked to run a graph. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
-import { AvocetError } from "../../base/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
-import { findBrowsers } from "../../runtime/index-node.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { openRuntime, type RuntimeName } from "../../runtime/inner.ts";
+import { findBrowsers } from "../../runtime/inner-node.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { version } from "../version.ts";

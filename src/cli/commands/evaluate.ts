@@ -1,8 +1,8 @@
 /** `avocet evaluate`: the score of a model or of a folder of `quantize`, in a stock session. */
-import { evaluate as judge } from "../../analysis/index.ts";
-import { roundedInputs } from "../../quant/index.ts";
-import { figure, jsonNumbers, roundingWarnings, scoreWarnings } from "../../report/index.ts";
-import { openRuntime, type RuntimeName, simulation } from "../../runtime/index.ts";
+import { evaluate as judge } from "../../analysis/inner.ts";
+import { roundedInputs } from "../../quant/inner.ts";
+import { figure, jsonNumbers, roundingWarnings, scoreWarnings } from "../../report/inner.ts";
+import { openRuntime, type RuntimeName, simulation } from "../../runtime/inner.ts";
 import { type DataOptions, openDataFor, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type JudgeOptions, openMetric } from "../metric-options.ts";

@@ -1,13 +1,13 @@
 /** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format, beside their float model. */
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { AvocetError } from "../../base/index.ts";
-import { sha256OfFile, sweepFiles } from "../../base/index-node.ts";
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
-import type { Model } from "../../ir/index.ts";
-import { normalise } from "../../passes/index.ts";
-import { type EncodingsVersion, planFromJson, writeEncodings } from "../../quant/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { sha256OfFile, sweepFiles } from "../../base/inner-node.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import type { Model } from "../../ir/inner.ts";
+import { normalise } from "../../passes/inner.ts";
+import { type EncodingsVersion, planFromJson, writeEncodings } from "../../quant/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
 import { filesOfArgument, floatFile, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type OutputFile, type OutputOptions, openOutputFile } from "../output-file.ts";

@@ -1,7 +1,7 @@
 /** `avocet extract`: what is needed to compute some values from others, as a model of its own. */
-import { inferTypes } from "../../facts/index.ts";
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
-import { extract as extractPart } from "../../ir/index.ts";
+import { inferTypes } from "../../facts/inner.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { extract as extractPart } from "../../ir/inner.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
 

@@ -1,11 +1,11 @@
 /** `avocet inspect`: what is in a model, what can be quantized and what not, and why. Never executes it. */
 
-import { macsOf, type PeakMemory, parametersOf, peakActivations } from "../../analysis/index.ts";
-import { AvocetError } from "../../base/index.ts";
-import { graphsOf, inferTypes } from "../../facts/index.ts";
-import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
-import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { macsOf, type PeakMemory, parametersOf, peakActivations } from "../../analysis/inner.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { graphsOf, inferTypes } from "../../facts/inner.ts";
+import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
+import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 import {
   contradictions,
   hoistConstants,
@@ -14,8 +14,8 @@ import {
   randomNodes,
   runPass,
   trainingNodes,
-} from "../../passes/index.ts";
-import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/index.ts";
+} from "../../passes/inner.ts";
+import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/inner.ts";
 import type { Io } from "../io.ts";
 import { modelBytes } from "../model-size.ts";
 

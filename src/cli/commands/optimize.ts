@@ -1,7 +1,7 @@
 /** `avocet optimize`: fewer and faster operators, same outputs. */
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
-import { oldestOpset, optimise, type PassReport, randomNodes, runPass, unrollRecurrent } from "../../passes/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { oldestOpset, optimise, type PassReport, randomNodes, runPass, unrollRecurrent } from "../../passes/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
 import type { Io } from "../io.ts";
 import { type ModelSize, sizeOfModel } from "../model-size.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";

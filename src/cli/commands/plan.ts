@@ -1,9 +1,9 @@
 /** `avocet plan`: what placement decides for a model, without data. Nothing is run. */
 
 import { existsSync } from "node:fs";
-import { inferTypes } from "../../facts/index.ts";
-import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
-import { normalise } from "../../passes/index.ts";
+import { inferTypes } from "../../facts/inner.ts";
+import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
+import { normalise } from "../../passes/inner.ts";
 import {
   builtinTarget,
   gridName,
@@ -13,7 +13,7 @@ import {
   place,
   planToJson,
   targetNames,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 import { readJson } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";

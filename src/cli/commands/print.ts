@@ -1,6 +1,6 @@
 /** `avocet print`: a model as ONNX text. */
-import { dataFilesOf, readModelFile } from "../../formats/index-node.ts";
-import { printModel } from "../../ir/index.ts";
+import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
+import { printModel } from "../../ir/inner.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";
 

@@ -1,6 +1,6 @@
 /** `avocet report`: the page of one run, or of several side by side. */
 import { basename, join, resolve } from "node:path";
-import { jsonNumbers, type NamedRun, readReport, renderReport, verdictSentence } from "../../report/index.ts";
+import { jsonNumbers, type NamedRun, readReport, renderReport, verdictSentence } from "../../report/inner.ts";
 import { filesOfArgument } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";

@@ -1,10 +1,10 @@
 /** `avocet run`: the outputs of a model on data. */
-import { batchOf } from "../../analysis/index.ts";
-import { throwIfAborted } from "../../base/index.ts";
-import { writeNpz } from "../../data/index.ts";
-import { dataFilesOf } from "../../formats/index-node.ts";
-import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/index.ts";
-import { dtypes, type Tensor } from "../../tensor/index.ts";
+import { batchOf } from "../../analysis/inner.ts";
+import { throwIfAborted } from "../../base/inner.ts";
+import { writeNpz } from "../../data/inner.ts";
+import { dataFilesOf } from "../../formats/inner-node.ts";
+import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/inner.ts";
+import { dtypes, type Tensor } from "../../tensor/inner.ts";
 import { type DataOptions, filesOfArgument, openDataFor, openModel, pathsRead } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";

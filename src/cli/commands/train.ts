@@ -1,7 +1,7 @@
 /** `avocet train`: quantization-aware training from a float model, with labels or the float model as teacher. */
-import { AvocetError } from "../../base/index.ts";
-import { alignLabels } from "../../data/index.ts";
-import { dataFingerprint, openLabels } from "../../data/index-node.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { alignLabels } from "../../data/inner.ts";
+import { dataFingerprint, openLabels } from "../../data/inner-node.ts";
 import type { ExitCode } from "../exit.ts";
 import type { Io } from "../io.ts";
 import { quantizedRun, type RunOptions } from "../quantized-run.ts";

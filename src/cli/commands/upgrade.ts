@@ -1,6 +1,6 @@
 /** `avocet upgrade`: the same model in a newer opset. */
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/index-node.ts";
-import { upgradeOpset } from "../../passes/index.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { upgradeOpset } from "../../passes/inner.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
 

@@ -1,10 +1,10 @@
 /** `avocet verify`: the written file on the runtime that will run it, against its simulation and against float. */
 import { join } from "node:path";
-import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import { randomNodes, trainingForm, trainingNodes } from "../../passes/index.ts";
-import { type KernelFinding, planFromJson, readShipped, roundedInputs } from "../../quant/index.ts";
-import { isDataFree, type JudgedData, judgedOnOther, judgedOnOwn } from "../../recipe/index.ts";
+import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
+import { randomNodes, trainingForm, trainingNodes } from "../../passes/inner.ts";
+import { type KernelFinding, planFromJson, readShipped, roundedInputs } from "../../quant/inner.ts";
+import { isDataFree, type JudgedData, judgedOnOther, judgedOnOwn } from "../../recipe/inner.ts";
 import {
   decibels,
   decisions,
@@ -13,8 +13,8 @@ import {
   roundingWarnings,
   type Warning,
   warningsOf,
-} from "../../report/index.ts";
-import { openRuntime, type RuntimeName } from "../../runtime/index.ts";
+} from "../../report/inner.ts";
+import { openRuntime, type RuntimeName } from "../../runtime/inner.ts";
 import { agreementDocument } from "../agreement-document.ts";
 import { placeOf } from "../data-place.ts";
 import type { ExitCode } from "../exit.ts";

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtCommand, staleBuild } from "../../../test/built-command.ts";
 import { type Workshop, workshop } from "../../../test/command-line.ts";
-import { parseModel } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 const header = '<ir_version: 10, opset_import: ["" : 21]>';
 

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { interruptLine, lineReader, type Told } from "./messages.ts";
 
 /** Milliseconds that an interrupted worker has to put things away. */
@@ -68,7 +68,7 @@ async function cleanUp(args: readonly string[]): Promise<void> {
   const named = args.findLastIndex((arg) => /^(-o|--output)(=|$)/.test(arg));
   const output = args[named]?.split("=")[1] ?? args[named + 1];
   if (named < 0 || output === undefined) return;
-  const { sweepOutput } = await import("../../recipe/index-node.ts");
+  const { sweepOutput } = await import("../../recipe/inner-node.ts");
   sweepOutput(output);
 }
 

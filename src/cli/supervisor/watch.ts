@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import { totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
-import { type Doing, setWatcher } from "../../base/index.ts";
+import { type Doing, setWatcher } from "../../base/inner.ts";
 import { pipe, type Told } from "./messages.ts";
 import type { WatchdogData } from "./watchdog.ts";
 

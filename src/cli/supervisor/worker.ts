@@ -1,5 +1,5 @@
 /** The process that does the work, and that native code may take with it: streams, interruption, exit code. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { processIo } from "../process-io.ts";
 import { main } from "../program.ts";
 import { tellDone, watchOver } from "./watch.ts";

@@ -1,6 +1,6 @@
 /** Which axis of an array counts samples: the first, the model's own, or none where it holds for all of them. */
-import { AvocetError } from "../../base/index.ts";
-import { byteLength, type Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { byteLength, type Tensor } from "../../tensor/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import type { InputPort } from "../dataset.ts";
 import { portAxis } from "../port-axes.ts";

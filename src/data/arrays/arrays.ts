@@ -1,6 +1,6 @@
 /** Datasets of arrays: one per model input, samples on the first axis; optionally scaled on the way. */
-import { AvocetError } from "../../base/index.ts";
-import { arrayKind, Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { arrayKind, Tensor } from "../../tensor/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import type { IndexedDataset, SampleAxes } from "../dataset.ts";
 import { encoderOf } from "../images/pixels.ts";

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AvocetError } from "../../base/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { bytesSource } from "../byte-source.ts";
 import { openNpy, readNpy, writeNpy } from "./npy.ts";
 import { openNpz, readNpz, writeNpz } from "./npz.ts";

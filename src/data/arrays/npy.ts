@@ -1,6 +1,6 @@
 /** NumPy's .npy files, versions 1 to 3: read whole or by sample, and written. Object arrays (pickles) are refused. */
-import { AvocetError } from "../../base/index.ts";
-import { arrayKind, byteLength, type DType, type Shape, sizeOf, Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { arrayKind, byteLength, type DType, type Shape, sizeOf, Tensor } from "../../tensor/inner.ts";
 import { type ArrayRows, rowsOfBytes, rowsOfTensor, swapBytes } from "../array-rows.ts";
 import { type ByteSource, bytesSource, checkRange } from "../byte-source.ts";
 import { dataLimits } from "../limits.ts";

@@ -1,7 +1,7 @@
 /** NumPy's .npz files: zip archives of .npy arrays. Stored arrays are read by range, deflated ones are held whole. */
 import { zipSync } from "fflate";
-import { AvocetError, ByteReader } from "../../base/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError, ByteReader } from "../../base/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { type ByteSource, bytesSource, partOf } from "../byte-source.ts";
 import { crc32 } from "../crc32.ts";

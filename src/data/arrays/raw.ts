@@ -1,7 +1,7 @@
 /** Raw arrays: elements and nothing else, whose type and shape are said beside them; and the IDX files of MNIST. */
 import { z } from "zod";
-import { AvocetError, ByteReader } from "../../base/index.ts";
-import { byteLength, type DType, type Shape, sizeOf } from "../../tensor/index.ts";
+import { AvocetError, ByteReader } from "../../base/inner.ts";
+import { byteLength, type DType, type Shape, sizeOf } from "../../tensor/inner.ts";
 import type { RawLayout } from "../array-rows.ts";
 import { type ByteSource, bytesSource } from "../byte-source.ts";
 import { inflateUpTo } from "../inflate.ts";

@@ -1,6 +1,6 @@
 /** Token ids: lines of JSON, made equally long by padding, cut into windows where that is asked for. */
-import { AvocetError, parseJson } from "../../base/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
+import { AvocetError, parseJson } from "../../base/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
 import { indexedDataset } from "../indexed.ts";
 

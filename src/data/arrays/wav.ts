@@ -1,6 +1,6 @@
 /** WAV audio: PCM of 8 to 32 bits and floats, read by range; and windows of it as samples. */
-import { AvocetError, ByteReader } from "../../base/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import { AvocetError, ByteReader } from "../../base/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { type ByteSource, checkRange } from "../byte-source.ts";
 import { dataLimits } from "../limits.ts";

@@ -1,7 +1,7 @@
 /** Arrays of files: .npy, .npz, raw elements with a description, IDX; any of them gzipped. */
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
-import { AvocetError, parseJson } from "../../base/index.ts";
+import { AvocetError, parseJson } from "../../base/inner.ts";
 import { type ArrayRows, rowsOfBytes } from "../array-rows.ts";
 import { openNpy } from "../arrays/npy.ts";
 import { openNpz } from "../arrays/npz.ts";

@@ -1,6 +1,6 @@
 /** Files of the disk, read by range. */
-import { AvocetError, parseJson } from "../../base/index.ts";
-import { disk } from "../../base/index-node.ts";
+import { AvocetError, parseJson } from "../../base/inner.ts";
+import { disk } from "../../base/inner-node.ts";
 import { type ByteSource, checkRange } from "../byte-source.ts";
 import { dataLimits } from "../limits.ts";
 

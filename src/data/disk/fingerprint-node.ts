@@ -1,7 +1,7 @@
 /** Whether data on disk is the same as before, told from names, sizes and times of its files without reading them. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { parseJson } from "../../base/index.ts";
+import { parseJson } from "../../base/inner.ts";
 import { parseRaw } from "../arrays/raw.ts";
 import { isPackIndex } from "../pack.ts";
 import { folderOf, inside, isRawDescription } from "./array-file-node.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { dataFingerprint } from "../index-node.ts";
+import { dataFingerprint } from "../inner-node.ts";
 
 let folder = "";
 beforeEach(() => {

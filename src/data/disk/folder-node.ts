@@ -1,8 +1,8 @@
 /** The files of a folder and its subfolders, in the order of their names. */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
-import { disk } from "../../base/index-node.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { disk } from "../../base/inner-node.ts";
 import { byCodeUnit } from "../labels.ts";
 
 /** Paths relative to the folder, by "/"; hidden files are left out, links are followed, no folder is entered twice. */

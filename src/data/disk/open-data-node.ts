@@ -1,6 +1,6 @@
 /** Opens whatever a path holds as a dataset that fits a model's inputs. */
 import { join } from "node:path";
-import { AvocetError, expectArguments } from "../../base/index.ts";
+import { AvocetError, expectArguments } from "../../base/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { placeArray } from "../arrays/array-axes.ts";
 import { arrayDataset, placedDataset, scaledRows } from "../arrays/arrays.ts";

@@ -1,7 +1,7 @@
 /** Opens labels: class numbers or masks, from whatever a path holds. */
 import { dirname, join } from "node:path";
-import { AvocetError, expectArguments } from "../../base/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError, expectArguments } from "../../base/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { decodeMask } from "../images/png.ts";
 import {

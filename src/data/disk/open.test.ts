@@ -6,7 +6,7 @@ import { encode } from "fast-png";
 import { gzipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { writeNpy } from "../arrays/npy.ts";
 import { writeNpz } from "../arrays/npz.ts";
 import { alignLabels, type Labels, type MaskLabels } from "../labels.ts";

@@ -1,7 +1,7 @@
 /** Packs on disk: either of the two files may be named, the other lies beside it. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { isPackIndex, type PackIndex, parsePackIndex } from "../pack.ts";
 import { folderOf, inside } from "./array-file-node.ts";
 import { readJson } from "./file-source-node.ts";

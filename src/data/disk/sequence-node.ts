@@ -1,6 +1,6 @@
 /** Sequences on disk: token ids as lines of JSON, and WAV audio, one file or a folder. */
 import { join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { parseTokenLines, type TokenLine, tokenDataset, tokenLine } from "../arrays/tokens.ts";
 import { openWav, wavWindows } from "../arrays/wav.ts";

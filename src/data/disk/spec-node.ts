@@ -1,6 +1,6 @@
 /** What a user writes for data: a path, and after a question mark what part of it and how it is read. */
 import { existsSync } from "node:fs";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { parseSelection, type Selection } from "../selection.ts";
 
 export interface DataSpec {

@@ -1,5 +1,5 @@
 /** Images of any format that is read, told apart by their first bytes. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Image } from "./image.ts";
 import type { JpegDecoder } from "./jpeg.ts";
 import { isJpeg } from "./jpeg-header.ts";

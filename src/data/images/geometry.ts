@@ -1,5 +1,5 @@
 /** Orient, color, resize and crop: the part of preprocessing that stays in 8 bits. */
-import { AvocetError, roundHalfEven } from "../../base/index.ts";
+import { AvocetError, roundHalfEven } from "../../base/inner.ts";
 import type { Preprocess } from "../preprocess.ts";
 import { type Image, toGray, toRgb } from "./image.ts";
 import { resize } from "./resample.ts";

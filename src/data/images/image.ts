@@ -1,5 +1,5 @@
 /** A decoded image: 8 bits a channel, rows from the top, channels interleaved. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { dataLimits } from "../limits.ts";
 
 export interface Image {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { nodeImageDecoder } from "../disk/jpeg-node.ts";
 import { parsePreprocess } from "../preprocess.ts";
 import { prepare } from "./geometry.ts";

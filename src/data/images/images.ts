@@ -1,5 +1,5 @@
 /** Datasets of images: read, decoded, prepared in 8 bits, and turned into a model's input, a batch at a time. */
-import { AvocetError, throwIfAborted } from "../../base/index.ts";
+import { AvocetError, throwIfAborted } from "../../base/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { Kept } from "../cache.ts";
 import type { IndexedDataset } from "../dataset.ts";

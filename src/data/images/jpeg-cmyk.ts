@@ -4,7 +4,7 @@
  * second (never of the first, which has the finest sampling), and both three-component files are decoded. Then as Pillow: values inverted (Adobe's custom), and
  * convert("RGB"): red = nk − c·nk/255 with nk = 255 − k.
  */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Image } from "./image.ts";
 import { ByteSink, EntropyCopier, HuffmanTable } from "./jpeg-entropy.ts";
 import { isFrame, type JpegComponent, type JpegHeader, type JpegSegment, segmentAt } from "./jpeg-header.ts";

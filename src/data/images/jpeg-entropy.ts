@@ -1,5 +1,5 @@
 /** The entropy-coded bits of a JPEG scan: read symbol by symbol, and copied where they are to be kept. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 
 /** Bytes that grow. */
 export class ByteSink {

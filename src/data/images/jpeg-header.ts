@@ -1,5 +1,5 @@
 /** The marker segments of a JPEG file before its first scan: size, components, Adobe's colour transform, EXIF. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { exifOrientation } from "./exif.ts";
 
 export interface JpegComponent {

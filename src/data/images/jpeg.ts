@@ -1,6 +1,6 @@
 /** JPEG images, decoded by libjpeg-turbo in WebAssembly (@jsquash/jpeg): the same pixels as Pillow's. */
 import factory from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { dataLimits } from "../limits.ts";
 import { checkPixels, type Image, orient } from "./image.ts";
 import { cmykImage } from "./jpeg-cmyk.ts";

@@ -1,6 +1,6 @@
 /** From 8-bit pixels to a model's numbers: one table of 256 values per channel, in the layout of the input. */
-import { AvocetError, roundHalfEven } from "../../base/index.ts";
-import { arrayKind, type DType, type Shape, Tensor, toFloat16Bits } from "../../tensor/index.ts";
+import { AvocetError, roundHalfEven } from "../../base/inner.ts";
+import { arrayKind, type DType, type Shape, Tensor, toFloat16Bits } from "../../tensor/inner.ts";
 import { channelsOf, type Preprocess, valueMap } from "../preprocess.ts";
 import type { Image } from "./image.ts";
 

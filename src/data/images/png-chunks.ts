@@ -3,7 +3,7 @@
  * whatever it meets: texts and colour profiles, and pixels beyond the image's.
  */
 import { zlibSync } from "fflate";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { crc32 } from "../crc32.ts";
 import { inflateUpTo } from "../inflate.ts";
 import { dataLimits } from "../limits.ts";

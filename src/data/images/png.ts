@@ -1,6 +1,6 @@
 /** PNG images: gray, RGB, palette, with or without alpha, 1 to 16 bits; and masks, whose values are class numbers. */
 import { type DecodedPng, decode } from "fast-png";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { exifOrientation } from "./exif.ts";
 import { checkPixels, type Image, orient } from "./image.ts";
 import { chunksOf, plainPng } from "./png-chunks.ts";

@@ -1,8 +1,8 @@
 /** Where a linear layer's bias is: its own input, or the constant of the Add behind a product that has none. */
-import { isRefused, type Refused, refuse } from "../../base/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { isRefused, type Refused, refuse } from "../../base/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { defaultOf, floatConstant, initializerOf } from "../constants.ts";
 import { onlyReader } from "../readers.ts";
 import { isOp } from "../walk.ts";

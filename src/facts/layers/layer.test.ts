@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { isRefused } from "../../base/index.ts";
-import { parseModel } from "../../ir/index.ts";
+import { isRefused } from "../../base/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
 import { type Layer, layerAt, layerOf, layersOf, productAt } from "./layer.ts";
 import { matrixOf, weightOf } from "./matrix.ts";
 

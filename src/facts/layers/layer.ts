@@ -3,10 +3,10 @@
  * are outputs and inputs. Readers differ in what they can work with (element types, weights that may be fed, other domains); that
  * is asked of the layer, so that everybody sees the same layers.
  */
-import { isRefused, type Refused, refuse } from "../../base/index.ts";
-import type { Graph, Node, Value } from "../../ir/index.ts";
-import { type LinearRole, rowOf } from "../../ops/index.ts";
-import { isFloat, type Tensor } from "../../tensor/index.ts";
+import { isRefused, type Refused, refuse } from "../../base/inner.ts";
+import type { Graph, Node, Value } from "../../ir/inner.ts";
+import { type LinearRole, rowOf } from "../../ops/inner.ts";
+import { isFloat, type Tensor } from "../../tensor/inner.ts";
 import { defaultOf, initializerOf } from "../constants.ts";
 import { isOp } from "../walk.ts";
 import { type BiasSlot, biasSlot } from "./bias.ts";

@@ -2,9 +2,9 @@
  * A weight as matrices: Conv 1-3D (grouped, depthwise), ConvTranspose, Gemm and MatMul all compute, for every output
  * position, y = W·x + b with W [outputs, columns] per group and x one patch of so many inputs.
  */
-import { type Refused, refuse } from "../../base/index.ts";
-import type { Node } from "../../ir/index.ts";
-import { elementsOf, floatTensor, type Tensor } from "../../tensor/index.ts";
+import { type Refused, refuse } from "../../base/inner.ts";
+import type { Node } from "../../ir/inner.ts";
+import { elementsOf, floatTensor, type Tensor } from "../../tensor/inner.ts";
 import { isOp } from "../walk.ts";
 
 /** Where the elements of the matrices lie in the tensor. */

@@ -1,7 +1,7 @@
 /** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
 
-import type { Node, Value } from "../../ir/index.ts";
-import { dtypeOfOnnx, sizeOf, type Tensor } from "../../tensor/index.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { dtypeOfOnnx, sizeOf, type Tensor } from "../../tensor/inner.ts";
 import { axesOf, axisOf } from "../axis.ts";
 import { constantOf } from "../constants.ts";
 import { isOp } from "../walk.ts";

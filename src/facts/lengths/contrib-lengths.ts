@@ -1,6 +1,6 @@
 /** Lengths of the operators of com.microsoft that exporters and ONNX Runtime's optimiser write in place of standard ones. */
 
-import type { Node } from "../../ir/index.ts";
+import type { Node } from "../../ir/inner.ts";
 import type { Length, Lengths } from "./length.ts";
 import type { KnownLengths } from "./rarer-lengths.ts";
 import { windowLength } from "./window.ts";

@@ -3,9 +3,9 @@
 import { expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { seededFeeds } from "../../../test/same-outputs.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { LengthTable } from "./lengths.ts";
 
 /** Compares the table with a run; returns the part of all axes that the table knows as numbers. */

@@ -4,9 +4,9 @@
  * convolution. The table is a snapshot; it stays true while passes replace values by equal ones.
  */
 
-import { Graph, type Model, type Node, type Value } from "../../ir/index.ts";
-import { isOpType, ops } from "../../ops/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import { Graph, type Model, type Node, type Value } from "../../ir/inner.ts";
+import { isOpType, ops } from "../../ops/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import { axesOf, axisOf } from "../axis.ts";
 import { constantInts, constantOf } from "../constants.ts";
 import { graphsOf, isOp } from "../walk.ts";

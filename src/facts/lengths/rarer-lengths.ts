@@ -1,6 +1,6 @@
 /** Lengths of outputs beyond the first, and of operators that are rarer than those in lengths.ts. */
 
-import type { Node, Value } from "../../ir/index.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import { axisOf } from "../axis.ts";
 import { constantOf } from "../constants.ts";
 import type { Computed } from "./computed.ts";

@@ -1,5 +1,5 @@
 /** How many places a sliding window has: convolutions and pools. */
-import type { Node } from "../../ir/index.ts";
+import type { Node } from "../../ir/inner.ts";
 
 /** The output length of the i-th spatial axis of a Conv or a pool; undefined where it does not follow. */
 export function windowLength(

@@ -1,7 +1,7 @@
 /** ONNX's text syntax as a format of files: what `avocet print --full` writes comes back. */
-import { AvocetError, jsonLimits } from "../../base/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { checkNodes } from "../../ops/index.ts";
+import { AvocetError, jsonLimits } from "../../base/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { checkNodes } from "../../ops/inner.ts";
 import type { SourceFile, SourceFormat } from "../source-format.ts";
 
 export const onnxText: SourceFormat = {

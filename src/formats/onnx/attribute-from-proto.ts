@@ -1,5 +1,5 @@
 /** AttributeProto → Attribute. */
-import type { Attribute, Graph } from "../../ir/index.ts";
+import type { Attribute, Graph } from "../../ir/inner.ts";
 import type { Reading } from "./context.ts";
 import { bytesOf, encode } from "./encode.ts";
 import { attributeExtras } from "./extras.ts";

@@ -1,6 +1,6 @@
 /** Attribute → AttributeProto. */
-import { AvocetError } from "../../base/index.ts";
-import type { Attribute, Graph, Whole } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Attribute, Graph, Whole } from "../../ir/inner.ts";
 import { attributeKinds } from "./attribute-from-proto.ts";
 import { attributeExtras } from "./extras.ts";
 import type { AttributeProto, GraphProto } from "./schema.ts";

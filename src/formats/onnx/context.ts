@@ -1,5 +1,5 @@
 /** What reading one model carries along: the file's name, its external data, and the count of nodes. */
-import { AvocetError, type ErrorCode } from "../../base/index.ts";
+import { AvocetError, type ErrorCode } from "../../base/inner.ts";
 import type { ByteSource } from "../byte-source.ts";
 import { limits } from "../limits.ts";
 

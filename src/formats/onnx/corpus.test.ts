@@ -5,11 +5,11 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { fixture, golden, missing } from "../../../test/fixtures.ts";
 import { modelSummary } from "../../../test/model-summary.ts";
-import { Random } from "../../base/index.ts";
-import { check, type Value } from "../../ir/index.ts";
-import { arrayKind, sizeOf } from "../../tensor/index.ts";
-import { readModel, writeModel } from "../index.ts";
-import { readModelFile } from "../index-node.ts";
+import { Random } from "../../base/inner.ts";
+import { check, type Value } from "../../ir/inner.ts";
+import { arrayKind, sizeOf } from "../../tensor/inner.ts";
+import { readModel, writeModel } from "../inner.ts";
+import { readModelFile } from "../inner-node.ts";
 
 const found = [fixture("."), golden(".")].filter((folder) => existsSync(folder)).flatMap(onnxFiles);
 

@@ -1,6 +1,6 @@
 /** Data files of models, named after their content: `MODEL.onnx.0123456789abcdef.data`. */
 import { basename, dirname, join, resolve } from "node:path";
-import { disk, quietly } from "../../base/index-node.ts";
+import { disk, quietly } from "../../base/inner-node.ts";
 
 /** The name of a model's data file with this SHA-256. */
 export function dataLocation(model: string, sha256: string): string {

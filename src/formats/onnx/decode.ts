@@ -1,7 +1,7 @@
 /** Bytes → message, walking the field tables. Lengths are checked, nothing large is copied, limits are kept. */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { AvocetError } from "../../base/index.ts";
-import type { Whole } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Whole } from "../../ir/inner.ts";
 import { limits } from "../limits.ts";
 import type { MessageType, Row, Scalar } from "./wire-types.ts";
 

@@ -3,8 +3,8 @@
  * sink: large tensors pass through as they are, so a file of any size needs no second copy in memory.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { invariant } from "../../base/index.ts";
-import type { Whole } from "../../ir/index.ts";
+import { invariant } from "../../base/inner.ts";
+import type { Whole } from "../../ir/inner.ts";
 import type { MessageType, Payload, Row } from "./wire-types.ts";
 
 type Fields = Readonly<Record<string, unknown>>;

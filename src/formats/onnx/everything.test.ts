@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { modelSummary } from "../../../test/model-summary.ts";
-import { type Attribute, check, cloneModel, type Graph, type Model, type Node } from "../../ir/index.ts";
-import { type DType, dtypes, type TensorData } from "../../tensor/index.ts";
-import { readModel, writeModel } from "../index.ts";
+import { type Attribute, check, cloneModel, type Graph, type Model, type Node } from "../../ir/inner.ts";
+import { type DType, dtypes, type TensorData } from "../../tensor/inner.ts";
+import { readModel, writeModel } from "../inner.ts";
 
 const text = readFileSync(new URL("everything.onnx.txt", import.meta.url), "latin1");
 const original = readModel(Buffer.from(text, "base64"), { name: "everything.onnx" });

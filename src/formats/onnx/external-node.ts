@@ -1,7 +1,7 @@
 /** External data of ONNX files on disk: it stays there until a tensor is looked at, and nothing outside its folder is opened. */
 import { realpathSync } from "node:fs";
 import { isAbsolute, join, relative, sep } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { fileSource } from "../file-source-node.ts";
 import type { ExternalData } from "./context.ts";
 

@@ -2,8 +2,8 @@
  * What a file says that the graph has no place for: names and notes of tensors, notes of attributes, denotations of
  * types. It is remembered by object, so it lives as long as the object does and is written back with it.
  */
-import type { Attribute, Value, ValueType } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import type { Attribute, Value, ValueType } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { EntryProto, TypeProto } from "./schema.ts";
 import type { Payload } from "./wire-types.ts";
 

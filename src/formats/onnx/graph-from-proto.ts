@@ -1,5 +1,5 @@
 /** GraphProto → Graph: names become references, scope by scope; what is unsorted or unknown is found here. */
-import { Graph, Value } from "../../ir/index.ts";
+import { Graph, Value } from "../../ir/inner.ts";
 import { attributeFromProto } from "./attribute-from-proto.ts";
 import type { Reading } from "./context.ts";
 import { Decoding, decode } from "./decode.ts";

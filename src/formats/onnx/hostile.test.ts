@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { describe, expect, test } from "vitest";
-import { AvocetError, Random } from "../../base/index.ts";
-import { check } from "../../ir/index.ts";
-import { readModel, writeModel } from "../index.ts";
+import { AvocetError, Random } from "../../base/inner.ts";
+import { check } from "../../ir/inner.ts";
+import { readModel, writeModel } from "../inner.ts";
 import { initializersOf } from "./shards.ts";
 
 const text = readFileSync(new URL("everything.onnx.txt", import.meta.url), "latin1");

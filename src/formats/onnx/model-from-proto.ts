@@ -1,5 +1,5 @@
 /** ModelProto → Model. */
-import { type Attribute, Graph, Model, type ModelFunction, type Whole } from "../../ir/index.ts";
+import { type Attribute, Graph, Model, type ModelFunction, type Whole } from "../../ir/inner.ts";
 import { attributeFromProto } from "./attribute-from-proto.ts";
 import type { Reading } from "./context.ts";
 import { fillMap } from "./entries.ts";

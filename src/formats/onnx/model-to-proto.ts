@@ -1,7 +1,7 @@
 /** Model → ModelProto. References become names again; what two values would share a name for is found here. */
-import { AvocetError } from "../../base/index.ts";
-import type { Graph, Model, ModelFunction, Node, Value } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Graph, Model, ModelFunction, Node, Value } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { attributeToProto } from "./attribute-to-proto.ts";
 import { entriesOf } from "./entries.ts";
 import { untyped } from "./extras.ts";

@@ -1,7 +1,7 @@
 /** ONNX as a format of files: bytes → Model. */
-import { AvocetError } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
-import { checkNodes } from "../../ops/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import { checkNodes } from "../../ops/inner.ts";
 import { foreignFormat } from "../foreign.ts";
 import { limits } from "../limits.ts";
 import type { SourceFile, SourceFormat } from "../source-format.ts";

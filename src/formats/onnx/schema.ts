@@ -3,7 +3,7 @@
  * out on purpose: they survive as unknown bytes of their message. Those are, in GraphProto, quantization_annotation
  * (14); in NodeProto, device_configurations (10); in ModelProto, configuration (26); in TensorProto, segment (3).
  */
-import type { Whole } from "../../ir/index.ts";
+import type { Whole } from "../../ir/inner.ts";
 import { type Extra, type MessageType, message, type Payload } from "./wire-types.ts";
 
 export interface EntryProto extends Extra {

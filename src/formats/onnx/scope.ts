@@ -1,6 +1,6 @@
 /** The names that a graph of a file can see: its own, and those of the graphs around it. */
-import { type Graph, Value } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { type Graph, Value } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { limits } from "../limits.ts";
 
 /** What does not fit together in a file: the first faults, and how many there are. */

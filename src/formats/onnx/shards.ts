@@ -1,6 +1,6 @@
 /** Lays out the tensors that leave the model file: which data file each goes to, and where in it. */
-import type { Graph, Model } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import type { Graph, Model } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { ExternalPlace } from "./tensor-to-proto.ts";
 
 /** Start of each tensor in a data file: the page size, so that runtimes can map it into memory. */

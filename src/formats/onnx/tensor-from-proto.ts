@@ -1,5 +1,5 @@
 /** TensorProto → Tensor: views of the file where possible, loaded when first needed, every length checked. */
-import { byteLength, type DType, dtypeOfOnnx, dtypes, Tensor } from "../../tensor/index.ts";
+import { byteLength, type DType, dtypeOfOnnx, dtypes, Tensor } from "../../tensor/inner.ts";
 import { limits } from "../limits.ts";
 import type { Reading } from "./context.ts";
 import { externalPayload } from "./external.ts";

@@ -1,5 +1,5 @@
 /** Tensor → TensorProto: always raw_data (strings excepted), handed on without copies. */
-import { dtypes, type Tensor } from "../../tensor/index.ts";
+import { dtypes, type Tensor } from "../../tensor/inner.ts";
 import { entriesOf } from "./entries.ts";
 import { tensorExtras } from "./extras.ts";
 import type { EntryProto, TensorProto } from "./schema.ts";

@@ -1,6 +1,6 @@
 /** TypeProto ↔ ValueType. */
-import type { Dim, ValueType } from "../../ir/index.ts";
-import { dtypes } from "../../tensor/index.ts";
+import type { Dim, ValueType } from "../../ir/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import type { Reading } from "./context.ts";
 import { typeExtras } from "./extras.ts";
 import type { DimensionProto, ShapeProto, TensorTypeProto, TypeProto } from "./schema.ts";

@@ -1,5 +1,5 @@
 /** Repeated varints of a tensor (int32_data, int64_data, uint64_data): counting them, and turning them into data. */
-import { arrayKind, type DType, type TensorData } from "../../tensor/index.ts";
+import { arrayKind, type DType, type TensorData } from "../../tensor/inner.ts";
 
 /** How many varints lie in these bytes; NaN when the last one is cut or one is longer than ten bytes. */
 export function countVarints(bytes: Uint8Array): number {

@@ -1,7 +1,7 @@
 /** Writes ONNX files to disk: whole or not at all, large weights streamed, input files never changed. */
 
 import { basename, dirname, join } from "node:path";
-import { expectArguments } from "../../base/index.ts";
+import { expectArguments } from "../../base/inner.ts";
 import {
   disk,
   expectApart,
@@ -14,9 +14,9 @@ import {
   sha256OfFile,
   sweepFiles,
   writable,
-} from "../../base/index-node.ts";
-import type { Model } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+} from "../../base/inner-node.ts";
+import type { Model } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { dataLocation, removeUnused } from "./data-files-node.ts";
 import type { Sink } from "./encode.ts";
 import { initializersOf, placesOf, planShards, type Shard } from "./shards.ts";

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { modelSummary } from "../../../test/model-summary.ts";
-import { AvocetError } from "../../base/index.ts";
-import { type Attribute, addNode, Graph, Model, tensorType, Value } from "../../ir/index.ts";
-import { byteLength, type DType, dtypes, sizeOf, Tensor } from "../../tensor/index.ts";
-import { encodeModel, readModel, writeModel } from "../index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { type Attribute, addNode, Graph, Model, tensorType, Value } from "../../ir/inner.ts";
+import { byteLength, type DType, dtypes, sizeOf, Tensor } from "../../tensor/inner.ts";
+import { encodeModel, readModel, writeModel } from "../inner.ts";
 
 /** y = Relu(x) and whatever else `more` adds. */
 function small(more: (graph: Graph, x: Value) => void = () => {}): Model {

@@ -1,6 +1,6 @@
 /** Model → bytes of an ONNX file. Runs anywhere; `write-node.ts` writes to disk. */
-import { AvocetError, expectArguments } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
+import { AvocetError, expectArguments } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
 import { limits } from "../limits.ts";
 import { bytesOf, type Encoded, encode } from "./encode.ts";
 import { modelToProto, type Placement } from "./model-to-proto.ts";

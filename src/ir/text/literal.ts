@@ -12,7 +12,7 @@ import {
   toFloat8Bits,
   toFloat16Bits,
   unpackBits,
-} from "../../tensor/index.ts";
+} from "../../tensor/inner.ts";
 import type { NumberToken, Scanner } from "./scanner.ts";
 import { quote } from "./words.ts";
 

@@ -1,7 +1,7 @@
 /** The official parser and printer as oracle: golden/official.json has their answers (tools/onnx-text-golden.py). */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { check } from "../check.ts";
 import { parseModel } from "./parse.ts";
 import { printModel } from "./print.ts";

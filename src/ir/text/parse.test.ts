@@ -1,8 +1,8 @@
 /** Reading ONNX text: what goes beyond the official syntax, seeded constants, and errors that say where. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AvocetError } from "../../base/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { check } from "../check.ts";
 import type { Model } from "../model.ts";
 import { parseGraph, parseModel } from "./parse.ts";

@@ -1,6 +1,6 @@
 /** ONNX text to models and graphs: the official syntax of onnx/docs/Syntax.md, with a few additions for tests. */
-import { expectArguments } from "../../base/index.ts";
-import type { DType, Shape } from "../../tensor/index.ts";
+import { expectArguments } from "../../base/inner.ts";
+import type { DType, Shape } from "../../tensor/inner.ts";
 import type { Attribute } from "../attribute.ts";
 import type { Graph } from "../graph.ts";
 import { Model, type ModelFunction } from "../model.ts";

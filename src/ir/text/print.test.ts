@@ -1,7 +1,7 @@
 /** Writing ONNX text: what people see, and that nothing is lost on the way to text and back. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type DType, dtypes, sizeOf, Tensor } from "../../tensor/index.ts";
+import { type DType, dtypes, sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { Attribute } from "../attribute.ts";
 import { check } from "../check.ts";
 import { Graph } from "../graph.ts";

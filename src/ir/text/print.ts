@@ -1,6 +1,6 @@
 /** Models and graphs to ONNX text (onnx/docs/Syntax.md): for tests, messages and eyes. `parse.ts` reads it back. */
-import { expectArguments } from "../../base/index.ts";
-import { type DType, dtypes, type Tensor } from "../../tensor/index.ts";
+import { expectArguments } from "../../base/inner.ts";
+import { type DType, dtypes, type Tensor } from "../../tensor/inner.ts";
 import type { Attribute, Whole } from "../attribute.ts";
 import type { Graph, Node, Value } from "../graph.ts";
 import type { Model, ModelFunction } from "../model.ts";

@@ -1,5 +1,5 @@
 /** Attributes in ONNX text: `axis = 1`, `alpha: float = 1`, `value = int64[2] {1, 2}`, `body = g (…) => (…) {…}`. */
-import type { DType, Shape, Tensor } from "../../tensor/index.ts";
+import type { DType, Shape, Tensor } from "../../tensor/inner.ts";
 import type { Whole } from "../attribute.ts";
 import type { ValueType } from "../types.ts";
 import { readElements, readFloat, spelled } from "./literal.ts";

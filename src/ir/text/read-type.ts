@@ -1,5 +1,5 @@
 /** Types in ONNX text: `float[N, 3, "h w", ?]`, `float` (a scalar), `float[]` (rank unknown), `seq(float[2])` … */
-import type { DType } from "../../tensor/index.ts";
+import type { DType } from "../../tensor/inner.ts";
 import { type Dim, tensorType, type ValueType } from "../types.ts";
 import type { Scanner } from "./scanner.ts";
 import { dtypeOfText, isTypeWord } from "./words.ts";

@@ -1,5 +1,5 @@
 /** Reads ONNX text (onnx/docs/Syntax.md) into a syntax tree. Names are not resolved yet: see `resolve.ts`. */
-import type { DType, Shape, Tensor } from "../../tensor/index.ts";
+import type { DType, Shape, Tensor } from "../../tensor/inner.ts";
 import { type AttributeReader, readAttribute, readTensor, withoutData } from "./read-attribute.ts";
 import { readHeader } from "./read-header.ts";
 import { atType, depthLimit, readType } from "./read-type.ts";

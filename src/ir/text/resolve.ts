@@ -1,6 +1,6 @@
 /** Turns the syntax tree of a text into graphs: names become references, captured values are found in outer graphs. */
-import type { AvocetError } from "../../base/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import type { AvocetError } from "../../base/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import type { Attribute } from "../attribute.ts";
 import { Graph, type Value } from "../graph.ts";
 import { Names } from "../names.ts";

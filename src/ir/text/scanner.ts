@@ -1,5 +1,5 @@
 /** A cursor over ONNX text: white space, comments, identifiers, strings and numbers, and errors that say where. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 
 /** A number as it was written; `whole` when it has neither point nor exponent and is not nan or inf. */
 export interface NumberToken {

@@ -1,5 +1,5 @@
 /** Data for constants that a text declares without any: tests write shapes, a seed gives the numbers. */
-import { Random } from "../../base/index.ts";
+import { Random } from "../../base/inner.ts";
 import {
   arrayKind,
   type DType,
@@ -10,7 +10,7 @@ import {
   Tensor,
   toBfloat16Bits,
   toFloat16Bits,
-} from "../../tensor/index.ts";
+} from "../../tensor/inner.ts";
 
 /** Longest tensor that is made up: a mistyped shape should not fill the memory. */
 export const seededLimit = 1 << 24;

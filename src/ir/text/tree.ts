@@ -1,5 +1,5 @@
 /** What a text says before names are resolved: the syntax tree between `read.ts` and `resolve.ts`. */
-import type { Tensor } from "../../tensor/index.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { Attribute } from "../attribute.ts";
 import type { ValueType } from "../types.ts";
 

@@ -1,5 +1,5 @@
 /** The words of ONNX text: names of element types, of type constructors and of attribute types, and quoting. */
-import { type DType, dtypes } from "../../tensor/index.ts";
+import { type DType, dtypes } from "../../tensor/inner.ts";
 import type { Attribute } from "../attribute.ts";
 
 const byText = new Map(Object.entries(dtypes).map(([name, facts]) => [facts.text, name as DType]));

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { randomProblem } from "../../../test/rounding-problem.ts";
-import { Random, roundHalfEven } from "../../base/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { builtinTarget, calibrate, lower, parseGrid, place, quantizeDequantize } from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random, roundHalfEven } from "../../base/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { builtinTarget, calibrate, lower, parseGrid, place, quantizeDequantize } from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { applyGptq } from "../gptq/apply.ts";
 import type { MethodContext } from "../method.ts";
 import { nearest, objective } from "../on-moments/rounding-problem.ts";

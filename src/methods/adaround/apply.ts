@@ -1,10 +1,10 @@
 /** AdaRound on moments: layer by layer, with inputs of the quantized prefix, scales searched before and biases solved after. */
 import type { z } from "zod";
-import { roundHalfEven, throwIfAborted, type Work } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
-import type { Plan } from "../../quant/index.ts";
-import type { Runtime, Session } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { roundHalfEven, throwIfAborted, type Work } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import type { Plan } from "../../quant/inner.ts";
+import type { Runtime, Session } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { descend } from "../on-moments/coordinate-descent.ts";
 import { dequantized, nearest, type RoundingProblem, roundingProblem } from "../on-moments/rounding-problem.ts";

@@ -2,8 +2,8 @@
  * AdaRound's iterations as one ONNX graph: a Loop whose body takes the gradient of the error on the moments,
  * 2 s (D H + T), that of the rounding term, and one step of Adam (Kingma and Ba, 2015) on α.
  */
-import { addNode, Graph, Model, type Names, tensorType, type Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { addNode, Graph, Model, type Names, tensorType, type Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { gamma, zeta } from "./math.ts";
 
 export interface StepSettings {

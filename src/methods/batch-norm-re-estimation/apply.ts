@@ -2,14 +2,14 @@
  * Batch norms get the statistics that their inputs have in the quantized (or compressed) model: quantizers and changed weights
  * move means and variances, and a batch norm with the old ones passes the shift on. AIMET's `reestimate_bn_stats`.
  */
-import { AvocetError, throwIfAborted } from "../../base/index.ts";
-import { samples } from "../../data/index.ts";
-import { cloneModel, type Model, type Node } from "../../ir/index.ts";
-import { defaultOpset, upgradeOpset } from "../../passes/index.ts";
-import { lower, type Plan } from "../../quant/index.ts";
-import { feedsFor, openCursor, pacer } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
-import { trainBatchNorms } from "../../train/index.ts";
+import { AvocetError, throwIfAborted } from "../../base/inner.ts";
+import { samples } from "../../data/inner.ts";
+import { cloneModel, type Model, type Node } from "../../ir/inner.ts";
+import { defaultOpset, upgradeOpset } from "../../passes/inner.ts";
+import { lower, type Plan } from "../../quant/inner.ts";
+import { feedsFor, openCursor, pacer } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
+import { trainBatchNorms } from "../../train/inner.ts";
 import type { MethodReport, PreparationContext } from "../method.ts";
 import { channelMoments } from "./channel-moments.ts";
 

@@ -1,8 +1,8 @@
 /** Mean and variance of each channel of a value ahead of a walk, over all samples: what a batch norm there would see. */
-import { throwIfAborted, type Work } from "../../base/index.ts";
-import { addNode } from "../../ir/index.ts";
-import { pacer, type Runtime, type SessionOptions, type Walk } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { throwIfAborted, type Work } from "../../base/inner.ts";
+import { addNode } from "../../ir/inner.ts";
+import { pacer, type Runtime, type SessionOptions, type Walk } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 export interface ChannelMoments {
   readonly mean: Float64Array;

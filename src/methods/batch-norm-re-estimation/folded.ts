@@ -3,10 +3,10 @@
  * brought to where they were in float, by a factor and a shift per channel. A factor goes into the scale of the channel, so that
  * the integers of a quantized weight stay (AIMET's `fold_all_batch_norms_to_scale`).
  */
-import { isRefused, throwIfAborted } from "../../base/index.ts";
-import { biasOf, vectorSlot } from "../../facts/index.ts";
-import { cloneModel, type Model } from "../../ir/index.ts";
-import { batchNormStatistics, putBias } from "../../passes/index.ts";
+import { isRefused, throwIfAborted } from "../../base/inner.ts";
+import { biasOf, vectorSlot } from "../../facts/inner.ts";
+import { cloneModel, type Model } from "../../ir/inner.ts";
+import { batchNormStatistics, putBias } from "../../passes/inner.ts";
 import {
   entriesByValue,
   isIntGrid,
@@ -15,9 +15,9 @@ import {
   quantizeDequantize,
   withBiasEncodings,
   withEntries,
-} from "../../quant/index.ts";
-import { openCursor } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+} from "../../quant/inner.ts";
+import { openCursor } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { alongside, type Branches, lowerForEdits } from "../branches.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { type ChannelMoments, channelMoments } from "./channel-moments.ts";

@@ -1,12 +1,12 @@
 /** Bias correction on models: means come back exactly, plans stay those of placement, and what cannot be done is said. */
 import { describe, expect, test } from "vitest";
-import { AvocetError, Random } from "../../base/index.ts";
-import { fromTensors } from "../../data/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { setBatchNormStatistics } from "../../passes/index.ts";
-import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/index.ts";
-import { firstSample, openRuntime, openTaps, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { AvocetError, Random } from "../../base/inner.ts";
+import { fromTensors } from "../../data/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { setBatchNormStatistics } from "../../passes/inner.ts";
+import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/inner.ts";
+import { firstSample, openRuntime, openTaps, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { applyGptq } from "../gptq/apply.ts";
 import { correctBiases } from "./apply.ts";
 

@@ -5,13 +5,13 @@
  */
 
 import type { z } from "zod";
-import { AvocetError, isRefused, throwIfAborted } from "../../base/index.ts";
-import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/index.ts";
-import { cloneModel, type Model, type Value } from "../../ir/index.ts";
-import { putBias, shiftedBias } from "../../passes/index.ts";
-import { entriesByValue, type Plan, type PlanEntry, quantizeDequantize, withBiasEncodings } from "../../quant/index.ts";
-import { type Cursor, openCursor } from "../../runtime/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError, isRefused, throwIfAborted } from "../../base/inner.ts";
+import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/inner.ts";
+import { cloneModel, type Model, type Value } from "../../ir/inner.ts";
+import { putBias, shiftedBias } from "../../passes/inner.ts";
+import { entriesByValue, type Plan, type PlanEntry, quantizeDequantize, withBiasEncodings } from "../../quant/inner.ts";
+import { type Cursor, openCursor } from "../../runtime/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { alongside, lowerForEdits } from "../branches.ts";
 import type { Basis, Expectation } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";

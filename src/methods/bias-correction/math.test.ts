@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { matrixLayers } from "../../facts/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { matrixLayers } from "../../facts/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { clippedNormal } from "../expectations/normal.ts";
 import { biasShift, MeanInput, meanPatch } from "./math.ts";
 

@@ -8,9 +8,9 @@
  * gives the float model's mean again, exactly: padding is part of the patches.
  */
 
-import type { MatrixLayer, MatrixView } from "../../facts/index.ts";
-import { patchGeometry } from "../../quant/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import type { MatrixLayer, MatrixView } from "../../facts/inner.ts";
+import { patchGeometry } from "../../quant/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 
 /** W m − Ŵ m̂ for each output channel, in float64. Matrices are [groups · outputs, columns], means [groups, columns]. */
 export function biasShift(

@@ -1,8 +1,8 @@
 /** The mean patches of a layer's input: from data in both branches, or from what batch norms promise. */
-import { type MatrixLayer, shapeOf } from "../../facts/index.ts";
-import type { TensorType, Value } from "../../ir/index.ts";
-import type { Cursor } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type MatrixLayer, shapeOf } from "../../facts/inner.ts";
+import type { TensorType, Value } from "../../ir/inner.ts";
+import type { Cursor } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { Branches } from "../branches.ts";
 import type { Basis, Expectation } from "../expectations/expectation.ts";
 import { MeanInput, meanPatch } from "./math.ts";

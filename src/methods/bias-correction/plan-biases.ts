@@ -1,7 +1,7 @@
 /** The plan after layers got biases: a bias that placement has not seen gets the entry that placement would give. */
 
-import { keepsGrid, type Layer } from "../../facts/index.ts";
-import type { Value } from "../../ir/index.ts";
+import { keepsGrid, type Layer } from "../../facts/inner.ts";
+import type { Value } from "../../ir/inner.ts";
 import {
   biasEncoding,
   biasEntry,
@@ -12,7 +12,7 @@ import {
   type Plan,
   type PlanEntry,
   type Target,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 
 export interface NewBias {
   readonly layer: Layer;

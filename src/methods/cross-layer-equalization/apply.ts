@@ -5,9 +5,9 @@
  */
 
 import type { z } from "zod";
-import { throwIfAborted } from "../../base/index.ts";
-import { shapeOf } from "../../facts/index.ts";
-import { check, cloneModel, type Model } from "../../ir/index.ts";
+import { throwIfAborted } from "../../base/inner.ts";
+import { shapeOf } from "../../facts/inner.ts";
+import { check, cloneModel, type Model } from "../../ir/inner.ts";
 import type { Expectation } from "../expectations/expectation.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";

@@ -7,11 +7,11 @@ import { describe, expect, test } from "vitest";
 import { blocks, graphOf } from "../../../test/block-graphs.ts";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { Random } from "../../base/index.ts";
-import { fromTensors } from "../../data/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { check, type Model, parseModel } from "../../ir/index.ts";
-import { normalise } from "../../passes/index.ts";
+import { Random } from "../../base/inner.ts";
+import { fromTensors } from "../../data/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { check, type Model, parseModel } from "../../ir/inner.ts";
+import { normalise } from "../../passes/inner.ts";
 import {
   builtinTarget,
   calibrate,
@@ -20,9 +20,9 @@ import {
   kernelReport,
   lower,
   place,
-} from "../../quant/index.ts";
-import { firstSample, openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+} from "../../quant/inner.ts";
+import { firstSample, openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { equalizeLayers } from "./apply.ts";
 import { equalizingScales, type LayerStrengths, pairScale } from "./math.ts";
 import { type NoisyLayer, noiseOf, quietestScales } from "./noise-scales.ts";

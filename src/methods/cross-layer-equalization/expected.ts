@@ -1,6 +1,6 @@
 /** What equalization wants to know of the activations, from the statistics of batch norms instead of data. */
-import { isOp } from "../../facts/index.ts";
-import type { Graph, TensorType } from "../../ir/index.ts";
+import { isOp } from "../../facts/inner.ts";
+import type { Graph, TensorType } from "../../ir/inner.ts";
 import { type Expectation, pooled, spread } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { ChannelPower, Observed } from "./observe.ts";

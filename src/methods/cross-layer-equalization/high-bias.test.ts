@@ -1,10 +1,10 @@
 /** High-bias folding: the rule of three deviations, exactness on data, and what is refused. */
 import { expect, test } from "vitest";
 import { expectSameOutputs, seededFeeds } from "../../../test/same-outputs.ts";
-import { fromTensors } from "../../data/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { batchNormStatistics, normalise } from "../../passes/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
+import { fromTensors } from "../../data/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { batchNormStatistics, normalise } from "../../passes/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
 import { foldHighBiases } from "./high-bias.ts";
 import { absorbable } from "./math.ts";
 

@@ -8,9 +8,9 @@
  * trusted, as in AIMET. Unlike AIMET, readers that pad with zeros are left alone: their borders would change.
  */
 
-import { isRefused, throwIfAborted } from "../../base/index.ts";
-import { isOp, onlyReader, rankOf } from "../../facts/index.ts";
-import { check, cloneModel, type Model, type Node, type Value } from "../../ir/index.ts";
+import { isRefused, throwIfAborted } from "../../base/inner.ts";
+import { isOp, onlyReader, rankOf } from "../../facts/inner.ts";
+import { check, cloneModel, type Model, type Node, type Value } from "../../ir/inner.ts";
 import {
   bareLayer,
   batchNormStatistics,
@@ -19,8 +19,8 @@ import {
   moveBatchNormStatistics,
   scaleInput,
   scaleOutput,
-} from "../../passes/index.ts";
-import { alongAxis, openTaps } from "../../runtime/index.ts";
+} from "../../passes/inner.ts";
+import { alongAxis, openTaps } from "../../runtime/inner.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { absorbable } from "./math.ts";
 

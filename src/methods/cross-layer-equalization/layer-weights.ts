@@ -1,8 +1,8 @@
 /** The weights of traced layers as equalization sees them: one entry for each pair of connected channels. */
 
-import { channelsOf } from "../../passes/index.ts";
-import { pairLayouts } from "../../quant/index.ts";
-import { elementsOf } from "../../tensor/index.ts";
+import { channelsOf } from "../../passes/inner.ts";
+import { pairLayouts } from "../../quant/inner.ts";
+import { elementsOf } from "../../tensor/inner.ts";
 import type { PreparationContext } from "../method.ts";
 import type { LayerStrengths } from "./math.ts";
 import type { Couples, NoisyLayer } from "./noise-scales.ts";

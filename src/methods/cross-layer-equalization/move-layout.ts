@@ -1,6 +1,6 @@
 /** Layouts through operators that move, pick, repeat or reduce places: the groups move as the numbers do. */
-import { constantInts, constantOf, floatConstant } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { constantInts, constantOf, floatConstant } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import { type Layout, pick, reshape, transpose } from "./layout.ts";
 
 /** The lengths of a value as it runs, where they are known. */

@@ -1,7 +1,7 @@
 /** What equalization wants to know of the data: power and peak of every channel that a layer reads, peaks before clips. */
-import { isOp } from "../../facts/index.ts";
-import type { Model, TensorType, Value } from "../../ir/index.ts";
-import { alongAxis, openTaps, overall, type Reduction } from "../../runtime/index.ts";
+import { isOp } from "../../facts/inner.ts";
+import type { Model, TensorType, Value } from "../../ir/inner.ts";
+import { alongAxis, openTaps, overall, type Reduction } from "../../runtime/inner.ts";
 import type { PreparationContext } from "../method.ts";
 import type { Trace } from "./trace-groups.ts";
 

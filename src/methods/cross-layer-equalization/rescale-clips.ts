@@ -3,10 +3,10 @@
  * becomes a Relu and a Min with a constant, so that the convolution and its Relu stay one integer kernel. Where data shows
  * which channels ever reach the bound, one bound for those may do for all, or none.
  */
-import { clipBounds } from "../../facts/index.ts";
-import { addNode, type Node, type TensorType, type Value } from "../../ir/index.ts";
-import { replaceConstant, replaceNode } from "../../passes/index.ts";
-import { type DType, floatTensor } from "../../tensor/index.ts";
+import { clipBounds } from "../../facts/inner.ts";
+import { addNode, type Node, type TensorType, type Value } from "../../ir/inner.ts";
+import { replaceConstant, replaceNode } from "../../passes/inner.ts";
+import { type DType, floatTensor } from "../../tensor/inner.ts";
 import type { TracedClip } from "./trace-groups.ts";
 
 /** Whether all channels of a clip have one scale, so that it stays a Clip. */

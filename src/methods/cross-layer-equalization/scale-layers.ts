@@ -1,9 +1,9 @@
 /** Writes scales into layers and constants. */
 
-import { isRefused } from "../../base/index.ts";
-import { floatConstant } from "../../facts/index.ts";
-import { bareLayer, moveBatchNormStatistics, replaceConstant, scaleInput, scaleOutput } from "../../passes/index.ts";
-import { elementsOf, floatTensor } from "../../tensor/index.ts";
+import { isRefused } from "../../base/inner.ts";
+import { floatConstant } from "../../facts/inner.ts";
+import { bareLayer, moveBatchNormStatistics, replaceConstant, scaleInput, scaleOutput } from "../../passes/inner.ts";
+import { elementsOf, floatTensor } from "../../tensor/inner.ts";
 import { broadcastDims, expand, padRank } from "./layout.ts";
 import type { TracedConstant, TracedLayer } from "./trace-groups.ts";
 

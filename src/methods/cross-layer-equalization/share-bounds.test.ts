@@ -1,10 +1,10 @@
 /** Bounds that are shared: with data in equalize.test.ts; here without any, where every channel counts as reaching them. */
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { parseModel } from "../../ir/index.ts";
-import { setBatchNormStatistics } from "../../passes/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { setBatchNormStatistics } from "../../passes/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { inputExpectation } from "../data-free-ranges/inputs.ts";
 import { equalizeLayers } from "./apply.ts";
 

@@ -2,7 +2,7 @@
  * Scales under which a Clip stays one operator with one bound: channels that reach the bound on the data share a scale, the
  * others are kept below the bound. It costs no operator in the shipped file, where a bound per channel costs a float one.
  */
-import { clipBounds } from "../../facts/index.ts";
+import { clipBounds } from "../../facts/inner.ts";
 import type { Observed } from "./observe.ts";
 import type { Trace, TracedClip } from "./trace-groups.ts";
 

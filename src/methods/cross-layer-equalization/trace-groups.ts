@@ -3,10 +3,10 @@
  * homogeneous operators, pooling and data movement carry them on; additions join them; everything else fixes them.
  */
 
-import { isRefused } from "../../base/index.ts";
-import { clipBounds, floatConstant, isOp } from "../../facts/index.ts";
-import type { Graph, Node, Value } from "../../ir/index.ts";
-import { bareLayer, biasOf, type Layer } from "../../passes/index.ts";
+import { isRefused } from "../../base/inner.ts";
+import { clipBounds, floatConstant, isOp } from "../../facts/inner.ts";
+import type { Graph, Node, Value } from "../../ir/inner.ts";
+import { bareLayer, biasOf, type Layer } from "../../passes/inner.ts";
 import { Groups } from "./groups.ts";
 import { alongAxis, broadcastDims, concat, expand, type Layout, padRank, pick, sizeOf } from "./layout.ts";
 import { movedLayout, type ShapeOf } from "./move-layout.ts";

@@ -3,8 +3,8 @@
  * c of its output has mean β and deviation |γ|, so that β ± k·γ holds nearly all of it; what follows from there through the
  * graph is in ../expectations.
  */
-import { AvocetError, throwIfAborted, type Work } from "../../base/index.ts";
-import type { Model, TensorType } from "../../ir/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../../base/inner.ts";
+import type { Model, TensorType } from "../../ir/inner.ts";
 import {
   encodeObserved,
   needsObserver,
@@ -12,7 +12,7 @@ import {
   type Plan,
   type PlanEntry,
   type Scheme,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 import type { Expectation } from "../expectations/expectation.ts";
 import { type Expectations, expectations } from "../expectations/propagate.ts";
 import type { MethodReport } from "../method.ts";

@@ -1,10 +1,10 @@
 /** Ranges without data: what preprocessing and batch norms give, and what cannot be derived. */
 import { expect, test } from "vitest";
-import { AvocetError } from "../../base/index.ts";
-import { parsePreprocess } from "../../data/index.ts";
-import { type Model, parseModel, tensorType } from "../../ir/index.ts";
-import { setBatchNormStatistics } from "../../passes/index.ts";
-import { builtinTarget, encodingMax, encodingMin, entriesByValue, lower, type Plan, place } from "../../quant/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { parsePreprocess } from "../../data/inner.ts";
+import { type Model, parseModel, tensorType } from "../../ir/inner.ts";
+import { setBatchNormStatistics } from "../../passes/inner.ts";
+import { builtinTarget, encodingMax, encodingMin, entriesByValue, lower, type Plan, place } from "../../quant/inner.ts";
 import { dataFreeRanges } from "./apply.ts";
 import { inputExpectation, pictureInput } from "./inputs.ts";
 

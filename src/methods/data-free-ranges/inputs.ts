@@ -1,6 +1,6 @@
 /** What is known of a model's input without seeing any: the range of pixels, after preprocessing. */
-import { AvocetError } from "../../base/index.ts";
-import { inputChannels, type Preprocess, valueMap } from "../../data/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { inputChannels, type Preprocess, valueMap } from "../../data/inner.ts";
 import { type Expectation, normal } from "../expectations/expectation.ts";
 
 /** Numbers for all channels alike, or one per channel. */

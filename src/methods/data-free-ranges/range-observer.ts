@@ -6,7 +6,7 @@ import {
   makeObserver,
   type Observer,
   type Scheme,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 import { type Expectation, least, most } from "../expectations/expectation.ts";
 import { quantiles } from "../expectations/normal.ts";
 

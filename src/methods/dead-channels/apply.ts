@@ -6,9 +6,9 @@
  * All of it is exact: where a padded convolution sees a constant other than zero the border would change, so it is left.
  */
 
-import { isRefused, throwIfAborted } from "../../base/index.ts";
-import { clipBounds, isOp, onlyReader } from "../../facts/index.ts";
-import { check, cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/index.ts";
+import { isRefused, throwIfAborted } from "../../base/inner.ts";
+import { clipBounds, isOp, onlyReader } from "../../facts/inner.ts";
+import { check, cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/inner.ts";
 import {
   bareLayer,
   channelsOf,
@@ -17,8 +17,8 @@ import {
   moveBatchNormStatistics,
   scaleInput,
   scaleOutput,
-} from "../../passes/index.ts";
-import { elementsOf } from "../../tensor/index.ts";
+} from "../../passes/inner.ts";
+import { elementsOf } from "../../tensor/inner.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
 import { type Bounds, boundsOf, inputIntervals, seesPadding } from "./intervals.ts";

@@ -4,11 +4,11 @@ import { describe, expect, test } from "vitest";
 import { blocks, graphOf } from "../../../test/block-graphs.ts";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { normalise } from "../../passes/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { normalise } from "../../passes/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { removeDeadChannels } from "./apply.ts";
 import { constants, linear, product, uniform } from "./math.ts";
 

@@ -3,12 +3,12 @@
  * ±1e6, far beyond pixels, samples and features; everything that is not understood is unbounded.
  */
 
-import { isRefused } from "../../base/index.ts";
-import { clipBounds, constantInts, floatConstant, isOp, rankOf, shapeOf } from "../../facts/index.ts";
-import type { Graph, Node, TensorType, Value } from "../../ir/index.ts";
-import { addedBy, rowOf } from "../../ops/index.ts";
-import { bareLayer, biasOf, channelsOf, type Layer } from "../../passes/index.ts";
-import { elementsOf } from "../../tensor/index.ts";
+import { isRefused } from "../../base/inner.ts";
+import { clipBounds, constantInts, floatConstant, isOp, rankOf, shapeOf } from "../../facts/inner.ts";
+import type { Graph, Node, TensorType, Value } from "../../ir/inner.ts";
+import { addedBy, rowOf } from "../../ops/inner.ts";
+import { bareLayer, biasOf, channelsOf, type Layer } from "../../passes/inner.ts";
+import { elementsOf } from "../../tensor/inner.ts";
 import { hull, type Intervals, linear, overall, product, rising, sum, uniform } from "./math.ts";
 
 /** Bounds along one axis; all channels alike where the axis is null (then there is one interval). */

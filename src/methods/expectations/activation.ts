@@ -1,8 +1,8 @@
 /** Functions of one number: windows (Relu, Clip) in closed form, smooth ones by quadrature. */
 
-import { clipBounds, floatConstant } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
-import { elementsOf } from "../../tensor/index.ts";
+import { clipBounds, floatConstant } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
+import { elementsOf } from "../../tensor/inner.ts";
 import { clipped, type Expectation, picked, pooled } from "./expectation.ts";
 import type { Shapes } from "./movement.ts";
 import { throughFunction } from "./normal.ts";

@@ -1,7 +1,7 @@
 /** What moves data, pools or resizes: where the channels go, and what the ends become. */
-import { constantInts } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
-import { addedBy, rowOf } from "../../ops/index.ts";
+import { constantInts } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { addedBy, rowOf } from "../../ops/inner.ts";
 import { type Expectation, joined, picked, pooled, spread } from "./expectation.ts";
 
 export interface Shapes {

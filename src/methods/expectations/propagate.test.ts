@@ -1,10 +1,10 @@
 /** Expectations against the runtime on drawn numbers, and against arithmetic that can be done by hand. */
 import { expect, test } from "vitest";
-import { Random } from "../../base/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { setBatchNormStatistics } from "../../passes/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { setBatchNormStatistics } from "../../passes/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { type Expectation, normal } from "./expectation.ts";
 import { expectations } from "./propagate.ts";
 

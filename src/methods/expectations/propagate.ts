@@ -5,11 +5,11 @@
  * independent.
  */
 
-import { isRefused } from "../../base/index.ts";
-import { constantOf, floatConstant, isOp, rankOf, shapeOf } from "../../facts/index.ts";
-import type { Graph, Node, TensorType, Value } from "../../ir/index.ts";
-import { bareLayer, batchNormStatistics, biasOf, channelsOf, type Layer } from "../../passes/index.ts";
-import { elementsOf } from "../../tensor/index.ts";
+import { isRefused } from "../../base/inner.ts";
+import { constantOf, floatConstant, isOp, rankOf, shapeOf } from "../../facts/inner.ts";
+import type { Graph, Node, TensorType, Value } from "../../ir/inner.ts";
+import { bareLayer, batchNormStatistics, biasOf, channelsOf, type Layer } from "../../passes/inner.ts";
+import { elementsOf } from "../../tensor/inner.ts";
 import { activation, windowed } from "./activation.ts";
 import { between, type Expectation, least, most, normal, pooled, scaled, spread, weaker } from "./expectation.ts";
 import { moved, type Shapes } from "./movement.ts";

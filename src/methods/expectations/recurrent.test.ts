@@ -1,8 +1,8 @@
 /** Ranges of recurrent layers: what ONNX Runtime computes on extreme inputs lies within, and what is not bounded is not claimed. */
 import { expect, test } from "vitest";
 import { seededFeeds } from "../../../test/same-outputs.ts";
-import { parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { between } from "./expectation.ts";
 import { expectations } from "./propagate.ts";
 

@@ -1,6 +1,6 @@
 /** What a recurrent layer's outputs cannot leave, whatever it reads: from its activations, their clip, and its steps. */
-import { floatConstant } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { floatConstant } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import { between, type Expectation } from "./expectation.ts";
 import type { Shapes } from "./movement.ts";
 

@@ -1,8 +1,8 @@
 /** GPTQ on the moments that AdaRound uses, with the same scales and the same best bias: the two can be compared. */
 
-import { roundHalfEven } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
-import type { Plan } from "../../quant/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import type { Plan } from "../../quant/inner.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, type RoundingProblem, roundingProblem } from "../on-moments/rounding-problem.ts";
 import { RowErrors } from "../on-moments/row-errors.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
-import { roundHalfEven } from "../../base/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
 import { nearest, objective } from "../on-moments/rounding-problem.ts";
 import { choleskyLower, choleskyUpper, gptq, invert } from "./math.ts";
 

@@ -3,10 +3,10 @@
  * step sizes: Esser et al., 2020; learned ends: Jain et al., 2020, and AIMET's range learning). Rounding passes gradients
  * straight through.
  */
-import { type Emitter, passStraightThrough } from "../../autodiff/index.ts";
-import type { Value } from "../../ir/index.ts";
-import type { Ends } from "../../quant/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type Emitter, passStraightThrough } from "../../autodiff/inner.ts";
+import type { Value } from "../../ir/inner.ts";
+import type { Ends } from "../../quant/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 /** round(x), through which gradients pass unchanged. */
 export function roundStraightThrough(e: Emitter, x: Value): Value {

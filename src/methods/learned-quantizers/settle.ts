@@ -1,6 +1,6 @@
 /** From trained values back to a model and a plan: the weights as they were learned, the encodings that were learned with them. */
-import { invariant } from "../../base/index.ts";
-import { cloneModel, type Model } from "../../ir/index.ts";
+import { invariant } from "../../base/inner.ts";
+import { cloneModel, type Model } from "../../ir/inner.ts";
 import {
   type Encoding,
   endsOf,
@@ -11,8 +11,8 @@ import {
   quantizeDequantize,
   withBiasEncodings,
   withEntries,
-} from "../../quant/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+} from "../../quant/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { LearnedQuantizer, TrainableModel } from "./trainable.ts";
 
 /** What training gave, by the names of the trainable model's constants. Values that were not trained may be absent. */

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { outputsOf } from "../../../test/same-outputs.ts";
-import { Emitter, gradientModel, seedPrefix } from "../../autodiff/index.ts";
-import { Random } from "../../base/index.ts";
-import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
+import { Emitter, gradientModel, seedPrefix } from "../../autodiff/inner.ts";
+import { Random } from "../../base/inner.ts";
+import { cloneModel, type Model, parseModel } from "../../ir/inner.ts";
 import {
   builtinTarget,
   calibrate,
@@ -16,9 +16,9 @@ import {
   type Target,
   targetFile,
   type WeightGranularity,
-} from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
+} from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import { quantizeWithRange, quantizeWithScale } from "./emit.ts";
 import { settle } from "./settle.ts";
 import { type TrainableModel, trainableModel } from "./trainable.ts";

@@ -4,11 +4,11 @@
  * lowered as after calibration.
  */
 
-import { Emitter } from "../../autodiff/index.ts";
-import { invariant } from "../../base/index.ts";
-import type { MatrixLayer } from "../../facts/index.ts";
-import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { invariant } from "../../base/inner.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
+import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 import {
   codecOf,
   type Encoding,
@@ -20,8 +20,8 @@ import {
   type Plan,
   type PlanEntry,
   productsByWeight,
-} from "../../quant/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+} from "../../quant/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { quantizeWeight, quantizeWithRange, quantizeWithScale } from "./emit.ts";
 
 export interface TrainableModel {

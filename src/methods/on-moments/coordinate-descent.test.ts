@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
-import { roundHalfEven } from "../../base/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
 import { descend } from "./coordinate-descent.ts";
 import { nearest, objective, type RoundingProblem } from "./rounding-problem.ts";
 

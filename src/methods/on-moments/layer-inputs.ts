@@ -3,10 +3,10 @@
  * solution is known from an earlier run are passed over, and walked only if a later one is not known.
  */
 
-import type { Random } from "../../base/index.ts";
-import type { MatrixLayer } from "../../facts/index.ts";
-import { MomentGatherer, type Moments } from "../../quant/index.ts";
-import { type Cursor, type CursorOptions, openCursor } from "../../runtime/index.ts";
+import type { Random } from "../../base/inner.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
+import { MomentGatherer, type Moments } from "../../quant/inner.ts";
+import { type Cursor, type CursorOptions, openCursor } from "../../runtime/inner.ts";
 
 /** The names of a layer's input in the float and in the quantized model. */
 export type InputNames = readonly [float: string, quantized: string];

@@ -1,7 +1,7 @@
 /** A decided layer as bytes of a checkpoint, and back, bit for bit. */
-import { type Checkpoint, packRecord, unpackRecord } from "../../base/index.ts";
-import type { Encoding } from "../../quant/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type Checkpoint, packRecord, unpackRecord } from "../../base/inner.ts";
+import type { Encoding } from "../../quant/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 /** What a method chose for one layer. */
 export interface LayerSolution {

@@ -2,9 +2,9 @@
  * What every method that rounds a weight against its moments solves: find integers q with Ŵ = s·(q + o) that minimise,
  * over the rows of D = Ŵ − W,  dᵀH d + 2 dᵀt  with  T = W Rᵀ  (see quant/observe/moments.ts). Rows are independent.
  */
-import { type MatrixLayer, matrixOf } from "../../facts/index.ts";
-import { type Encoding, endsOf, forEachRun, type Moments } from "../../quant/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type MatrixLayer, matrixOf } from "../../facts/inner.ts";
+import { type Encoding, endsOf, forEachRun, type Moments } from "../../quant/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 export interface RoundingProblem {
   readonly groups: number;

@@ -1,7 +1,7 @@
 /** The reconstruction error of every row, dᵀH d + 2 dᵀt, as one product in the runtime; of given integers, or of rounding to nearest. */
-import { addNode, Graph, Model, tensorType, type Value } from "../../ir/index.ts";
-import type { Runtime, Session } from "../../runtime/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
+import { addNode, Graph, Model, tensorType, type Value } from "../../ir/inner.ts";
+import type { Runtime, Session } from "../../runtime/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import type { RoundingProblem } from "./rounding-problem.ts";
 
 /** A grid for each row (one number a row), or for each element (as many numbers as the matrix has). */

@@ -2,12 +2,12 @@
 
 import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
-import { roundHalfEven } from "../../base/index.ts";
-import { matrixLayerAt } from "../../facts/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { type Encoding, encodeWeight, type Granularity, type PlanEntry } from "../../quant/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import { matrixLayerAt } from "../../facts/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { type Encoding, encodeWeight, type Granularity, type PlanEntry } from "../../quant/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { nearest, objective, withEncoding } from "./rounding-problem.ts";
 import { RowErrors } from "./row-errors.ts";
 import { withBestScales } from "./scale-search.ts";

@@ -2,7 +2,7 @@
  * Finds the scale of every slice of a weight on the moments: nearest rounding under each candidate, judged by the
  * reconstruction error. A candidate costs one small product, so that dozens are tried.
  */
-import type { MatrixLayer } from "../../facts/index.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
 import {
   type Encoding,
   encodeWeight,
@@ -12,7 +12,7 @@ import {
   type PlanEntry,
   shortWeightScale,
   steps,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 import { type RoundingProblem, withEncoding } from "./rounding-problem.ts";
 import type { RowErrors, RowGrid } from "./row-errors.ts";
 

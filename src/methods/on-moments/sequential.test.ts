@@ -1,11 +1,11 @@
 /** What every layer-wise method shares: the best bias of a layer, whatever scales it, and the reason where there is none. */
 import { expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
-import { Random } from "../../base/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { builtinTarget, calibrate, lower, parseGrid, place } from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { builtinTarget, calibrate, lower, parseGrid, place } from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { applyGptq } from "../gptq/apply.ts";
 
 const runtime = await openRuntime("ort-node");

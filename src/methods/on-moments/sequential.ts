@@ -4,10 +4,10 @@
  * best bias for them follows in closed form.
  */
 
-import { isRefused, Random, throwIfAborted } from "../../base/index.ts";
-import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/index.ts";
-import { cloneModel, type Model } from "../../ir/index.ts";
-import { putBias, shiftedBias } from "../../passes/index.ts";
+import { isRefused, Random, throwIfAborted } from "../../base/inner.ts";
+import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/inner.ts";
+import { cloneModel, type Model } from "../../ir/inner.ts";
+import { putBias, shiftedBias } from "../../passes/inner.ts";
 import {
   constrained,
   type Encoding,
@@ -19,7 +19,7 @@ import {
   type PlanEntry,
   withBiasEncodings,
   withEntries,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 import { biasShift } from "../bias-correction/math.ts";
 import { alongside, type Branches, lowerForEdits } from "../branches.ts";
 import type { MethodContext, MethodResult } from "../method.ts";

@@ -1,12 +1,12 @@
 /** Training behind quantizers: it learns, it is reproducible, and what it learned is what the plan says. */
 import { expect, test } from "vitest";
-import { type Checkpoint, Random } from "../../base/index.ts";
-import { classLabels, fromTensors } from "../../data/index.ts";
-import { extract, type Model, parseModel } from "../../ir/index.ts";
-import { foldBatchNorms, runPass } from "../../passes/index.ts";
-import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type Checkpoint, Random } from "../../base/inner.ts";
+import { classLabels, fromTensors } from "../../data/inner.ts";
+import { extract, type Model, parseModel } from "../../ir/inner.ts";
+import { foldBatchNorms, runPass } from "../../passes/inner.ts";
+import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { type QatContext, trainQuantized } from "./apply.ts";
 import type { QatOptions } from "./options.ts";
 

@@ -3,11 +3,11 @@
  * ship, and end in the same kind of model and plan. With learned step sizes (Esser et al., 2020); without labels the float
  * model is the teacher (Hinton et al., 2015).
  */
-import { AvocetError } from "../../base/index.ts";
-import type { Labels } from "../../data/index.ts";
-import type { Model } from "../../ir/index.ts";
-import type { Plan } from "../../quant/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Labels } from "../../data/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import type { Plan } from "../../quant/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import {
   type Augment,
   augmentAll,
@@ -21,7 +21,7 @@ import {
   Trainer,
   train,
   trainBatchNorms,
-} from "../../train/index.ts";
+} from "../../train/inner.ts";
 import { settle } from "../learned-quantizers/settle.ts";
 import { type TrainableModel, trainableModel } from "../learned-quantizers/trainable.ts";
 import type { MethodContext, MethodResult } from "../method.ts";

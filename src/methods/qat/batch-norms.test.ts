@@ -2,12 +2,12 @@
 import { expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { outputsOf } from "../../../test/same-outputs.ts";
-import { Random } from "../../base/index.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
-import { foldBatchNorms, runPass } from "../../passes/index.ts";
-import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
+import { foldBatchNorms, runPass } from "../../passes/inner.ts";
+import { builtinTarget, calibrate, lower, type Plan, parseGrid, place } from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { settle } from "../learned-quantizers/settle.ts";
 import { trainableModel } from "../learned-quantizers/trainable.ts";
 import { withBatchNorms, withoutBatchNorms } from "./batch-norms.ts";

@@ -7,10 +7,10 @@
  * these statistics and the same numbers as shift and gain changes nothing, so training starts where the folded model is.
  * Folding back follows y = (γ / √(σ² + ε)) · (W x) + (β − γ μ / √(σ² + ε)): a scale per channel takes the factor in.
  */
-import { addNode, cloneModel, type Model } from "../../ir/index.ts";
-import { batchNormStatistics } from "../../passes/index.ts";
-import { entriesByValue, type Plan } from "../../quant/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { addNode, cloneModel, type Model } from "../../ir/inner.ts";
+import { batchNormStatistics } from "../../passes/inner.ts";
+import { entriesByValue, type Plan } from "../../quant/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 /** A layer with a batch norm behind it; the names are those of constants in the model. */
 export interface NormalizedLayer {

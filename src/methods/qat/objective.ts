@@ -4,11 +4,11 @@
  * augmented alike.
  */
 
-import { nearestFloats, type OutputMeaning, outputMeanings } from "../../analysis/index.ts";
-import { AvocetError } from "../../base/index.ts";
-import { inferTypes } from "../../facts/index.ts";
-import { absorb, cloneModel, type Model, type Node, type Value } from "../../ir/index.ts";
-import { crossEntropy, distillation, type GraphLoss, meanSquaredError, weightedSum } from "../../train/index.ts";
+import { nearestFloats, type OutputMeaning, outputMeanings } from "../../analysis/inner.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { inferTypes } from "../../facts/inner.ts";
+import { absorb, cloneModel, type Model, type Node, type Value } from "../../ir/inner.ts";
+import { crossEntropy, distillation, type GraphLoss, meanSquaredError, weightedSum } from "../../train/inner.ts";
 
 export interface Objective {
   /** Share of the loss that looks at labels (0 … 1); the rest looks at the float model. */

@@ -1,5 +1,5 @@
 /** The options of quantization-aware training, with their defaults. */
-import type { Optimizer } from "../../train/index.ts";
+import type { Optimizer } from "../../train/inner.ts";
 
 export interface QatOptions {
   /** Times that every sample is seen. Default 4. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
-import { type Checkpoint, Random } from "../../base/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { builtinTarget, calibrate, lower, type Plan, parseGrid, place, quantizeDequantize } from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type Checkpoint, Random } from "../../base/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { builtinTarget, calibrate, lower, type Plan, parseGrid, place, quantizeDequantize } from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { applyAdaRound } from "../adaround/apply.ts";
 import type { MethodContext } from "../method.ts";
 import { applyReconstruction } from "./apply.ts";

@@ -3,9 +3,9 @@
  * block by block, rounding, biases and ranges are learned so that the quantized block gives what the float block gives, from
  * inputs that carry the error of the blocks before.
  */
-import { checkpointUnder, throwIfAborted } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
-import { calibrate, isIntGrid, type Plan } from "../../quant/index.ts";
+import { checkpointUnder, throwIfAborted } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import { calibrate, isIntGrid, type Plan } from "../../quant/inner.ts";
 import { applyAdaRound } from "../adaround/apply.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import type { Block } from "./blocks.ts";

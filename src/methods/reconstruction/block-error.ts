@@ -1,9 +1,9 @@
 /** How far a block's outputs are from the float model's: as a loss to train on, and as a number to judge by. */
-import { Emitter } from "../../autodiff/index.ts";
-import { cloneModel, type Model, tensorType, type Value } from "../../ir/index.ts";
-import type { Runtime, Session, SessionOptions } from "../../runtime/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
-import { type GraphLoss, graphLoss } from "../../train/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { cloneModel, type Model, tensorType, type Value } from "../../ir/inner.ts";
+import type { Runtime, Session, SessionOptions } from "../../runtime/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
+import { type GraphLoss, graphLoss } from "../../train/inner.ts";
 import { roundingOutput } from "./block-piece.ts";
 
 /** One output of a block beside what it should be. */

@@ -1,9 +1,9 @@
 /** A block as a model to train: soft weights, learned ranges and biases, quantizers that are dropped at random. */
 
-import { Emitter } from "../../autodiff/index.ts";
-import type { Random } from "../../base/index.ts";
-import { readersOf } from "../../facts/index.ts";
-import { type Model, removeDead, type TensorType, type Value } from "../../ir/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import type { Random } from "../../base/inner.ts";
+import { readersOf } from "../../facts/inner.ts";
+import { type Model, removeDead, type TensorType, type Value } from "../../ir/inner.ts";
 import type { ActivationQuantizer } from "../learned-quantizers/trainable.ts";
 import { addDrops, type Choice, type Drops } from "./drop.ts";
 import { type Rounding, softenWeight } from "./soft-rounding.ts";

@@ -1,7 +1,7 @@
 /** A block that is done as bytes of a checkpoint, and back, bit for bit. */
-import { type Checkpoint, packRecord, unpackRecord } from "../../base/index.ts";
-import type { Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type Checkpoint, packRecord, unpackRecord } from "../../base/inner.ts";
+import type { Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { BlockResult } from "./reconstruct-block.ts";
 
 /** Keeps what the constants hold after a block. */

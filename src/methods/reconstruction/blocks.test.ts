@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseModel } from "../../ir/index.ts";
+import { parseModel } from "../../ir/inner.ts";
 import { findBlocks } from "./blocks.ts";
 
 /** The blocks of a graph in ONNX text, each as the outputs of its layers and, behind an arrow, its own. */

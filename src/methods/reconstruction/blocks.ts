@@ -4,10 +4,10 @@
  * layers than a block may have (an encoder's output that the decoder concatenates) does not hold blocks together, it is
  * carried along.
  */
-import { readersOf, varyingValues } from "../../facts/index.ts";
-import type { Model, Node, TensorType, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { isFloat } from "../../tensor/index.ts";
+import { readersOf, varyingValues } from "../../facts/inner.ts";
+import type { Model, Node, TensorType, Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import { isFloat } from "../../tensor/inner.ts";
 import { joinNeighbours, type Stretch } from "./join-neighbours.ts";
 
 export interface Block {

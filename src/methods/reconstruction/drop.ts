@@ -3,10 +3,10 @@
  * are windows into one list of zeros and ones, at places drawn anew for every step: that costs a copy, drawing in the
  * graph would cost more than the convolutions.
  */
-import { Emitter } from "../../autodiff/index.ts";
-import type { Random } from "../../base/index.ts";
-import { type Model, type TensorType, tensorType, type Value } from "../../ir/index.ts";
-import { type Feeds, sizeOf, Tensor } from "../../tensor/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import type { Random } from "../../base/inner.ts";
+import { type Model, type TensorType, tensorType, type Value } from "../../ir/inner.ts";
+import { type Feeds, sizeOf, Tensor } from "../../tensor/inner.ts";
 
 /** Two values of equal shape; readers of the first get one or the other, element by element. */
 export interface Choice {

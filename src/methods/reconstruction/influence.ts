@@ -3,13 +3,13 @@
  * signs. Its expectation is the diagonal of JᵀJ (Hutchinson, 1989), which for a squared error of the outputs is the Fisher
  * diagonal that BRECQ weighs blocks by (Li et al., 2021, eq. 10), without labels.
  */
-import { nearestFloats } from "../../analysis/index.ts";
-import { differentiate, Emitter } from "../../autodiff/index.ts";
-import { Random, throwIfAborted } from "../../base/index.ts";
-import { cloneModel, type Model, type Value } from "../../ir/index.ts";
-import { defaultOpset, upgradeOpset } from "../../passes/index.ts";
-import { batchFor, feedsFor, firstSample, pacer, traceShapes } from "../../runtime/index.ts";
-import { type Shape, sizeOf, Tensor } from "../../tensor/index.ts";
+import { nearestFloats } from "../../analysis/inner.ts";
+import { differentiate, Emitter } from "../../autodiff/inner.ts";
+import { Random, throwIfAborted } from "../../base/inner.ts";
+import { cloneModel, type Model, type Value } from "../../ir/inner.ts";
+import { defaultOpset, upgradeOpset } from "../../passes/inner.ts";
+import { batchFor, feedsFor, firstSample, pacer, traceShapes } from "../../runtime/inner.ts";
+import { type Shape, sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { MethodContext } from "../method.ts";
 
 /** Samples that are enough for a mean over many places. */

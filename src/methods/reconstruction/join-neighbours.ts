@@ -1,6 +1,6 @@
 /** Which neighbouring stretches are one block although a single value flows between them: what papers treat as one. */
-import type { Node } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import type { Node } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 
 /** A stretch of the node order: `end` is the index of its last node. */
 export interface Stretch {

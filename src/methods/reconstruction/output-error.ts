@@ -3,11 +3,11 @@
  * makes one block better can make the model worse, where errors of neighbours cancelled each other.
  */
 
-import { nearestFloats } from "../../analysis/index.ts";
-import { inferTypes } from "../../facts/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
-import type { Cursor, Runtime, SessionOptions } from "../../runtime/index.ts";
-import { type Feeds, isFloat } from "../../tensor/index.ts";
+import { nearestFloats } from "../../analysis/inner.ts";
+import { inferTypes } from "../../facts/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
+import type { Cursor, Runtime, SessionOptions } from "../../runtime/inner.ts";
+import { type Feeds, isFloat } from "../../tensor/inner.ts";
 import { type Aim, BlockError, targetOf } from "./block-error.ts";
 import { batchesAside } from "./samples-of-block.ts";
 

@@ -1,9 +1,9 @@
 /** One block: trained on what the quantized prefix gives, made hard, and kept where it is better on samples set aside. */
-import { type Random, throwIfAborted, type Work } from "../../base/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
-import { pacer, type Runtime, type SessionOptions, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
-import { type ParameterGroup, Trainer } from "../../train/index.ts";
+import { type Random, throwIfAborted, type Work } from "../../base/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
+import { pacer, type Runtime, type SessionOptions, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
+import { type ParameterGroup, Trainer } from "../../train/inner.ts";
 import { betaAt } from "../adaround/math.ts";
 import type { ActivationQuantizer } from "../learned-quantizers/trainable.ts";
 import { type Aim, BlockError, blockLoss, scheduleInputs } from "./block-error.ts";

@@ -1,10 +1,10 @@
 /** A run of reconstruction: both models on the cursor, the trainable form between them, and what blocks have decided. */
-import { Random } from "../../base/index.ts";
-import { cloneModel, type Model, type Value } from "../../ir/index.ts";
-import { defaultOpset, upgradeOpset } from "../../passes/index.ts";
-import { entriesByValue, limited, type Plan } from "../../quant/index.ts";
-import { type Cursor, firstSample, fixedBatch, openCursor, traceShapes } from "../../runtime/index.ts";
-import { isFloat, sizeOf, type Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { cloneModel, type Model, type Value } from "../../ir/inner.ts";
+import { defaultOpset, upgradeOpset } from "../../passes/inner.ts";
+import { entriesByValue, limited, type Plan } from "../../quant/inner.ts";
+import { type Cursor, firstSample, fixedBatch, openCursor, traceShapes } from "../../runtime/inner.ts";
+import { isFloat, sizeOf, type Tensor } from "../../tensor/inner.ts";
 import { alongside, type Branches } from "../branches.ts";
 import { settle } from "../learned-quantizers/settle.ts";
 import { type TrainableModel, trainableModel } from "../learned-quantizers/trainable.ts";

@@ -1,7 +1,7 @@
 /** The samples of a block in both branches: drawn at random to train on, and in order to judge by. */
-import type { Random } from "../../base/index.ts";
-import { type Cursor, joinSamples } from "../../runtime/index.ts";
-import type { Feeds, Tensor } from "../../tensor/index.ts";
+import type { Random } from "../../base/inner.ts";
+import { type Cursor, joinSamples } from "../../runtime/inner.ts";
+import type { Feeds, Tensor } from "../../tensor/inner.ts";
 
 export interface BlockNames {
   /** Inputs of the piece: their names in the quantized branch. */

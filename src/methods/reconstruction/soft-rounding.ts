@@ -2,11 +2,11 @@
  * Learned rounding in a block: the quantizer of a weight, s · clip(round(W / s)), becomes s · (⌊W / s⌋ + h(V)) with AdaRound's
  * rectified sigmoid h (Nagel et al., 2020, eq. 16 and 23), so that gradients decide between the two neighbours.
  */
-import { Emitter } from "../../autodiff/index.ts";
-import { invariant, roundHalfEven } from "../../base/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
-import { type Encoding, endsOf, forEachRun } from "../../quant/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { invariant, roundHalfEven } from "../../base/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
+import { type Encoding, endsOf, forEachRun } from "../../quant/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { alphaOf, gamma, rectifiedSigmoid, zeta } from "../adaround/math.ts";
 
 /** One weight that is rounded anew. All arrays have the order of the weight's elements. */

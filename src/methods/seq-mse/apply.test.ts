@@ -4,8 +4,8 @@
  */
 import { expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
-import { Random } from "../../base/index.ts";
-import { parseModel } from "../../ir/index.ts";
+import { Random } from "../../base/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
 import {
   builtinTarget,
   calibrate,
@@ -17,9 +17,9 @@ import {
   place,
   quantizeDequantize,
   type WeightGranularity,
-} from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+} from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { applySeqMse } from "./apply.ts";
 
 const runtime = await openRuntime();

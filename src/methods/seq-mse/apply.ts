@@ -1,8 +1,8 @@
 /** SeqMSE on moments: a candidate costs one small product instead of a forward pass, so that many can be tried. */
 
-import { roundHalfEven } from "../../base/index.ts";
-import type { MatrixLayer } from "../../facts/index.ts";
-import type { Model } from "../../ir/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
+import type { Model } from "../../ir/inner.ts";
 import {
   type Encoding,
   encodingMax,
@@ -11,7 +11,7 @@ import {
   type Moments,
   type Plan,
   type PlanEntry,
-} from "../../quant/index.ts";
+} from "../../quant/inner.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import type { LayerSolution } from "../on-moments/layer-record.ts";
 import {

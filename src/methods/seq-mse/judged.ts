@@ -2,9 +2,9 @@
  * What AIMET's SeqMSE judges apart, and what shares the result: the outputs of a channel under a scale per tensor or per channel, the
  * part that a block of the inputs adds to a channel under a scale per block (it runs each block as a product of its own).
  */
-import type { MatrixLayer } from "../../facts/index.ts";
-import { type Encoding, sliceCount } from "../../quant/index.ts";
-import { sizeOf } from "../../tensor/index.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
+import { type Encoding, sliceCount } from "../../quant/inner.ts";
+import { sizeOf } from "../../tensor/inner.ts";
 import type { RoundingProblem } from "../on-moments/rounding-problem.ts";
 import type { RowErrors, RowGrid } from "../on-moments/row-errors.ts";
 import { rowGrid, rowGroups } from "../on-moments/scale-search.ts";

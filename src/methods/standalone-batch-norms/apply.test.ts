@@ -1,10 +1,10 @@
 /** A batch norm between two nonlinearities: no layer takes it in, and as a convolution it has an integer kernel. */
 import { expect, test } from "vitest";
 import { expectSameOutputs, seededFeeds } from "../../../test/same-outputs.ts";
-import { parseModel } from "../../ir/index.ts";
-import { normalise } from "../../passes/index.ts";
-import { builtinTarget, place } from "../../quant/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { normalise } from "../../passes/inner.ts";
+import { builtinTarget, place } from "../../quant/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { rewriteStandaloneBatchNorms } from "./apply.ts";
 
 const runtime = await openRuntime("ort-node");

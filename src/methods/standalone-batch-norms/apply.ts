@@ -3,8 +3,8 @@
  * depthwise convolutions of points, or as Mul and Add, they compute the same.
  */
 
-import { cloneModel, type Model } from "../../ir/index.ts";
-import { rewriteBatchNorms, runPass } from "../../passes/index.ts";
+import { cloneModel, type Model } from "../../ir/inner.ts";
+import { rewriteBatchNorms, runPass } from "../../passes/inner.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { optionsOf } from "../step.ts";
 import { type StandaloneBatchNormOptions, standaloneBatchNormOptions } from "./options.ts";

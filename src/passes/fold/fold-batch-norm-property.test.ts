@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { runPass } from "../pass.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 

@@ -1,7 +1,7 @@
 /** Batch norms fold into every layer where that is exact, and say why not elsewhere. */
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { check, cloneModel, type Model, parseModel } from "../../ir/index.ts";
+import { check, cloneModel, type Model, parseModel } from "../../ir/inner.ts";
 import { batchNormRecords } from "../batch-norm.ts";
 import { runPass } from "../pass.ts";
 import { why } from "../rule.ts";

@@ -7,8 +7,8 @@
  * and those over places that commute with it (commuting.ts).
  * Forward is exact where no zero padding hides the shift t. A batch norm between two nonlinearities stays.
  */
-import { isRefused, type Refused, refuse } from "../../base/index.ts";
-import { onlyReader } from "../../facts/index.ts";
+import { isRefused, type Refused, refuse } from "../../base/inner.ts";
+import { onlyReader } from "../../facts/inner.ts";
 import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "../batch-norm.ts";
 import { type ChannelPath, channelsBefore } from "../channel-path.ts";
 import { type ChannelReader, canTake, channelReaders, intoReaders } from "../channel-readers.ts";

@@ -1,7 +1,7 @@
 /** Constants per channel go into the layer before them. */
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { batchNormRecords } from "../batch-norm.ts";
 import { runPass, runPasses } from "../pass.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";

@@ -9,10 +9,10 @@
  * The bias of a MatMul stays an Add.
  */
 
-import { isRefused, type Refused, refuse } from "../../base/index.ts";
-import { floatConstant, isOp, type Lengths, LengthTable, onlyReader, rankOf } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
-import { elementsOf, type Tensor } from "../../tensor/index.ts";
+import { isRefused, type Refused, refuse } from "../../base/inner.ts";
+import { floatConstant, isOp, type Lengths, LengthTable, onlyReader, rankOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { elementsOf, type Tensor } from "../../tensor/inner.ts";
 import { type ChannelAffine, moveBatchNormStatistics } from "../batch-norm.ts";
 import { type ChannelReader, canTake, channelReaders, intoReaders } from "../channel-readers.ts";
 import { type Layer, layerOf, scaleOutput } from "../layer.ts";

@@ -1,8 +1,8 @@
 /** What depends on constants alone is computed, but for what must not be or would only grow. */
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
 import { hoistConstants } from "../constants.ts";
 import { runPass, runPasses } from "../pass.ts";
 import { removeDeadNodes } from "../tidy/remove-dead.ts";

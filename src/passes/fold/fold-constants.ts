@@ -5,12 +5,12 @@
  * make a large result, take long, or end the process: see fold-limits.ts.
  */
 
-import { AvocetError, watched } from "../../base/index.ts";
-import { constantOf, isOp, LengthTable, withSubgraphs } from "../../facts/index.ts";
-import { Graph, Model, type Node, type Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { crosses, type Runtime } from "../../runtime/index.ts";
-import { dtypes, type Tensor } from "../../tensor/index.ts";
+import { AvocetError, watched } from "../../base/inner.ts";
+import { constantOf, isOp, LengthTable, withSubgraphs } from "../../facts/inner.ts";
+import { Graph, Model, type Node, type Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import { crosses, type Runtime } from "../../runtime/inner.ts";
+import { dtypes, type Tensor } from "../../tensor/inner.ts";
 import type { Pass, Refuse } from "../pass.ts";
 import { FoldLimits } from "./fold-limits.ts";
 

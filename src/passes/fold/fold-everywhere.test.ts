@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { blocks, graphOf, normBlocks } from "../../../test/block-graphs.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { check, cloneModel } from "../../ir/index.ts";
+import { check, cloneModel } from "../../ir/inner.ts";
 import { runPasses } from "../pass.ts";
 import { foldBatchNorms } from "./fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold-channel-affine.ts";

@@ -3,12 +3,12 @@
  * ends the process, so the size of every result is inferred before anything runs, and what nobody can tell is left.
  */
 
-import { type Refused, refuse } from "../../base/index.ts";
-import { constantOf, dtypeOf, graphsOf, isOp, type LengthTable } from "../../facts/index.ts";
-import { limits } from "../../formats/index.ts";
-import type { Model, Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { sizeOf } from "../../tensor/index.ts";
+import { type Refused, refuse } from "../../base/inner.ts";
+import { constantOf, dtypeOf, graphsOf, isOp, type LengthTable } from "../../facts/inner.ts";
+import { limits } from "../../formats/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import { sizeOf } from "../../tensor/inner.ts";
 
 /** Bytes of an element whose type is not known. */
 const widest = 8;

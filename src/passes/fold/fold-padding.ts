@@ -1,7 +1,7 @@
 /** A Pad with zeros of the places goes into the convolution behind it, which pads with zeros itself. */
-import { refuse } from "../../base/index.ts";
-import { constantInts, constantOf, isOp } from "../../facts/index.ts";
-import { attributeOf, type Node } from "../../ir/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { constantInts, constantOf, isOp } from "../../facts/inner.ts";
+import { attributeOf, type Node } from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, rule } from "../rule.ts";
 

@@ -1,7 +1,7 @@
 /** Standalone batch norms become convolutions or arithmetic, with their statistics. */
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { batchNormRecords } from "../batch-norm.ts";
 import { runPass } from "../pass.ts";
 import { rewriteBatchNorms } from "./rewrite-batch-norm.ts";

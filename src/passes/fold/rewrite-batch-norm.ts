@@ -3,10 +3,10 @@
  * which runtimes have integer kernels for, or Mul and Add.
  */
 
-import { isRefused, type Refused, refuse } from "../../base/index.ts";
-import { floatConstant, rankOf } from "../../facts/index.ts";
-import { attributeOf, type Node } from "../../ir/index.ts";
-import { floatTensor } from "../../tensor/index.ts";
+import { isRefused, type Refused, refuse } from "../../base/inner.ts";
+import { floatConstant, rankOf } from "../../facts/inner.ts";
+import { attributeOf, type Node } from "../../ir/inner.ts";
+import { floatTensor } from "../../tensor/inner.ts";
 import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "../batch-norm.ts";
 import type { Pass } from "../pass.ts";
 import { replaceNode } from "../replace-node.ts";

@@ -1,7 +1,7 @@
 /** Gemm's bias in every form that is broadcast: the function stays, one row becomes a vector, rows that differ stay as they are. */
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { runPass } from "../pass.ts";
 import { spreadBiases } from "./spread-bias.ts";
 

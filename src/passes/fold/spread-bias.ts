@@ -1,9 +1,9 @@
 /** A bias of Gemm that is one number, or a matrix of one row, becomes a vector with a number for each output channel. */
-import { refuse } from "../../base/index.ts";
-import { constantOf, floatConstant, isOp } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
-import { ops } from "../../ops/index.ts";
-import { elementsOf, floatTensor, type Tensor } from "../../tensor/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { constantOf, floatConstant, isOp } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
+import { ops } from "../../ops/inner.ts";
+import { elementsOf, floatTensor, type Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 import { replaceConstant } from "../replace-constant.ts";
 import { passOf, rule } from "../rule.ts";

@@ -1,8 +1,8 @@
 /** Gives a linear layer another bias: in the input that holds it, or in an Add that it gets. */
-import { isRefused, type Refused } from "../../base/index.ts";
-import { type BiasSlot, betaOf } from "../../facts/index.ts";
-import { addNode, type Graph, type Node, tensorType, type Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { isRefused, type Refused } from "../../base/inner.ts";
+import { type BiasSlot, betaOf } from "../../facts/inner.ts";
+import { addNode, type Graph, type Node, tensorType, type Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { batchNormStatistics, setBatchNormStatistics } from "../batch-norm.ts";
 
 /** What the slot of a layer must hold so that its outputs move by `shift`: a Gemm multiplies its bias by beta. */

@@ -1,6 +1,6 @@
 /** Activations that exporters took apart: GELU in both forms, HardSwish, Mish and SiLU. */
-import { refuse } from "../../base/index.ts";
-import type { AttributeLike, Node } from "../../ir/index.ts";
+import { refuse } from "../../base/inner.ts";
+import type { AttributeLike, Node } from "../../ir/inner.ts";
 import {
   any,
   type Bindings,

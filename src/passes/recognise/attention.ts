@@ -3,9 +3,9 @@
  * stand on the product, or in two halves on Q and K.
  */
 
-import { refuse } from "../../base/index.ts";
-import { isOp, type Lengths, type LengthTable } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { isOp, type Lengths, type LengthTable } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, readElsewhere } from "../pattern.ts";
 import { replaceNode } from "../replace-node.ts";
 import { type Rule, rule } from "../rule.ts";

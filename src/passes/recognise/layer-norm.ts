@@ -7,10 +7,10 @@
  * The fused operator rounds in another order, so outputs agree to float32 rounding and not to the bit.
  */
 
-import { refuse } from "../../base/index.ts";
-import { constantInts, floatConstant, isOp, type LengthTable, onlyReader, rankOf } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { constantInts, floatConstant, isOp, type LengthTable, onlyReader, rankOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere } from "../pattern.ts";
 import { replaceNode } from "../replace-node.ts";
 import { type Rule, rule } from "../rule.ts";

@@ -1,8 +1,8 @@
 /** Operators that were taken apart are put together again, and left alone where something reads their inside. */
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { debugLevel, setDebug } from "../../base/index.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { debugLevel, setDebug } from "../../base/inner.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { runPass } from "../pass.ts";
 import { recogniseOperators } from "./recognise.ts";
 

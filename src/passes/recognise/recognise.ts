@@ -1,5 +1,5 @@
 /** Recognises operators that exporters took apart, as far as the model's opset has them. */
-import { LengthTable } from "../../facts/index.ts";
+import { LengthTable } from "../../facts/inner.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, type Rule } from "../rule.ts";
 import { recogniseGelu, recogniseGeluTanh, recogniseHardSwish, recogniseMish, recogniseSilu } from "./activations.ts";

@@ -1,7 +1,7 @@
 /** Shape arithmetic, movements that cancel, and equal subexpressions: fewer nodes, the same outputs. */
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { foldPaddings } from "../fold/fold-padding.ts";
 import { runPasses } from "../pass.ts";
 import { cancelMovement } from "../tidy/cancel-movement.ts";

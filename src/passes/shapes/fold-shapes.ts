@@ -3,10 +3,10 @@
  * its own input copies them instead: `[batch of x, −1]` becomes `[0, −1]`, and the whole chain that computed it goes.
  */
 
-import { refuse } from "../../base/index.ts";
-import { type Computed, constantOf, isOp, type Length, LengthTable, numbersOf } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { type Computed, constantOf, isOp, type Length, LengthTable, numbersOf } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, type Rule, rule } from "../rule.ts";
 

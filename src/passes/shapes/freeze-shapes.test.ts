@@ -1,8 +1,8 @@
 /** Fixed inputs fix the shapes behind them, but for those that depend on data. */
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
+import { cloneModel, type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
 import { foldConstants } from "../fold/fold-constants.ts";
 import { runPass, runPasses } from "../pass.ts";
 import { removeDeadNodes } from "../tidy/remove-dead.ts";

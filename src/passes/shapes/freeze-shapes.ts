@@ -4,13 +4,13 @@
  * what is inside the inputs (NonZero, a Range up to an input …) are found beforehand and left open.
  */
 
-import { AvocetError } from "../../base/index.ts";
-import { constantOf, declaredDType, isOp } from "../../facts/index.ts";
-import { limits } from "../../formats/index.ts";
-import { type Graph, type Node, staticShape, type TensorType, type Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { type Runtime, traceShapes } from "../../runtime/index.ts";
-import { arrayKind, byteLength, dtypes, type Feeds, sizeOf, Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { constantOf, declaredDType, isOp } from "../../facts/inner.ts";
+import { limits } from "../../formats/inner.ts";
+import { type Graph, type Node, staticShape, type TensorType, type Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import { type Runtime, traceShapes } from "../../runtime/inner.ts";
+import { arrayKind, byteLength, dtypes, type Feeds, sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 
 /** The pass for this runtime. It counts values whose type became known, and does nothing where there is no Shape. */

@@ -1,9 +1,9 @@
 /** Movements of data that undo or continue each other: Transpose after Transpose, Reshape after Reshape, Squeeze after Unsqueeze. */
 
-import { refuse } from "../../base/index.ts";
-import { axesOf, constantInts, isOp, onlyReader } from "../../facts/index.ts";
-import { attributeOf, type Node } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { axesOf, constantInts, isOp, onlyReader } from "../../facts/inner.ts";
+import { attributeOf, type Node } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 import { replaceNode } from "../replace-node.ts";
 import { passOf, rule } from "../rule.ts";

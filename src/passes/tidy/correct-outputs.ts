@@ -1,6 +1,6 @@
 /** Declared types of outputs that contradict what the graph computes: they are named, and corrected before anything is written. */
-import { LengthTable } from "../../facts/index.ts";
-import { cloneModel, type Model, type TensorType, tensorType, type Value } from "../../ir/index.ts";
+import { LengthTable } from "../../facts/inner.ts";
+import { cloneModel, type Model, type TensorType, tensorType, type Value } from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 
 export interface Contradiction {

@@ -1,8 +1,8 @@
 /** Calls of the model's own functions are replaced by their bodies: passes and quantization see operators only. */
 
-import { AvocetError } from "../../base/index.ts";
-import { graphsOf, withSubgraphs } from "../../facts/index.ts";
-import { limits } from "../../formats/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { graphsOf, withSubgraphs } from "../../facts/inner.ts";
+import { limits } from "../../formats/inner.ts";
 import {
   type Attribute,
   absorb,
@@ -13,7 +13,7 @@ import {
   type Node,
   nodeNames,
   type Value,
-} from "../../ir/index.ts";
+} from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 
 type Functions = ReadonlyMap<string, ModelFunction>;

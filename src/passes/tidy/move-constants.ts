@@ -2,10 +2,10 @@
  * Constants that are only moved or widened, folded without executing anything: what `inspect` and `plan` know of a model is
  * then what `quantize` finds, which folds by execution. The elements are made when they are first asked for.
  */
-import { refuse } from "../../base/index.ts";
-import { constantInts, constantOf, isOp } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
-import { arrayKind, dtypeOfOnnx, sizeOf, Tensor } from "../../tensor/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { constantInts, constantOf, isOp } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
+import { arrayKind, dtypeOfOnnx, sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, rule } from "../rule.ts";
 

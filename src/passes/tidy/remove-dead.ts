@@ -1,6 +1,6 @@
 /** Removes nodes and constants whose results nobody reads, in subgraphs too. */
-import { graphsOf } from "../../facts/index.ts";
-import { removeDead } from "../../ir/index.ts";
+import { graphsOf } from "../../facts/inner.ts";
+import { removeDead } from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 
 export const removeDeadNodes: Pass = {

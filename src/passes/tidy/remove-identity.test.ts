@@ -1,7 +1,7 @@
 /** Nodes that change nothing go; those that might stay. */
 import { expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { hoistConstants } from "../constants.ts";
 import { runPass } from "../pass.ts";
 import { removeIdentities } from "./remove-identity.ts";

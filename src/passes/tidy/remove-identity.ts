@@ -3,10 +3,10 @@
  * Concat, Expand … where it can be proved that nothing changes.
  */
 
-import { refuse } from "../../base/index.ts";
-import { constantInts, declaredDType, isOp, rankOf } from "../../facts/index.ts";
-import { type Graph, type Node, staticShape } from "../../ir/index.ts";
-import { dtypes } from "../../tensor/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { constantInts, declaredDType, isOp, rankOf } from "../../facts/inner.ts";
+import { type Graph, type Node, staticShape } from "../../ir/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, rule } from "../rule.ts";
 

@@ -1,8 +1,8 @@
 /** Computes and stores equal things once: common subexpressions, and constants with the same bytes. */
-import { withSubgraphs } from "../../facts/index.ts";
-import type { Attribute, Graph, Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { withSubgraphs } from "../../facts/inner.ts";
+import type { Attribute, Graph, Node, Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
 
 /** Nodes of one graph that do the same with the same inputs become one. */

@@ -1,7 +1,7 @@
 /** Training form: what is taken as inference gives what a stock session gives, what is random is told, and all else stays. */
 import { expect, test } from "vitest";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
 import { normalise } from "../normalise.ts";
 import { randomNodes, trainingForm, trainingNodes } from "./use-inference.ts";
 

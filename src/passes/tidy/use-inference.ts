@@ -3,10 +3,10 @@
  * Dropout for nothing as they optimise and refuse such batch norms, so inference is what was meant; each is told. Operators whose
  * outputs are random by intent stay, and are told too.
  */
-import { refuse } from "../../base/index.ts";
-import { constantInts, isOp, withSubgraphs } from "../../facts/index.ts";
-import type { Model, Node } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { constantInts, isOp, withSubgraphs } from "../../facts/inner.ts";
+import type { Model, Node } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 import type { Pass } from "../pass.ts";
 import { replaceNode } from "../replace-node.ts";
 import { passOf, rule } from "../rule.ts";

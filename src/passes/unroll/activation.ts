@@ -1,5 +1,5 @@
 /** The activations that recurrent layers name in their attributes. */
-import type { AttributeLike, Node, Value } from "../../ir/index.ts";
+import type { AttributeLike, Node, Value } from "../../ir/inner.ts";
 import type { Writer } from "./step.ts";
 
 /** Applies an activation to a value. */

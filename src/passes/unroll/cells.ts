@@ -1,5 +1,5 @@
 /** One step of RNN, GRU and LSTM, after ONNX's equations. Gates lie side by side on the last axis: [batch, gates·hidden]. */
-import type { Value } from "../../ir/index.ts";
+import type { Value } from "../../ir/inner.ts";
 import type { Activate } from "./activation.ts";
 import type { Writer } from "./step.ts";
 

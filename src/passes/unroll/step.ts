@@ -1,6 +1,6 @@
 /** Builds the nodes of an unrolled recurrent layer, before the layer itself. */
-import { type AttributeLike, addNode, type Graph, type Node, type Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { type AttributeLike, addNode, type Graph, type Node, type Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 /** Writes operators into the graph in front of a node; constants of the same content are made once. */
 export class Writer {

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { cloneModel, parseModel } from "../../ir/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { cloneModel, parseModel } from "../../ir/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
 import { foldConstants } from "../fold/fold-constants.ts";
 import { runPass } from "../pass.ts";
 import { upgradeOpset } from "../upgrade-opset/upgrade.ts";

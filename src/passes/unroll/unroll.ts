@@ -3,9 +3,9 @@
  * quantized like any other. The products with W of all steps are one MatMul.
  */
 
-import { refuse } from "../../base/index.ts";
-import { isOp, LengthTable } from "../../facts/index.ts";
-import type { Graph, Node, Value } from "../../ir/index.ts";
+import { refuse } from "../../base/inner.ts";
+import { isOp, LengthTable } from "../../facts/inner.ts";
+import type { Graph, Node, Value } from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 import { takeOver } from "../replace-node.ts";
 import { passOf, rule } from "../rule.ts";

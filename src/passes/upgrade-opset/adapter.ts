@@ -1,7 +1,7 @@
 /** What an adapter is: it rewrites one node so that it means in version v what it meant in the version before. */
-import { AvocetError } from "../../base/index.ts";
-import { type AttributeLike, addNode, attributeOf, type Model, type Node, type Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { type AttributeLike, addNode, attributeOf, type Model, type Node, type Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 /** Where an adapter stands: the version that it raises a node to, and how it makes constants there. */
 export class Raise {

@@ -1,8 +1,8 @@
 /** The adapters of every operator whose newer version reads differently; see unchanged.ts for all others. */
-import { constantOf, dtypeOf, rankOf } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
-import type { StandardOp } from "../../ops/index.ts";
-import { floatTensor, Tensor } from "../../tensor/index.ts";
+import { constantOf, dtypeOf, rankOf } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
+import type { StandardOp } from "../../ops/inner.ts";
+import { floatTensor, Tensor } from "../../tensor/inner.ts";
 import { replaceNode, takeOver } from "../replace-node.ts";
 import { type Adapter, type Adapters, intsToInput, type Raise, setAttribute } from "./adapter.ts";
 import { batchNormalization9, batchNormalization14, groupNormalization21 } from "./normalization.ts";

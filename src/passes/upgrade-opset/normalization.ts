@@ -1,5 +1,5 @@
 /** Adapters of normalizations. */
-import { Tensor } from "../../tensor/index.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { replaceNode, takeOver } from "../replace-node.ts";
 import type { Adapter } from "./adapter.ts";
 

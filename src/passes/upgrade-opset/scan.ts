@@ -1,5 +1,5 @@
 /** Scan lost its batch axis in version 9. */
-import { type AttributeLike, addNode, cloneGraph, Graph, type Value } from "../../ir/index.ts";
+import { type AttributeLike, addNode, cloneGraph, Graph, type Value } from "../../ir/inner.ts";
 import { replaceNode } from "../replace-node.ts";
 import type { Adapter } from "./adapter.ts";
 

@@ -3,7 +3,7 @@
  * legal negative axes, attributes and inputs whose defaults say what was meant before, clearer words. Each pair was
  * judged by its schema and its changelog; the ones that compute something else have an adapter in adapters.ts.
  */
-import type { StandardOp } from "../../ops/index.ts";
+import type { StandardOp } from "../../ops/inner.ts";
 
 export const unchanged: Readonly<Partial<Record<StandardOp, readonly number[]>>> = {
   Abs: [13],

@@ -1,8 +1,8 @@
 /** Raising the opset keeps what a model computes, for every operator that has an adapter, from the version before it. */
 import { describe, expect, test } from "vitest";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { check, cloneModel, type Model, parseModel } from "../../ir/index.ts";
-import { ops, type StandardOp } from "../../ops/index.ts";
+import { check, cloneModel, type Model, parseModel } from "../../ir/inner.ts";
+import { ops, type StandardOp } from "../../ops/inner.ts";
 import { standardSchemas } from "../../ops/schema.generated.ts";
 import { adapters } from "./adapters.ts";
 import { unchanged } from "./unchanged.ts";

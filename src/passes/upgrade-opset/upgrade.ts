@@ -3,10 +3,10 @@
  * one step. Operators of other domains and calls of the model's own functions stay as they are.
  */
 
-import { AvocetError } from "../../base/index.ts";
-import { withSubgraphs } from "../../facts/index.ts";
-import type { Graph, Model, Node } from "../../ir/index.ts";
-import { checkNodes, isOpType, ops, type StandardOp } from "../../ops/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { withSubgraphs } from "../../facts/inner.ts";
+import type { Graph, Model, Node } from "../../ir/inner.ts";
+import { checkNodes, isOpType, ops, type StandardOp } from "../../ops/inner.ts";
 import type { Pass } from "../pass.ts";
 import { Raise } from "./adapter.ts";
 import { adapters } from "./adapters.ts";

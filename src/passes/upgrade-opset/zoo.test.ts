@@ -5,9 +5,9 @@
 import { describe, expect, test } from "vitest";
 import { sampleOf, samples } from "../../../test/operator-zoo.ts";
 import { expectSameOutputs } from "../../../test/same-outputs.ts";
-import { AvocetError } from "../../base/index.ts";
-import { cloneModel } from "../../ir/index.ts";
-import { ops, type StandardOp } from "../../ops/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { cloneModel } from "../../ir/inner.ts";
+import { ops, type StandardOp } from "../../ops/inner.ts";
 import { adapters } from "./adapters.ts";
 import { unchanged } from "./unchanged.ts";
 import { oldestOpset, upgradeOpset } from "./upgrade.ts";

@@ -3,8 +3,8 @@
  * file. It is a row of the list in constraints.ts. A target chooses by what placement marks in the entries of a plan (`pairSafe`,
  * `shortScale`, a bias in int32), so that a plan says all that is to be met.
  */
-import type { Model, TensorType, Value } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import type { Model, TensorType, Value } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 

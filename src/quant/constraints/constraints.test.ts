@@ -1,7 +1,7 @@
 /** The list of constraints: what is met when, and what methods that choose integers are told. */
 import { expect, test } from "vitest";
-import { parseModel } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import type { Stage } from "./constraint.ts";

@@ -1,6 +1,6 @@
 /** The constraints on scales, in the order in which they are met: a later one may undo nothing of an earlier one. */
-import type { Value } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import type { Value } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import type { Constraint, PlanContext, Stage } from "./constraint.ts";

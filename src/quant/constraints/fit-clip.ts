@@ -3,8 +3,8 @@
  * as float32 rounding of a scale can bring about, version 1.30 gets its own transformations in each other's way and refuses the
  * model ("two nodes with same node name"). Such a scale is shortened to the bound, which no value exceeds.
  */
-import { clipBounds } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
+import { clipBounds } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { isIntGrid, steps } from "../grids/grid.ts";
 import { shortScaleBelow } from "../grids/short-scale.ts";

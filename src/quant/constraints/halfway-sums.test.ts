@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { outputsOf } from "../../../test/same-outputs.ts";
-import { Random } from "../../base/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { shortScale } from "../grids/short-scale.ts";
-import { type Encoding, lower, type Plan, type PlanEntry } from "../index.ts";
+import { type Encoding, lower, type Plan, type PlanEntry } from "../inner.ts";
 import { withoutHalfwaySums } from "./halfway-sums.ts";
 
 const encoding = (scale: number, offset: number): Encoding => ({

@@ -8,9 +8,9 @@
  * of its factors, a mean of N numbers takes away the twos in N. Enumerated for every operator in halfway-sums.test.ts.
  */
 
-import { roundHalfAway } from "../../base/index.ts";
-import { onlyReader } from "../../facts/index.ts";
-import { type Model, type Node, staticShape, type Value } from "../../ir/index.ts";
+import { roundHalfAway } from "../../base/inner.ts";
+import { onlyReader } from "../../facts/inner.ts";
+import { type Model, type Node, staticShape, type Value } from "../../ir/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { steps } from "../grids/grid.ts";
 import { lowestBit, shortScale, shortScaleFrom } from "../grids/short-scale.ts";

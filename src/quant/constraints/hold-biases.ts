@@ -3,9 +3,9 @@
  * are tiny beside it, it would saturate. Then the weight's scale grows until the bias holds, whoever decided it: at that point one
  * step of the product is 2⁻³¹ of the bias, so that what the weights lose is nothing beside it.
  */
-import { type AddedVector, addedVector, initializerOf } from "../../facts/index.ts";
-import type { Model, Node } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { type AddedVector, addedVector, initializerOf } from "../../facts/inner.ts";
+import type { Model, Node } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { isIntGrid } from "../grids/grid.ts";
 import { shortWeightScale } from "../grids/short-scale.ts";

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { seededFeeds } from "../../../test/same-outputs.ts";
-import { fromArray } from "../../data/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { calibrate, lower, type Plan, place, saturatingPairs } from "../index.ts";
+import { fromArray } from "../../data/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { calibrate, lower, type Plan, place, saturatingPairs } from "../inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 async function planned(model: Model, pairSafe: boolean): Promise<Plan> {

@@ -5,11 +5,11 @@
  * or storing weights as uint8 (which halves the speed) is not needed. Measured in docs/onnx-runtime.md.
  */
 
-import { roundHalfEven } from "../../base/index.ts";
-import { initializerOf } from "../../facts/index.ts";
-import type { Model, Node, Value } from "../../ir/index.ts";
-import { type LinearRole, rowOf } from "../../ops/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
+import { type LinearRole, rowOf } from "../../ops/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { isDepthwise } from "../facts.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { shortWeightScale } from "../grids/short-scale.ts";

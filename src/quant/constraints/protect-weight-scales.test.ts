@@ -1,6 +1,6 @@
 /** AIMET's protections of weight scales: each limit alone, and what is left alone. */
 import { describe, expect, test } from "vitest";
-import { parseModel } from "../../ir/index.ts";
+import { parseModel } from "../../ir/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { holdBiases } from "./hold-biases.ts";

@@ -3,7 +3,7 @@
  * bias must not overflow, the factor that turns the accumulator into the output must not underflow, and neither must the
  * bias with the output's offset folded in. Channels without weights worth mentioning are the ones that need it.
  */
-import { addedVector } from "../../facts/index.ts";
+import { addedVector } from "../../facts/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { shortWeightScale } from "../grids/short-scale.ts";
 import { entryAt } from "../plan/entry-at.ts";

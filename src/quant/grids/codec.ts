@@ -3,7 +3,7 @@
  * that. What differs from grid to grid is asked here; the rows are in grid.ts. Codecs work on stretches of elements, so that nothing
  * is looked up or dispatched for single weights.
  */
-import type { DType, TensorData } from "../../tensor/index.ts";
+import type { DType, TensorData } from "../../tensor/inner.ts";
 import type { Bits, FloatGridName, GridName } from "./names.ts";
 import type { Affine, GridChoice } from "./range.ts";
 

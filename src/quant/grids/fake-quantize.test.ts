@@ -1,7 +1,7 @@
 /** Quantize and dequantize against AIMET's published vectors, and against exact arithmetic. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../../tensor/index.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { IntGrid } from "./codec.ts";
 import type { Encoding } from "./encoding.ts";
 import { dequantize, quantize, quantizeDequantize } from "./fake-quantize.ts";

@@ -2,7 +2,7 @@
  * Quantize and dequantize on the host: the reference that graphs and kernels are tested against, and what weights go
  * through. Every operation is rounded to float32, as AIMET's C++ and ONNX Runtime do; only the rounding of ties differs.
  */
-import { Tensor } from "../../tensor/index.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { TieRounding } from "./codec.ts";
 import { type Encoding, endsOf } from "./encoding.ts";
 import { scaledCodecOf } from "./grid.ts";

@@ -1,6 +1,6 @@
 /** Grids of floats without a scale: a Cast there and back. */
-import { invariant } from "../../base/index.ts";
-import { dtypes } from "../../tensor/index.ts";
+import { invariant } from "../../base/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import type { Codec, Refusal } from "./codec.ts";
 import type { FloatGridName } from "./names.ts";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fromBfloat16Bits, fromFloat16Bits } from "../../tensor/index.ts";
+import { fromBfloat16Bits, fromFloat16Bits } from "../../tensor/inner.ts";
 import { codedTensor } from "../lower/stored.ts";
 import { planFromJson, planToJson } from "../plan/plan-json.ts";
 import { parseTarget } from "../targets/target.ts";

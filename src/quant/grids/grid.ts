@@ -1,6 +1,6 @@
 /** The table of grids: every name is spelled here and nowhere else, and every other file asks the row (codec.ts). */
-import { AvocetError, invariant } from "../../base/index.ts";
-import { toBfloat16Bits, toFloat16Bits } from "../../tensor/index.ts";
+import { AvocetError, invariant } from "../../base/inner.ts";
+import { toBfloat16Bits, toFloat16Bits } from "../../tensor/inner.ts";
 import type { Codec, Grid, GridUse, IntGrid, ScaledCodec } from "./codec.ts";
 import { casts, needsScale } from "./floats.ts";
 import { integers } from "./integers.ts";

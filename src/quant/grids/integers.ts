@@ -1,6 +1,6 @@
 /** Grids of integers: whole steps of a scale. */
-import { roundHalfAway, roundHalfEven } from "../../base/index.ts";
-import { type DType, dtypes } from "../../tensor/index.ts";
+import { roundHalfAway, roundHalfEven } from "../../base/inner.ts";
+import { type DType, dtypes } from "../../tensor/inner.ts";
 import type { IntGrid, ScaledCodec, TieRounding } from "./codec.ts";
 import { type Bits, integerWidths } from "./names.ts";
 import { affineOfRange, rangeOfAffine } from "./range.ts";

@@ -2,7 +2,7 @@
  * From a range of numbers to scale and offset, as AIMET's C++ does (2.42): zero is always on the grid, the scale has a
  * floor, symmetric grids cover both sides, the offset is rounded half away from zero.
  */
-import { AvocetError, roundHalfAway } from "../../base/index.ts";
+import { AvocetError, roundHalfAway } from "../../base/inner.ts";
 import { coarseScale, shortScale } from "./short-scale.ts";
 
 /** What of a grid decides scale and offset; storage does not. */

@@ -2,12 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
-import { Random } from "../../base/index.ts";
-import { fromArray } from "../../data/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
-import { builtinTarget, calibrate, lower, parseGrid, place } from "../index.ts";
+import { Random } from "../../base/inner.ts";
+import { fromArray } from "../../data/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
+import { builtinTarget, calibrate, lower, parseGrid, place } from "../inner.ts";
 import { bestScale } from "../observers/exact-search.ts";
 import { errorOf } from "../observers/observer-suite.ts";
 import { shortestScale, shortScale, shortScaleBelow } from "./short-scale.ts";

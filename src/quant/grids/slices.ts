@@ -1,6 +1,6 @@
 /** Slices of a tensor that share one scale: which elements belong to which entry of an encoding's arrays. */
-import { AvocetError } from "../../base/index.ts";
-import { type Shape, sizeOf } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { type Shape, sizeOf } from "../../tensor/inner.ts";
 import type { Granularity } from "./encoding.ts";
 
 /** How many scales an encoding of this granularity has. Throws `tensor/wrong-size` where axis or block do not fit. */

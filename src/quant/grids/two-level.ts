@@ -3,7 +3,7 @@
  * An encoding holds the products, so that whoever rounds, lowers or compares needs to know nothing of it; and the coarse
  * scales, from which the factors follow. Where a scale was changed since, they do not: then it is a scale of blocks like others.
  */
-import { fromFloat8Bits, type Shape, toFloat8Bits } from "../../tensor/index.ts";
+import { fromFloat8Bits, type Shape, toFloat8Bits } from "../../tensor/inner.ts";
 import type { Encoding, TwoLevel, TwoLevelForm } from "./encoding.ts";
 import { blockGroups } from "./slices.ts";
 

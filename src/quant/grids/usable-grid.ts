@@ -1,5 +1,5 @@
 /** Which grids can be quantized to: the others are refused before anything long begins. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Grid, GridUse } from "./codec.ts";
 import { codecOf, gridName, parseGrid } from "./grid.ts";
 

@@ -1,7 +1,7 @@
 /** An activation on a grid with scales: QuantizeLinear and DequantizeLinear behind it, and a Clip where the grid is narrower. */
-import { initializerOf } from "../../facts/index.ts";
-import { type Node, tensorType, type Value } from "../../ir/index.ts";
-import { type DType, dtypes } from "../../tensor/index.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import { type Node, tensorType, type Value } from "../../ir/inner.ts";
+import { type DType, dtypes } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { codecOf, isIntGrid, isScaled } from "../grids/grid.ts";
 import type { LoweringRow } from "./row.ts";

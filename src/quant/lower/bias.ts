@@ -1,5 +1,5 @@
 /** A bias on the grid of the accumulator: int32 behind a DequantizeLinear. */
-import { Tensor } from "../../tensor/index.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { LoweringRow } from "./row.ts";
 import { biasTensor } from "./stored.ts";
 

@@ -1,8 +1,8 @@
 /** A constant on a grid with scales: its numbers behind a DequantizeLinear, and a Cast where the runtime computes with wider ones. */
-import { initializerOf } from "../../facts/index.ts";
-import type { Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
-import { dtypes } from "../../tensor/index.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import type { Granularity } from "../grids/encoding.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
 import { countedFromLowest } from "./activation.ts";

@@ -1,7 +1,7 @@
 /** The value of a quantized model that stands for a float one. */
 import { expect, test } from "vitest";
-import { parseModel } from "../../ir/index.ts";
-import { counterparts, readShipped } from "../index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { counterparts, readShipped } from "../inner.ts";
 
 const float = parseModel(
   `f (float[1,4] x) => (float[1,4] y) <float[4,4] w> {

@@ -1,6 +1,6 @@
 /** Which value of a quantized model stands for a value of its float model. */
-import type { Model } from "../../ir/index.ts";
-import { isFloat } from "../../tensor/index.ts";
+import type { Model } from "../../ir/inner.ts";
+import { isFloat } from "../../tensor/inner.ts";
 import type { Shipped } from "./lowered.ts";
 
 /** A value of the reference model, and the value of the other model that readers get in its place. */

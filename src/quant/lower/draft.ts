@@ -7,9 +7,9 @@ import {
   type Place,
   tensorType,
   type Value,
-} from "../../ir/index.ts";
-import { type Replacement, replaceNode } from "../../passes/index.ts";
-import type { DType, Tensor } from "../../tensor/index.ts";
+} from "../../ir/inner.ts";
+import { type Replacement, replaceNode } from "../../passes/inner.ts";
+import type { DType, Tensor } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
 import type { LoweringRecord } from "./record.ts";

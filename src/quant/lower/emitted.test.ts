@@ -12,9 +12,9 @@ import {
   tensor,
   typeOf,
 } from "../../../test/hand-made-plan.ts";
-import type { Model } from "../../ir/index.ts";
-import { dtypes } from "../../tensor/index.ts";
-import type { Encoding, PlanEntry } from "../index.ts";
+import type { Model } from "../../ir/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
+import type { Encoding, PlanEntry } from "../inner.ts";
 import { requiredOpset } from "./lower.ts";
 
 const relu = "f (float[2,4] x) => (float[2,4] y) { y = Relu(x) }";

@@ -3,10 +3,10 @@
  * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
  */
 
-import { AvocetError, isRefused } from "../../base/index.ts";
-import { initializerOf, keepsGrid, vectorSlot } from "../../facts/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import { AvocetError, isRefused } from "../../base/inner.ts";
+import { initializerOf, keepsGrid, vectorSlot } from "../../facts/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import { Facts } from "../facts.ts";
 import { type Encoding, encodingMin, type Granularity, zeroPoint } from "../grids/encoding.ts";
 import { codecOf, gridName, isIntGrid, steps } from "../grids/grid.ts";

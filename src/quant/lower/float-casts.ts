@@ -1,7 +1,7 @@
 /** A value on a grid of floats: a Cast to the narrower type and one back; a constant is stored in the narrower type. */
-import { initializerOf } from "../../facts/index.ts";
-import type { Value } from "../../ir/index.ts";
-import { dtypes } from "../../tensor/index.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Value } from "../../ir/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
 import { retyped } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";

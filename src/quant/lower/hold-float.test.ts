@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
 import { signalToNoise } from "../../../test/signal-to-noise.ts";
-import { fromArray } from "../../data/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel, printModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
-import { builtinTarget, calibrate, lower, place } from "../index.ts";
+import { fromArray } from "../../data/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel, printModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
+import { builtinTarget, calibrate, lower, place } from "../inner.ts";
 
 /** An integer convolution, one that is kept in float and whose channels differ a thousandfold (as MobileNet's), an integer one. */
 const text = (middle: string) => `<ir_version: 10, opset_import: ["" : 21]>

@@ -5,9 +5,9 @@
  * not optimised away, between the two tells it not to. So it does for what it would fuse and then not
  * run, or run wrongly.
  */
-import { movesData } from "../../facts/index.ts";
-import { addNode, type Graph, type Node, type Value } from "../../ir/index.ts";
-import { isFloat } from "../../tensor/index.ts";
+import { movesData } from "../../facts/inner.ts";
+import { addNode, type Graph, type Node, type Value } from "../../ir/inner.ts";
+import { isFloat } from "../../tensor/inner.ts";
 
 /** Inserts a Max before every product that must run in float although it reads dequantized numbers; returns how many. */
 export function holdFloatProducts(graph: Graph): number {

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
-import { fromArray } from "../../data/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { fromArray } from "../../data/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import {
   calibrate,
   kernelReport,
@@ -17,7 +17,7 @@ import {
   parseGrid,
   place,
   withEntries,
-} from "../index.ts";
+} from "../inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 async function planned(model: Model, options: Partial<PlaceOptions> & { target?: string } = {}): Promise<Plan> {

@@ -1,6 +1,6 @@
 /** Which convolutions and matrix products the runtime runs on integers, read off the graph that it wrote after optimising. */
-import { clipBounds } from "../../facts/index.ts";
-import type { Model, Node, Value } from "../../ir/index.ts";
+import { clipBounds } from "../../facts/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LoweredProduct, Shipped } from "./lowered.ts";
 import { isPackedProduct, unheld, unwidened } from "./read-shipped.ts";

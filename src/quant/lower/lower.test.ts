@@ -2,11 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { runQuantized } from "../../../test/quantized-reference.ts";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
-import { roundHalfEven } from "../../base/index.ts";
-import { fromArray } from "../../data/index.ts";
-import { type Model, parseModel, printModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import { fromArray } from "../../data/inner.ts";
+import { type Model, parseModel, printModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import {
   calibrate,
   type Encoding,
@@ -22,7 +22,7 @@ import {
   planToJson,
   quantizeDequantize,
   requiredOpset,
-} from "../index.ts";
+} from "../inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 const parse = (text: string) => parseModel(text, { seed: 5 });

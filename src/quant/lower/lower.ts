@@ -4,9 +4,9 @@
  * float grid a pair of Casts. A grid that is narrower than the integers it is kept in has a Clip of those integers. This very
  * file is what was simulated; nothing else stands for it.
  */
-import { expectArguments } from "../../base/index.ts";
-import { check, cloneModel, type Graph, type Model } from "../../ir/index.ts";
-import { irVersionOf, upgradeOpset } from "../../passes/index.ts";
+import { expectArguments } from "../../base/inner.ts";
+import { check, cloneModel, type Graph, type Model } from "../../ir/inner.ts";
+import { irVersionOf, upgradeOpset } from "../../passes/inner.ts";
 import { constrained } from "../constraints/constraints.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";

@@ -3,10 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { seededFeeds } from "../../../test/same-outputs.ts";
-import { matrixLayers } from "../../facts/index.ts";
-import { readModel, writeModel } from "../../formats/index.ts";
-import { cloneModel, type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
+import { matrixLayers } from "../../facts/inner.ts";
+import { readModel, writeModel } from "../../formats/inner.ts";
+import { cloneModel, type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import {
   builtinTarget,
   calibrate,
@@ -17,7 +17,7 @@ import {
   parseGrid,
   place,
   readShipped,
-} from "../index.ts";
+} from "../inner.ts";
 
 const runtime = await openRuntime();
 

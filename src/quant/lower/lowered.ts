@@ -2,8 +2,8 @@
  * What lowering made of each value and each product of the float model, written down as it is made: nobody looks for it afterwards.
  * Of a file that was read from disk `readShipped` makes the same map, as far as its operators say.
  */
-import type { Layer } from "../../facts/index.ts";
-import type { Model, Node, Value } from "../../ir/index.ts";
+import type { Layer } from "../../facts/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
 
 /** What stands for a value of the float model. */
 export interface LoweredValue {

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
-import { matrixLayers } from "../../facts/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
+import { matrixLayers } from "../../facts/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import {
   applyEncodings,
   calibrate,
@@ -25,7 +25,7 @@ import {
   withEntries,
   withoutStorage,
   writeEncodings,
-} from "../index.ts";
+} from "../inner.ts";
 
 const runtimes = { node: await openRuntime("ort-node"), web: await openRuntime("ort-web") };
 

@@ -3,8 +3,8 @@
  * packed by output, B [N, K / block, block · bits / 8], scales [N, K / block], and zero points of as many bits, one after the other from
  * the lowest bits on. With accuracy level 1 it computes in float32; level 4 would round the inputs to int8 (rounded-inputs.ts).
  */
-import type { Node, Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { nearestPieces } from "../grids/fake-quantize.ts";
 import { codecOf, isIntGrid } from "../grids/grid.ts";
 import { entryAt } from "../plan/entry-at.ts";

@@ -3,8 +3,8 @@
  * nodes are products, and where their weights lie. Files of other tools have Q/DQ, too. What a constant was called in the float
  * model no operator says: `of` knows activations alone.
  */
-import type { Model, Node, Value } from "../../ir/index.ts";
-import { dtypes } from "../../tensor/index.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import type { LoweredProduct, LoweredValue, Shipped } from "./lowered.ts";
 import { constantOperand, isProduct } from "./same-layer.ts";
 import { clipsToGrid } from "./stored.ts";

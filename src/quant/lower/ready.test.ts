@@ -1,7 +1,7 @@
 /** Plans that cannot be lowered: each is refused with what is wrong, where, and a way out. */
 import { describe, expect, test } from "vitest";
 import { entry, linesOf, lowered, parse, planOf } from "../../../test/hand-made-plan.ts";
-import { lower, type PlanEntry, parseGrid } from "../index.ts";
+import { lower, type PlanEntry, parseGrid } from "../inner.ts";
 
 const relu = "f (float[2,4] x) => (float[2,4] y) { y = Relu(x) }";
 

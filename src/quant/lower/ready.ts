@@ -1,6 +1,6 @@
 /** What a plan must have before anything of a file is written: values, encodings, grids that there are operators for. */
-import { AvocetError } from "../../base/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
 import { granularityName } from "../grids/encoding.ts";
 import { gridName, isScaled } from "../grids/grid.ts";
 import { refuseGrid } from "../grids/usable-grid.ts";

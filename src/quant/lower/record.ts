@@ -1,8 +1,8 @@
 /** The book that lowering keeps: which value became which, and which nodes stand for a node of the float model. */
 
-import { invariant } from "../../base/index.ts";
-import type { Layer } from "../../facts/index.ts";
-import type { Model, Node, Value } from "../../ir/index.ts";
+import { invariant } from "../../base/inner.ts";
+import type { Layer } from "../../facts/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { Lowered, LoweredProduct, LoweredValue } from "./lowered.ts";
 import { constantOperand, isProduct, ofSameLayer } from "./same-layer.ts";
 

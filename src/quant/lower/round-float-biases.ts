@@ -4,10 +4,10 @@
  * simulated as it runs. On MobileNetV2 under `aimet-default` 0.1 % of the integers of every layer were others.
  */
 
-import { roundHalfEven } from "../../base/index.ts";
-import { initializerOf } from "../../facts/index.ts";
-import type { Graph, Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Graph, Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 
 /** The largest integer of an accumulator. */
 const most = 2 ** 31 - 1;

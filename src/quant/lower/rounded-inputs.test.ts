@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { seededFeeds } from "../../../test/same-outputs.ts";
-import { fromArray } from "../../data/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime, type Runtime, type SessionOptions, traceShapes } from "../../runtime/index.ts";
-import type { Feeds } from "../../tensor/index.ts";
-import { builtinTarget, calibrate, lower, parseGrid, place, roundedInputs, type WeightGranularity } from "../index.ts";
+import { fromArray } from "../../data/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, type Runtime, type SessionOptions, traceShapes } from "../../runtime/inner.ts";
+import type { Feeds } from "../../tensor/inner.ts";
+import { builtinTarget, calibrate, lower, parseGrid, place, roundedInputs, type WeightGranularity } from "../inner.ts";
 
 const [node, web] = [await openRuntime("ort-node"), await openRuntime("ort-web")];
 

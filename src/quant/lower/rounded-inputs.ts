@@ -4,8 +4,8 @@
  * the output's magnitude. With `session.qdq_matmulnbits_accuracy_level` = "1" it computes in float32; the build for the web never
  * does it. Shown in rounded-inputs.test.ts.
  */
-import { initializerOf } from "../../facts/index.ts";
-import type { Model, Node } from "../../ir/index.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Model, Node } from "../../ir/inner.ts";
 import { isPackedProduct } from "./read-shipped.ts";
 
 /** The products of a shipped file whose float inputs are rounded at run time, as messages name them. */

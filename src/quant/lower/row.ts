@@ -1,5 +1,5 @@
 /** A row of lowering: how one entry of a plan is written. A row belongs to a storage form, or serves every plan. */
-import type { Value } from "../../ir/index.ts";
+import type { Value } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Draft } from "./draft.ts";

@@ -3,10 +3,10 @@
  * share a weight are known by their order. Outputs are no help: what adds a bias behind a product takes over its name.
  */
 
-import { AvocetError } from "../../base/index.ts";
-import type { Layer } from "../../facts/index.ts";
-import type { Model, Node, Value } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Layer } from "../../facts/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 
 /** Whether the node is a linear operator of the standard. */
 export function isProduct(node: Node): boolean {

@@ -1,5 +1,5 @@
 /** Storage forms: rows of lowering that a target asks for by name, each with what it can hold. */
-import type { Model } from "../../ir/index.ts";
+import type { Model } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { matMulNBits } from "./matmul-nbits.ts";

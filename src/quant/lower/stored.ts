@@ -1,6 +1,6 @@
 /** How encodings and quantized constants are stored in an ONNX file: scale, zero point and integers as tensors. */
-import { roundHalfEven } from "../../base/index.ts";
-import type { Node } from "../../ir/index.ts";
+import { roundHalfEven } from "../../base/inner.ts";
+import type { Node } from "../../ir/inner.ts";
 import {
   arrayKind,
   type DType,
@@ -10,7 +10,7 @@ import {
   sizeOf,
   Tensor,
   type TensorData,
-} from "../../tensor/index.ts";
+} from "../../tensor/inner.ts";
 import type { Codec, Ends } from "../grids/codec.ts";
 import { type Encoding, endsOf, zeroPoint } from "../grids/encoding.ts";
 import { nearestPieces } from "../grids/fake-quantize.ts";

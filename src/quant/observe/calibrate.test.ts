@@ -1,10 +1,10 @@
 /** Calibration end to end on small graphs, in ONNX Runtime: what is observed, tied, fixed, frozen, and what is refused. */
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
-import { Random } from "../../base/index.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { openRuntime } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { IntGrid } from "../grids/codec.ts";
 import { encodingMax, encodingMin } from "../grids/encoding.ts";
 import type { Scheme } from "../observers/observer.ts";

@@ -2,11 +2,11 @@
  * Calibration: a placed plan, a float model and data in; the plan with encodings, and what was seen, out. Frozen
  * entries keep their encoding, tied ones take their group's, fixed ranges replace what was observed.
  */
-import { AvocetError, type Work } from "../../base/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import { cloneModel, type Model, type TensorType, type Value } from "../../ir/index.ts";
-import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { AvocetError, type Work } from "../../base/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
+import { cloneModel, type Model, type TensorType, type Value } from "../../ir/inner.ts";
+import { firstSample, type Runtime, type SessionOptions, traceShapes } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import type { PlanContext } from "../constraints/constraint.ts";
 import { constrained } from "../constraints/constraints.ts";
 import { quantizeDequantize } from "../grids/fake-quantize.ts";

@@ -1,6 +1,6 @@
 /** Fills the encodings of a plan: of weights from their elements, of activations from their observers, of biases from both. */
-import { AvocetError } from "../../base/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
 import { holdBiases } from "../constraints/hold-biases.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { isScaled, scaledCodecOf } from "../grids/grid.ts";

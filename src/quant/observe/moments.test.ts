@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { Random } from "../../base/index.ts";
-import { type MatrixLayer, matrixLayers, matrixOf, weightOf } from "../../facts/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { openRuntime, type Pair } from "../../runtime/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { type MatrixLayer, matrixLayers, matrixOf, weightOf } from "../../facts/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { openRuntime, type Pair } from "../../runtime/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 import { MomentGatherer } from "./moments.ts";
 import { patchGeometry } from "./patches.ts";
 

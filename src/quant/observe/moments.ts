@@ -8,11 +8,11 @@
  * thousand rows at a time; their sums are kept in float64.
  */
 
-import { AvocetError, type Random, throwIfAborted, type Work } from "../../base/index.ts";
-import type { MatrixLayer } from "../../facts/index.ts";
-import { addNode, Graph, Model, tensorType } from "../../ir/index.ts";
-import type { Pair, Runtime, Session } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { AvocetError, type Random, throwIfAborted, type Work } from "../../base/inner.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
+import { addNode, Graph, Model, tensorType } from "../../ir/inner.ts";
+import type { Pair, Runtime, Session } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { PatchRows, samplePatches } from "./patches.ts";
 
 export interface Moments {

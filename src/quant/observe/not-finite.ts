@@ -1,9 +1,9 @@
 /** Finds where numbers stopped being finite, so that the error names the first node and not the last value. */
-import { AvocetError } from "../../base/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import type { Model } from "../../ir/index.ts";
-import { openTaps, overall, type Runtime, traceShapes } from "../../runtime/index.ts";
-import type { Feeds } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import { openTaps, overall, type Runtime, traceShapes } from "../../runtime/inner.ts";
+import type { Feeds } from "../../tensor/inner.ts";
 
 /** An error that names the value, and the first value in graph order that is not finite for these feeds. */
 export async function explainNotFinite(

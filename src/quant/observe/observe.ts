@@ -2,10 +2,10 @@
  * Runs the data through the float model once and shows chosen values to their observers. Min-max is reduced inside
  * the graph, so only three numbers a value cross the door; histograms fetch the values batch by batch and keep none.
  */
-import { AvocetError, type Work } from "../../base/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import type { Model } from "../../ir/index.ts";
-import { feedsFor, openTaps, overall, type Runtime, type SessionOptions, type Tapped } from "../../runtime/index.ts";
+import { AvocetError, type Work } from "../../base/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import { feedsFor, openTaps, overall, type Runtime, type SessionOptions, type Tapped } from "../../runtime/inner.ts";
 import { makeObserver } from "../observers/make-observer.ts";
 import type { MinMaxObserver } from "../observers/min-max.ts";
 import type { Observer, Scheme } from "../observers/observer.ts";

@@ -5,10 +5,10 @@
 
 import { expect, test } from "vitest";
 import { outputsOf } from "../../../test/same-outputs.ts";
-import { Random } from "../../base/index.ts";
-import { matrixLayers, matrixOf } from "../../facts/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { matrixLayers, matrixOf } from "../../facts/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 import { patchGeometry } from "./patches.ts";
 
 const random = new Random(17);

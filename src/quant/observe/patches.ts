@@ -1,8 +1,8 @@
 /** Input patches of a linear layer: for an output position, the inputs that it sees, in the order of the weight's columns. */
 
-import { AvocetError, type Random } from "../../base/index.ts";
-import type { MatrixLayer } from "../../facts/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import { AvocetError, type Random } from "../../base/inner.ts";
+import type { MatrixLayer } from "../../facts/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 
 /** Where the patches of one input shape lie. */
 export interface PatchGeometry {

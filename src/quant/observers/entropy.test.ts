@@ -1,7 +1,7 @@
 /** Entropy beside ONNX Runtime's calibrator, and what spikes at zero and at the ends must not do. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../../tensor/index.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { rangeOfAffine } from "../grids/range.ts";
 import { divergenceOf, EntropyObserver } from "./entropy.ts";
 import { encodeWeight } from "./weight-encoding.ts";

@@ -1,5 +1,5 @@
 /** Calibration schemes by name. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { EntropyObserver } from "./entropy.ts";
 import { MinMaxObserver } from "./min-max.ts";
 import type { Observer, Scheme } from "./observer.ts";

@@ -1,6 +1,6 @@
 /** What every observer must hold to, whatever its scheme; a member that cannot lists the test and the reason. */
 import { describe, expect, test } from "vitest";
-import { Random } from "../../base/index.ts";
+import { Random } from "../../base/inner.ts";
 import { type Affine, type GridChoice, rangeOfAffine, stepsOf } from "../grids/range.ts";
 import type { Observer } from "./observer.ts";
 

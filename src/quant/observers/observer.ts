@@ -1,6 +1,6 @@
 /** What sees the numbers of one value, batch by batch, and proposes scale and offset for a grid. */
-import { AvocetError } from "../../base/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import type { Affine, GridChoice } from "../grids/range.ts";
 import type { ValueStatistics } from "./statistics.ts";
 import type { Ends } from "./useful-range.ts";

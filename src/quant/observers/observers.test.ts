@@ -1,7 +1,7 @@
 /** The conformance suite over all schemes, and what is particular to each. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Random } from "../../base/index.ts";
+import { Random } from "../../base/inner.ts";
 import { affineOfRange, type GridChoice, rangeOfAffine, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
 import { bestScale } from "./exact-search.ts";

@@ -2,7 +2,7 @@
  * The range of least error where it matters: at the outputs of the layers that read the value. Channels are sorted into
  * a few groups by how much their errors are amplified there, and the search weighs the groups' counts.
  */
-import type { Shape } from "../../tensor/index.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
 import { GrowingHistogram, type Weight } from "./growing-histogram.ts";

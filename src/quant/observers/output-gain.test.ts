@@ -1,6 +1,6 @@
 /** Squared gains against hand-computed ones, and the useful range of values that readers clip. */
 import { describe, expect, test } from "vitest";
-import { type Model, parseModel, staticShape } from "../../ir/index.ts";
+import { type Model, parseModel, staticShape } from "../../ir/inner.ts";
 import { OutputGains } from "./output-gain.ts";
 import { usefulRange } from "./useful-range.ts";
 

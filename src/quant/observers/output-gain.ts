@@ -3,8 +3,8 @@
  * batch norms, additions and activations on the way. A channel that the next batch norm multiplies by ten deserves a grid
  * ten times as fine as one that it leaves alone, and numbers below a PReLU count by its slope.
  */
-import { clipBounds, initializerOf } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { clipBounds, initializerOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 
 /** Squared gains per channel (axis 1), for errors of numbers above and below zero. */
 export interface Gains {

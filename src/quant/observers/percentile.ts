@@ -1,5 +1,5 @@
 /** Percentile: of all numbers, the share p lies at or below the upper end, and the share p at or above the lower end. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { type Affine, affineOfRange, type GridChoice } from "../grids/range.ts";
 import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";

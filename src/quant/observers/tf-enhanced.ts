@@ -4,7 +4,7 @@
  * the batches are averaged with equal weight. Scale and offset are the best of a fixed list of candidates by squared
  * error, clipping counted threefold. `sqnr` is the better choice where parity is not the aim.
  */
-import { roundHalfAway } from "../../base/index.ts";
+import { roundHalfAway } from "../../base/inner.ts";
 import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
 import { shortScale } from "../grids/short-scale.ts";
 import { binCount, kernel } from "./histogram-kernel.ts";

@@ -3,8 +3,8 @@
  * movement) may be clipped by the quantizer at no cost: a depthwise convolution of −20 … 116 in front of a ReLU6 is worth
  * a grid over 0 … 6.
  */
-import { initializerOf, keepsGrid } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { initializerOf, keepsGrid } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 
 /** Ends of a range, infinite where nothing is known. */
 export type Ends = readonly [min: number, max: number];

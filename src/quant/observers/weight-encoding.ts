@@ -1,5 +1,5 @@
 /** Ranges of weights: the schemes of activations on the elements themselves, slice by slice. */
-import type { Tensor } from "../../tensor/index.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import type { Proposing } from "../grids/codec.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
 import { scaledCodecOf } from "../grids/grid.ts";

@@ -1,6 +1,6 @@
 /** Which models placement takes: float ones that hold no quantization yet. Everything wrong is said at once. */
-import { AvocetError } from "../../base/index.ts";
-import type { Model, Node } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Model, Node } from "../../ir/inner.ts";
 
 const quantizing = new Set([
   "QuantizeLinear",

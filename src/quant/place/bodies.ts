@@ -1,7 +1,7 @@
 /** Layers that placement does not reach: those in the bodies of If, Loop and Scan. */
-import { graphsOf } from "../../facts/index.ts";
-import type { Model } from "../../ir/index.ts";
-import { rowOf } from "../../ops/index.ts";
+import { graphsOf } from "../../facts/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import { rowOf } from "../../ops/inner.ts";
 
 /** How many nodes worth counting sit in bodies, by the operator that has them. */
 export function layersInBodies(model: Model): Readonly<Record<string, number>> {

@@ -3,8 +3,8 @@
  * weights, and the precision that Hexagon's product of two activations takes: before V73 eight bits whatever the others have.
  * Integer kernels of a runtime take them asymmetric, so a target made of kernels does not ask for it.
  */
-import { initializerOf } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import type { Grid } from "../grids/codec.ts";
 import { codecOf } from "../grids/grid.ts";
 import { isBeforeV73 } from "../targets/target.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Model, parseModel } from "../../ir/index.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
 import { selectNodes } from "./keep-float.ts";
 import { place } from "./place.ts";

@@ -1,7 +1,7 @@
 /** What the user wants to stay in float: node names, names of their outputs, /regular expressions/, operator types. */
 import { RE2JS } from "re2js";
-import { AvocetError, nearest } from "../../base/index.ts";
-import type { Model, Node } from "../../ir/index.ts";
+import { AvocetError, nearest } from "../../base/inner.ts";
+import type { Model, Node } from "../../ir/inner.ts";
 
 /**
  * The nodes that the selectors name, each with the selector that did. A selector is tried as the exact name of a node or of a

@@ -3,8 +3,8 @@
  * convolutions give, and what lies between them as long as it stays among integers. A quantizer beside a float operator would
  * only add noise and time, so the rest stays float.
  */
-import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import { type Facts, isDepthwise } from "../facts.ts";
 import type { IntegerKernels } from "../targets/target.ts";
 import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";

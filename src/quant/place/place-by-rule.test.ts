@@ -1,8 +1,8 @@
 /** Placement by the rules of a target, where nothing but a rule decides: each test changes one rule, or one thing of a graph. */
 import { describe, expect, test } from "vitest";
-import { type Model, parseModel, type TensorType } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
-import { type PlaceOptions, type Plan, parseTarget, place, targetFile } from "../index.ts";
+import { type Model, parseModel, type TensorType } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
+import { type PlaceOptions, type Plan, parseTarget, place, targetFile } from "../inner.ts";
 import type { TargetFile } from "../targets/target-schema.ts";
 
 /** AIMET's default target, with other sections. */

@@ -2,8 +2,8 @@
  * Which activations are quantized, the way AIMET does it: every float output is, unless a rule of the target says otherwise;
  * what only moves data takes over the encoding of its input.
  */
-import { initializerOf, keepsGrid, maskOf } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { initializerOf, keepsGrid, maskOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Target } from "../targets/target.ts";
 import type { Unit } from "./supergroups.ts";

@@ -1,6 +1,6 @@
 /** Weights, biases and parameters of normalizations: on which grid each is placed, or why it stays in float. */
 import { describe, expect, test } from "vitest";
-import { parseModel, type TensorType } from "../../ir/index.ts";
+import { parseModel, type TensorType } from "../../ir/inner.ts";
 import {
   builtinTarget,
   gridName,
@@ -10,7 +10,7 @@ import {
   parseTarget,
   place,
   targetFile,
-} from "../index.ts";
+} from "../inner.ts";
 import type { TargetFile } from "../targets/target-schema.ts";
 
 /** The plan for a target, with other sections where some are given. */

@@ -1,7 +1,7 @@
 /** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
-import { isRefused } from "../../base/index.ts";
-import { initializerOf, type LayerAxes } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { isRefused } from "../../base/inner.ts";
+import { initializerOf, type LayerAxes } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import { type Facts, isDepthwise, type Parameter } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Granularity } from "../grids/encoding.ts";

@@ -1,8 +1,8 @@
 /** Placement: model and target → a plan without encodings, with a reason for every value that is in it and for every other. */
 
-import { AvocetError, expectArguments } from "../../base/index.ts";
-import { initializerOf } from "../../facts/index.ts";
-import type { Model, TensorType, Value } from "../../ir/index.ts";
+import { AvocetError, expectArguments } from "../../base/inner.ts";
+import { initializerOf } from "../../facts/inner.ts";
+import type { Model, TensorType, Value } from "../../ir/inner.ts";
 import { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { isLeftFloat, refuseGrid } from "../grids/usable-grid.ts";

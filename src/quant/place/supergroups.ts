@@ -3,8 +3,8 @@
  * the longest chain first, no node in two chains, each inner output read once, never beginning with a 3-D or depthwise
  * convolution (unless the target says that its kernels take those too).
  */
-import { clipBounds, initializerOf, onlyReader } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
+import { clipBounds, initializerOf, onlyReader } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Target } from "../targets/target.ts";
 

@@ -2,8 +2,8 @@
  * Values that share one encoding. AIMET ties the output of AveragePool, Relu and Resize to their input, and the inputs of Concat
  * to its output, unless somebody else reads such an input too; fixed ranges are merged or stand against it; what moves data keeps the encoding of what it moves.
  */
-import { addsOnlyZero, keepsGrid } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
+import { addsOnlyZero, keepsGrid } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import type { OperatorRule } from "../targets/target.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 

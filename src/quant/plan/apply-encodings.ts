@@ -1,7 +1,7 @@
 /** Puts the encodings of a file into a plan, frozen, where they fit the tensors of the model. */
-import { AvocetError } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import type { IntGrid } from "../grids/codec.ts";
 import { type Encoding, type Granularity, granularityName } from "../grids/encoding.ts";
 import { codecOf, gridName } from "../grids/grid.ts";

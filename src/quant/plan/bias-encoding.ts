@@ -1,5 +1,5 @@
 /** The int32 grid of a bias: its scale is the product of the input's and the weight's, so that it adds to the accumulator. */
-import { invariant } from "../../base/index.ts";
+import { invariant } from "../../base/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { minimumScale } from "../grids/range.ts";
 import type { PlanEntry } from "./plan.ts";

@@ -1,6 +1,6 @@
 /** What a plan says of a value of its model, itself or through what only moves data. */
-import { keepsGrid } from "../../facts/index.ts";
-import type { Model, Value } from "../../ir/index.ts";
+import { keepsGrid } from "../../facts/inner.ts";
+import type { Model, Value } from "../../ir/inner.ts";
 import { isIntGrid } from "../grids/grid.ts";
 import type { PlanEntry } from "./plan.ts";
 

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { seededFeeds } from "../../../test/same-outputs.ts";
-import { fromArray } from "../../data/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../runtime/index.ts";
-import { calibrate, entriesByValue, type PlaceOptions, type Plan, place, planFromJson, planToJson } from "../index.ts";
+import { fromArray } from "../../data/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../runtime/inner.ts";
+import { calibrate, entriesByValue, type PlaceOptions, type Plan, place, planFromJson, planToJson } from "../inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 const model = () =>

@@ -1,6 +1,6 @@
 /** Plans as JSON: one entry a line, so that two of them can be compared; checked in full when read. */
 import { z } from "zod";
-import { AvocetError, expectArguments, parseJson } from "../../base/index.ts";
+import { AvocetError, expectArguments, parseJson } from "../../base/inner.ts";
 import { codecs, isScaled, scaledCodecOf } from "../grids/grid.ts";
 import { integerWidths } from "../grids/names.ts";
 import { storageNames } from "../grids/storage-names.ts";

@@ -1,6 +1,6 @@
 /** The plan: which values are quantized, on which grid, with which encoding, and why. Plain data, keyed by value name. */
 
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
 import type { StorageName } from "../grids/storage-names.ts";

@@ -1,6 +1,6 @@
 /** Reads AIMET's encodings files (0.6.1, 1.0.0, 2.0.0). What is wrong in itself is refused here, what does not fit a model in apply-encodings.ts. */
 import { z } from "zod";
-import { AvocetError, parseJson } from "../../base/index.ts";
+import { AvocetError, parseJson } from "../../base/inner.ts";
 import type { ScaledCodec } from "../grids/codec.ts";
 import type { TwoLevel } from "../grids/encoding.ts";
 import { codecs } from "../grids/grid.ts";

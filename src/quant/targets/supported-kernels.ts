@@ -4,9 +4,9 @@
  * of float beside them stays float.
  */
 
-import { AvocetError } from "../../base/index.ts";
-import { keepsGrid } from "../../facts/index.ts";
-import type { Node } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { keepsGrid } from "../../facts/inner.ts";
+import type { Node } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { codecOf, gridName } from "../grids/grid.ts";

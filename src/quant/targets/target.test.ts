@@ -1,10 +1,10 @@
 /** Targets: AIMET's files parse, mistakes are named, the built-in ones are what they say. */
 
 import { describe, expect, test } from "vitest";
-import { AvocetError } from "../../base/index.ts";
-import { inferTypes } from "../../facts/index.ts";
-import { parseModel } from "../../ir/index.ts";
-import { builtinTarget, gridName, parseGrid, parseTarget, place, targetFile, targetNames } from "../index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { inferTypes } from "../../facts/inner.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { builtinTarget, gridName, parseGrid, parseTarget, place, targetFile, targetNames } from "../inner.ts";
 
 /** The minimal example of AIMET's documentation. */
 const minimal = {

@@ -1,6 +1,6 @@
 /** Targets: what a device or runtime can do, as data. Parsed from AIMET's configuration format (target-schema.ts). */
 import { z } from "zod";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Grid } from "../grids/codec.ts";
 import { parseGrid } from "../grids/grid.ts";
 import type { StorageName } from "../grids/storage-names.ts";

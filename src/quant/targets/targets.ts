@@ -1,5 +1,5 @@
 /** The built-in targets, as the files they would be. */
-import { AvocetError, didYouMean } from "../../base/index.ts";
+import { AvocetError, didYouMean } from "../../base/inner.ts";
 import { parseTarget, type Target } from "./target.ts";
 import type { TargetFile } from "./target-schema.ts";
 

@@ -1,7 +1,7 @@
 /** Activations of a cut: tensors by slot and batch, in memory up to a budget and on disk past it. */
-import { AvocetError } from "../../base/index.ts";
-import { type Dim, type TensorType, tensorType } from "../../ir/index.ts";
-import { byteLength, type DType, type Shape, sizeOf, Tensor } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { type Dim, type TensorType, tensorType } from "../../ir/inner.ts";
+import { byteLength, type DType, type Shape, sizeOf, Tensor } from "../../tensor/inner.ts";
 
 /** Where bytes go that memory has no room for. Extents that were freed are used again. */
 export interface Spill extends AsyncDisposable {

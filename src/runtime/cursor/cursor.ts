@@ -2,10 +2,10 @@
  * The cursor: walks the float and the quantized model side by side, so that layer-wise and block-wise methods see the
  * activations of each layer without ever running the model from its start again. Cost is linear in depth.
  */
-import { AvocetError, throwIfAborted, type Work } from "../../base/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import type { Model } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { AvocetError, throwIfAborted, type Work } from "../../base/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
+import type { Model } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { expectFullBatch, fixedBatch } from "../batch-size.ts";
 import { feedsFor } from "../feeds.ts";
 import type { Runtime, SessionOptions } from "../runtime.ts";

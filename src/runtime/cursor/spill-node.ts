@@ -2,7 +2,7 @@
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Spill } from "./activations.ts";
 
 /** `folder` holds the file (default: the system's folder for temporary files). Throws `output/not-writable`. */

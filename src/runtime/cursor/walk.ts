@@ -3,10 +3,10 @@
  * so that every node runs once per sample, however often one stops. The model ahead of the cut may be edited.
  */
 
-import { AvocetError, debug, invariant, throwIfAborted, type Work } from "../../base/index.ts";
-import { readersOf, readsOf, varyingValues } from "../../facts/index.ts";
-import { extract, type Model, type Node, type Value } from "../../ir/index.ts";
-import type { Feeds, Tensor } from "../../tensor/index.ts";
+import { AvocetError, debug, invariant, throwIfAborted, type Work } from "../../base/inner.ts";
+import { readersOf, readsOf, varyingValues } from "../../facts/inner.ts";
+import { extract, type Model, type Node, type Value } from "../../ir/inner.ts";
+import type { Feeds, Tensor } from "../../tensor/inner.ts";
 import { uncrossable } from "../door-types.ts";
 import { pacer } from "../pace.ts";
 import type { Runtime, SessionOptions } from "../runtime.ts";

@@ -1,7 +1,7 @@
 /** A model file as one array of bytes (Node): what WebAssembly, which sees no disk, can open. */
 import { readFile } from "node:fs/promises";
-import { readModel, writeModel } from "../../formats/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
+import { readModel, writeModel } from "../../formats/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
 import { loadFailure } from "./ort-failure.ts";
 import { modelOfOtherFormat } from "./other-format-node.ts";
 

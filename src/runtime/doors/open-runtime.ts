@@ -1,5 +1,5 @@
 /** Opens a runtime by name. The doors are loaded when they are asked for: importing the package loads no runtime. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Runtime, RuntimeName, RuntimeOptions } from "../runtime.ts";
 
 /**

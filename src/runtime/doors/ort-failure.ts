@@ -1,6 +1,6 @@
 /** Turns what ONNX Runtime says when it fails into errors with a code, a place and a way out; shared by its doors. */
-import { AvocetError } from "../../base/index.ts";
-import { dtypeOfOnnx } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { dtypeOfOnnx } from "../../tensor/inner.ts";
 import { cannotCross } from "../crossing.ts";
 
 const outOfMemory =

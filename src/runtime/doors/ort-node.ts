@@ -1,6 +1,6 @@
 /** The door to ONNX Runtime in Node: the only file that loads `onnxruntime-node`, and only when it is asked for. */
-import { AvocetError } from "../../base/index.ts";
-import type { Model } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Model } from "../../ir/inner.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "../runtime.ts";
 import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";

@@ -1,7 +1,7 @@
 /** What the doors to ONNX Runtime share: opening a session over its JavaScript API, its settings, tensors both ways. */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { AvocetError, debug, debugLevel, invariant, watched } from "../../base/index.ts";
-import { type DType, type Feeds, Tensor, type TensorData } from "../../tensor/index.ts";
+import { AvocetError, debug, debugLevel, invariant, watched } from "../../base/inner.ts";
+import { type DType, type Feeds, Tensor, type TensorData } from "../../tensor/inner.ts";
 import { cannotCross, checkFeeds, crosses } from "../crossing.ts";
 import type { PortInfo, Session, SessionOptions } from "../runtime.ts";
 import { loadFailure, runFailure } from "./ort-failure.ts";

@@ -1,5 +1,5 @@
 /** Loads ONNX Runtime Web in a browser or a worker: the small WebAssembly build, or the one with WebGPU and WebNN. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import { providerMissing, webMissing } from "./ort-failure.ts";
 import type { OrtWeb } from "./platform.ts";
 

@@ -1,7 +1,7 @@
 /** The door to ONNX Runtime Web: WebAssembly in Node; WebAssembly, WebGPU and WebNN in a browser. */
-import { AvocetError, debug } from "../../base/index.ts";
-import { writeModel } from "../../formats/index.ts";
-import type { Model } from "../../ir/index.ts";
+import { AvocetError, debug } from "../../base/inner.ts";
+import { writeModel } from "../../formats/inner.ts";
+import type { Model } from "../../ir/inner.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "../runtime.ts";
 import { openSession, quieten, sessionSettings } from "./ort-session.ts";
 import type { OrtWeb, Platform } from "./platform.ts";

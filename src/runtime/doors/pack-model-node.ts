@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AvocetError } from "../../base/index.ts";
-import { notWritable } from "../../base/index-node.ts";
-import { writeModel } from "../../formats/index.ts";
-import { writeModelFile } from "../../formats/index-node.ts";
-import type { Model } from "../../ir/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { notWritable } from "../../base/inner-node.ts";
+import { writeModel } from "../../formats/inner.ts";
+import { writeModelFile } from "../../formats/inner-node.ts";
+import type { Model } from "../../ir/inner.ts";
 
 /**
  * The runtime maps files into its memory, but keeps a copy of bytes: beyond this the copy costs more than the file. What has no room

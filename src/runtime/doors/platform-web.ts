@@ -1,5 +1,5 @@
 /** The platform of browsers and workers: ONNX Runtime Web alone, models by address, no disk. */
-import { AvocetError } from "../../base/index.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Platform } from "./platform.ts";
 
 export const platform: Platform = {

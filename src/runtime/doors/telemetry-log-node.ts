@@ -1,7 +1,7 @@
 /** ONNX Runtime's telemetry library leaves an empty log in the temporary folder for every process that opens a session. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { disk, quietly } from "../../base/index-node.ts";
+import { disk, quietly } from "../../base/inner-node.ts";
 
 let isDone = false;
 

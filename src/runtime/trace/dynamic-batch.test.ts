@@ -1,10 +1,10 @@
 /** Freeing a batch of one: only when certain, and then two samples at once equal each alone. */
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
-import { Random } from "../../base/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import { type Model, parseModel } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { openRuntime } from "../doors/open-runtime.ts";
 import { batchable, withDynamicBatch } from "./dynamic-batch.ts";
 import { traceShapes } from "./trace.ts";

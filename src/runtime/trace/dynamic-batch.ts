@@ -1,7 +1,7 @@
 /** Frees the batch of models that were exported for one sample, when it is certain that samples stay apart. */
-import { defaultOf, varyingValues } from "../../facts/index.ts";
-import { cloneModel, type Model, type Node, type TensorType, tensorType, type Value } from "../../ir/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
+import { defaultOf, varyingValues } from "../../facts/inner.ts";
+import { cloneModel, type Model, type Node, type TensorType, tensorType, type Value } from "../../ir/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import { keepsSamplesApart } from "../batch-rules.ts";
 import { takeSamples } from "../feeds.ts";
 import type { Runtime } from "../runtime.ts";

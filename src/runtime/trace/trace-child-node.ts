@@ -1,9 +1,9 @@
 /** The child of `traceInChild`: traces one model and says what it found. A thread beside it watches the memory. */
 import { Worker } from "node:worker_threads";
-import { AvocetError } from "../../base/index.ts";
-import { readModelFile } from "../../formats/index-node.ts";
-import type { TensorType } from "../../ir/index.ts";
-import { type DType, type Shape, Tensor, type TensorData } from "../../tensor/index.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import type { TensorType } from "../../ir/inner.ts";
+import { type DType, type Shape, Tensor, type TensorData } from "../../tensor/inner.ts";
 import { openRuntime } from "../doors/open-runtime.ts";
 import { traceShapes } from "./trace.ts";
 

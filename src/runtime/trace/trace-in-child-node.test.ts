@@ -1,8 +1,8 @@
 /** Tracing in a child: the same result, and models that hang, grow or crash end the child alone. */
 import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseModel } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { parseModel } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { openRuntime } from "../doors/open-runtime.ts";
 import { traceShapes } from "./trace.ts";
 import { traceInChild } from "./trace-in-child-node.ts";

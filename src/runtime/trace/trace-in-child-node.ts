@@ -3,9 +3,9 @@
  * native code can neither be interrupted nor survived in the process that must live.
  */
 import { fork } from "node:child_process";
-import { AvocetError, type ErrorCode, type Work } from "../../base/index.ts";
-import type { Model, TensorType } from "../../ir/index.ts";
-import type { Feeds } from "../../tensor/index.ts";
+import { AvocetError, type ErrorCode, type Work } from "../../base/inner.ts";
+import type { Model, TensorType } from "../../ir/inner.ts";
+import type { Feeds } from "../../tensor/inner.ts";
 import { packModel } from "../doors/pack-model-node.ts";
 import type { TraceReply, TraceRequest } from "./trace-child-node.ts";
 

@@ -2,7 +2,7 @@
  * Shapes and types of all values, by execution: a Shape node on every value, so that any operator is exact, contrib
  * operators included, and nothing large is fetched. Bodies of If, Loop and Scan are not reached.
  */
-import { debug, watched } from "../../base/index.ts";
+import { debug, watched } from "../../base/inner.ts";
 import {
   addNode,
   cloneModel,
@@ -11,8 +11,8 @@ import {
   type TensorType,
   tensorType,
   type Value,
-} from "../../ir/index.ts";
-import type { DType, Feeds } from "../../tensor/index.ts";
+} from "../../ir/inner.ts";
+import type { DType, Feeds } from "../../tensor/inner.ts";
 import { uncrossable } from "../door-types.ts";
 import { feedsFor } from "../feeds.ts";
 import type { Runtime } from "../runtime.ts";

@@ -3,10 +3,10 @@
  * them. The domain `com.microsoft.nchwc` is internal to ONNX Runtime and promises nothing, so this form is for the session that
  * trains, never for a file; `probeBlock` tells whether it is there.
  */
-import { Emitter } from "../../autodiff/index.ts";
-import { type Model, type Node, removeDead, type Value } from "../../ir/index.ts";
-import { takeOver } from "../../passes/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { type Model, type Node, removeDead, type Value } from "../../ir/inner.ts";
+import { takeOver } from "../../passes/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import type { Shapes } from "../shapes.ts";
 import { blockedOp, type Converter, type Layouts, nchwc } from "./blocks.ts";
 import { convolution, depthwiseTransposed } from "./convolutions.ts";

@@ -3,9 +3,9 @@
  * [N, C, H, W] lies in memory as [N, C / b, H, W, b] while the tensor keeps its shape. Weights [O, I, h, w] lie as
  * [O / b, I / b, h, w, b of I, b of O].
  */
-import type { Emitter } from "../../autodiff/index.ts";
-import type { AttributeLike, Node, Value } from "../../ir/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import type { Emitter } from "../../autodiff/inner.ts";
+import type { AttributeLike, Node, Value } from "../../ir/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 
 export const nchwc = "com.microsoft.nchwc";
 

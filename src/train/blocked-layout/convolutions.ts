@@ -1,7 +1,7 @@
 /** Convolutions in blocks: plain ones, depthwise ones, and the transposed depthwise ones of input gradients. */
-import type { Emitter } from "../../autodiff/index.ts";
-import type { AttributeLike, Node, Value } from "../../ir/index.ts";
-import type { Shape } from "../../tensor/index.ts";
+import type { Emitter } from "../../autodiff/inner.ts";
+import type { AttributeLike, Node, Value } from "../../ir/inner.ts";
+import type { Shape } from "../../tensor/inner.ts";
 import { blockedDepthwise, blockedOp, blockedWeight, type Converted, type Converter, type Layouts } from "./blocks.ts";
 
 /** Conv and FusedConv with two spatial axes and explicit padding. */

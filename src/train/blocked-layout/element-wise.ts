@@ -1,9 +1,9 @@
 /** What works element by element is the same in any layout, and so are sums over everything; means per channel are pools. */
 
-import type { Emitter } from "../../autodiff/index.ts";
-import { constantInts, isOp } from "../../facts/index.ts";
-import type { Node, Value } from "../../ir/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import type { Emitter } from "../../autodiff/inner.ts";
+import { constantInts, isOp } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 import { isPerChannel } from "../fuse-convolutions.ts";
 import { blockedOp, type Converter, type Layouts } from "./blocks.ts";
 

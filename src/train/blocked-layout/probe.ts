@@ -1,9 +1,9 @@
 /** Finds out whether a runtime has the blocked layout, by trying it. */
-import { Emitter } from "../../autodiff/index.ts";
-import { debug } from "../../base/index.ts";
-import { Graph, Model, tensorType } from "../../ir/index.ts";
-import type { Runtime } from "../../runtime/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { debug } from "../../base/inner.ts";
+import { Graph, Model, tensorType } from "../../ir/inner.ts";
+import type { Runtime } from "../../runtime/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { blockedOp, blockedWeight, nchwc } from "./blocks.ts";
 
 const known = new WeakMap<Runtime, Promise<number>>();

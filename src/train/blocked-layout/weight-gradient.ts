@@ -1,7 +1,7 @@
 /** Weight gradients in blocks: convolutions whose kernel is the gradient of the output, as large as a picture. */
-import { type DeferredWeightGradient, deferredWeightGradient, type Emitter } from "../../autodiff/index.ts";
-import type { Value } from "../../ir/index.ts";
-import { sizeOf, Tensor } from "../../tensor/index.ts";
+import { type DeferredWeightGradient, deferredWeightGradient, type Emitter } from "../../autodiff/inner.ts";
+import type { Value } from "../../ir/inner.ts";
+import { sizeOf, Tensor } from "../../tensor/inner.ts";
 import { blockedOp, type Converter, type Layouts } from "./blocks.ts";
 
 /** The node of a deferred weight gradient; the result is plain, weights are small. Null: leave it to standard operators. */

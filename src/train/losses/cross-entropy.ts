@@ -1,8 +1,8 @@
 /** Cross-entropy of class scores, −Σ t · log softmax(x), averaged over what is judged. */
-import type { Emitter } from "../../autodiff/index.ts";
-import { AvocetError } from "../../base/index.ts";
-import type { Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import type { Emitter } from "../../autodiff/inner.ts";
+import { AvocetError } from "../../base/inner.ts";
+import type { Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { chosenOutput, type GraphLoss, graphLoss } from "../loss.ts";
 
 export interface CrossEntropyOptions {

@@ -1,10 +1,10 @@
 /** CTC against PyTorch, and against the sum over all alignments. */
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { Random } from "../../base/index.ts";
-import { tensorType } from "../../ir/index.ts";
-import { openRuntime, type Runtime } from "../../runtime/index.ts";
-import { type Feeds, Tensor } from "../../tensor/index.ts";
+import { Random } from "../../base/inner.ts";
+import { tensorType } from "../../ir/inner.ts";
+import { openRuntime, type Runtime } from "../../runtime/inner.ts";
+import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import type { GraphLoss } from "../loss.ts";
 import { ctc } from "./ctc.ts";
 

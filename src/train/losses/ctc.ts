@@ -3,9 +3,9 @@
  * alignments with the time steps. Forward and backward variables (equations 6 to 11) in the logarithmic domain are two Scans
  * over time, and they give the gradient in closed form (equation 15).
  */
-import { Emitter } from "../../autodiff/index.ts";
-import { Graph, tensorType, type Value } from "../../ir/index.ts";
-import { Tensor } from "../../tensor/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { Graph, tensorType, type Value } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { chosenOutput, type GraphLoss, graphLoss } from "../loss.ts";
 
 export interface CtcOptions {

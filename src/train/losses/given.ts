@@ -1,5 +1,5 @@
 /** Losses that somebody brings along: an ONNX graph, or a function. */
-import { cloneModel, type Model } from "../../ir/index.ts";
+import { cloneModel, type Model } from "../../ir/inner.ts";
 import type { FunctionLoss, GraphLoss } from "../loss.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Losses on numbers: mean squared and mean absolute error, and binary cross-entropy. All are means over the elements. */
-import type { Emitter } from "../../autodiff/index.ts";
-import type { Value } from "../../ir/index.ts";
+import type { Emitter } from "../../autodiff/inner.ts";
+import type { Value } from "../../ir/inner.ts";
 import { chosenOutput, type GraphLoss, graphLoss } from "../loss.ts";
 
 export interface ElementLossOptions {

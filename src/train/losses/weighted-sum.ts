@@ -1,6 +1,6 @@
 /** Several losses as one: Σ w · loss. */
-import { Emitter } from "../../autodiff/index.ts";
-import { absorb, Graph, Model, type TensorType, type Value } from "../../ir/index.ts";
+import { Emitter } from "../../autodiff/inner.ts";
+import { absorb, Graph, Model, type TensorType, type Value } from "../../ir/inner.ts";
 import { type GraphLoss, lossOpset, type Types } from "../loss.ts";
 
 /** The sum of losses, each times its weight. Losses that are functions cannot take part. */

@@ -1,6 +1,6 @@
 /** Attention in its forms against central differences. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 const attend = (q: string, k: string, v: string, attributes = "", more = "", names = "") => ({

@@ -1,5 +1,5 @@
 /** The standard attention operators. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { attentionGradients, causalBias, intoHeads, outOfHeads, shut } from "../linear/dot-products.ts";
 

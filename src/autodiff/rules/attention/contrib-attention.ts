@@ -1,6 +1,6 @@
 /** Attention operators of ONNX Runtime: all are the same scaled dot products behind other layouts. */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { attentionGradients, causalBias, intoHeads, outOfHeads } from "../linear/dot-products.ts";
 

@@ -1,6 +1,6 @@
 /** Products with what ONNX Runtime has fused into them: transposes, a factor, an activation, a sum. */
-import type { Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { convGradients, gemmGradients } from "../linear/linear.ts";
 import { gateFunction } from "../recurrent/gate-functions.ts";

@@ -1,6 +1,6 @@
 /** Operators of ONNX Runtime's own domain against central differences. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 const call = (op: string, inputs: string, attributes = "", opset = 21) => {

@@ -1,5 +1,5 @@
 /** Operators of ONNX Runtime's own domain. Those that it makes of standard ones while it optimizes have their rules. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { rotaryEmbedding } from "../attention/attention.ts";
 import { groupQueryAttention, multiHeadAttention, projectedAttention } from "../attention/contrib-attention.ts";

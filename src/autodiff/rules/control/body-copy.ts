@@ -1,9 +1,9 @@
 /** Copies of the bodies of If, Loop and Scan, to compute again what they computed and to go back through it. */
 
-import { invariant } from "../../../base/index.ts";
-import { readsOf } from "../../../facts/index.ts";
-import { absorb, Graph, type Node, removeDead, type TensorType, tensorType, type Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import { invariant } from "../../../base/inner.ts";
+import { readsOf } from "../../../facts/inner.ts";
+import { absorb, Graph, type Node, removeDead, type TensorType, tensorType, type Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import { bodyTypes } from "../../body-types.ts";
 import { Emitter } from "../../emitter.ts";
 import type { Backward } from "../../rule.ts";

@@ -1,6 +1,6 @@
 /** What Loop and Scan have in common: values that go from step to step, and what one step back does with their gradients. */
-import type { TensorType, Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import type { TensorType, Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import { bodyTypes } from "../../body-types.ts";
 import type { Emitter } from "../../emitter.ts";
 import type { Backward, Seed } from "../../rule.ts";

@@ -1,6 +1,6 @@
 /** If, Loop and Scan against central differences. */
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
 
 const yes = (value: 0 | 1) => Tensor.of("bool", [], Uint8Array.of(value));

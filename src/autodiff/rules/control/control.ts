@@ -1,5 +1,5 @@
 /** If, Loop and Scan: the same node again, with bodies that compute what the forward ones did and then go back. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients, Seed } from "../../rule.ts";
 import { type BodyCopy, bodyOf, capturedOf, close, copyBody, floats } from "./body-copy.ts";
 import { loop } from "./loop.ts";

@@ -2,8 +2,8 @@
  * Loop backwards: a first Loop tells the carried values before every step and how many steps there were, a second one takes
  * them from the last to the first, computes each step again and goes back through it.
  */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients, Seed } from "../../rule.ts";
 import { bodyOf, close, copyBody, enterLike } from "./body-copy.ts";
 import { type Arriving, carriedOf, enterArriving, initialArriving, stepBack } from "./carried.ts";

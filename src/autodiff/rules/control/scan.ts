@@ -2,7 +2,7 @@
  * Scan backwards: a first Scan tells the carried values before every step, a second one goes through the steps from the
  * last to the first, computes each again and goes back through it.
  */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, InputGradients, Seed } from "../../rule.ts";
 import { bodyOf, close, copyBody, enterLike, floats, isFloat } from "./body-copy.ts";
 import { carriedOf, enterArriving, initialArriving, shapeIn, stepBack } from "./carried.ts";

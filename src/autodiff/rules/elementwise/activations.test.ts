@@ -1,8 +1,8 @@
 /** Activation functions against central differences. */
 import { expect, test } from "vitest";
-import { parseModel, tensorType } from "../../../ir/index.ts";
-import { openRuntime } from "../../../runtime/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import { parseModel, tensorType } from "../../../ir/inner.ts";
+import { openRuntime } from "../../../runtime/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientModel, seedPrefix } from "../../differentiate.ts";
 import { away, type GradientCase, gradientSuite } from "../../gradient-suite.ts";
 

@@ -1,5 +1,5 @@
 /** Activation functions: y = f(x), so dx = dy · f′(x). At kinks the value is the one that PyTorch takes. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { slope } from "./elementwise.ts";
 import {

@@ -1,7 +1,7 @@
 /** Element-wise arithmetic against central differences, with operands that broadcast. */
 import { describe } from "vitest";
-import type { Random } from "../../../base/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Random } from "../../../base/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { away, type GradientCase, gradientSuite } from "../../gradient-suite.ts";
 
 const positive = (random: Random) => random.uniform(0.5, 1.5);

@@ -1,6 +1,6 @@
 /** Element-wise arithmetic: what flows back to an operand that was broadcast is summed over the places it was read at. */
-import type { Value } from "../../../ir/index.ts";
-import { dtypes } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { dtypes } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, GradientRule, InputGradients } from "../../rule.ts";
 import { broadcast, slope } from "./elementwise.ts";
 

@@ -1,5 +1,5 @@
 /** What most element-wise rules share: one derivative, and the sum over what broadcasting repeated. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRule } from "../../rule.ts";
 
 /** y = f(x): dx = dy · f′, where f′ is written from x or from y, whichever is shorter. */

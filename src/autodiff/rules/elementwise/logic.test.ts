@@ -1,5 +1,5 @@
 /** Where against central differences. */
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 const mask = Tensor.of("bool", [2, 3], Uint8Array.from([1, 0, 1, 0, 0, 1]));

@@ -1,6 +1,6 @@
 /** Comparison and logic: only Where passes numbers on. */
 
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 
 /** A mask of floats and one difference: bool masks in Where cost many times as much. */

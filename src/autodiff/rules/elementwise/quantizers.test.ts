@@ -1,6 +1,6 @@
 /** What quantizers do that PyTorch's goldens do not show: integers that are stored, and pairs that are none. */
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
 
 describe("DequantizeLinear of stored integers", () => {

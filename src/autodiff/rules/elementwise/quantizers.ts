@@ -5,8 +5,8 @@
  * dz = −s · Σ g outside. AIMET's offset is −z, so its gradient has the other sign. A value of exactly half a step outside is
  * outside for us at both ends; PyTorch and AIMET round it to even first, so that at one end it may be inside.
  */
-import type { Node, Value } from "../../../ir/index.ts";
-import { dtypes, type Shape } from "../../../tensor/index.ts";
+import type { Node, Value } from "../../../ir/inner.ts";
+import { dtypes, type Shape } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 
 function dequantize(b: Backward): InputGradients {

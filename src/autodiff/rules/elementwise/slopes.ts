@@ -2,7 +2,7 @@
  * f′ of the functions that stand as operators, as gates of recurrent ones and inside fused ones, written from x or from y,
  * whichever is shorter. At kinks the value is the one that PyTorch takes.
  */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 
 /** 1 − a. */

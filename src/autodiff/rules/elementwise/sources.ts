@@ -1,6 +1,6 @@
 /** Operators that make numbers: most read only lengths and types. */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 
 /** y = start + i · delta; where it stops is piecewise constant. */

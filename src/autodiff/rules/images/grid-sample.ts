@@ -1,6 +1,6 @@
 /** GridSample (Jaderberg et al., Spatial Transformer Networks, 2015). */
-import type { Value } from "../../../ir/index.ts";
-import { sizeOf } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { sizeOf } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { type Coordinate, cornersOf, nearestOf, toCoordinates, toPictures } from "./sampling.ts";
 

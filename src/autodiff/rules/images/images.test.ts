@@ -1,6 +1,6 @@
 /** Resizing and sampling against central differences. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 const resize = (x: string, scales: readonly number[], attributes: string) => ({

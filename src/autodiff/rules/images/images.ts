@@ -1,6 +1,6 @@
 /** Pictures: resizing, sampling on grids, and determinants. */
-import type { Value } from "../../../ir/index.ts";
-import { type Shape, sizeOf, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { type Shape, sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { gridSample } from "./grid-sample.ts";
 

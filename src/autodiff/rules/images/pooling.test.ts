@@ -1,6 +1,6 @@
 /** Pools against central differences: inputs are spread so that no step changes which element is the largest. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 /** Numbers 0.11 apart in an order that looks random: no two change places within a step. */

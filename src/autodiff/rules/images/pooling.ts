@@ -1,6 +1,6 @@
 /** Pools. The linear ones spread the gradient over their windows, the others send it to where the value came from. */
-import type { Value } from "../../../ir/index.ts";
-import { type Shape, sizeOf, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { type Shape, sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { reachOf, type Window, windowOf } from "../../window.ts";
 import { roiAlign } from "./roi-align.ts";

@@ -1,6 +1,6 @@
 /** RoiAlign (He et al., Mask R-CNN, 2017): bilinear samples are separable, so a box is y = V · x · Hᵀ with small matrices. */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 
 /** dx only: as in PyTorch, boxes are taken as given. */

@@ -1,5 +1,5 @@
 /** Bilinear samples of pictures at computed points, in any number of axes: every point mixes the elements around it. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 
 /** Where the points lie along one spatial axis, in elements: [N, 1, P]. */

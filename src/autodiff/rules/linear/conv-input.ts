@@ -1,6 +1,6 @@
 /** The gradient of a convolution to its input: a convolution with the weight turned around, or a transposed one. */
-import type { Value } from "../../../ir/index.ts";
-import { type Shape, sizeOf } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { type Shape, sizeOf } from "../../../tensor/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 import { reachOf, type Window } from "../../window.ts";
 

@@ -15,8 +15,8 @@
  *
  * Slices are copied by one thread alone, so with several threads they lose what they win at 8².
  */
-import type { Value } from "../../../ir/index.ts";
-import { type Shape, sizeOf, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { type Shape, sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 import type { Window } from "../../window.ts";
 

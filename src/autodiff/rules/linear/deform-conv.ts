@@ -2,8 +2,8 @@
  * Deformable convolution (Dai et al., 2017; Zhu et al., 2019): the columns of a convolution, sampled where offsets point to
  * and weighed by a mask; then a product with the weight.
  */
-import type { Value } from "../../../ir/index.ts";
-import { sizeOf, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { windowOf } from "../../window.ts";
 import { type Coordinate, cornersOf, sampled, toCoordinates, toPictures } from "../images/sampling.ts";

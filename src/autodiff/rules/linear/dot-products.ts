@@ -2,8 +2,8 @@
  * Scaled dot products (Vaswani et al., 2017), p = softmax(t(scale · q kᵀ) + bias) and y = p · v, where t is nothing or the
  * soft cap c · tanh(s / c). The weights p are computed again; queries may share keys in groups (Ainslie et al., 2023).
  */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 
 /** B samples, H query heads over G key heads, S queries, T keys, D elements of a query and V of a value. */

@@ -2,8 +2,8 @@
  * Einsum: y = Σ over the letters that the output lacks of the product of all operands. The gradient of an operand is such
  * a sum again, of dy and the other operands, with the operand's letters as output.
  */
-import type { Value } from "../../../ir/index.ts";
-import { type Shape, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { type Shape, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 
 /** One letter for each axis; the axes of an ellipsis have letters of their own, aligned at the right. */

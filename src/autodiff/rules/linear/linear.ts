@@ -1,6 +1,6 @@
 /** Convolutions and matrix products. */
-import type { Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { windowOf } from "../../window.ts";
 import { convInputGradient } from "./conv-input.ts";

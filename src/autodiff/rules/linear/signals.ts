@@ -1,6 +1,6 @@
 /** Fourier transforms are linear maps, so their gradients are their transposes: transforms in the other direction. */
-import type { Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { addAlongAxis } from "../shape/movement-index.ts";
 

@@ -1,5 +1,5 @@
 /** The losses that ONNX has, against central differences. */
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { type GradientCase, gradientSuite } from "../../gradient-suite.ts";
 
 const labels = Tensor.int64([3, 2], [0, 3, 1, 1, 2, 0]);

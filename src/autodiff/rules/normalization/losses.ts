@@ -1,6 +1,6 @@
 /** The losses that ONNX has as operators. */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 
 /** For every place [N, d…] what its loss counts for, times what flows back; and its class as one-hot [N, C, d…]. */

@@ -1,5 +1,5 @@
 /** What all normalizations share: the normalized elements, and the gradient that flows through their statistics. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 
 /** x̂ = (x − μ) / σ or x / σ, over the elements of some axes. */

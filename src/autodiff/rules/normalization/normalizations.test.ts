@@ -1,8 +1,8 @@
 /** Normalizations against central differences. */
 import { describe, expect, test } from "vitest";
-import { parseModel } from "../../../ir/index.ts";
-import { openRuntime, traceShapes } from "../../../runtime/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import { parseModel } from "../../../ir/inner.ts";
+import { openRuntime, traceShapes } from "../../../runtime/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientModel, seedPrefix } from "../../differentiate.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 

@@ -1,6 +1,6 @@
 /** Normalizations over groups of elements: x̂ = (x − μ) / σ (or x / σ), where μ and σ depend on x. */
-import type { Value } from "../../../ir/index.ts";
-import { sizeOf, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import { batchNorm } from "./batch-norm.ts";
 import { type Normal, normalInput, standardized, unitRoot } from "./normal.ts";

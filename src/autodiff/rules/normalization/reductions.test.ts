@@ -1,6 +1,6 @@
 /** Reductions against central differences, in every form of their axes. */
-import type { Random } from "../../../base/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Random } from "../../../base/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { away, type GradientCase, gradientSuite } from "../../gradient-suite.ts";
 
 type Feed = (random: Random, index: number) => number;

@@ -1,6 +1,6 @@
 /** Reductions: what flows back to an element is what its sum got, times its share. */
-import type { Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, GradientRule } from "../../rule.ts";
 
 /** The axes that a node reduces, ascending; none: it passes its input on. */

@@ -1,7 +1,7 @@
 /** One direction of a recurrent node: what it read and gave out, and what all three kinds do over all steps at once. */
-import { invariant } from "../../../base/index.ts";
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import { invariant } from "../../../base/inner.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 import type { Backward } from "../../rule.ts";
 import type { GateFunction } from "./gate-functions.ts";

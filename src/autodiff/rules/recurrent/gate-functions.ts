@@ -1,5 +1,5 @@
 /** The functions inside recurrent and fused operators, by name, with their slopes. */
-import type { Node, Value } from "../../../ir/index.ts";
+import type { Node, Value } from "../../../ir/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 import {
   between,

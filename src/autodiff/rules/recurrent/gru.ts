@@ -1,5 +1,5 @@
 /** GRU (Cho et al., 2014), gates in ONNX's order z, r, h; both places of the reset gate. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward } from "../../rule.ts";
 import {
   type Direction,

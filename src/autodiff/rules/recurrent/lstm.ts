@@ -1,5 +1,5 @@
 /** LSTM (Hochreiter and Schmidhuber, 1997; peepholes: Gers and Schmidhuber, 2000), gates in ONNX's order i, o, f, c. */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward } from "../../rule.ts";
 import {
   clipped,

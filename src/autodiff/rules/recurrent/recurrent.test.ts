@@ -1,6 +1,6 @@
 /** Recurrent nets through time against central differences, in all their forms. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 interface Form {

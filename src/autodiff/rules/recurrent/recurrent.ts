@@ -3,7 +3,7 @@
  * for all steps at once; only what goes from step to step (the cell, and the gradients) is a loop, and the products with
  * the weights are made once over all steps.
  */
-import type { Value } from "../../../ir/index.ts";
+import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import {
   type Direction,

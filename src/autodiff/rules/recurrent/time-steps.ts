@@ -1,5 +1,5 @@
 /** One computation after the other over the steps of a sequence: a Scan, or the steps written out where they are few. */
-import { Graph, tensorType, type Value } from "../../../ir/index.ts";
+import { Graph, tensorType, type Value } from "../../../ir/inner.ts";
 import { Emitter } from "../../emitter.ts";
 
 export interface Recurrence {

@@ -1,5 +1,5 @@
 /** Operators along one axis against central differences. */
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { gradientSuite } from "../../gradient-suite.ts";
 
 gradientSuite({

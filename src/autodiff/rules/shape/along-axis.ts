@@ -1,6 +1,6 @@
 /** Operators along one axis. */
-import type { Value } from "../../../ir/index.ts";
-import { Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 
 function axisOf(b: Backward): number {

@@ -1,6 +1,6 @@
 /** Sequences that are built and read in one graph, against central differences. */
 import { describe, expect, test } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
 
 describe("sequences", () => {

@@ -2,8 +2,8 @@
  * Sequences and optionals. A sequence has no gradient of its own: what reads elements of one that was built of tensors in
  * the same graph gives those tensors theirs.
  */
-import type { Node, Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
+import type { Node, Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 
 /** An element: a tensor, or a stretch of one along an axis (`squeezed`: without that axis). */

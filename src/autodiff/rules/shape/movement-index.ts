@@ -2,9 +2,9 @@
  * The gradient of any operator that only moves elements: the same operator moves their numbers (0, 1, 2 …) instead, and
  * then every gradient is added at the number that arrived at its place.
  */
-import type { Value } from "../../../ir/index.ts";
-import type { Shape } from "../../../tensor/index.ts";
-import { sizeOf } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import type { Shape } from "../../../tensor/inner.ts";
+import { sizeOf } from "../../../tensor/inner.ts";
 import type { Backward } from "../../rule.ts";
 
 /** 0, 1, 2 … in this shape, int64. */

@@ -1,6 +1,6 @@
 /** Operators that move elements against central differences. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { type GradientCase, gradientSuite } from "../../gradient-suite.ts";
 
 const ints = (name: string, ...values: number[]) => `int64[${values.length}] ${name} = {${values}}`;

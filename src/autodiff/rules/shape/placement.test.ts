@@ -1,6 +1,6 @@
 /** Operators that put elements somewhere against central differences. */
 import { describe } from "vitest";
-import { Tensor } from "../../../tensor/index.ts";
+import { Tensor } from "../../../tensor/inner.ts";
 import { type GradientCase, gradientSuite } from "../../gradient-suite.ts";
 
 const elements = (reduction: string, feeds: GradientCase["feeds"] = {}): GradientCase => ({

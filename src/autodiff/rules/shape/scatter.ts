@@ -1,6 +1,6 @@
 /** ScatterElements, ScatterND and TensorScatter: updates that are written over, added to or compared with the data. */
-import type { Value } from "../../../ir/index.ts";
-import { sizeOf } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { sizeOf } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { numbered } from "./movement-index.ts";
 

@@ -1,6 +1,6 @@
 /** Slice: zeros are put where it did not read. */
-import type { Value } from "../../../ir/index.ts";
-import { type Shape, Tensor } from "../../../tensor/index.ts";
+import type { Value } from "../../../ir/inner.ts";
+import { type Shape, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { movedBack } from "./movement-index.ts";
 

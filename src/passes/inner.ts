@@ -1,6 +1,6 @@
 /** @module Graph rewriting: the pass contract, rules that refuse with a reason, and the passes that models go through. */
 
-export { isRefused, type Refused, refuse } from "../base/index.ts";
+export { isRefused, type Refused, refuse } from "../base/inner.ts";
 export {
   type BatchNormStatistics,
   batchNormRecords,
