@@ -5,8 +5,8 @@
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readModel, writeModel } from "avocet/formats";
-import { addNode, check, cloneModel, Graph, Model, parseModel, printModel, tensorType } from "avocet/ir";
+import { readModel, writeModel } from "../dist/formats/inner.js";
+import { addNode, check, cloneModel, Graph, Model, parseModel, printModel, tensorType } from "../dist/ir/inner.js";
 
 const cli = join(dirname(fileURLToPath(import.meta.url)), "../dist/cli/main.js");
 const count = 20_000;

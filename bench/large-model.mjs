@@ -9,10 +9,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { writeNpy } from "avocet/data";
-import { writeModelFile } from "avocet/formats/node";
-import { addNode, Graph, Model, tensorType } from "avocet/ir";
-import { Tensor } from "avocet/tensor";
+import { writeNpy } from "../dist/data/inner.js";
+import { writeModelFile } from "../dist/formats/inner-node.js";
+import { addNode, Graph, Model, tensorType } from "../dist/ir/inner.js";
+import { Tensor } from "../dist/tensor/inner.js";
 
 const { values: options } = parseArgs({
   options: {

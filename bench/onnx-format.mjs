@@ -5,9 +5,9 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readModelFile, writeModelFile } from "avocet/formats/node";
-import { addNode, Graph, Model, tensorType } from "avocet/ir";
-import { Tensor } from "avocet/tensor";
+import { readModelFile, writeModelFile } from "../dist/formats/inner-node.js";
+import { addNode, Graph, Model, tensorType } from "../dist/ir/inner.js";
+import { Tensor } from "../dist/tensor/inner.js";
 
 const folder = mkdtempSync(join(tmpdir(), "avocet-bench-"));
 const source = join(folder, "model.onnx");

@@ -8,9 +8,9 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { readModelFile } from "avocet/formats/node";
-import { normalise, optimise } from "avocet/passes";
-import { openRuntime } from "avocet/runtime";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { normalise, optimise } from "../dist/passes/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const fixtures = resolve(root, process.env.AVOCET_FIXTURES ?? "../shared/fixtures");

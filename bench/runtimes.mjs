@@ -7,9 +7,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fromIterable, latencies, openRuntime, parseRecipe, quantizeModel, writeModel } from "avocet";
-import { openData } from "avocet/data/node";
-import { readModelFile } from "avocet/formats/node";
-import { firstSample } from "avocet/runtime";
+import { openData } from "../dist/data/inner-node.js";
+import { readModelFile } from "../dist/formats/inner-node.js";
+import { firstSample } from "../dist/runtime/inner.js";
 import { networkInputs } from "../examples/pictures/dataset.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

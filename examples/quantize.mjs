@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { fromIterable, openRuntime, parseRecipe, quantizeModel } from "avocet";
-import { readModelFile, writeModelFile } from "avocet/formats/node";
+import { readModelFile, writeModelFile } from "avocet/node";
 import { networkInputs } from "./pictures/dataset.mjs";
 
 const model = readModelFile(fileURLToPath(new URL("models/pictures.onnx", import.meta.url)));

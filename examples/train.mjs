@@ -14,14 +14,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { evaluate, topK } from "avocet/analysis";
-import { classLabels, fromIterable, indexedDataset } from "avocet/data";
-import { writeModel } from "avocet/formats";
-import { cloneModel } from "avocet/ir";
+import { classLabels, cloneModel, evaluate, fromIterable, openRuntime, Tensor, topK, writeModel } from "avocet";
+import { indexedDataset } from "avocet/data";
+import { openCheckpointFolder } from "avocet/node";
 import { normalise } from "avocet/passes";
-import { openCheckpointFolder } from "avocet/recipe/node";
-import { openRuntime } from "avocet/runtime";
-import { Tensor } from "avocet/tensor";
 import {
   augmentAll,
   crop,

@@ -27,8 +27,10 @@ const rank: Readonly<Record<string, number>> = {
 const frontDoor = 12;
 const rankOf = (layer: string) => (layer === "" ? frontDoor : rank[layer]);
 
-/** What other layers may import of a layer: its index, and the index of what works in Node or on the web only. */
-const isIndex = (file: string) => /^src\/[^/]+\/(index|index-node)\.ts$/.test(file);
+/** The inner doors: what other folders may import of a folder, and what of it works in Node only. */
+const isInner = (file: string) => /^src\/[^/]+\/inner(-node)?\.ts$/.test(file);
+/** The public doors, which package.json exports: nothing in src/ looks through them. */
+const isPublic = (file: string) => /^src\/([^/]+\/)?index(-node)?\.ts$/.test(file);
 /** Files that may import node: modules. */
 const isForNode = (file: string) => /-node\.ts$|^src\/cli\//.test(file);
 /** The doors: the only files that know ONNX Runtime. */
@@ -106,11 +108,22 @@ describe("layers", () => {
     expect(faults).toEqual([]);
   });
 
-  test("other folders are imported through their index", () => {
+  test("other folders are imported through their inner door", () => {
     const faults = relations
-      .filter(({ file, target }) => file.layer !== layerOf(target) && !isIndex(target))
-      .map(({ file, target }) => `${file.path} imports ${target}: import src/${layerOf(target)}/index.ts instead`);
+      .filter(({ file, target }) => file.layer !== layerOf(target) && !isInner(target))
+      .map(({ file, target }) => `${file.path} imports ${target}: import src/${layerOf(target)}/inner.ts instead`);
     expect(faults).toEqual([]);
+  });
+
+  test("a public door names parts of inner doors, and nothing in src/ imports one", () => {
+    const through = relations
+      .filter(({ target }) => isPublic(target))
+      .map(({ file, target }) => `${file.path} imports ${target}: public doors are for programs`);
+    expect(through).toEqual([]);
+    const past = relations
+      .filter(({ file, target }) => isPublic(file.path) && !isInner(target))
+      .map(({ file, target }) => `${file.path} imports ${target}: export it from the inner door first`);
+    expect(past).toEqual([]);
   });
 
   test("imports stay inside src/ and exist", () => {
@@ -159,18 +172,18 @@ describe("platforms", () => {
     expect(faults, "call the file *-node.ts, or let the caller hand in what it needs").toEqual([]);
   });
 
-  test("the index of a folder loads nothing that only works in Node", () => {
+  test("the doors of a folder load nothing that only works in Node", () => {
     const byPath = new Map(sources.map((file) => [file.path, file]));
     const faults = sources
-      .filter((file) => /^src\/([^/]+\/)?index\.ts$/.test(file.path) && file.layer !== "cli")
+      .filter((file) => /^src\/([^/]+\/)?(index|inner)\.ts$/.test(file.path) && file.layer !== "cli")
       .flatMap((file) => wayTo(/^node:/, file, byPath) ?? []);
-    expect(faults, "export it from index-node.ts instead: the index must load in a browser").toEqual([]);
+    expect(faults, "export it from inner-node.ts instead: the doors must load in a browser").toEqual([]);
   });
 
   test("importing the package, or any folder of it, loads no runtime", () => {
     const byPath = new Map(sources.map((file) => [file.path, file]));
     const faults = sources
-      .filter((file) => file.layer === "" || isIndex(file.path))
+      .filter((file) => isPublic(file.path) || isInner(file.path))
       .flatMap((file) => wayTo(/^onnxruntime-/, file, byPath) ?? []);
     expect(faults, 'import the runtime when it is first opened: await import("onnxruntime-node")').toEqual([]);
   });
@@ -197,8 +210,8 @@ describe("files", () => {
     expect(sources.filter((file) => !opening.test(file.text)).map((file) => file.path)).toEqual([]);
   });
 
-  test("the index of a folder names what it exports", () => {
-    const indexes = sources.filter((file) => isIndex(file.path));
+  test("doors name what they export", () => {
+    const indexes = sources.filter((file) => isInner(file.path) || isPublic(file.path));
     expect(indexes.filter((file) => !file.text.startsWith("/** @module")).map((file) => file.path)).toEqual([]);
     expect(indexes.filter((file) => /^export \*/m.test(file.text)).map((file) => file.path)).toEqual([]);
   });

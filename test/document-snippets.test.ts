@@ -122,8 +122,7 @@ test.each(snippets.map((snippet) => [snippet.document, snippet.text.split("\n")[
     // Other snippets of one page go on where its first imported something.
     for (const name of ["parseModel", "openRuntime", "quantizeModel", "parseRecipe"]) {
       if (imported[name] !== undefined) continue;
-      const home = name === "parseModel" ? "avocet/ir" : "avocet";
-      imported[name] = (await moduleOf(home))[name];
+      imported[name] = (await moduleOf("avocet"))[name];
     }
     let body = text
       .replace(importing, "")

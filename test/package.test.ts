@@ -70,10 +70,8 @@ describe.skipIf(reason)(`the packed package${reason ? ` (${reason})` : ""}`, () 
   test("a typed program compiles against it and runs", async () => {
     write(
       "program.ts",
-      `import { openRuntime, parseModel, Tensor } from "avocet";
-import { addNode, check } from "avocet/ir";
-import type { Plan } from "avocet/quant";
-import { parseRecipe } from "avocet/recipe";
+      `import { check, openRuntime, parseModel, parseRecipe, type Plan, Tensor } from "avocet";
+import { addNode } from "avocet/ir";
 
 const model = parseModel("(float[2] x) => (y) { y = Relu(x) }");
 addNode(model.graph, "Neg", [model.graph.outputs[0]!], {}, { output: "z" });
@@ -108,7 +106,7 @@ console.log(y?.numbers().join(" "), typeof parseRecipe({}), plan);
   test("avocet.config.mjs is found, and defineConfig is there for it", async () => {
     write(
       "avocet.config.mjs",
-      'import { defineConfig } from "avocet/recipe";\nexport default defineConfig({ preset: "fancy" });',
+      'import { defineConfig } from "avocet";\nexport default defineConfig({ preset: "fancy" });',
     );
     copyFileSync(join(root, "examples/models/pictures.onnx"), join(app, "model.onnx"));
     const ended = run(join(app, "node_modules", ".bin", "avocet"), ["quantize", "model.onnx", "-o", "out"], {

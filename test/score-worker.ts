@@ -1,7 +1,6 @@
 /** A worker that scores candidates: the bundled example's test pictures, top-1, in a session of its own. */
 import { workerData } from "node:worker_threads";
-import { openRuntime } from "avocet";
-import { localScorer, serveScorer } from "avocet/recipe";
+import { localScorer, openRuntime, serveScorer } from "avocet";
 import { judging } from "./scored-pictures.ts";
 
 const { port, count } = workerData as { readonly port: MessagePort; readonly count: number };

@@ -1,6 +1,5 @@
 /** What judges candidates of the bundled example, in whichever thread. */
-import { fromIterable, type Metric, topK } from "avocet";
-import { classLabels } from "avocet/data";
+import { classLabels, fromIterable, type Metric, topK } from "avocet";
 import { networkInputs, pictureLabels } from "../examples/pictures/dataset.mjs";
 
 export function judging(count: number) {

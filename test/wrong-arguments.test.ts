@@ -5,10 +5,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { AvocetError } from "../src/base/inner.ts";
 import { classLabels, fromArray, parsePreprocess } from "../src/data/inner.ts";
-import { openData, openLabels } from "../src/data/inner-node.ts";
-import { readModelFile, writeModelFile } from "../src/formats/inner-node.ts";
 import * as avocet from "../src/index.ts";
-import { builtinTarget } from "../src/quant/inner.ts";
+import { openData, openLabels, readModelFile, writeModelFile } from "../src/index-node.ts";
+import * as quant from "../src/quant/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "avocet-arguments-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,7 +20,7 @@ const data = fromArray("x", [3, 4], new Float32Array(12));
 const recipe = avocet.parseRecipe({});
 const labels = classLabels([0, 1, 2], "labels");
 const metric = avocet.topK(1);
-const plan = avocet.place(model, builtinTarget("ort-cpu"), { shapes: new Map() });
+const plan = quant.place(model, quant.builtinTarget("ort-cpu"), { shapes: new Map() });
 const file = { model, file: "x.onnx", bytes: 1 };
 
 // biome-ignore lint/suspicious/noExplicitAny: wrong arguments are the point
@@ -43,13 +42,18 @@ const calls: Record<string, [call: Call, right: readonly unknown[], mayLack?: re
   writeModel: [avocet.writeModel, [model]],
   readModelFile: [readModelFile, ["x.onnx"]],
   writeModelFile: [writeModelFile, [model, join(folder, "x.onnx")]],
-  openData: [openData, ["x.npy", { inputs: session.inputs }]],
+  openData: [openData, ["x.npy", { model }]],
+  quantize: [avocet.quantize, [model, data, {}, { runtime }], [1, 2, 3]],
+  run: [avocet.run, [{ name: "net", source: { model }, data, recipe, runtime }]],
+  localScorer: [avocet.localScorer, [{ runtime, data, metric: () => metric, labels }]],
+  scorerPool: [avocet.scorerPool, [[{ score: async () => ({}) }]]],
+  CandidateFrom: [(bytes) => avocet.Candidate.from(bytes), [new Uint8Array(4)]],
   openLabels: [openLabels, ["y.npy"]],
   parseModel: [avocet.parseModel, [text]],
   printModel: [avocet.printModel, [model]],
   check: [avocet.check, [model]],
-  place: [avocet.place, [model, builtinTarget("ort-cpu"), { shapes: new Map() }]],
-  lower: [avocet.lower, [model, plan]],
+  place: [quant.place, [model, quant.builtinTarget("ort-cpu"), { shapes: new Map() }]],
+  lower: [quant.lower, [model, plan]],
   planToJson: [avocet.planToJson, [plan]],
   planFromJson: [avocet.planFromJson, ["{}"]],
   parseRecipe: [avocet.parseRecipe, [{}]],

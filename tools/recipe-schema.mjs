@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { recipeJsonSchema } from "avocet/recipe";
+import { recipeJsonSchema } from "../dist/recipe/inner.js";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "schema");
 mkdirSync(folder, { recursive: true });

@@ -1,6 +1,5 @@
 /** Splits of pictures, each from its own seeds: rendered when they are asked for, never stored. */
-import { Random } from "avocet/base";
-import { Tensor } from "avocet/tensor";
+import { Random, Tensor } from "avocet";
 import { classNames } from "./objects.mjs";
 import { renderPicture, side } from "./render.mjs";
 

@@ -3,9 +3,8 @@
  * convolution with BatchNorm and ReLU6, as in MobileNetV1), global average pooling and one linear layer. This list is
  * its only definition: training starts from the file this makes and changes nothing but the numbers in it.
  */
-import { Random } from "avocet/base";
-import { addNode, Graph, Model, tensorType } from "avocet/ir";
-import { Tensor } from "avocet/tensor";
+import { Model, Random, Tensor } from "avocet";
+import { addNode, Graph, tensorType } from "avocet/ir";
 import { classNames } from "./objects.mjs";
 import { side } from "./render.mjs";
 

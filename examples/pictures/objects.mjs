@@ -2,7 +2,7 @@
 import { cosine, hsv, mix, sine } from "./numbers.mjs";
 import { box, circle, ellipse, overlap, polygon, ring, stroke, union, without } from "./shapes.mjs";
 
-/** @typedef {import("avocet/base").Random} Random */
+/** @typedef {import("avocet").Random} Random */
 /** @typedef {import("./numbers.mjs").Color} Color */
 /** @typedef {{ shape: import("./shapes.mjs").Shape, color: Color }} Part one shape in one colour */
 /** @typedef {(random: Random) => Part[]} Thing */

@@ -1,5 +1,5 @@
 /** Renders one picture from a seed: backdrop, clutter, the thing with its shadow, what stands in front, camera. */
-import { Random } from "avocet/base";
+import { Random } from "avocet";
 import { clamp, cosine, hashed, hsv, mix, noise, sine, smoothstep } from "./numbers.mjs";
 import { classNames, things } from "./objects.mjs";
 import { ellipse, polygon, stroke } from "./shapes.mjs";

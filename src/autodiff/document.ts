@@ -10,7 +10,7 @@ that any runtime executes.
 
 \`\`\`ts
 import { gradientModel } from "avocet/autodiff";
-import { openRuntime, traceShapes } from "avocet/runtime";
+import { openRuntime, traceShapes } from "avocet";
 
 const types = await traceShapes(model, await openRuntime(), feeds); // the gradient holds for these lengths
 const gradients = gradientModel(model, ["input", "conv1.weight"], { types });

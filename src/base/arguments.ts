@@ -15,7 +15,7 @@ const kinds = {
   model: {
     what: "a Model",
     is: ({ graph, opsets }) => isObject(graph) && opsets instanceof Map,
-    hint: "readModelFile(path) of avocet/formats/node gives one, and readModel(bytes)",
+    hint: "readModelFile(path) of avocet/node gives one, and readModel(bytes)",
   },
   dataset: {
     what: "a Dataset",

@@ -11,7 +11,7 @@ import {
 } from "../analysis/inner.ts";
 import { AvocetError } from "../base/inner.ts";
 import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../data/inner.ts";
-import { openArrayLabels, openLabels, parseDataSpec } from "../data/inner-node.ts";
+import { openLabels, parseDataSpec } from "../data/inner-node.ts";
 import type { Model } from "../ir/inner.ts";
 import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
 import { isMetricModule, readMetricModule } from "./metric-module.ts";
@@ -61,7 +61,7 @@ export async function openMetric(
   if (bare) return opened(bare, null, null);
   // Class folders and packs carry their labels; those are of all samples, whatever part of them is judged.
   const path = options.labels ?? parseDataSpec(spec).path;
-  if (needed.has("arrays")) return opened(rows[0]!, await openArrayLabels(path), null);
+  if (needed.has("arrays")) return opened(rows[0]!, await openLabels(path, { kind: "arrays" }), null);
   const { labels, named } = await labelsOf(
     path,
     options.classes === undefined ? undefined : readClasses(options.classes),

@@ -23,6 +23,14 @@ export interface Origin {
   of(index: number): number;
 }
 
+/**
+ * Samples that can be read as often as they are wanted, batch by batch; nothing keeps them. `fromTensors`, `fromArray`, `fromIterable`
+ * and `openData` make one, `samples` takes a part.
+ *
+ * @example
+ * const data = fromIterable(() => recordings(), { count: 200, source: "microphone" }); // a function: data is read several times
+ * for await (const { feeds, size } of data.batches(16)) console.log(size, Object.keys(feeds));
+ */
 export interface Dataset {
   /** Samples in all; null when only iterating tells. */
   readonly count: number | null;

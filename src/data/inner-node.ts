@@ -4,5 +4,5 @@ export { fileSource } from "./disk/file-source-node.ts";
 export { dataFingerprint, dataPaths, dataStamps } from "./disk/fingerprint-node.ts";
 export { nodeImageDecoder } from "./disk/jpeg-node.ts";
 export { type OpenOptions, openData } from "./disk/open-data-node.ts";
-export { type LabelOptions, openArrayLabels, openLabels } from "./disk/open-labels-node.ts";
+export { type LabelOptions, openLabels } from "./disk/open-labels-node.ts";
 export { type DataSpec, parseDataSpec } from "./disk/spec-node.ts";

@@ -18,6 +18,14 @@ export interface ModelFunction {
   readonly unknownFields?: Uint8Array;
 }
 
+/**
+ * A model in memory: one graph of values and nodes, its functions, opsets and metadata. `readModel`, `readModelFile` and `parseModel`
+ * make one, `writeModel` and `writeModelFile` write it; edits of `avocet/ir` keep it consistent, and `check` proves that.
+ *
+ * @example
+ * const model = readModel(bytes);
+ * for (const node of model.graph.nodes) console.log(`${node}`, node.inputs.map((value) => value?.name));
+ */
 export class Model {
   graph: Graph;
   /** Domain → version; the standard domain is "". */

@@ -1,5 +1,5 @@
 /** What a search tries: float models and a plan for them, as one thing that is scored, kept, and sent to other threads. */
-import { AvocetError, packRecord, unpackRecord } from "../base/inner.ts";
+import { AvocetError, expectArguments, packRecord, unpackRecord } from "../base/inner.ts";
 import { readModel, writeModel } from "../formats/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { lower, type Plan, planFromJson, planToJson } from "../quant/inner.ts";
@@ -44,6 +44,7 @@ export class Candidate implements CandidateParts {
 
   /** Throws `import/malformed` for bytes that no candidate made, and what `readModel` and `planFromJson` throw. */
   static from(bytes: Uint8Array): Candidate {
+    expectArguments("Candidate.from(bytes)", { bytes: [bytes, "bytes"] });
     const { facts, arrays } = unpacked(bytes);
     const { candidate, plan } = (facts ?? {}) as { readonly candidate?: unknown; readonly plan?: unknown };
     const prepared = arrays.prepared;

@@ -9,6 +9,7 @@ export { type MethodStep, methodNames } from "./method-options.ts";
 export { parseMethod } from "./methods.ts";
 export { isDataFree, type Preset, presets } from "./presets.ts";
 export { type QuantizeOptions, quantizeModel } from "./quantize.ts";
+export { quantize } from "./quantize-any.ts";
 export type { Quantized, StepReport } from "./quantized.ts";
 export { clippingRanges, comparedValues } from "./report-values.ts";
 export { type Run, type RunFile, type RunRequest, report, run } from "./run.ts";

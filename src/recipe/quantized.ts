@@ -9,6 +9,14 @@ import type { Lowered, Plan, Target, ValueStatistics } from "../quant/inner.ts";
 /** What one step of a recipe did, for people and for the report. */
 export type StepReport = MethodReport;
 
+/**
+ * What `quantize`, `quantizeModel` and `trainModel` return.
+ *
+ * @example
+ * const { shipped, plan, steps } = await quantize("model.onnx", data);
+ * for (const { step, notes } of steps) console.log(step, notes);
+ * await writeModelFile(shipped, "model-int8.onnx");
+ */
 export interface Quantized {
   /**
    * The float model before any weight was rounded or trained: normalised, batch norms folded, equalized. It computes what the

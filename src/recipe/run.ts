@@ -89,6 +89,14 @@ export interface Run {
 export async function run(request: RunRequest): Promise<Run> {
   expectArguments("run(request)", { request: [request, "object"] });
   const { name, source, data, recipe, runtime, judging = null, judgement = {} } = request;
+  expectArguments("run(request)", {
+    name: [name, "text"],
+    source: [source, "object"],
+    "source.model": [source?.model, "model"],
+    ...(data !== null && { data: [data, "dataset"] }),
+    recipe: [recipe, "recipe"],
+    runtime: [runtime, "runtime"],
+  });
   const about = request.about ?? { avocet: "", environment: null };
   const quantized = await makeOf(request);
   const begin = performance.now();

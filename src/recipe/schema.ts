@@ -21,40 +21,54 @@ const calibration = z
 
 export const presetNames = ["fast", "standard", "best", "data-free"] as const;
 
+/** Each key has its documentation in `describe`, which editors show of JSON, and in a comment, which they show of programs. */
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
+  /** A built-in target, or an AIMET quantsim configuration. Default "ort-cpu". */
   target: z
     .union([z.string(), z.looseObject({})])
     .default("ort-cpu")
     .describe("A built-in target, or an AIMET quantsim configuration."),
+  /** Grid of the weights: "int4", "int8" … Default: the target's. "float32": none. */
   weights: z
     .string()
     .optional()
     .describe("Grid of the weights, for example int4; default: the target's. float32: none."),
+  /** Grid of the activations: "uint8", "int16" … Default: the target's. "float32": none. */
   activations: z
     .string()
     .optional()
     .describe("Grid of the activations, for example uint8 or int16; default: the target's. float32: none."),
+  /** What shares one weight scale: "tensor", "channel" or "block:32". Default: what the target prefers. */
   granularity: granularity.optional(),
+  /** How ranges are chosen: "sqnr" (the default), "minmax", "tf_enhanced", "percentile:99.9", "mse", "entropy". */
   calibration: calibration.default("sqnr"),
+  /** Calibration samples: N spread evenly, or "first:N". Default 500. */
   samples: z
     .union([z.number().int().positive(), z.string()])
     .default(500)
     .describe("How many calibration samples: N spread evenly, or first:N."),
+  /** Samples a run. Default: by the size of the model. */
   batch: z.number().int().positive().optional().describe("Samples a run; default: chosen by the size of the model."),
+  /** What stays in float: node names, /regular expressions/ or operator types. Default none. */
   float: z
     .array(z.string())
     .default([])
     .describe("Node names, /regular expressions/ or operator types that stay float."),
+  /** A named list of methods: "fast", "standard" (the default), "best" or "data-free". */
   preset: z
     .enum(presetNames)
     .default("standard")
     .describe(
       "A named list of methods: fast (folding and calibration), standard, best or data-free. `methods` replaces it.",
     ),
+  /** Methods in their order, with options; they replace the preset. */
   methods: z.array(methodSchema).optional().describe("What is done beside folding and calibration, in this order."),
+  /** How `trainModel` trains. */
   training: trainingSchema.optional(),
+  /** From pixels to the model's input. */
   preprocess: preprocessSchema.optional(),
+  /** What is known of inputs, by name: the axis of their samples, a constant, a state, a range. */
   inputs: z
     .record(z.string(), inputSchema)
     .optional()
@@ -67,21 +81,32 @@ export const recipeSchema = z.strictObject({
     .describe(
       "Where outputs hold classes, as --class-axis says it: an axis, none, or OUTPUT:AXIS for each of several.",
     ),
+  /** Steps of a sequence: states begin again after so many samples. Default: never. */
   sequence: z
     .number()
     .int()
     .positive()
     .optional()
     .describe("Steps of a sequence: states begin anew after so many samples. Default: they never do."),
+  /** Of everything random. Default 0. */
   seed: z.number().int().nonnegative().default(0),
+  /** The float model that was quantized: path and SHA-256. Written by the command line. */
   model: z
     .strictObject({ path: z.string(), sha256: z.string() })
     .optional()
     .describe("The float model that was quantized."),
+  /** Where the calibration data was. Written by the command line. */
   data: z.string().optional().describe("Where the calibration data was."),
 });
 
+/** A recipe with its defaults filled in: `parseRecipe` returns one, `recipe.json` holds one. */
 export type Recipe = z.infer<typeof recipeSchema>;
+/**
+ * What is quantized, and how, as a user writes it; what is left out has its default (docs/recipes.md has them all).
+ *
+ * @example
+ * const recipe: RecipeInput = { weights: "int4", granularity: "block:32", methods: [{ method: "gptq", damping: 0.05 }] };
+ */
 export type RecipeInput = z.input<typeof recipeSchema>;
 
 /** Checks a recipe and fills its defaults. Throws `recipe/invalid` with every fault at once. */

@@ -1,6 +1,6 @@
 /** What candidates are worth: scored here, in another thread, or by several of them at once. */
 import { evaluate, type Metric } from "../analysis/inner.ts";
-import { AvocetError, type ErrorCode, type Work } from "../base/inner.ts";
+import { AvocetError, type ErrorCode, expectArguments, type Work } from "../base/inner.ts";
 import type { ArrayLabels, Dataset, Labels } from "../data/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { Candidate } from "./candidate.ts";
@@ -31,7 +31,11 @@ export interface ScorerOptions extends Work {
 }
 
 /** Scores in this thread: the file that would ship, in a session of its own. */
-export function localScorer({ runtime, data, metric, threads, stock = true, ...options }: ScorerOptions): Scorer {
+export function localScorer(given: ScorerOptions): Scorer {
+  const call = "localScorer(options)";
+  expectArguments(call, { options: [given, "object"] });
+  const { runtime, data, metric, threads, stock = true, ...options } = given;
+  expectArguments(call, { runtime: [runtime, "runtime"], data: [data, "dataset"], metric: [metric, "function"] });
   return {
     async score(candidate) {
       const session = { ...(stock ? {} : { fuseQdq: false }), ...(threads ? { threads } : {}) };
@@ -97,6 +101,7 @@ export function scorerThrough(port: MessagePort): Scorer {
 
 /** Several scorers as one: a candidate goes to the first that is free, the others wait in their order. Throws without one. */
 export function scorerPool(scorers: readonly Scorer[]): Scorer {
+  expectArguments("scorerPool(scorers)", { scorers: [scorers, "list"] });
   if (scorers.length === 0) throw new AvocetError("usage/bad-value", "expected at least one scorer, got none");
   const free = [...scorers];
   const waiting: ((scorer: Scorer) => void)[] = [];

@@ -60,6 +60,14 @@ export interface PortInfo {
   readonly shape: readonly (number | string | null)[] | null;
 }
 
+/**
+ * An opened model. It holds memory of the runtime until it is disposed of: open it with `await using`.
+ *
+ * @example
+ * const runtime = await openRuntime();
+ * await using session = await runtime.open("model.onnx");
+ * const { y } = await session.run({ x: Tensor.float32([1, 3, 48, 48], pixels) });
+ */
 export interface Session extends AsyncDisposable {
   readonly inputs: readonly PortInfo[];
   readonly outputs: readonly PortInfo[];

@@ -1,22 +1,25 @@
-/** Every subpath that works in a browser, whole: what a bundle may hold at most. */
+/** Every folder that works in a browser, whole: what a bundle may hold at most. */
 import * as front from "avocet";
-import * as analysis from "avocet/analysis";
-import * as base from "avocet/base";
-import * as data from "avocet/data";
-import * as facts from "avocet/facts";
-import * as formats from "avocet/formats";
-import * as ir from "avocet/ir";
-import * as methods from "avocet/methods";
-import * as ops from "avocet/ops";
-import * as passes from "avocet/passes";
-import * as quant from "avocet/quant";
-import * as recipe from "avocet/recipe";
-import * as report from "avocet/report";
-import * as runtime from "avocet/runtime";
-import * as tensor from "avocet/tensor";
+import * as analysis from "../../src/analysis/inner.ts";
+import * as autodiff from "../../src/autodiff/inner.ts";
+import * as base from "../../src/base/inner.ts";
+import * as data from "../../src/data/inner.ts";
+import * as facts from "../../src/facts/inner.ts";
+import * as formats from "../../src/formats/inner.ts";
+import * as ir from "../../src/ir/inner.ts";
+import * as methods from "../../src/methods/inner.ts";
+import * as ops from "../../src/ops/inner.ts";
+import * as passes from "../../src/passes/inner.ts";
+import * as quant from "../../src/quant/inner.ts";
+import * as recipe from "../../src/recipe/inner.ts";
+import * as report from "../../src/report/inner.ts";
+import * as runtime from "../../src/runtime/inner.ts";
+import * as tensor from "../../src/tensor/inner.ts";
+import * as train from "../../src/train/inner.ts";
 
 export {
   analysis,
+  autodiff,
   base,
   data,
   facts,
@@ -31,4 +34,5 @@ export {
   report,
   runtime,
   tensor,
+  train,
 };

@@ -1,6 +1,14 @@
 /** The bundled example, quantized and run by whoever imports this: Node, or a page. */
-import { fromIterable, parseRecipe, quantizeModel, type Runtime, readModel, type Tensor, writeModel } from "avocet";
-import type { SessionOptions } from "avocet/runtime";
+import {
+  fromIterable,
+  parseRecipe,
+  quantizeModel,
+  type Runtime,
+  readModel,
+  type SessionOptions,
+  type Tensor,
+  writeModel,
+} from "avocet";
 import { networkInputs } from "../../examples/pictures/dataset.mjs";
 
 /** The encoding of one value: what decides the numbers, and what can be sent from a page. */

@@ -1,8 +1,17 @@
 /** The report of the bundled example, made by whoever imports this: Node, or a page. */
-import { fromIterable, parseRecipe, type Runtime, readModel, topK } from "avocet";
-import { classLabels } from "avocet/data";
-import { report as reportOf, run } from "avocet/recipe";
-import { type RunReport, renderReport, writeReport } from "avocet/report";
+import {
+  classLabels,
+  fromIterable,
+  parseRecipe,
+  type RunReport,
+  type Runtime,
+  readModel,
+  renderReport,
+  report as reportOf,
+  run,
+  topK,
+  writeReport,
+} from "avocet";
 import { networkInputs, pictureLabels } from "../../examples/pictures/dataset.mjs";
 
 /** `report.json` and `report.html` of the float model in `bytes`, with so many samples. */

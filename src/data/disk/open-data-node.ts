@@ -43,7 +43,7 @@ export async function openData(spec: string, options: OpenOptions): Promise<Inde
   if (!Array.isArray(options.inputs)) {
     throw new AvocetError("usage/bad-value", "expected the model's inputs as options.inputs, got none", {
       at: "openData(spec, { inputs })",
-      hint: "inputPorts(model) of avocet/runtime gives them, and session.inputs",
+      hint: "openData of avocet/node takes the model; session.inputs are ports, too",
     });
   }
   const parsed = parseDataSpec(spec);

@@ -7,8 +7,10 @@ import { decodeMask } from "../images/png.ts";
 import {
   type ArrayLabels,
   arrayLabels,
+  type ClassLabels,
   classLabels,
   type Labels,
+  type MaskLabels,
   maskLabels,
   selectLabels,
   textLabels,
@@ -27,36 +29,50 @@ export interface LabelOptions {
   readonly names?: readonly string[] | undefined;
 }
 
-/**
- * Opens labels: class folders, a text file with one label a line, .npy (whole numbers [N], or masks [N, height, width]),
- * raw numbers (`y.u8`), raw masks (`m.u8.gz?shape=-1,360,480`), the index of a pack that has labels, a JSON array of
- * numbers, or a folder of PNG masks. `spec` is a path or `PATH?every=5`.
- * Throws `data/not-found`, `data/labels`, `data/unreadable`.
- */
-export async function openLabels(spec: string, options: LabelOptions = {}): Promise<Labels> {
-  expectArguments("openLabels(spec)", { spec: [spec, "text"] });
-  const parsed = parseDataSpec(spec);
-  let labels = await openWhole(parsed, options);
-  for (const selection of parsed.selections) labels = selectLabels(labels, selection);
-  return labels;
+/** The labels of a kind. */
+interface LabelsOf {
+  readonly classes: ClassLabels;
+  readonly masks: MaskLabels;
+  readonly arrays: ArrayLabels;
 }
 
 /**
- * Opens the numbers that a model should answer: .npy [N, …], a .npz with one array, or raw numbers (`y.f32?shape=-1,3,48,48`).
- * Throws `data/not-found`, `data/labels`, `data/unreadable`.
+ * Opens labels: class folders, a text file with one label a line, .npy (whole numbers [N], or masks [N, height, width]),
+ * raw numbers (`y.u8`), raw masks (`m.u8.gz?shape=-1,360,480`), the index of a pack that has labels, a JSON array of
+ * numbers, or a folder of PNG masks. With the kind "arrays": the numbers that a model should answer, .npy [N, …], a .npz with one
+ * array, or raw numbers. `spec` is a path or `PATH?every=5`. Throws `data/not-found`, `data/labels` (another kind, too),
+ * `data/unreadable`.
+ *
+ * @example
+ * const labels = await openLabels("y.npy", { kind: "classes" }); // ClassLabels: labels.at(0) is a number
  */
-export async function openArrayLabels(spec: string): Promise<ArrayLabels> {
-  expectArguments("openArrayLabels(spec)", { spec: [spec, "text"] });
+export async function openLabels(spec: string, options?: LabelOptions): Promise<Labels>;
+export async function openLabels<Kind extends keyof LabelsOf>(
+  spec: string,
+  options: LabelOptions & { readonly kind: Kind },
+): Promise<LabelsOf[Kind]>;
+export async function openLabels(
+  spec: string,
+  { kind, ...options }: LabelOptions & { readonly kind?: keyof LabelsOf } = {},
+): Promise<Labels | ArrayLabels> {
+  expectArguments("openLabels(spec)", { spec: [spec, "text"] });
   const parsed = parseDataSpec(spec);
-  const [rows, ...more] = ((await openArrays(parsed)) ?? new Map<string, ArrayRows>()).values();
+  const all = kind === "arrays" ? await wholeArrays(parsed) : await openWhole(parsed, options);
+  if (kind !== undefined && all.kind !== kind) {
+    throw new AvocetError("data/labels", `expected labels of kind ${kind}, got ${all.kind}`, { at: spec });
+  }
+  return parsed.selections.reduce<Labels | ArrayLabels>(selectLabels, all);
+}
+
+async function wholeArrays(spec: DataSpec): Promise<ArrayLabels> {
+  const [rows, ...more] = ((await openArrays(spec)) ?? new Map<string, ArrayRows>()).values();
   if (!rows || more.length > 0) {
     throw new AvocetError("data/labels", "expected one array of numbers, a sample on each row of its first axis", {
-      at: parsed.path,
+      at: spec.path,
       hint: "for example y.npy of [N, 3, height, width]",
     });
   }
-  const all = arrayLabels(await rows.read(Array.from({ length: rows.shape[0]! }, (_, i) => i)), parsed.path);
-  return parsed.selections.reduce<ArrayLabels>(selectLabels, all);
+  return arrayLabels(await rows.read(Array.from({ length: rows.shape[0]! }, (_, i) => i)), spec.path);
 }
 
 async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Labels> {

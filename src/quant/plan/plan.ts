@@ -52,6 +52,15 @@ export interface LeftFloat {
   readonly reason: string;
 }
 
+/**
+ * Which values of a model get a quantizer, on which grid, at which granularity, with which encoding, and why: plain data that can be
+ * saved, compared and edited by hand. Names are those of the prepared model.
+ *
+ * @example
+ * const { decided, plan } = await quantize(model, data);
+ * const coarse = { ...plan, entries: plan.entries.filter(({ value }) => value !== "logits") }; // the output stays in float
+ * const { model: shipped } = lower(decided, coarse);
+ */
 export interface Plan {
   readonly version: 1;
   /** Name of the target it was placed for. */
