@@ -1,7 +1,7 @@
 /** Options that do nothing without another one, or beside one: they are refused, because whoever gives them expects something. */
 import type { Command } from "commander";
 import { AvocetError } from "../base/inner.ts";
-import { isMetricModule } from "./metric-module.ts";
+import { isMetricModule } from "./metric-name.ts";
 
 interface Rule {
   /** Commands for which it holds. */

@@ -8,11 +8,6 @@ import { disk, quietly } from "../base/inner-node.ts";
 /** Makes a fresh metric for each model that is judged. */
 export type MakeMetric = (options: MetricOptions) => Metric;
 
-/** Whether `--metric` names a file and no metric of the table. */
-export function isMetricModule(name: string): boolean {
-  return /[/\\]|\.(mjs|js|mts|ts)$/.test(name);
-}
-
 /**
  * The default export of a module: a function that makes a `Metric`. Throws `import/not-found`, and `usage/bad-value` where the module
  * does not load, exports something else, or makes something that is no metric.

@@ -14,7 +14,8 @@ import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../dat
 import { openLabels, parseDataSpec } from "../data/inner-node.ts";
 import type { Model } from "../ir/inner.ts";
 import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
-import { isMetricModule, readMetricModule } from "./metric-module.ts";
+import { readMetricModule } from "./metric-module.ts";
+import { isMetricModule } from "./metric-name.ts";
 
 export interface ClassAxisOptions {
   /** As given: AXIS, none, or OUTPUT:AXIS. Where nothing is given, what the recipe of a folder says. */
