@@ -3,8 +3,9 @@ import { clipBounds } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LoweredProduct, Shipped } from "./lowered.ts";
-import { isPackedProduct, unheld, unwidened } from "./read-shipped.ts";
+import { unheld, unwidened } from "./read-shipped.ts";
 import { roundsInputs } from "./rounded-inputs.ts";
+import { storedFor } from "./storage.ts";
 
 export interface KernelFinding {
   /** The node of the shipped file, as messages name it: "Conv conv1". */
@@ -51,7 +52,7 @@ export function labelOf({ nodes }: LoweredProduct): string {
 
 /** MatMulNBits multiplies with float inputs, unless it is told to round them to int8. */
 function isIntegerKernel(node: Node): boolean {
-  return isPackedProduct(node) ? roundsInputs(node) : integerKernels.has(node.op);
+  return integerKernels.has(node.op) || roundsInputs(node);
 }
 
 /**
@@ -73,9 +74,8 @@ function isSame(candidate: Node, node: Node, stored: Value | undefined): boolean
 
 /** The reasons that ONNX Runtime 1.30 has for leaving Q/DQ around a product as they are; measured in docs/onnx-runtime.md. */
 function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
-  if (isPackedProduct(node)) {
-    return `its weight stays packed in ${node.int("bits", 4)} bits, in blocks of ${node.int("block_size", 0)}, and multiplies float inputs`;
-  }
+  const stored = storedFor(node);
+  if (stored) return stored.form.whyFloat(node);
   const floatWeight = node.inputs.slice(0, 2).find((value) => value?.initializer);
   if (floatWeight) return left.get(floatWeight.name) ?? "its weight is not quantized";
   if (node.op === "ConvTranspose") return "ONNX Runtime has no integer ConvTranspose on CPU";

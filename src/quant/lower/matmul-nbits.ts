@@ -28,6 +28,9 @@ export const matMulNBits: StorageForm = {
     const other = value.consumers().find((node) => entryAt(node.input(0), entries));
     return other && `the input of ${other} is quantized`;
   },
+  weightOf: (node) => (node.op === "MatMulNBits" ? (node.input(1) ?? undefined) : undefined),
+  whyFloat: (node) =>
+    `its weight stays packed in ${node.int("bits", 4)} bits, in blocks of ${node.int("block_size", 0)}, and multiplies float inputs`,
   emit(entry, value, draft) {
     const { bits, block, packed, scales, zeroPoints } = packedWeight(entry, value);
     const [K, N] = value.initializer!.shape as [number, number];

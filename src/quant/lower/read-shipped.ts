@@ -7,12 +7,14 @@ import type { Model, Node, Value } from "../../ir/inner.ts";
 import { dtypes } from "../../tensor/inner.ts";
 import type { LoweredProduct, LoweredValue, Shipped } from "./lowered.ts";
 import { constantOperand, isProduct } from "./same-layer.ts";
+import { storedFor } from "./storage.ts";
 import { clipsToGrid } from "./stored.ts";
 
 export function readShipped(model: Model): Shipped {
   const values = model.graph.valuesByName();
   const products = [...model.graph.nodes].flatMap((node): LoweredProduct[] => {
-    if (isPackedProduct(node)) return [{ nodes: [node], weight: node.input(1) ?? undefined }];
+    const stored = storedFor(node);
+    if (stored) return [{ nodes: [node], weight: stored.weight }];
     return isProduct(node) ? [{ nodes: [node], weight: weightOf(node) }] : [];
   });
   const of = (name: string) => {
@@ -20,11 +22,6 @@ export function readShipped(model: Model): Shipped {
     return value && (quantizedInFront(value) ?? quantizedBehind(value) ?? { float: value });
   };
   return { model, of, products };
-}
-
-/** A product that reads its weight in a packed form (com.microsoft). */
-export function isPackedProduct(node: Node): boolean {
-  return node.op === "MatMulNBits";
 }
 
 /**

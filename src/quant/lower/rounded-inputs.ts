@@ -6,7 +6,6 @@
  */
 import { initializerOf } from "../../facts/inner.ts";
 import type { Model, Node } from "../../ir/inner.ts";
-import { isPackedProduct } from "./read-shipped.ts";
 
 /** The products of a shipped file whose float inputs are rounded at run time, as messages name them. */
 export function roundedInputs(shipped: Model): string[] {
@@ -25,5 +24,5 @@ export function roundedInputs(shipped: Model): string[] {
 
 /** Whether the node itself asks for inputs of int8: MatMulNBits with accuracy level 4. */
 export function roundsInputs(node: Node): boolean {
-  return isPackedProduct(node) && node.int("accuracy_level", 0) === 4;
+  return node.op === "MatMulNBits" && node.int("accuracy_level", 0) === 4;
 }

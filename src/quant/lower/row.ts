@@ -1,5 +1,5 @@
 /** A row of lowering: how one entry of a plan is written. A row belongs to a storage form, or serves every plan. */
-import type { Value } from "../../ir/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import type { Draft } from "./draft.ts";
@@ -19,4 +19,8 @@ export interface StorageForm extends LoweringRow {
   readonly title: string;
   /** Why it cannot hold this weight; undefined: it can. `entries`: those of the whole plan. */
   refusal(entry: PlanEntry, value: Value, entries: ReadonlyMap<string, PlanEntry>): string | undefined;
+  /** The constant with the weight that a node of a file reads, where this form writes such nodes; undefined: it does not. */
+  weightOf(node: Node): Value | undefined;
+  /** Why no integer kernel runs such a node. */
+  whyFloat(node: Node): string;
 }

@@ -1,11 +1,20 @@
 /** Storage forms: rows of lowering that a target asks for by name, each with what it can hold. */
-import type { Model } from "../../ir/inner.ts";
+import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { matMulNBits } from "./matmul-nbits.ts";
 import type { StorageForm } from "./row.ts";
 
 export const storageForms: Readonly<Record<StorageName, StorageForm>> = { matmulnbits: matMulNBits };
+
+/** The form that writes such nodes, and the constant with the weight that this one reads. */
+export function storedFor(node: Node): { readonly form: StorageForm; readonly weight: Value } | undefined {
+  for (const form of Object.values(storageForms)) {
+    const weight = form.weightOf(node);
+    if (weight) return { form, weight };
+  }
+  return undefined;
+}
 
 /** The entries of a plan, each weight that the form can hold stored in it; of the others the reason says why not. */
 export function withStorage(entries: readonly PlanEntry[], model: Model, name: StorageName): PlanEntry[] {
