@@ -26,11 +26,12 @@ const testedWith = {
   "time-steps": ["recurrent"],
 };
 
-/** The tests of one file of rules, and those of the table as a whole. */
+/** The tests of one file of rules, those of the forms that its wing chooses, and those of the table as a whole. */
 function testsOfRule(file) {
   const name = file.split("/").at(-1).replace(/\.ts$/, "");
+  const forms = file.replace(/[^/]*$/, "forms.test.ts");
   const own = (testedWith[name] ?? [name]).map((one) => `src/autodiff/rules/*/${one}.test.ts`);
-  return [...own, "src/autodiff/rules.test.ts"];
+  return [...own, forms, "src/autodiff/rules.test.ts"];
 }
 
 /** Files of a wing that were never mutated. */
