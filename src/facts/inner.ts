@@ -15,6 +15,7 @@ export {
   biasSlot,
   vectorSlot,
 } from "./layers/bias.ts";
+export { channelsOf } from "./layers/channels.ts";
 export {
   isStored,
   type Layer,

@@ -3,7 +3,7 @@
 import { type Refused, refuse } from "../base/inner.ts";
 import { axesOf, commutesWithAffine, constantInts, isOp, rankOf } from "../facts/inner.ts";
 import type { Node, Value } from "../ir/inner.ts";
-import type { Layer } from "./layer.ts";
+import type { EditableLayer } from "./layers/editable.ts";
 
 export interface ChannelPath {
   /** The value where the path begins: what a layer computes, if there is one. */
@@ -16,8 +16,8 @@ export interface ChannelPath {
   readonly padding: Node | undefined;
   /** Whether every element at the end is an element of the start, and the other way round. */
   readonly bijective: boolean;
-  /** Layer channel → index along axis 1 at the end of the path, or why there is no such map. */
-  map(layer: Layer, channels: number): readonly number[] | Refused;
+  /** EditableLayer channel → index along axis 1 at the end of the path, or why there is no such map. */
+  map(layer: EditableLayer, channels: number): readonly number[] | Refused;
 }
 
 /** Walks back from the input of a batch norm. */
@@ -38,27 +38,27 @@ export function channelsBefore(end: Value): ChannelPath {
     start = before;
     values.push(start);
   }
-  const map = (layer: Layer, channels: number) => mapChannels(layer, values.toReversed(), channels);
+  const map = (layer: EditableLayer, channels: number) => mapChannels(layer, values.toReversed(), channels);
   return { start, values, maximum, padding, bijective, map };
 }
 
 const moves = ["Transpose", "Squeeze", "Unsqueeze", "Flatten", "Reshape"];
 
 /** Follows the channel axis of the layer forward; `values` begin with its result. */
-function mapChannels(layer: Layer, values: readonly Value[], channels: number): readonly number[] | Refused {
-  const rank = isOp(layer.node, "Conv", "ConvTranspose") ? layer.weight.shape.length : rankOf(values[0]!);
+function mapChannels(layer: EditableLayer, values: readonly Value[], channels: number): readonly number[] | Refused {
+  const rank = isOp(layer.node, "Conv", "ConvTranspose") ? layer.weight.tensor.shape.length : rankOf(values[0]!);
   let at = { axis: isOp(layer.node, "MatMul") ? (rank ?? 0) - 1 : 1, rank, each: 1 };
   for (const value of values.slice(1)) {
-    const next = step(value, at, layer.outputs);
+    const next = step(value, at, layer.axes.outputs);
     if ("refused" in next) return next;
     at = next;
   }
   if (at.axis < 0) return refuse(`the rank of ${values[0]!.name} is unknown`);
   if (at.axis !== 1) return refuse(`its channels are on axis ${at.axis} of ${values.at(-1)!.name}, not on axis 1`);
-  if (channels * at.each !== layer.outputs) {
-    return refuse(`${layer.node} has ${layer.outputs} channels for the ${channels} of the batch norm`);
+  if (channels * at.each !== layer.axes.outputs) {
+    return refuse(`${layer.node} has ${layer.axes.outputs} channels for the ${channels} of the batch norm`);
   }
-  return Array.from({ length: layer.outputs }, (_, k) => Math.floor(k / at.each));
+  return Array.from({ length: layer.axes.outputs }, (_, k) => Math.floor(k / at.each));
 }
 
 interface At {

@@ -1,13 +1,14 @@
 /**
  * The layers that read what an affine map per channel computes, y = s·x + t with the channels on axis 1: where all readers are
- * such layers, the map goes into their weights, W∗(s·x + t) + b = (W·s)∗x + (b + Σ W·t) (see layer.ts).
+ * such layers, the map goes into their weights, W∗(s·x + t) + b = (W·s)∗x + (b + Σ W·t) (see layers/scale.ts).
  */
 
 import { isRefused, type Refused, refuse } from "../base/inner.ts";
 import { commutesWithAffine, constantInts, isOp, onlyReader, rankOf } from "../facts/inner.ts";
 import type { Graph, Node, Value } from "../ir/inner.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
-import { bareLayer, type Layer, layerOf, scaleInput } from "./layer.ts";
+import { type EditableLayer, editableProduct, wholeLayer } from "./layers/editable.ts";
+import { scaleInput } from "./layers/scale.ts";
 
 /** The map: its node, the input that it maps, and the number of channels. */
 export interface AffineNode {
@@ -17,8 +18,8 @@ export interface AffineNode {
 }
 
 export interface ChannelReader {
-  readonly layer: Layer;
-  /** Layer input channel → channel of the map. */
+  readonly layer: EditableLayer;
+  /** EditableLayer input channel → channel of the map. */
   readonly channels: readonly number[];
   /** Whether some outputs see zeros of a padding in the place of x. */
   readonly padded: boolean;
@@ -83,18 +84,18 @@ function readerOf(affine: AffineNode, reader: Node, index: number): ChannelReade
     return found && !isRefused(found) && commutes === "unshifted" ? { ...found, padded: true } : found;
   }
   if (!isOp(reader, "Conv", "ConvTranspose")) return undefined;
-  const layer = bareLayer(reader);
+  const layer = editableProduct(reader);
   if (!layer || isRefused(layer)) return layer;
-  const channels = Array.from({ length: layer.inputs }, (_, c) => c);
+  const channels = Array.from({ length: layer.axes.inputs }, (_, c) => c);
   return { layer, channels, padded: !seesAllWeights(reader, layer) };
 }
 
 /** Whether every output sums all products of its kernel: at padded borders, and between strides of a transposed one, it does not. */
-function seesAllWeights(node: Node, layer: Layer): boolean {
+function seesAllWeights(node: Node, layer: EditableLayer): boolean {
   if (!["NOTSET", "VALID"].includes(node.string("auto_pad", "NOTSET"))) return false;
   const isZero = (name: string) => node.ints(name, []).every((p) => p === 0);
   if (isOp(node, "Conv")) return isZero("pads");
-  const isPoint = layer.weight.shape.slice(2).every((d) => d === 1);
+  const isPoint = layer.weight.tensor.shape.slice(2).every((d) => d === 1);
   return isPoint && isZero("pads") && isZero("output_padding") && node.ints("strides", []).every((s) => s === 1);
 }
 
@@ -108,21 +109,18 @@ function flattensPlaces({ node, input }: AffineNode, reader: Node, next: Node): 
   const type = node.output.type ?? input.type;
   const places = type?.kind === "tensor" ? (type.shape?.slice(1) ?? [null]) : [null];
   const row = places.reduce<number>((a, d) => a * (typeof d === "number" ? d : Number.NaN), 1);
-  const layer = bareLayer(next);
-  return layer !== undefined && !isRefused(layer) && row === layer.inputs;
+  const layer = editableProduct(next);
+  return layer !== undefined && !isRefused(layer) && row === layer.axes.inputs;
 }
 
 /** A matrix product over rows in which each channel takes `inputs / channels` neighbouring places. */
 function rowsOf({ channels }: AffineNode, reader: Node): ChannelReader | Refused | undefined {
   if (isOp(reader, "Gemm") && reader.int("transA", 0) !== 0) return refuse(`${reader} transposes its input`);
-  const bare = bareLayer(reader);
-  if (!bare || isRefused(bare)) return bare;
-  const next = onlyReader(reader.output);
-  const withAdd = isOp(next, "Add") ? layerOf(next.output) : undefined;
-  const layer = withAdd && !isRefused(withAdd) ? withAdd : bare;
-  if (layer.inputs % channels !== 0) {
-    return refuse(`the ${layer.inputs} inputs of ${reader} are not ${channels} channels of equal size`);
+  const layer = wholeLayer(reader);
+  if (!layer || isRefused(layer)) return layer;
+  if (layer.axes.inputs % channels !== 0) {
+    return refuse(`the ${layer.axes.inputs} inputs of ${reader} are not ${channels} channels of equal size`);
   }
-  const inner = layer.inputs / channels;
-  return { layer, channels: Array.from({ length: layer.inputs }, (_, k) => Math.floor(k / inner)), padded: false };
+  const inner = layer.axes.inputs / channels;
+  return { layer, channels: Array.from({ length: layer.axes.inputs }, (_, k) => Math.floor(k / inner)), padded: false };
 }

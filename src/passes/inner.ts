@@ -15,8 +15,10 @@ export { foldChannelAffine, foldChannelAffines } from "./fold/fold-channel-affin
 export { type FoldOptions, foldConstants } from "./fold/fold-constants.ts";
 export { foldPaddings } from "./fold/fold-padding.ts";
 export { rewriteBatchNorms } from "./fold/rewrite-batch-norm.ts";
-export { bareLayer, biasOf, channelsOf, type Layer, layerOf, scaleInput, scaleOutput } from "./layer.ts";
+export { biasesOf, type EditableLayer, editableLayer, editableProduct, wholeLayer } from "./layers/editable.ts";
+export { cutInputs, cutOutputs, mixInputs, mixOutputs, type Rows } from "./layers/mix.ts";
 export { putBias, shiftedBias } from "./layers/put-bias.ts";
+export { scaleInput, scaleOutput } from "./layers/scale.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";

@@ -13,7 +13,7 @@ import { type BiasSlot, biasSlot } from "./bias.ts";
 import { type MatrixView, matrixView } from "./matrix.ts";
 
 export interface WeightSlot {
-  /** The value that holds it. */
+  /** The value that holds it, as the graph is now. */
   readonly value: Value;
   /** The input of the node that reads it. */
   readonly index: number;
@@ -116,17 +116,19 @@ function read(node: Node, withAdd: boolean): Layer | Refused | undefined {
   return {
     node,
     weight: {
-      value,
       index: role.weight,
+      get value() {
+        return node.input(role.weight)!;
+      },
       get tensor() {
-        return defaultOf(value)!;
+        return defaultOf(node.input(role.weight))!;
       },
     },
     bias,
     result: !isRefused(bias) && bias.node !== node ? bias.node.output : node.output,
     axes,
     get uses() {
-      return usesOf(value, node.graph!);
+      return usesOf(node.input(role.weight)!, node.graph!);
     },
     get matrix() {
       matrix ??= known ? matrixView(node, data.shape) : axes;

@@ -25,14 +25,18 @@ export function expectedChannels(
     const rank = shapes.get(node.input(0)!.name)?.shape?.length;
     if (!x || !y || rank === undefined) return undefined;
     const axis = isOp(node, "MatMul") ? rank - 1 : 1;
-    const each = x.axis === axis && x.mean.length === layer.inputs ? x : spread(pooled(x), layer.inputs, axis);
+    const each =
+      x.axis === axis && x.mean.length === layer.axes.inputs ? x : spread(pooled(x), layer.axes.inputs, axis);
     channels.set(node.input(0)!.name, {
       meanSquare: each.mean.map((mean, c) => mean * mean + each.variance[c]!),
       peak: each.high.map((high, c) => Math.max(0, high, -each.low[c]!)),
       max: each.mean.map(() => Number.POSITIVE_INFINITY),
     });
     const total = y.mean.reduce((sum, mean, c) => sum + mean * mean + y.variance[c]!, 0);
-    power.set(node.output.name, y.mean.length === layer.outputs ? total : (total / y.mean.length) * layer.outputs);
+    power.set(
+      node.output.name,
+      y.mean.length === layer.axes.outputs ? total : (total / y.mean.length) * layer.axes.outputs,
+    );
   }
   return { channels, power };
 }

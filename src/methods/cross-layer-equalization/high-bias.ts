@@ -12,10 +12,10 @@ import { isRefused, throwIfAborted } from "../../base/inner.ts";
 import { isOp, onlyReader, rankOf } from "../../facts/inner.ts";
 import { check, cloneModel, type Model, type Node, type Value } from "../../ir/inner.ts";
 import {
-  bareLayer,
   batchNormStatistics,
-  type Layer,
-  layerOf,
+  type EditableLayer,
+  editableLayer,
+  editableProduct,
   moveBatchNormStatistics,
   scaleInput,
   scaleOutput,
@@ -25,7 +25,7 @@ import type { PreparationContext, Prepared } from "../method.ts";
 import { absorbable } from "./math.ts";
 
 interface Candidate {
-  readonly layer: Layer;
+  readonly layer: EditableLayer;
   readonly readers: readonly Node[];
   readonly rectified: boolean;
   /** What may move, per channel. */
@@ -49,7 +49,7 @@ export async function foldHighBiases(model: Model, context: PreparationContext):
     const affine = { scale: ones, shift: moved.map((c) => -c) };
     moveBatchNormStatistics(scaleOutput(layer, affine), affine);
     for (const reader of readers) {
-      const now = bareLayer(reader);
+      const now = editableProduct(reader);
       if (now && !isRefused(now)) scaleInput(now, { scale: ones, shift: moved });
     }
     notes.push(`${layer.node}: ${channels} of ${moved.length} biases moved into ${readers.join(" and ")}`);
@@ -62,9 +62,9 @@ export async function foldHighBiases(model: Model, context: PreparationContext):
 /** A layer whose batch norm is known, with a Relu or nothing between it and layers that see all of it. */
 function candidateAt(node: Node, notes: string[]): Candidate | undefined {
   if (!isOp(node, "Conv", "ConvTranspose", "Gemm")) return undefined;
-  const layer = layerOf(node.output);
+  const layer = editableLayer(node.output);
   const statistics = batchNormStatistics(node.output);
-  if (!layer || isRefused(layer) || !statistics || statistics.beta.length !== layer.outputs) return undefined;
+  if (!layer || isRefused(layer) || !statistics || statistics.beta.length !== layer.axes.outputs) return undefined;
   const relu = onlyReader(node.output);
   const rectified = isOp(relu, "Relu");
   const read: Value = rectified ? relu.output : node.output;
@@ -72,18 +72,18 @@ function candidateAt(node: Node, notes: string[]): Candidate | undefined {
   if (read.isGraphOutput || readers.length === 0) return undefined;
   const shift = statistics.beta.map((beta, k) => absorbable(beta, statistics.gamma[k]!, rectified));
   if (shift.every((c) => c === 0)) return undefined;
-  const refusal = readers.map((reader) => whyNot(reader, read, layer.outputs)).find((why) => why !== undefined);
+  const refusal = readers.map((reader) => whyNot(reader, read, layer.axes.outputs)).find((why) => why !== undefined);
   if (refusal === undefined) return { layer, readers, rectified, shift };
   notes.push(`${node}: its biases stay: ${refusal}`);
   return undefined;
 }
 
 function whyNot(reader: Node, read: Value, channels: number): string | undefined {
-  const layer = bareLayer(reader);
+  const layer = editableProduct(reader);
   if (!layer || isRefused(layer) || reader.input(0) !== read || !isOp(reader, "Conv", "Gemm")) {
     return `${reader} is no layer with a constant weight`;
   }
-  if (layer.inputs !== channels || reader.int("transA", 0) !== 0) return `${reader} reads other channels`;
+  if (layer.axes.inputs !== channels || reader.int("transA", 0) !== 0) return `${reader} reads other channels`;
   const padded = reader.ints("pads", []).some((p) => p !== 0);
   const automatic = isOp(reader, "Conv") && !["NOTSET", "VALID"].includes(reader.string("auto_pad", "NOTSET"));
   return padded || automatic ? `${reader} pads with zeros, which would have to change too` : undefined;
@@ -101,7 +101,7 @@ async function minima(
   if (!data || watched.length === 0) return least;
   const reductions = new Map(
     watched.map(({ layer: { node, result, weight } }) => {
-      const rank = isOp(node, "Gemm") ? 2 : (rankOf(result) ?? weight.shape.length);
+      const rank = isOp(node, "Gemm") ? 2 : (rankOf(result) ?? weight.tensor.shape.length);
       return [result.name, alongAxis(1, rank, "ReduceMin")] as const;
     }),
   );

@@ -1,6 +1,6 @@
 /** The weights of traced layers as equalization sees them: one entry for each pair of connected channels. */
 
-import { channelsOf } from "../../passes/inner.ts";
+import { channelsOf } from "../../facts/inner.ts";
 import { pairLayouts } from "../../quant/inner.ts";
 import { elementsOf } from "../../tensor/inner.ts";
 import type { PreparationContext } from "../method.ts";
@@ -20,8 +20,8 @@ interface Pairs {
 /** Every weight is [channels, channels, kernel…]: neighbouring elements belong to one pair. */
 function pairsOf({ layer }: TracedLayer): Pairs {
   const { output, input } = channelsOf(layer);
-  const elements = elementsOf(layer.weight);
-  const kernel = layer.weight.shape.slice(2).reduce((a, b) => a * b, 1);
+  const elements = elementsOf(layer.weight.tensor);
+  const kernel = layer.weight.tensor.shape.slice(2).reduce((a, b) => a * b, 1);
   const largest = new Float64Array(elements.length / kernel);
   const energy = new Float64Array(elements.length / kernel);
   for (let i = 0; i < elements.length; i++) {
@@ -74,7 +74,7 @@ export function noisyLayers({ layers, groups }: Trace, seen: Observed, context: 
  */
 function couplesOf({ layer }: TracedLayer): Couples {
   const channels = channelsOf(layer);
-  const elements = elementsOf(layer.weight);
+  const elements = elementsOf(layer.weight.tensor);
   const found = new Map<number, { i: number; j: number; sum: number }>();
   for (const { channels: count, orders } of pairLayouts(layer.node.input(1)!)) {
     for (const order of orders) {
@@ -84,7 +84,8 @@ function couplesOf({ layer }: TracedLayer): Couples {
           const [i, j] = [places[t]!, places[t + 1]!];
           const [a, b] = [elements[i]!, elements[j]!];
           if (a * b <= 0) continue;
-          const key = (channels.output(i) * layer.inputs + channels.input(i)) * layer.inputs + channels.input(j);
+          const key =
+            (channels.output(i) * layer.axes.inputs + channels.input(i)) * layer.axes.inputs + channels.input(j);
           const sum = Math.abs(a + b);
           if (sum > (found.get(key)?.sum ?? 0)) found.set(key, { i, j, sum });
         }

@@ -52,7 +52,7 @@ export async function observeChannels(
     const lengths = shapes.get(layer.node.input(0)!.name)!.shape!;
     watch(layer.node.input(0)!, isOp(layer.node, "MatMul") ? lengths.length - 1 : 1);
     const made = shapes.get(layer.node.output.name)!.shape as readonly number[];
-    outputs.set(layer.node.output.name, { sum: 0, places: made.reduce((a, b) => a * b, 1) / layer.outputs });
+    outputs.set(layer.node.output.name, { sum: 0, places: made.reduce((a, b) => a * b, 1) / layer.axes.outputs });
   }
   for (const { node, layout } of clips) {
     const axis = layout.dims.findIndex((d) => d !== 1);

@@ -2,7 +2,13 @@
 
 import { isRefused } from "../../base/inner.ts";
 import { floatConstant } from "../../facts/inner.ts";
-import { bareLayer, moveBatchNormStatistics, replaceConstant, scaleInput, scaleOutput } from "../../passes/inner.ts";
+import {
+  editableProduct,
+  moveBatchNormStatistics,
+  replaceConstant,
+  scaleInput,
+  scaleOutput,
+} from "../../passes/inner.ts";
 import { elementsOf, floatTensor } from "../../tensor/inner.ts";
 import { broadcastDims, expand, padRank } from "./layout.ts";
 import type { TracedConstant, TracedLayer } from "./trace-groups.ts";
@@ -18,7 +24,7 @@ export function scaleLayer({ layer, inputs, outputs }: TracedLayer, scaleOf: (id
     moveBatchNormStatistics(scaleOutput(layer, affine), affine);
   }
   if (isChanged(multiplied)) {
-    const now = bareLayer(node);
+    const now = editableProduct(node);
     if (now && !isRefused(now)) scaleInput(now, { scale: multiplied, shift: multiplied.map(() => 0) });
   }
   return isChanged(divided) || isChanged(multiplied) ? 1 : 0;

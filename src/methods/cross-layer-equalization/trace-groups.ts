@@ -6,14 +6,14 @@
 import { isRefused } from "../../base/inner.ts";
 import { clipBounds, floatConstant, isOp } from "../../facts/inner.ts";
 import type { Graph, Node, Value } from "../../ir/inner.ts";
-import { bareLayer, biasOf, type Layer } from "../../passes/inner.ts";
+import { biasesOf, type EditableLayer, editableProduct } from "../../passes/inner.ts";
 import { Groups } from "./groups.ts";
 import { alongAxis, broadcastDims, concat, expand, type Layout, padRank, pick, sizeOf } from "./layout.ts";
 import { movedLayout, type ShapeOf } from "./move-layout.ts";
 
 /** A layer and the groups of its channels. */
 export interface TracedLayer {
-  readonly layer: Layer;
+  readonly layer: EditableLayer;
   readonly inputs: Int32Array;
   readonly outputs: Int32Array;
 }
@@ -86,7 +86,7 @@ class GroupTrace {
   /** The layout of the first output; undefined where it keeps its scale. */
   #visit(node: Node): Layout | undefined {
     if (isOp(node, "Shape", "Size")) return undefined;
-    const layer = bareLayer(node);
+    const layer = editableProduct(node);
     if (layer) return this.#linear(node, layer);
     const x = this.#of(node.input(0));
     if (isOp(node, ...homogeneous))
@@ -118,7 +118,7 @@ class GroupTrace {
     return !layout || layout.ids.every((id) => this.#groups.root(id) === 0);
   }
 
-  #linear(node: Node, found: Layer | { readonly refused: string }): Layout | undefined {
+  #linear(node: Node, found: EditableLayer | { readonly refused: string }): Layout | undefined {
     const shape = this.#shapeOf(node.output);
     const why = isRefused(found) ? found.refused : this.#whyNot(node, found);
     if (why !== undefined || !shape || isRefused(found)) {
@@ -127,16 +127,16 @@ class GroupTrace {
     }
     const axis = isOp(node, "MatMul") ? shape.length - 1 : 1;
     const inputAxis = isOp(node, "MatMul") ? (this.#shapeOf(node.input(0))?.length ?? 0) - 1 : 1;
-    const inputs = this.#alongAxis(this.#of(node.input(0)), inputAxis, found.inputs);
-    const outputs = this.#groups.make(found.outputs);
+    const inputs = this.#alongAxis(this.#of(node.input(0)), inputAxis, found.axes.inputs);
+    const outputs = this.#groups.make(found.axes.outputs);
     this.#layers.push({ layer: found, inputs, outputs });
     return alongAxis(shape.length, axis, outputs);
   }
 
-  #whyNot(node: Node, layer: Layer): string | undefined {
+  #whyNot(node: Node, layer: EditableLayer): string | undefined {
     if (node.input(1)!.useCount > 1) return "its weight is shared with another node";
     if (isOp(node, "Gemm") && node.int("transA", 0) !== 0) return "it transposes its input";
-    return biasOf(layer).every(Number.isFinite) ? undefined : "its bias is not finite";
+    return biasesOf(layer).every(Number.isFinite) ? undefined : "its bias is not finite";
   }
 
   /** The groups along one axis; where they change along another one too, they are joined: a weight has one factor. */

@@ -7,16 +7,15 @@
  */
 
 import { isRefused, throwIfAborted } from "../../base/inner.ts";
-import { clipBounds, isOp, onlyReader } from "../../facts/inner.ts";
+import { channelsOf, clipBounds, isOp, onlyReader } from "../../facts/inner.ts";
 import { check, cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/inner.ts";
 import {
-  bareLayer,
-  channelsOf,
-  type Layer,
-  layerOf,
+  type EditableLayer,
+  editableProduct,
   moveBatchNormStatistics,
   scaleInput,
   scaleOutput,
+  wholeLayer,
 } from "../../passes/inner.ts";
 import { elementsOf } from "../../tensor/inner.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
@@ -34,12 +33,12 @@ export async function removeDeadChannels(model: Model, context: PreparationConte
   const notes: string[] = [];
   let edits = 0;
   for (const node of layersOf(copy.graph)) {
-    const layer = wholeLayer(node);
+    const layer = layerAt(node);
     if (layer) edits += releaseInputs(layer, bounds, notes);
   }
   // The readers first: a row may only become zero when what it stood for has left them.
   for (const node of layersOf(copy.graph)) {
-    const layer = wholeLayer(node);
+    const layer = layerAt(node);
     if (layer) edits += clearOutputs(layer, bounds, notes);
   }
   if (edits > 0) check(copy, "after removing dead channels");
@@ -54,17 +53,15 @@ function layersOf(graph: Graph): Node[] {
   return [...graph.nodes].filter((node) => isOp(node, "Conv", "ConvTranspose", "Gemm", "MatMul"));
 }
 
-/** The layer of a node, together with the Add that holds a MatMul's bias. */
-function wholeLayer(node: Node): Layer | undefined {
-  const next = onlyReader(node.output);
-  const withAdd = isOp(node, "MatMul") && isOp(next, "Add") ? layerOf(next.output) : undefined;
-  const layer = withAdd && !isRefused(withAdd) ? withAdd : bareLayer(node);
-  if (!layer || isRefused(layer) || (isOp(node, "Gemm") && node.int("transA", 0) !== 0)) return undefined;
-  return layer;
+/** Its layer, where it reads what it is given as it is. */
+function layerAt(node: Node): EditableLayer | undefined {
+  const layer = wholeLayer(node);
+  const transposes = isOp(node, "Gemm") && node.int("transA", 0) !== 0;
+  return layer && !isRefused(layer) && !transposes ? layer : undefined;
 }
 
 /** Takes constant input channels out of a layer. */
-function releaseInputs(layer: Layer, bounds: ReadonlyMap<Value, Bounds>, notes: string[]): number {
+function releaseInputs(layer: EditableLayer, bounds: ReadonlyMap<Value, Bounds>, notes: string[]): number {
   const of = bounds.get(layer.node.input(0)!);
   const intervals = of ? inputIntervals(layer, of) : undefined;
   if (!intervals) return 0;
@@ -88,20 +85,21 @@ function releaseInputs(layer: Layer, bounds: ReadonlyMap<Value, Bounds>, notes: 
   });
   const largest = released.reduce((most, c) => Math.max(most, size[c]!), 0);
   notes.push(
-    `${layer.node}: ${released.length} of ${layer.inputs} input channels are constant and left its weights ` +
+    `${layer.node}: ${released.length} of ${layer.axes.inputs} input channels are constant and left its weights ` +
       `(up to ${short(largest)}, where the median channel has ${short(others[others.length >> 1] ?? 0)})`,
   );
   return released.length;
 }
 
 /** Makes rows zero whose result nobody needs: only a constant comes of them, or no reader looks at it any more. */
-function clearOutputs(layer: Layer, bounds: ReadonlyMap<Value, Bounds>, notes: string[]): number {
+function clearOutputs(layer: EditableLayer, bounds: ReadonlyMap<Value, Bounds>, notes: string[]): number {
   const { result } = layer;
   const reader = onlyReader(result);
   const rows = outputMagnitudes(layer);
-  const unread = unreadChannels(result, layer.outputs);
+  const unread = unreadChannels(result, layer.axes.outputs);
   const own = bounds.get(result);
-  const constant = own && own.axis !== null ? constants(own.each) : new Float64Array(layer.outputs).fill(Number.NaN);
+  const constant =
+    own && own.axis !== null ? constants(own.each) : new Float64Array(layer.axes.outputs).fill(Number.NaN);
   const cut = isOp(reader, "Relu") || (isOp(reader, "Clip") && clipBounds(reader)?.min === 0);
   const become = Array.from(rows, (size, c) => {
     if (unread[c]) return 0;
@@ -118,7 +116,7 @@ function clearOutputs(layer: Layer, bounds: ReadonlyMap<Value, Bounds>, notes: s
   };
   moveBatchNormStatistics(scaleOutput(layer, affine), affine);
   if (changed.length > 0)
-    notes.push(`${layer.node}: ${changed.length} of ${layer.outputs} output channels are constant or unread`);
+    notes.push(`${layer.node}: ${changed.length} of ${layer.axes.outputs} output channels are constant or unread`);
   return changed.length;
 }
 
@@ -129,8 +127,9 @@ function unreadChannels(value: Value, count: number): boolean[] {
   const readers = value.consumers().map((node) => {
     if (node.graph !== value.graph) return all(false);
     if (passesChannels(node) && node.input(0) === value) return unreadChannels(node.output, count);
-    const layer = node.input(0) === value ? bareLayer(node) : undefined;
-    if (!layer || isRefused(layer) || layer.inputs !== count || !isOp(node, "Conv", "ConvTranspose")) return all(false);
+    const layer = node.input(0) === value ? editableProduct(node) : undefined;
+    if (!layer || isRefused(layer) || layer.axes.inputs !== count || !isOp(node, "Conv", "ConvTranspose"))
+      return all(false);
     return Array.from(inputMagnitudes(layer), (size) => size === 0);
   });
   return readers.reduce((a, b) => a.map((unread, c) => unread && b[c]!));
@@ -152,18 +151,18 @@ function passesChannels(node: Node): boolean {
   );
 }
 
-function inputMagnitudes(layer: Layer): Float64Array {
-  return magnitudes(layer, layer.inputs, channelsOf(layer).input);
+function inputMagnitudes(layer: EditableLayer): Float64Array {
+  return magnitudes(layer, layer.axes.inputs, channelsOf(layer).input);
 }
 
-function outputMagnitudes(layer: Layer): Float64Array {
-  return magnitudes(layer, layer.outputs, channelsOf(layer).output);
+function outputMagnitudes(layer: EditableLayer): Float64Array {
+  return magnitudes(layer, layer.axes.outputs, channelsOf(layer).output);
 }
 
 /** The largest weight of each channel. */
-function magnitudes({ weight }: Layer, count: number, channel: (i: number) => number): Float64Array {
+function magnitudes({ weight }: EditableLayer, count: number, channel: (i: number) => number): Float64Array {
   const found = new Float64Array(count);
-  const elements = elementsOf(weight);
+  const elements = elementsOf(weight.tensor);
   for (let i = 0; i < elements.length; i++) found[channel(i)] = Math.max(found[channel(i)]!, Math.abs(elements[i]!));
   return found;
 }

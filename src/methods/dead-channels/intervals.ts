@@ -4,10 +4,10 @@
  */
 
 import { isRefused } from "../../base/inner.ts";
-import { clipBounds, constantInts, floatConstant, isOp, rankOf, shapeOf } from "../../facts/inner.ts";
+import { channelsOf, clipBounds, constantInts, floatConstant, isOp, rankOf, shapeOf } from "../../facts/inner.ts";
 import type { Graph, Node, TensorType, Value } from "../../ir/inner.ts";
 import { addedBy, rowOf } from "../../ops/inner.ts";
-import { bareLayer, biasOf, channelsOf, type Layer } from "../../passes/inner.ts";
+import { biasesOf, type EditableLayer, editableProduct } from "../../passes/inner.ts";
 import { elementsOf } from "../../tensor/inner.ts";
 import { hull, type Intervals, linear, overall, product, rising, sum, uniform } from "./math.ts";
 
@@ -36,15 +36,15 @@ export function boundsOf(graph: Graph, shapes: ReadonlyMap<string, TensorType>):
 }
 
 /** The intervals of the input channels of a layer, or undefined where its channels are not on the axis of the bounds. */
-export function inputIntervals(layer: Layer, bounds: Bounds): Intervals | undefined {
-  if (bounds.axis === null) return spread(bounds, layer.inputs);
+export function inputIntervals(layer: EditableLayer, bounds: Bounds): Intervals | undefined {
+  if (bounds.axis === null) return spread(bounds, layer.axes.inputs);
   const axis = isOp(layer.node, "MatMul") ? (rankOf(layer.node.input(0)) ?? 0) - 1 : 1;
   const length = bounds.each.lo.length;
-  return bounds.axis === axis && length === layer.inputs ? bounds.each : undefined;
+  return bounds.axis === axis && length === layer.axes.inputs ? bounds.each : undefined;
 }
 
 /** Whether some of the layer's products see zeros of a padding, or nothing, in the place of its input. */
-export function seesPadding({ node }: Layer): boolean {
+export function seesPadding({ node }: EditableLayer): boolean {
   // A transposed convolution sums fewer products at its borders and between strides.
   if (isOp(node, "ConvTranspose")) return true;
   if (!isOp(node, "Conv")) return false;
@@ -70,7 +70,7 @@ class BoundsWalk {
 
   output(node: Node, index: number): Bounds {
     if (node.domain !== "") return anything;
-    const layer = bareLayer(node);
+    const layer = editableProduct(node);
     if (layer) return isRefused(layer) ? anything : this.#linear(layer);
     const activation = this.#activation(node);
     if (activation) return activation;
@@ -104,18 +104,24 @@ class BoundsWalk {
     return (value && this.#found.get(value)) || anything;
   }
 
-  #linear(layer: Layer): Bounds {
+  #linear(layer: EditableLayer): Bounds {
     const { node } = layer;
     const rank = rankOf(node.input(0)) ?? shapeOf(node.input(0), this.#shapes)?.length;
     const axis = isOp(node, "MatMul") ? (rank ?? 0) - 1 : 1;
     const of = this.#of(node.input(0));
-    const given = inputIntervals(layer, of) ?? spread({ axis: null, each: single(of) }, layer.inputs);
+    const given = inputIntervals(layer, of) ?? spread({ axis: null, each: single(of) }, layer.axes.inputs);
     const isTransposed = isOp(node, "Gemm") && node.int("transA", 0) !== 0;
-    const x = isTransposed ? spread({ axis: null, each: single(of) }, layer.inputs) : given;
+    const x = isTransposed ? spread({ axis: null, each: single(of) }, layer.axes.inputs) : given;
     const alpha = isOp(node, "Gemm") ? node.float("alpha", 1) : 1;
     const beta = isOp(node, "Gemm") ? node.float("beta", 1) : 1;
-    const bias = biasOf(layer).map((b) => b * beta);
-    const each = linear(elementsOf(layer.weight), channelsOf(layer), bias, seesPadding(layer) ? zeroToo(x) : x, alpha);
+    const bias = biasesOf(layer).map((b) => b * beta);
+    const each = linear(
+      elementsOf(layer.weight.tensor),
+      channelsOf(layer),
+      bias,
+      seesPadding(layer) ? zeroToo(x) : x,
+      alpha,
+    );
     return axis < 0 ? { axis: null, each: single({ axis, each }) } : { axis, each };
   }
 

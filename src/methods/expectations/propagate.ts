@@ -6,9 +6,9 @@
  */
 
 import { isRefused } from "../../base/inner.ts";
-import { constantOf, floatConstant, isOp, rankOf, shapeOf } from "../../facts/inner.ts";
+import { channelsOf, constantOf, floatConstant, isOp, rankOf, shapeOf } from "../../facts/inner.ts";
 import type { Graph, Node, TensorType, Value } from "../../ir/inner.ts";
-import { bareLayer, batchNormStatistics, biasOf, channelsOf, type Layer } from "../../passes/inner.ts";
+import { batchNormStatistics, biasesOf, type EditableLayer, editableProduct } from "../../passes/inner.ts";
 import { elementsOf } from "../../tensor/inner.ts";
 import { activation, windowed } from "./activation.ts";
 import { between, type Expectation, least, most, normal, pooled, scaled, spread, weaker } from "./expectation.ts";
@@ -94,7 +94,7 @@ class ExpectationWalk {
     const fixed = this.#fixed(node, index);
     if (fixed) return fixed;
     if (missing) return this.#dependent(missing);
-    const layer = bareLayer(node);
+    const layer = editableProduct(node);
     if (layer) return isRefused(layer) ? layer.refused : this.#linear(layer);
     switch (node.op) {
       case "Add":
@@ -176,18 +176,21 @@ class ExpectationWalk {
   }
 
   /** y = W x + b with independent inputs, or inputs that are alike over the kernel: the larger variance counts. */
-  #linear(layer: Layer): Expectation {
-    const { node, inputs, outputs } = layer;
+  #linear(layer: EditableLayer): Expectation {
+    const {
+      node,
+      axes: { inputs, outputs },
+    } = layer;
     const isProduct = isOp(node, "MatMul");
     const rank = this.#shapes.rank(node.input(0));
     const at = isProduct ? (rank ?? 0) - 1 : 1;
     const own = this.found.get(node.input(0)!)!;
     const isTransposed = isOp(node, "Gemm") && node.int("transA", 0) !== 0;
     const x = own.axis === at && own.mean.length === inputs && !isTransposed ? own : spread(pooled(own), inputs, at);
-    const weight = elementsOf(layer.weight);
+    const weight = elementsOf(layer.weight.tensor);
     const channels = channelsOf(layer);
     const [alpha, beta] = isOp(node, "Gemm") ? [node.float("alpha", 1), node.float("beta", 1)] : [1, 1];
-    const bias = biasOf(layer).map((b) => b * beta);
+    const bias = biasesOf(layer).map((b) => b * beta);
     const mean = Float64Array.from(bias);
     const apart = new Float64Array(outputs);
     const together = new Float64Array(outputs * inputs);

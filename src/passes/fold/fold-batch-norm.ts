@@ -1,25 +1,27 @@
 /**
  * Folds batch normalization into the linear layer before it, or else into the layers after it:
  *
- *   BN(y) = γ·(y − μ)/√(σ² + ε) + β = s·y + t,   s = γ/√(σ² + ε),   t = β − μ·s       (see layer.ts for the rest)
+ *   BN(y) = γ·(y − μ)/√(σ² + ε) + β = s·y + t,   s = γ/√(σ² + ε),   t = β − μ·s       (see layers/scale.ts)
  *
  * Backward is exact for Conv, ConvTranspose, Gemm and MatMul(+Add), through operators that move channels as a whole
  * and those over places that commute with it (commuting.ts).
  * Forward is exact where no zero padding hides the shift t. A batch norm between two nonlinearities stays.
  */
+
 import { isRefused, type Refused, refuse } from "../../base/inner.ts";
 import { onlyReader } from "../../facts/inner.ts";
 import { type BatchNorm, batchNormOf, setBatchNormStatistics } from "../batch-norm.ts";
 import { type ChannelPath, channelsBefore } from "../channel-path.ts";
 import { type ChannelReader, canTake, channelReaders, intoReaders } from "../channel-readers.ts";
-import { type Layer, layerOf, scaleOutput } from "../layer.ts";
+import { type EditableLayer, editableLayer } from "../layers/editable.ts";
+import { scaleOutput } from "../layers/scale.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, rule } from "../rule.ts";
 
 interface Backward {
   readonly bn: BatchNorm | Refused;
-  readonly layer: Layer | Refused;
-  /** Layer channel → batch norm channel, or the reason why there is no such map. */
+  readonly layer: EditableLayer | Refused;
+  /** EditableLayer channel → batch norm channel, or the reason why there is no such map. */
   readonly channels: readonly number[] | Refused;
   readonly path: ChannelPath;
 }
@@ -31,7 +33,7 @@ export const foldBatchNormBackward = rule<Backward>({
     const bn = batchNormOf(node);
     if (!bn) return undefined;
     const path = channelsBefore(node.input(0)!);
-    const layer = layerOf(path.start);
+    const layer = editableLayer(path.start);
     if (!layer) return undefined;
     const channels = isRefused(layer) || isRefused(bn) ? [] : path.map(layer, bn.scale.length);
     return { bn, layer, channels, path };
@@ -56,7 +58,7 @@ export const foldBatchNormBackward = rule<Backward>({
   rewrite: (found, graph) => {
     const { bn, layer, channels, path } = found as Backward & {
       bn: BatchNorm;
-      layer: Layer;
+      layer: EditableLayer;
       channels: readonly number[];
     };
     const spread = (xs: readonly number[]) => channels.map((c) => xs[c]!);

@@ -3,7 +3,7 @@
  * exporters make of batch norms and scaled layers when they take them apart, biases that stand beside their convolution,
  * and inputs that the model normalises itself.
  *
- *   Conv → Mul(a) → Add(c)   =   Conv with a·W, a·b + c          (see layer.ts)
+ *   Conv → Mul(a) → Add(c)   =   Conv with a·W, a·b + c          (see layers/scale.ts)
  *   Mul(a) → Add(c) → Conv   =   Conv with W·a, b + Σ W·c        where no zero padding hides c (see channel-readers.ts)
  *
  * The bias of a MatMul stays an Add.
@@ -15,7 +15,8 @@ import type { Node, Value } from "../../ir/inner.ts";
 import { elementsOf, type Tensor } from "../../tensor/inner.ts";
 import { type ChannelAffine, moveBatchNormStatistics } from "../batch-norm.ts";
 import { type ChannelReader, canTake, channelReaders, intoReaders } from "../channel-readers.ts";
-import { type Layer, layerOf, scaleOutput } from "../layer.ts";
+import { type EditableLayer, editableLayer } from "../layers/editable.ts";
+import { scaleOutput } from "../layers/scale.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, type Rule, rule } from "../rule.ts";
 
@@ -23,7 +24,7 @@ interface Found {
   readonly node: Node;
   /** Index of the input that the layer computes. */
   readonly side: 0 | 1;
-  readonly layer: Layer | Refused;
+  readonly layer: EditableLayer | Refused;
   readonly constant: Tensor;
 }
 
@@ -33,10 +34,14 @@ export const foldChannelAffine = rule<Found>({
     const operands = operandsOf(node);
     if (!operands) return undefined;
     const { side, constant } = operands;
-    const layer = layerOf(node.input(side));
+    const layer = editableLayer(node.input(side));
     if (
       !layer ||
-      (!isRefused(layer) && isOp(layer.node, "MatMul") && !layer.add && node.op !== "Mul" && node.op !== "Div")
+      (!isRefused(layer) &&
+        isOp(layer.node, "MatMul") &&
+        isRefused(layer.bias) &&
+        node.op !== "Mul" &&
+        node.op !== "Div")
     )
       return undefined;
     return { node, side, layer, constant };
@@ -54,8 +59,8 @@ export const foldChannelAffine = rule<Found>({
     return dividesByZero(node, constant) ?? true;
   },
   rewrite: ({ node, side, layer, constant }, graph) => {
-    const found = layer as Layer;
-    const affine = affineOf(node, side, constant, found.outputs);
+    const found = layer as EditableLayer;
+    const affine = affineOf(node, side, constant, found.axes.outputs);
     const result = scaleOutput(found, affine);
     moveBatchNormStatistics(result, affine);
     graph.replaceUses(node.output, result);
@@ -85,7 +90,7 @@ export function foldChannelAffineForward(table: LengthTable): Rule {
       const readers = channelReaders({ node, input, channels: channels ?? 1 });
       if (!readers) return undefined;
       // What a file says of a length is only believed as far as the weights of a reader have it.
-      const most = Math.max(...readers.map((reader) => (isRefused(reader) ? 0 : reader.layer.inputs)));
+      const most = Math.max(...readers.map((reader) => (isRefused(reader) ? 0 : reader.layer.axes.inputs)));
       const affine = channels !== undefined && channels <= most ? affineOf(node, side, constant, channels) : undefined;
       return { node, input, constant, affine, readers };
     },
@@ -120,13 +125,13 @@ function channelsOfAxis1(known: Lengths | undefined, { shape, size }: Tensor): n
 }
 
 /** Whether the constant broadcasts along the channel axis of the layer's result only, and does not widen it. */
-function isPerChannel(layer: Layer, { shape, size }: Tensor): boolean {
+function isPerChannel(layer: EditableLayer, { shape, size }: Tensor): boolean {
   const spatial = isOp(layer.node, "Conv", "ConvTranspose");
-  const rank = spatial ? layer.weight.shape.length : (rankOf(layer.result) ?? 1);
+  const rank = spatial ? layer.weight.tensor.shape.length : (rankOf(layer.result) ?? 1);
   if (shape.length > rank) return false;
   if (size === 1) return true;
   const axis = spatial ? 1 : rank - 1;
-  return size === layer.outputs && shape[axis - (rank - shape.length)] === layer.outputs;
+  return size === layer.axes.outputs && shape[axis - (rank - shape.length)] === layer.axes.outputs;
 }
 
 function affineOf(node: Node, side: 0 | 1, constant: Tensor, channels: number): ChannelAffine {
