@@ -181,6 +181,7 @@ describe("a constant", () => {
     };
     const read = "w_dequantized = DequantizeLinear(w_int8, w_scale, w_zero_point)";
     expect(stored("int4")).toEqual(["int4", "w_int8 = Cast(w_quantized)", read, "y = MatMul(x, w_dequantized)"]);
+    expect(stored("uint4").slice(1, 2)).toEqual(["w_uint8 = Cast(w_quantized)"]);
     expect(stored("int3").slice(0, 3)).toEqual(["int4", "w_int8 = Cast(w_quantized)", read]);
     expect(stored("int2").slice(0, 3)).toEqual(["int2", "w_int8 = Cast(w_quantized)", read]);
     const blocks = (bits: number) => ({
@@ -211,6 +212,8 @@ describe("a constant", () => {
     expect(signOf("f (float[2,4] x) => (float[2,4] y) <float[4] w> { y = Mul(x, w) }", 17)).toBe("int8");
     const norm = "f (float[2,4] x) => (float[2,4] y) <float[4] w> { y = LayerNormalization(x, w) }";
     expect(signOf(norm)).toBe("int8");
+    const first = "f (float[4,2] x) => (float[4,2] y) <float[4,4] w> { y = MatMul(w, x) }";
+    expect(signOf(first), "in front of a product it is an operand").toBe("uint8");
     const both = "f (float[2,4] x) => (float[2,4] y) <float[4,4] w> { m = MatMul(x, w) y = MatMul(m, w) }";
     expect(signOf(both)).toBe("int8");
     const mixed = "f (float[4,4] x) => (float[4,4] y) <float[4,4] w> { m = MatMul(x, w) y = Add(m, w) }";
@@ -354,5 +357,30 @@ describe("names of nodes", () => {
     const model = parse(`f (float[2,1,3] x) => (float[1,1,4] h) <float[1,4,3] w, float[1,4,4] r> {
       "", h = RNN <hidden_size = 4> (x, w, r) }`);
     expect(names(model)).toEqual(["RNN_h"]);
+  });
+});
+
+describe("the order of the file", () => {
+  test("what raising the operators put in front of other readers comes first", () => {
+    // Softmax of opset 11 becomes three operators at 13, the first of which is told last of the constant.
+    const model = parse(
+      "f (float[4,4] x) => (float[4,4] y, float[4,4] s) <float[4,4] w> { s = Softmax <axis = 0> (w) y = MatMul(x, w) }",
+      11,
+    );
+    const lines = linesOf(lowered(model, entry("w", "weight", "int8")));
+    expect(lines[0]).toBe("w_dequantized = DequantizeLinear(w_quantized, w_scale, w_zero_point)");
+    expect(lines.filter((line) => line.includes("w_dequantized")).length).toBeGreaterThan(2);
+  });
+
+  test("readers of the float that the model does not have are nobody", () => {
+    const one = { ...entry("x", "activation", "uint8"), floatReaders: ["gone"] };
+    expect(linesOf(lowered(parse(relu), one)).at(-1)).toBe("y = Relu(x_dequantized)");
+  });
+
+  test("what holds a float product in float has a name as all nodes have", () => {
+    const conv = "f (float[1,4,5,5] x) => (float[1,4,5,5] y) <float[4,4,1,1] w> { y = Conv(x, w) }";
+    const file = lowered(parse(conv), entry("x", "activation", "uint8"));
+    expect(nodesOf(file).map((node) => node.op)).toEqual(["QuantizeLinear", "DequantizeLinear", "Max", "Conv"]);
+    expect(nodesOf(file).every((node) => node.name !== "")).toBe(true);
   });
 });

@@ -110,8 +110,9 @@ describe("layer", () => {
     const model = parseModel(text, { seed: 1 });
     const { layer } = lower(model, await planned(model));
     const other = parseModel(text.replaceAll("float[8,8] v", "float[8,8] u").replace("(r, v)", "(r, u)"), { seed: 1 });
+    const detail = { at: "u", hint: expect.stringContaining("a weight of the same name") };
     expect(() => layer(matrixLayers(other.graph)[1]!)).toThrowError(
-      expect.objectContaining({ code: "graph/not-found" }),
+      expect.objectContaining({ code: "graph/not-found", detail }),
     );
   });
 });
