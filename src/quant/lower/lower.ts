@@ -1,8 +1,9 @@
 /**
- * Lowering: model and plan → the model that ships, in standard operators. An activation gets QuantizeLinear and
- * DequantizeLinear behind it, a weight becomes integers behind a DequantizeLinear, a bias int32 on the grid of the accumulator, a
- * float grid a pair of Casts. A grid that is narrower than the integers it is kept in has a Clip of those integers. This very
- * file is what was simulated; nothing else stands for it.
+ * Lowering: model and plan → the model that ships, in standard operators, and the record of what became of what. Each entry is
+ * written by the first row that matches it (rows.ts): an activation gets QuantizeLinear and DequantizeLinear behind it, a weight
+ * becomes integers behind a DequantizeLinear, a bias int32 on the grid of the accumulator, a float grid a pair of Casts. A grid that
+ * is narrower than the integers it is kept in has a Clip of those integers. A target may ask for a storage form (storage.ts), which
+ * writes an operator of its own. This very file is what was simulated; nothing else stands for it.
  */
 import { expectArguments } from "../../base/inner.ts";
 import { check, cloneModel, type Graph, type Model } from "../../ir/inner.ts";
