@@ -5,7 +5,7 @@ import type { Runtime, RuntimeOptions, Session, SessionOptions } from "../runtim
 import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
 import { modelOfOtherFormat } from "./other-format-node.ts";
-import { packModel } from "./pack-model-node.ts";
+import { largeModel, packModel } from "./pack-model-node.ts";
 import { removeTelemetryLog } from "./telemetry-log-node.ts";
 
 type OrtNode = typeof import("onnxruntime-node");
@@ -51,7 +51,7 @@ function expectProviders(ort: OrtNode, providers: readonly string[]): void {
 }
 
 async function open(ort: Ort, model: Model | string | Uint8Array, options: SessionOptions): Promise<Session> {
-  const read = typeof model === "string" ? (modelOfOtherFormat(model) ?? model) : model;
+  const read = typeof model === "string" ? (modelOfOtherFormat(model) ?? largeModel(model) ?? model) : model;
   if (typeof read === "string") return openSession(ort, read, settings(options), read);
   if (read instanceof Uint8Array) return openSession(ort, read, settings(options), undefined);
   const packed = await packModel(read);

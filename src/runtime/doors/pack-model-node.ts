@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AvocetError } from "../../base/inner.ts";
-import { notWritable } from "../../base/inner-node.ts";
+import { disk, notWritable, quietly } from "../../base/inner-node.ts";
 import { writeModel } from "../../formats/inner.ts";
-import { writeModelFile } from "../../formats/inner-node.ts";
+import { readModelFile, writeModelFile } from "../../formats/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 
 /**
@@ -14,6 +14,20 @@ import type { Model } from "../../ir/inner.ts";
  */
 const mostBytes = 256e6;
 const mostInOneFile = 1.8e9;
+
+/**
+ * The model of a large file that holds its own weights, to be packed: the runtime would keep the file's bytes beside its tensors. Nothing for
+ * other files, and for what only the runtime can read.
+ */
+export function largeModel(path: string, limit = mostBytes): Model | undefined {
+  if ((quietly(() => disk.stat(path))?.size ?? 0) <= limit) return undefined;
+  try {
+    return readModelFile(path);
+  } catch (error) {
+    if (AvocetError.is(error)) return undefined;
+    throw error;
+  }
+}
 
 export interface PackedModel {
   /** Bytes, or a path. */
