@@ -46,7 +46,7 @@ function quantize(name, more) {
 }
 
 const rows = [
-  ["", "right", "agrees with float", "file", "one picture"],
+  ["", "right", "agrees with float", "file", "one image"],
   ["float", percent(standard.score.float), "", kilobytes(standard.bytes.float), milliseconds(standard.latencyMs.float)],
   ...[perTensor, standard].map((run) => [
     `int8, ${run === standard ? "default" : "one scale per tensor"}`,

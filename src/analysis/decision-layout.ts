@@ -14,7 +14,7 @@ export interface Decisions {
 
 /** Null where an output of this shape holds no classes. */
 export function decisionLayout(meaning: OutputMeaning, shape: readonly number[]): Decisions | null {
-  // Axes of one element around the classes are what exporters leave of pooled pictures.
+  // Axes of one element around the classes are what exporters leave of pooled images.
   const wide = shape.flatMap((length, axis) => (axis > 0 && length > 1 ? [axis] : []));
   if (meaning.kind === "choices") return { layout: null, unit: unitOf(wide.length) };
   if (meaning.kind !== "scores" || shape.length < 2) return null;

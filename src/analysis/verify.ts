@@ -30,7 +30,7 @@ export interface AgreementShares {
   readonly why: readonly string[];
 }
 
-/** One output of the stock session beside that of the simulation and of the float model; null where one of them did not run. */
+/** One output of the stock session next to that of the simulation and of the float model; null where one of them did not run. */
 export interface VerifiedOutput {
   readonly name: string;
   readonly holds: OutputMeaning["kind"];

@@ -12,7 +12,7 @@ import type { Window } from "./window.ts";
 
 const domain = "avocet";
 
-/** What such a node says beside its inputs x [N, I, …] and dy [N, O, …]. */
+/** What such a node says next to its inputs x [N, I, …] and dy [N, O, …]. */
 export interface DeferredWeightGradient {
   readonly x: Value;
   readonly dy: Value;

@@ -11,7 +11,7 @@ import { logic } from "./rules/elementwise/logic.ts";
 import { quantizers } from "./rules/elementwise/quantizers.ts";
 import { sources } from "./rules/elementwise/sources.ts";
 import { strings } from "./rules/elementwise/strings.ts";
-import { pictures } from "./rules/images/images.ts";
+import { images } from "./rules/images/images.ts";
 import { pooling } from "./rules/images/pooling.ts";
 import { linear } from "./rules/linear/linear.ts";
 import { signals } from "./rules/linear/signals.ts";
@@ -44,7 +44,7 @@ export const gradientRows: Readonly<Record<OpType, GradientRow>> = {
   ...containers,
   ...losses,
   ...signals,
-  ...pictures,
+  ...images,
   ...strings,
   ...contrib,
 };

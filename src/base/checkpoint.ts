@@ -1,6 +1,6 @@
 /**
  * Checkpoints: long work leaves what it has finished under a key, and an interrupted run that starts again takes it from
- * there instead of doing it anew. What is kept under a key must be all that the work would have given.
+ * there instead of doing it again. What is kept under a key must be all that the work would have given.
  */
 
 export interface Checkpoint {

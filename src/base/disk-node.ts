@@ -1,5 +1,5 @@
 /**
- * The one door to the disk. Everything that Avocet writes, renames and removes, and what it reads beside ONNX Runtime, goes
+ * The one door to the disk. Everything that Avocet writes, renames and removes, and what it reads next to ONNX Runtime, goes
  * through here, so that a test can let any single call fail, or end the world at it.
  */
 import * as fs from "node:fs";
@@ -63,7 +63,7 @@ export const disk = {
     through("read", pathOf(fd), () =>
       fs.readSync(fd, into, offset, Math.min(oneTransfer, into.length - offset), at === null ? null : at),
     ),
-  /** A part of a file, read beside other work. Fewer bytes at its end. */
+  /** A part of a file, read next to other work. Fewer bytes at its end. */
   readAsync: (path: string, at: number, length: number): Promise<Uint8Array> =>
     through("readAsync", path, async () => {
       const { O_RDONLY, O_NONBLOCK = 0 } = fs.constants;

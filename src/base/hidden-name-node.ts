@@ -1,4 +1,4 @@
-/** Names of what Avocet keeps beside an output while it works: `.NAME.avocet-WHAT`. */
+/** Names of what Avocet keeps next to an output while it works: `.NAME.avocet-WHAT`. */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 
@@ -7,7 +7,7 @@ const longestName = 255;
 /** Room for the longest of our endings, a token included. */
 const endings = 110;
 
-/** The path beside `target` that is kept for `what`. Long names are hashed, so that theirs are not too long. */
+/** The path next to `target` that is kept for `what`. Long names are hashed, so that theirs are not too long. */
 export function hiddenBeside(target: string, what: string): string {
   const name = basename(target);
   const fits = Buffer.byteLength(name) + endings <= longestName;

@@ -1,5 +1,5 @@
 /**
- * One run at a time for one output: a file beside it, `.NAME.avocet-lock`, that only one run can make. It names its owner, so
+ * One run at a time for one output: a file next to it, `.NAME.avocet-lock`, that only one run can make. It names its owner, so
  * that the next run takes over from one that was killed, and its time is renewed, which tells those who cannot ask for the
  * owner (in another container, or on another machine) that somebody is at work.
  */

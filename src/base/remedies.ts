@@ -7,17 +7,17 @@ import type { ErrorCode } from "./error-codes.ts";
 export const remedies: Readonly<Record<ErrorCode, string>> = {
   "usage/unknown-option": "avocet help COMMAND lists what there is",
   "usage/bad-value": "the message states the rule; correct the value",
-  "usage/missing": "name the option, for example --preprocess FILE.json for pictures",
+  "usage/missing": "name the option, for example --preprocess FILE.json for images",
   "recipe/invalid": "correct each listed field; an editor checks it against the recipe's JSON Schema",
   "target/unknown": "choose one from the message, or pass the path of a target file",
   "target/invalid": "correct each listed field",
-  "import/not-found": "check the path; external data must lie beside the model",
+  "import/not-found": "check the path; external data must lie next to the model",
   "import/truncated": "it is damaged or was not copied completely: copy it again",
   "import/malformed": "export the model again; the message names the field",
   "import/unknown-format": "convert it to ONNX",
   "import/unsupported-opset": "export again with a newer opset",
   "import/unsupported-type": "export with a standard type",
-  "import/path-escape": "put the data beside the model, and name it by a relative path",
+  "import/path-escape": "put the data next to the model, and name it by a relative path",
   "import/changed": "nothing was written that mixes old and new. Repeat the run while nobody writes to its inputs",
   "import/too-large": "the message names the limit; if the model is real, please report it",
   "output/exists": "--force replaces what Avocet made; or choose another",
@@ -74,5 +74,5 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   "gate/missed": "open the report: it says which layers cost most and what to try next",
   "abort/interrupted":
     "nothing half-written is left behind. The same command with --resume goes on from what was finished",
-  "resume/other-run": "repeat the interrupted command as it was, or leave --resume out to begin anew",
+  "resume/other-run": "repeat the interrupted command as it was, or leave --resume out to begin again",
 };

@@ -1,4 +1,4 @@
-/** Files that appear whole or not at all: written beside their place, made durable, then renamed. */
+/** Files that appear whole or not at all: written next to their place, made durable, then renamed. */
 import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -13,7 +13,7 @@ import { dropToken, isGone, takeToken, tokenPattern } from "./owner-node.ts";
 /** What was seen at a place, to be known again; null is nothing. */
 export type Seen = { readonly dev: number; readonly ino: number } | null;
 
-/** A file under construction beside its place. Disposing removes it, unless it was published. */
+/** A file under construction next to its place. Disposing removes it, unless it was published. */
 export interface NewFile extends Disposable {
   readonly path: string;
   readonly byteLength: number;
@@ -29,7 +29,7 @@ export interface NewFile extends Disposable {
 /** A day: nobody writes one file for longer. */
 const patience = 24 * 3600e3;
 
-/** Writes a new file beside `place`, and makes it durable (default). Throws `output/not-writable`; then nothing is left behind. */
+/** Writes a new file next to `place`, and makes it durable (default). Throws `output/not-writable`; then nothing is left behind. */
 export function newFileBeside(
   place: string,
   fill: (sink: (chunk: Uint8Array) => void) => void,

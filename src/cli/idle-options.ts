@@ -1,4 +1,4 @@
-/** Options that do nothing without another one, or beside one: they are refused, because whoever gives them expects something. */
+/** Options that do nothing without another one, or next to one: they are refused, because whoever gives them expects something. */
 import type { Command } from "commander";
 import { AvocetError } from "../base/inner.ts";
 import { isMetricModule } from "./metric-name.ts";
@@ -19,21 +19,21 @@ const rules: readonly Rule[] = [
     commands: ["quantize"],
     options: ["labels", "metric", "ignoreLabel", "classes", "evaluateSamples"],
     idle: ({ evaluate }) => evaluate === undefined,
-    problem: "--evaluate DATA beside",
+    problem: "--evaluate DATA next to",
     hint: "it says how the data of --evaluate is judged",
   },
   {
     commands: ["train"],
     options: ["metric", "evaluateLabels", "classes", "evaluateSamples"],
     idle: ({ evaluate }) => evaluate === undefined,
-    problem: "--evaluate DATA beside",
+    problem: "--evaluate DATA next to",
     hint: "it says how the data of --evaluate is judged; --labels are those of the training data",
   },
   {
     commands: ["quantize", "evaluate"],
     options: ["ignoreLabel"],
     idle: ({ metric }) => metric !== "miou" && !isMetricModule(String(metric)),
-    problem: "--metric miou beside",
+    problem: "--metric miou next to",
     hint: "only pixels can be left out",
   },
   {
@@ -47,14 +47,14 @@ const rules: readonly Rule[] = [
     commands: ["convert"],
     options: ["shardBytes"],
     idle: ({ external }) => external === "never",
-    problem: "--external always or auto beside",
+    problem: "--external always or auto next to",
     hint: "without files of weights there is none to cut",
   },
   {
     commands: ["run", "print", "plan"],
     options: ["force"],
     idle: ({ output }) => output === undefined,
-    problem: "-o FILE beside",
+    problem: "-o FILE next to",
     hint: "it replaces the file that -o names",
   },
 ];

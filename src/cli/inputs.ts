@@ -149,7 +149,7 @@ export function inputsOf(
   const isEmpty = Object.keys(inputs).length === 0;
   const steps = sequence ?? recipe?.sequence;
   if (steps !== undefined && !hasStates({ inputs })) {
-    throw new AvocetError("usage/missing", "expected a state beside a sequence, got none", {
+    throw new AvocetError("usage/missing", "expected a state next to a sequence, got none", {
       at: "--sequence",
       hint: "--state OUTPUT:INPUT names one",
     });
@@ -192,7 +192,7 @@ export async function openSamples(
 ): Promise<Dataset> {
   if (!spec) {
     throw new AvocetError("data/none", "expected data, got none", {
-      hint: "--data x.npy, a folder of pictures, a pack's index; Avocet never makes up data",
+      hint: "--data x.npy, a folder of images, a pack's index; Avocet never makes up data",
     });
   }
   const data = await openData(spec, {
@@ -207,7 +207,7 @@ export async function openSamples(
 }
 
 /**
- * The data that the options of a command name, for a model beside the recipe that it came with: options say more than the recipe.
+ * The data that the options of a command name, for a model next to the recipe that it came with: options say more than the recipe.
  * `count` is used where --samples is absent. Throws what `openSamples` throws.
  */
 export function openDataFor(

@@ -17,7 +17,7 @@ export interface RawIo {
 
 /** The same for commands: what they print is safe for a terminal. */
 export interface Io extends RawIo {
-  /** Draws the last line of a terminal anew; what is printed next begins below it. */
+  /** Draws the last line of a terminal again; what is printed next begins below it. */
   draw(line: string): void;
 }
 

@@ -6,7 +6,7 @@ import { tolerance } from "./tolerance.ts";
 /** Where samples come from. */
 export function data(command: Command): void {
   command
-    .option("--data <data>", "x.npy, x.npz, a folder of pictures, a pack's JSON index")
+    .option("--data <data>", "x.npy, x.npz, a folder of images, a pack's JSON index")
     .option("--preprocess <file>", "JSON that says how samples are decoded")
     .option(
       "--batch-axis <input=axis>",
@@ -19,7 +19,7 @@ export function data(command: Command): void {
       "feeds an output back as an input of the next sample; begins with zeros (repeatable)",
       collect,
     )
-    .option("--sequence <n>", "states begin anew after so many samples (default: never)", positive);
+    .option("--sequence <n>", "states begin again after so many samples (default: never)", positive);
 }
 
 /** What decides whether an answer is right. */

@@ -48,7 +48,7 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly json?: boolean;
 }
 
-/** What a command asks of the run beside model, data and recipe. */
+/** What a command asks of the run next to model, data and recipe. */
 export interface Asked {
   /** On what the result depends besides, by name: a run that is resumed must have the same. */
   readonly identity: Readonly<Record<string, string>>;
@@ -56,7 +56,7 @@ export interface Asked {
 }
 
 /**
- * Runs one of the commands that make a quantized model. `prepare` opens what the command needs beside model and data, so that
+ * Runs one of the commands that make a quantized model. `prepare` opens what the command needs next to model and data, so that
  * wrong input is told before anything long begins.
  */
 export async function quantizedRun(
@@ -68,13 +68,13 @@ export async function quantizedRun(
 ): Promise<void> {
   const clock = stopwatch();
   if (options.maxDrop !== undefined && !options.evaluate) {
-    throw new AvocetError("usage/missing", "expected --evaluate DATA beside --max-drop, got none", {
+    throw new AvocetError("usage/missing", "expected --evaluate DATA next to --max-drop, got none", {
       hint: "a drop needs a score",
     });
   }
   const recipe = await recipeOf(path, options, options.quiet ? undefined : io.err);
   if (options.minAgreement !== undefined && !recipe.data && !options.evaluate) {
-    throw new AvocetError("usage/missing", "expected data beside --min-agreement, got none", {
+    throw new AvocetError("usage/missing", "expected data next to --min-agreement, got none", {
       hint: "agreement is measured on --evaluate or --data",
     });
   }
@@ -179,7 +179,7 @@ async function writeResult(folder: OutputFolder, quantized: Quantized, recipe: R
   const path = join(folder.staging, "model.onnx");
   quantized.shipped.source = path;
   const written = await writeModelFile(quantized.shipped, path);
-  // Encodings are of use beside the weights that they were decided with.
+  // Encodings are of use next to the weights that they were decided with.
   await writeModelFile(quantized.decided, join(folder.staging, floatFile));
   try {
     folder.write("model.encodings", writeEncodings(quantized.plan, quantized.decided, {}));

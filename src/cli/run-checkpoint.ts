@@ -38,7 +38,7 @@ export async function openRunCheckpoint(
   };
   const folder = openCheckpointFolder(output, { identity, resume });
   if (folder.found === "resumed") io.err(`going on with the interrupted run of ${output}\n`);
-  else if (resume) io.err(`no interrupted run of ${output} is there: beginning anew\n`);
+  else if (resume) io.err(`no interrupted run of ${output} is there: beginning again\n`);
   else if (folder.found === "replaced") {
     io.err(`an interrupted run of ${output} is there and will be replaced: --resume would go on with it\n`);
   }

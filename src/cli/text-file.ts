@@ -1,4 +1,4 @@
-/** Texts that commands read beside models and data: recipes, preprocessing, targets, plans, reports. */
+/** Texts that commands read next to models and data: recipes, preprocessing, targets, plans, reports. */
 import { AvocetError, jsonLimits } from "../base/inner.ts";
 import { disk, readBytes } from "../base/inner-node.ts";
 

@@ -74,7 +74,7 @@ export function fromArray(input: string, shape: Shape, data: Numbers, source = "
 }
 
 /**
- * Data that a function makes anew each time it is called; each piece has any number of samples, on the first axes or on
+ * Data that a function makes again each time it is called; each piece has any number of samples, on the first axes or on
  * those that `axes` names.
  * Throws `data/none` when a pass gives nothing.
  */

@@ -17,7 +17,7 @@ const indexSchema = z.union([
     images: z.array(entrySchema),
     /** The pack, relative to the index. */
     pack: z.string().optional(),
-    /** Labels per pixel: a raw file beside the index, and its shape. */
+    /** Labels per pixel: a raw file next to the index, and its shape. */
     labels: z.string().optional(),
     label_shape: z.tuple([z.number().int(), z.number().int(), z.number().int()]).optional(),
     classes: z.array(z.string()).optional(),

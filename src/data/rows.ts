@@ -170,7 +170,7 @@ export function moveFirstAxis(tensor: Tensor, axis: number): Tensor {
   return Tensor.of(dtype, [...shape.slice(1, axis + 1), rows, ...shape.slice(axis + 1)], to);
 }
 
-/** The lengths beside those of the samples' axis. */
+/** The lengths next to those of the samples' axis. */
 function restOf({ shape }: Tensor, axis: number): number[] {
   return shape.filter((_, i) => i !== axis);
 }

@@ -25,7 +25,7 @@ function averages(node: Node): boolean {
   return unpadded && node.int("ceil_mode", 0) === 0 && node.ints("pads", []).every((p) => p === 0);
 }
 
-/** A Pad that repeats elements of the same channel, or adds zeros beside them. */
+/** A Pad that repeats elements of the same channel, or adds zeros next to them. */
 function padsPlaces(node: Node): "always" | "unshifted" | undefined {
   const pads = node.ints("pads") ?? constantInts(node.input(1));
   if (!pads || node.input(3)) return undefined;
@@ -36,7 +36,7 @@ function padsPlaces(node: Node): "always" | "unshifted" | undefined {
   return value === 0 ? "unshifted" : undefined;
 }
 
-/** Whether a Resize stays within its channels and within the picture. */
+/** Whether a Resize stays within its channels and within the image. */
 function interpolates(node: Node): boolean {
   const scales = constantOf(node.input(isOp(node, "Upsample") || node.inputs.length === 2 ? 1 : 2))?.numbers();
   const inside = node.string("coordinate_transformation_mode", "half_pixel") !== "tf_crop_and_resize";

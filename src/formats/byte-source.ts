@@ -1,4 +1,4 @@
-/** Bytes that are read by range when needed: a file beside the model, or a buffer in memory. */
+/** Bytes that are read by range when needed: a file next to the model, or a buffer in memory. */
 
 export interface ByteSource {
   /** The file, for messages and to recognise it again. */

@@ -34,7 +34,7 @@ export function foreignFolder(path: string): Foreign {
   return { what: "a folder", way: "a model is an .onnx file" };
 }
 
-/** At most so many names: a folder of pictures may hold millions. */
+/** At most so many names: a folder of images may hold millions. */
 const mostNames = 10_000;
 
 function namesIn(path: string): string[] {

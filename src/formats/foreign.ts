@@ -44,8 +44,8 @@ const signatures: readonly {
   { what: "a NumPy array", at: 0, bytes: "\x93NUMPY", way: "arrays are data: --data FILE" },
   { what: "an ONNX Runtime .ort file", at: 4, bytes: "ORTM", way: "give the .onnx file that it was made from" },
   { what: "a GGUF file", at: 0, bytes: "GGUF", way: weightsOnly },
-  { what: "a PNG picture", at: 0, bytes: "\x89PNG", way: "pictures are data: --data FILE" },
-  { what: "a JPEG picture", at: 0, bytes: "\xff\xd8\xff", way: "pictures are data: --data FILE" },
+  { what: "a PNG image", at: 0, bytes: "\x89PNG", way: "images are data: --data FILE" },
+  { what: "a JPEG image", at: 0, bytes: "\xff\xd8\xff", way: "images are data: --data FILE" },
   { what: "audio (WAV)", at: 0, bytes: "RIFF", way: "audio is data: --data FILE" },
   {
     what: "a Git LFS pointer (the file itself was not downloaded)",

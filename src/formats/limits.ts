@@ -36,13 +36,13 @@ export const limits = {
   /** Calls of the model's own functions in each other: ONNX forbids recursion, and exporters nest three or four deep. */
   functionDepth: 100,
   /**
-   * Bytes that all results of constant folding may have, those in between included, beside twice the model's own
+   * Bytes that all results of constant folding may have, those in between included, next to twice the model's own
    * constants. Real models fold shape arithmetic and tables of some kilobytes, and weights, which stay as large as they are.
    */
   foldedBytes: 64 * 2 ** 20,
   /** Multiply-accumulates, or steps of as much work, of all that is folded: seconds on one core. */
   foldedWork: 2 ** 33,
-  /** Bytes of one input that is made up to trace shapes: a batch of large pictures has a tenth of it. */
+  /** Bytes of one input that is made up to trace shapes: a batch of large images has a tenth of it. */
   tracedInputBytes: 2 ** 28,
   /** How many faults of one file are listed in one error: enough to see a pattern, few enough to read. */
   faultsShown: 20,

@@ -12,7 +12,7 @@ export { type BiasCorrectionOptions, correctBiases } from "./bias-correction/app
 export { type EqualizeOptions, equalizeLayers } from "./cross-layer-equalization/apply.ts";
 export { foldHighBiases } from "./cross-layer-equalization/high-bias.ts";
 export { type DataFreeRangeOptions, dataFreeRanges, expectedValues } from "./data-free-ranges/apply.ts";
-export { type InputKnowledge, inputExpectation, pictureInput } from "./data-free-ranges/inputs.ts";
+export { type InputKnowledge, imageInput, inputExpectation } from "./data-free-ranges/inputs.ts";
 export type { RangeChoice } from "./data-free-ranges/range-observer.ts";
 export { removeDeadChannels } from "./dead-channels/apply.ts";
 export type { Expectation } from "./expectations/expectation.ts";

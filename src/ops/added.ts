@@ -1,5 +1,5 @@
 /**
- * What operators that move data put beside what they move: the fill of a Pad, the zeros of a MaxUnpool. Whoever carries a fact
+ * What operators that move data put next to what they move: the fill of a Pad, the zeros of a MaxUnpool. Whoever carries a fact
  * about numbers from input to output (a grid, a range, an interval) must ask, for what is added need not obey it.
  */
 import type { Node, Value } from "../ir/inner.ts";
@@ -36,7 +36,7 @@ const resize: Adding = {
     node.string("coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize"
       ? [node.float("extrapolation_value", 0)]
       : [],
-  reason: "a crop that reaches beyond the picture holds extrapolation_value there",
+  reason: "a crop that reaches beyond the image holds extrapolation_value there",
 };
 
 /** One row for every operator that moves data (`Semantics.movesData`), and for Resize, which does by nearest neighbours. */

@@ -1,4 +1,4 @@
-/** Attention and recurrence, control flow, sequences and optionals, signals, pictures and strings. */
+/** Attention and recurrence, control flow, sequences and optionals, signals, images and strings. */
 import { attentionMacs, recurrentMacs } from "./cost.ts";
 import type { Semantics } from "./row.ts";
 
@@ -39,7 +39,7 @@ export const signals = {
   STFT: {},
 } satisfies Record<string, Semantics>;
 
-export const pictures = {
+export const images = {
   AffineGrid: {},
   Det: {},
   GridSample: {},

@@ -8,7 +8,7 @@ import { normalizations } from "./normalization.ts";
 import { alongAxis, losses, pooling, reductions } from "./reduction.ts";
 import type { AttributeFacts, OpRow, OpSchema, Semantics } from "./row.ts";
 import { type ContribOp, contribSchemas, type StandardOp, standardSchemas } from "./schema.generated.ts";
-import { attention, containers, control, pictures, recurrent, signals, strings } from "./sequence.ts";
+import { attention, containers, control, images, recurrent, signals, strings } from "./sequence.ts";
 
 /** Every operator that Avocet knows: "Conv", and "com.microsoft.FusedConv" outside the standard domain. */
 export type OpType = StandardOp | ContribOp;
@@ -33,7 +33,7 @@ export const families = {
   "sequences and optionals": containers,
   losses,
   signals,
-  pictures,
+  images,
   strings,
 } as const satisfies Record<string, Readonly<Record<string, Semantics>>>;
 
@@ -57,7 +57,7 @@ const semantics: Readonly<Record<OpType, Semantics>> = {
   ...containers,
   ...losses,
   ...signals,
-  ...pictures,
+  ...images,
   ...strings,
   ...contrib,
 };

@@ -1,5 +1,5 @@
 /**
- * The checkpoint of a run that writes an output folder: a folder beside it, `.NAME.avocet-checkpoint`. It says of which run it
+ * The checkpoint of a run that writes an output folder: a folder next to it, `.NAME.avocet-checkpoint`. It says of which run it
  * is, so that what another run left is never taken for this one's.
  */
 import { createHash } from "node:crypto";
@@ -100,11 +100,11 @@ function expectSameRun(folder: string, identity: Readonly<Record<string, string>
   if (other.length === 0) return;
   throw new AvocetError("resume/other-run", `expected the run that was interrupted, got another ${other.join(", ")}`, {
     at: folder,
-    hint: "repeat the interrupted command with --resume, or leave --resume out to begin anew",
+    hint: "repeat the interrupted command with --resume, or leave --resume out to begin again",
   });
 }
 
-/** A disk that fails, or power that did, can leave other bytes than were written: the digest tells, and they are made anew. */
+/** A disk that fails, or power that did, can leave other bytes than were written: the digest tells, and they are made again. */
 function readChecked(path: string): Uint8Array | undefined {
   const file = quietly(() => (disk.lstat(path) ? readBytes(path) : undefined));
   if (!file) return undefined;

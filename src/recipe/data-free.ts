@@ -10,10 +10,10 @@ import {
   dataFreeRanges,
   equalizeLayers,
   type InputKnowledge,
+  imageInput,
   inputExpectation,
   type MethodReport,
   type PreparationContext,
-  pictureInput,
   type RangeChoice,
   removeDeadChannels,
   shapesFor,
@@ -28,9 +28,9 @@ export interface DataFreeContext extends Work {
   readonly runtime: Runtime;
   /** Default "ort-cpu". */
   readonly target?: Target;
-  /** How pictures become the input: pixels from 0 to 255 tell its range. For models with one input of pictures. */
+  /** How images become the input: pixels from 0 to 255 tell its range. For models with one input of images. */
   readonly preprocess?: Preprocess | undefined;
-  /** The range of each input that is no picture, by name. */
+  /** The range of each input that is no image, by name. */
   readonly inputs?: Readonly<Record<string, InputKnowledge>> | undefined;
   readonly weights?: Grid | undefined;
   readonly activations?: Grid | undefined;
@@ -195,8 +195,8 @@ export function inputsOf(
     });
   }
   const open = names.filter((name) => !Object.hasOwn(inputs, name));
-  const pictures = preprocess && open.length === 1 ? { [open[0]!]: pictureInput(preprocess) } : {};
-  return expectationsOf({ ...inputs, ...pictures });
+  const images = preprocess && open.length === 1 ? { [open[0]!]: imageInput(preprocess) } : {};
+  return expectationsOf({ ...inputs, ...images });
 }
 
 function expectationsOf(known: Readonly<Record<string, InputKnowledge>>) {

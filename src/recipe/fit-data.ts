@@ -72,7 +72,7 @@ function statesOf(model: Model, inputs: Recipe["inputs"] = {}): Record<string, S
   );
 }
 
-/** Zeros for one sample; a length that is free beside the samples' begins empty, as that of a cache does. */
+/** Zeros for one sample; a length that is free next to the samples' begins empty, as that of a cache does. */
 function beginning(port: InputPort): Tensor {
   const axis = portAxis(port);
   const shape = port.shape?.map((dim, i) => (typeof dim === "number" ? dim : i === axis ? 1 : 0));

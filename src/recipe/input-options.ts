@@ -32,7 +32,7 @@ export const inputSchema = z
     if ((low === undefined) !== (high === undefined))
       fault(low === undefined ? "low" : "high", "expected low and high together");
     const alone = Object.entries({ mean, deviation, axis }).find(([, value]) => value !== undefined)?.[0];
-    if (low === undefined && high === undefined && alone) fault(alone, "expected low and high beside it");
+    if (low === undefined && high === undefined && alone) fault(alone, "expected low and high next to it");
     if (constant !== undefined && state !== undefined) fault("constant", "expected either constant or state");
   });
 

@@ -33,7 +33,7 @@ export function expectOurs(folder: string, path: string): void {
   for (const name of names) {
     if (name === manifestName || isScaffold(name)) continue;
     const inside = join(folder, name);
-    if (files[name] === undefined) throw notOurs(path, `expected only what Avocet made, got ${name} beside it`);
+    if (files[name] === undefined) throw notOurs(path, `expected only what Avocet made, got ${name} next to it`);
     const known = files[name].split(" ");
     if (
       !writable(path, () => disk.lstat(inside))?.isFile() ||

@@ -1,4 +1,4 @@
-/** An output folder that appears whole or not at all: built beside its place, then renamed. One run at a time. */
+/** An output folder that appears whole or not at all: built next to its place, then renamed. One run at a time. */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { AvocetError } from "../base/inner.ts";
@@ -45,7 +45,7 @@ export interface OutputFolder extends Disposable {
 export function openOutputFolder(path: string, force = false, inputs: readonly string[] = []): OutputFolder {
   expectApart(path, inputs);
   const parents = makeFolders(dirname(outputPlace(path)));
-  // Named anew: where folders had to be made, links above them were not seen.
+  // Named again: where folders had to be made, links above them were not seen.
   const target = outputPlace(path);
   let lock: Lock | undefined;
   const staging = hiddenBeside(target, "staging");
@@ -158,7 +158,7 @@ function removeOld(target: string): void {
   removeTree(trash);
 }
 
-/** Puts in order what a run left that was killed before it could: the folder as it was, and nothing beside it. Failing does no harm. */
+/** Puts in order what a run left that was killed before it could: the folder as it was, and nothing next to it. Failing does no harm. */
 export function sweepOutput(path: string): void {
   quietly(() => {
     const target = outputPlace(path);

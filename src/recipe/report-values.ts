@@ -114,7 +114,7 @@ function quantizerOf(entry: PlanEntry, seen: ValueStatistics | undefined, clippe
     observed: seen ? { min: seen.min, max: seen.max } : { min, max },
     clipped,
   };
-  // What only moves data has the numbers, the range and so the picture of what it moves.
+  // What only moves data has the numbers, the range and so the image of what it moves.
   if (!seen?.histogram || entry.tiedTo !== undefined) return base;
   const { left, width, counts } = seen.histogram;
   return { ...base, histogram: { low: left, high: left + width * counts.length, counts } };

@@ -63,7 +63,7 @@ export const recipeSchema = z.strictObject({
       "A named list of methods: fast (folding and calibration), standard, best or data-free. `methods` replaces it.",
     ),
   /** Methods in their order, with options; they replace the preset. */
-  methods: z.array(methodSchema).optional().describe("What is done beside folding and calibration, in this order."),
+  methods: z.array(methodSchema).optional().describe("What is done next to folding and calibration, in this order."),
   /** How `trainModel` trains. */
   training: trainingSchema.optional(),
   /** From pixels to the model's input. */
@@ -87,7 +87,7 @@ export const recipeSchema = z.strictObject({
     .int()
     .positive()
     .optional()
-    .describe("Steps of a sequence: states begin anew after so many samples. Default: they never do."),
+    .describe("Steps of a sequence: states begin again after so many samples. Default: they never do."),
   /** Of everything random. Default 0. */
   seed: z.number().int().nonnegative().default(0),
   /** The float model that was quantized: path and SHA-256. Written by the command line. */

@@ -92,7 +92,7 @@ export class Stages {
     return { state, reports, seconds: { prepare, calibrate, methods: clock() } };
   }
 
-  /** The state after a step. Rounded weights change what flows, so that ranges are observed anew. */
+  /** The state after a step. Rounded weights change what flows, so that ranges are observed again. */
   async apply(step: Step, state: State): Promise<{ state: State; report: MethodReport }> {
     const checkpoint = this.#checkpointOf(`${++this.#steps}-${step.name}`);
     const { prepared, decided, plan, report } = await step.run(state, { ...this.#context(), checkpoint });

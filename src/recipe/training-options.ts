@@ -22,7 +22,7 @@ export const trainingSchema = z
     reestimate: z
       .boolean()
       .optional()
-      .describe("Whether means and variances of folded batch norms are measured anew after training. Default false."),
+      .describe("Whether means and variances of folded batch norms are measured again after training. Default false."),
     labels: z
       .number()
       .min(0)
@@ -41,8 +41,8 @@ export const trainingSchema = z
     smoothing: z.number().min(0).max(1).optional().describe("Share of a label that is spread over all classes."),
     ignore: z.number().int().optional().describe("Places with this label are not judged."),
     clipNorm: rate.describe("The gradient is scaled down to this length."),
-    flip: z.boolean().optional().describe("Every second picture is mirrored, by chance."),
-    crop: z.number().int().nonnegative().optional().describe("Pixels by which a picture may move. Default 0."),
+    flip: z.boolean().optional().describe("Every second image is mirrored, by chance."),
+    crop: z.number().int().nonnegative().optional().describe("Pixels by which an image may move. Default 0."),
   })
   .describe("How `avocet train` trains.");
 

@@ -4,7 +4,7 @@
 export interface Change {
   /** Options that are set, by their long name; null takes one away. */
   readonly set?: Readonly<Record<string, string | null>>;
-  /** Options that are added beside those of their name. */
+  /** Options that are added next to those of their name. */
   readonly add?: readonly (readonly [option: string, value: string])[];
   /** "train" instead of "quantize". */
   readonly name?: string;

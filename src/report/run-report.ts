@@ -1,7 +1,7 @@
 /** What a report tells about one run, as data: this is `report.json`, and all that the page is made from. */
 import type { AgreementShares, Guessing, Interval, LayerDifference, Similarity, Unjudged } from "../analysis/inner.ts";
 
-/** A value of the graph in the order of execution, float beside quantized. */
+/** A value of the graph in the order of execution, float next to quantized. */
 export interface ValueReport {
   readonly name: string;
   /** The operator that computes it; "input" for graph inputs. */

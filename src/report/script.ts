@@ -45,5 +45,5 @@ for (const button of document.querySelectorAll(".copy")) {
 }
 `;
 
-/** SHA-256 of the script in Base64, as a content security policy takes it. `page.test.ts` computes it anew. */
+/** SHA-256 of the script in Base64, as a content security policy takes it. `page.test.ts` computes it again. */
 export const scriptHash = "TQQd1Z9Ok0gTFSYV+zI4G1wAJP13wwWsiYHlauUFz5Y=";

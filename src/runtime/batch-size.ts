@@ -10,9 +10,9 @@ import { fixedBatchOf, inputPorts } from "./input-ports.ts";
 
 /** Bytes of inputs and results of one run: fetching copies them, which is faster while they fit into the caches. */
 const runBytes = 8 * 2 ** 20;
-/** Elements of the inputs of one run: eight pictures of 224 × 224, one of 512 × 1024. */
+/** Elements of the inputs of one run: eight images of 224 × 224, one of 512 × 1024. */
 const runElements = 1.25e6;
-/** Bytes of weights times samples: two pictures for a ResNet-50, one for anything larger. */
+/** Bytes of weights times samples: two images for a ResNet-50, one for anything larger. */
 const runWeightBytes = 2.1e8;
 /**
  * Measured per image, batch 1, 2, 4, 8, 16, 32: MobileNetV1-0.25 0.38, 0.36, 0.35, 0.37, 0.42, 0.51 ms (activations

@@ -126,7 +126,7 @@ function axisBefore(node: Node, axis: number): number | undefined {
 }
 
 /**
- * The axis of an input beside one whose samples count `length`. Where that is free, a fixed first axis cannot count them: the
+ * The axis of an input next to one whose samples count `length`. Where that is free, a fixed first axis cannot count them: the
  * only free axis does, and without one the input holds for all samples; of length 1 it prescribes runs of one sample. Where
  * it is fixed, an axis of that length does.
  */

@@ -49,7 +49,7 @@ export function simulationOf(model: Model): SessionOptions {
 
 /** What holds for all sessions of a runtime that do not say otherwise. */
 export interface RuntimeOptions extends Pick<SessionOptions, "threads" | "providers"> {
-  /** ort-web: the folder of the engine's .wasm and .mjs files, a URL with "/" at its end. Default: beside its script. */
+  /** ort-web: the folder of the engine's .wasm and .mjs files, a URL with "/" at its end. Default: next to its script. */
   readonly wasmPaths?: string;
 }
 

@@ -3,7 +3,7 @@
  * loaded again when someone looks at it, so that a model of gigabytes is never held whole.
  */
 
-/** Models below this are loaded once. Beyond it, reading a weight again costs less than holding it beside the runtime's own copy. */
+/** Models below this are loaded once. Beyond it, reading a weight again costs less than holding it next to the runtime's own copy. */
 const budget = 256e6;
 
 export interface Loaded {

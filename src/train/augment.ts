@@ -1,4 +1,4 @@
-/** Simple augmentation of pictures, from a seed: what a batch becomes depends on the batch and the random stream alone. */
+/** Simple augmentation of images, from a seed: what a batch becomes depends on the batch and the random stream alone. */
 import { AvocetError, type Random } from "../base/inner.ts";
 import { arrayKind, type Feeds, Tensor } from "../tensor/inner.ts";
 
@@ -10,13 +10,13 @@ export function augmentAll(parts: readonly Augment[]): Augment {
   return (feeds, random) => parts.reduce((now, part, i) => part(now, random.fork(`part ${i}`)), feeds);
 }
 
-/** Mirrors every second picture, by chance, left to right. Masks named here are mirrored with it. */
+/** Mirrors every second image, by chance, left to right. Masks named here are mirrored with it. */
 export function flip(...names: readonly string[]): Augment {
   return (feeds, random) => {
     const mirrored = Array.from({ length: samplesOf(feeds, names) }, () => random.uniform() < 0.5);
     return mapNamed(feeds, names, (tensor) => {
       const width = tensor.shape.at(-1)!;
-      return movedPictures(tensor, (sample, row, column) =>
+      return movedImages(tensor, (sample, row, column) =>
         mirrored[sample] ? [row, width - 1 - column] : [row, column],
       );
     });
@@ -24,13 +24,13 @@ export function flip(...names: readonly string[]): Augment {
 }
 
 export interface CropOptions {
-  /** How far a picture may move, in pixels, up, down, left and right. */
+  /** How far an image may move, in pixels, up, down, left and right. */
   readonly pad: number;
   /** What lies outside, by name: a number of the tensor's own scale. Default 0; for masks, the label that is ignored. */
   readonly outside?: Readonly<Record<string, number>>;
 }
 
-/** Pads pictures and cuts a window of the old size out, at a random place. Masks named here move with it. */
+/** Pads images and cuts a window of the old size out, at a random place. Masks named here move with it. */
 export function crop(names: readonly string[], { pad, outside = {} }: CropOptions): Augment {
   if (!(Number.isInteger(pad) && pad > 0)) {
     throw new AvocetError("usage/bad-value", `expected a padding of at least one pixel, got ${pad}`);
@@ -39,7 +39,7 @@ export function crop(names: readonly string[], { pad, outside = {} }: CropOption
     const shift = () => random.integer(2 * pad + 1) - pad;
     const shifts = Array.from({ length: samplesOf(feeds, names) }, () => [shift(), shift()] as const);
     return mapNamed(feeds, names, (tensor, name) =>
-      movedPictures(
+      movedImages(
         tensor,
         (sample, row, column) => [row + shifts[sample]![0], column + shifts[sample]![1]],
         outside[name],
@@ -49,16 +49,16 @@ export function crop(names: readonly string[], { pad, outside = {} }: CropOption
 }
 
 /**
- * A batch [N, …, height, width] whose elements come from other places of the same picture; a place outside gives `fill`.
+ * A batch [N, …, height, width] whose elements come from other places of the same image; a place outside gives `fill`.
  */
-function movedPictures(
+function movedImages(
   tensor: Tensor,
   from: (sample: number, row: number, column: number) => readonly [number, number],
   fill = 0,
 ): Tensor {
   const { shape, dtype, data } = tensor;
   if (shape.length < 3 || !ArrayBuffer.isView(data)) {
-    throw new AvocetError("data/wrong-shape", `expected pictures [N, …, height, width], got [${shape}]`);
+    throw new AvocetError("data/wrong-shape", `expected images [N, …, height, width], got [${shape}]`);
   }
   const [height, width] = [shape.at(-2)!, shape.at(-1)!];
   const area = height * width;

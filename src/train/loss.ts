@@ -9,7 +9,7 @@ export type Types = Readonly<Record<string, TensorType>>;
 /** A loss as an ONNX graph. */
 export interface GraphLoss {
   readonly kind: "graph";
-  /** Names of what it reads beside the outputs of the model; fed with each step. */
+  /** Names of what it reads next to the outputs of the model; fed with each step. */
   readonly targets: readonly string[];
   /**
    * The loss for outputs and targets of these types (every length is a number). Inputs are some of them, by name; the first

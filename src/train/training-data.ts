@@ -39,7 +39,7 @@ function labelTensor(labels: Labels, indices: readonly number[]): Tensor {
 }
 
 /**
- * The data with random access. What can be read by number keeps samples in memory up to `bytes` and reads the others anew
+ * The data with random access. What can be read by number keeps samples in memory up to `bytes` and reads the others again
  * each time; a stream must fit whole (`data/too-large`), since nothing can be drawn from its end without reading to there.
  */
 export async function shuffled(data: Dataset, bytes: number, signal?: AbortSignal): Promise<IndexedDataset> {

@@ -28,7 +28,7 @@ interface Place {
 export type LabelKind = keyof BatchLabels;
 
 /**
- * A measure of a model's outputs, made anew for each model that is judged. A program's own is an object of this shape:
+ * A measure of a model's outputs, made again for each model that is judged. A program's own is an object of this shape:
  *
  * @example
  * const meanError = () => {

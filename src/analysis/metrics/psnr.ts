@@ -1,10 +1,10 @@
-/** Peak signal-to-noise ratio of pictures, in dB: the mean over samples, as papers on super-resolution give it. */
+/** Peak signal-to-noise ratio of images, in dB: the mean over samples, as papers on super-resolution give it. */
 import { AvocetError } from "../../base/inner.ts";
 import { isFloat, type Tensor } from "../../tensor/inner.ts";
 import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
 
 export interface PsnrOptions extends MetricOptions {
-  /** The highest value that a picture can have. Default: 255 for labels of whole numbers, else 1. */
+  /** The highest value that an image can have. Default: 255 for labels of whole numbers, else 1. */
   readonly peak?: number | undefined;
 }
 

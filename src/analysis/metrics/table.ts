@@ -44,7 +44,7 @@ export const metricTable: readonly MetricRow[] = [
   },
   {
     names: "psnr, psnr:PEAK",
-    description: "peak signal-to-noise ratio against pictures, mean over samples; PEAK is 1, or 255 for whole numbers",
+    description: "peak signal-to-noise ratio against images, mean over samples; PEAK is 1, or 255 for whole numbers",
     labels: "arrays",
     make(name, options) {
       const found = peaked.exec(name);

@@ -1,5 +1,5 @@
 /**
- * The thread beside the work. Native code and long loops block the main thread, so this one looks at the clock and at the
+ * The thread next to the work. Native code and long loops block the main thread, so this one looks at the clock and at the
  * memory, hears the supervisor, and ends the process when a limit is passed or when the supervisor is gone.
  */
 import { Socket } from "node:net";

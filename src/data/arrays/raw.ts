@@ -1,4 +1,4 @@
-/** Raw arrays: elements and nothing else, whose type and shape are said beside them; and the IDX files of MNIST. */
+/** Raw arrays: elements and nothing else, whose type and shape are said next to them; and the IDX files of MNIST. */
 import { z } from "zod";
 import { AvocetError, ByteReader } from "../../base/inner.ts";
 import { byteLength, type DType, type Shape, sizeOf } from "../../tensor/inner.ts";

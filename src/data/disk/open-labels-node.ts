@@ -161,7 +161,7 @@ async function folderLabels(path: string): Promise<Labels> {
   const classes = classFolders(files);
   if (classes) return classLabels(classes.classes, path, classes.names);
   if (files.every((file) => hasEnding(file, [".png"]))) return folderMasks(path, files);
-  throw new AvocetError("data/labels", "expected class folders, got images beside each other", {
+  throw new AvocetError("data/labels", "expected class folders, got images next to each other", {
     at: path,
     hint: "put the images of each class in a folder, or give a text file with one label a line",
   });

@@ -1,4 +1,4 @@
-/** Packs on disk: either of the two files may be named, the other lies beside it. */
+/** Packs on disk: either of the two files may be named, the other lies next to it. */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { AvocetError } from "../../base/inner.ts";
@@ -36,7 +36,7 @@ export async function packOfFile(pack: string): Promise<PackPaths> {
 function onlyFile(folder: string, ending: string, at: string): string {
   const found = readdirSync(folder).filter((name) => name.endsWith(ending));
   if (found.length === 1) return join(folder, found[0]!);
-  throw new AvocetError("data/not-found", `expected one ${ending} file beside it, got ${found.length || "none"}`, {
+  throw new AvocetError("data/not-found", `expected one ${ending} file next to it, got ${found.length || "none"}`, {
     at,
     hint: `name both alike: ${basename(at).replace(/\.[^.]+$/, "")}.jpgpack and .json`,
   });

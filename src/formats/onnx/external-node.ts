@@ -14,7 +14,7 @@ export function externalIn(folder: string, model: string): ExternalData {
         `expected external data inside the model's folder, got ${JSON.stringify(location)}${why}`,
         {
           at: model,
-          hint: "put the data beside the model, as a real file, and name it by a relative path",
+          hint: "put the data next to the model, as a real file, and name it by a relative path",
         },
       );
     // A path that some other system would read as absolute or as leading out is refused here too.

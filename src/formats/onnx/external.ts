@@ -8,7 +8,7 @@ import type { Payload } from "./wire-types.ts";
 /** Bytes handed on at once when external data is copied from file to file. */
 const CHUNK = 8 * 2 ** 20;
 
-/** The bytes of a tensor in a file beside the model. */
+/** The bytes of a tensor in a file next to the model. */
 export interface ExternalPayload extends Payload {
   readonly file: string;
   /** All of it; may throw `import/too-large`. */

@@ -48,7 +48,7 @@ export interface WrittenFiles {
   readonly byteLength: number;
 }
 
-/** The files beside the model that its tensors are still read from, sorted. */
+/** The files next to the model that its tensors are still read from, sorted. */
 export function dataFilesOf(model: Model): string[] {
   const files = new Set<string>();
   for (const tensor of initializersOf(model)) {
@@ -62,7 +62,7 @@ export function dataFilesOf(model: Model): string[] {
 const ONE_FILE = 1.9e9;
 
 /**
- * Writes a model. Every file is made beside its place and renamed onto it when all are complete, the model last; after
+ * Writes a model. Every file is made next to its place and renamed onto it when all are complete, the model last; after
  * an error nothing is left behind. Data files are named after their content, so that a model that is replaced keeps its own
  * until the new one is there; then the old ones go, unless another model of the folder names them. Tensors that lie in files
  * are copied range by range, and lazy ones are released again. Throws `output/not-writable`, `output/exists`,

@@ -1,7 +1,7 @@
 /**
  * AdaRound (Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", 2020): a weight is
  * s·(⌊W/s⌋ + h(α)) with h between 0 and 1, pushed to either end while the layer's error is minimised. Plain formulas on
- * numbers, readable beside the paper; `graph.ts` runs the same as an ONNX graph.
+ * numbers, readable next to the paper; `graph.ts` runs the same as an ONNX graph.
  */
 
 /** Stretch of the rectified sigmoid (section 3.2): h reaches 0 and 1 for finite α. */

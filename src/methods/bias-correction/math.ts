@@ -51,7 +51,7 @@ export function meanPatch(layer: MatrixLayer, input: Tensor): Float64Array {
   return sums.map((sum) => sum / (geometry.samples * geometry.positions));
 }
 
-/** Means over samples, kept in float64 for each shape of a sample apart: pictures may differ in size. */
+/** Means over samples, kept in float64 for each shape of a sample apart: images may differ in size. */
 export class MeanInput {
   readonly #sums = new Map<string, { shape: readonly number[]; sum: Float64Array; samples: number }>();
 

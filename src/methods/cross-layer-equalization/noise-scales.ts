@@ -10,7 +10,7 @@
  * terms are monomials of the scales, so that the sum is convex in their logarithms (a geometric program): plain descent
  * finds its minimum. Maxima are smoothed to p-norms. Equal ranges scale every channel, also those that do no harm, and blow
  * up the grids of the activations between; this does not. MobileNetV1-0.25, W8A8 per tensor, biases corrected, SQNR of the
- * logits on 40 calibration pictures, a bound for each channel: 4.6 dB before, 11.2 dB with equal ranges, 16.6 dB with the least noise.
+ * logits on 40 calibration images, a bound for each channel: 4.6 dB before, 11.2 dB with equal ranges, 16.6 dB with the least noise.
  */
 
 /** A layer with what flows through it. Groups as in `LayerStrengths`. */

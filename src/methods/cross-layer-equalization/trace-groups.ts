@@ -18,7 +18,7 @@ export interface TracedLayer {
   readonly outputs: Int32Array;
 }
 
-/** A constant beside a scaled value, which is divided by the scales. */
+/** A constant next to a scaled value, which is divided by the scales. */
 export interface TracedConstant {
   readonly node: Node;
   readonly index: number;

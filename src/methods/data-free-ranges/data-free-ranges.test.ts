@@ -6,14 +6,14 @@ import { type Model, parseModel, tensorType } from "../../ir/inner.ts";
 import { setBatchNormStatistics } from "../../passes/inner.ts";
 import { builtinTarget, encodingMax, encodingMin, entriesByValue, lower, type Plan, place } from "../../quant/inner.ts";
 import { dataFreeRanges } from "./apply.ts";
-import { inputExpectation, pictureInput } from "./inputs.ts";
+import { imageInput, inputExpectation } from "./inputs.ts";
 
 const model = (text: string) => parseModel(`<ir_version: 8, opset_import: ["": 21]> ${text}`);
 const shapes = (names: Readonly<Record<string, readonly number[]>>) =>
   new Map(Object.entries(names).map(([name, shape]) => [name, tensorType("float32", shape)]));
 
 test("pixels after preprocessing", () => {
-  const { low, high, mean, deviation, axis } = pictureInput(
+  const { low, high, mean, deviation, axis } = imageInput(
     parsePreprocess({ color: "bgr", scale: "1/255", mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.5], layout: "nhwc" }),
   );
   expect(low).toEqual([-0.4 / 0.2, -0.5 / 0.25, -0.6 / 0.5]);
@@ -25,7 +25,7 @@ test("pixels after preprocessing", () => {
 });
 
 test("a negative gain turns the range around", () => {
-  const { low, high } = pictureInput(parsePreprocess({ color: "gray", gain: -1 }));
+  const { low, high } = imageInput(parsePreprocess({ color: "gray", gain: -1 }));
   expect([low, high]).toEqual([[-255], [0]]);
 });
 

@@ -35,11 +35,11 @@ export function inputExpectation(knowledge: InputKnowledge, at = "input"): Expec
   return normal(count === 1 ? null : axis, centre, spread, { low: from, high: to }, "input");
 }
 
-/** Mean and deviation of ImageNet's pixels, 0 … 255: what pictures of the world are like. */
+/** Mean and deviation of ImageNet's pixels, 0 … 255: what images of the world are like. */
 const imageNet = { mean: [123.7, 116.3, 103.5], deviation: [58.4, 57.1, 57.4] };
 
 /** What preprocessing makes of pixels from 0 to 255. */
-export function pictureInput(preprocess: Preprocess): InputKnowledge {
+export function imageInput(preprocess: Preprocess): InputKnowledge {
   const channels = inputChannels(preprocess.color);
   const order = preprocess.color === "bgr" ? [2, 1, 0] : channels === 1 ? [1] : [0, 1, 2];
   const maps = order.map((_, c) => valueMap(preprocess, c));

@@ -50,7 +50,7 @@ export function clippedNormal(mean: number, deviation: number, from: number, to:
   const inside = Math.max(0, 1 - below - above);
   const [pa, pb] = [density(a), density(b)];
   // An infinite end has no mass and no density: 0 · ∞ must not appear. Moments are taken around the mean, so that
-  // nothing cancels when the mean is large beside the deviation.
+  // nothing cancels when the mean is large next to the deviation.
   const [u, v] = [below > 0 ? a : 0, above > 0 ? b : 0];
   const first = u * below + v * above + pa - pb;
   const second =

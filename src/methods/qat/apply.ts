@@ -38,7 +38,7 @@ export interface QatContext extends MethodContext {
   readonly onEpoch?: (epoch: number, loss: number, now: () => { model: Model; plan: Plan }) => void | Promise<void>;
 }
 
-/** Decoded samples that are kept in memory; the others are read anew in each epoch. */
+/** Decoded samples that are kept in memory; the others are read again in each epoch. */
 const sampleBytes = 1 << 30;
 
 /**
@@ -182,12 +182,12 @@ function shareOfLabels({ labels }: QatContext, options: QatOptions): number {
 
 function augmentation({ flip: mirror, crop: pad = 0 }: QatOptions): { augment?: Augment } {
   const parts: Augment[] = [];
-  if (mirror) parts.push((feeds, random) => flip(...picturesOf(feeds))(feeds, random));
-  if (pad > 0) parts.push((feeds, random) => crop(picturesOf(feeds), { pad })(feeds, random));
+  if (mirror) parts.push((feeds, random) => flip(...imagesOf(feeds))(feeds, random));
+  if (pad > 0) parts.push((feeds, random) => crop(imagesOf(feeds), { pad })(feeds, random));
   return parts.length > 0 ? { augment: augmentAll(parts) } : {};
 }
 
-/** Pictures and masks of a batch: whatever has rows and columns. */
-function picturesOf(feeds: Readonly<Record<string, Tensor>>): string[] {
+/** Images and masks of a batch: whatever has rows and columns. */
+function imagesOf(feeds: Readonly<Record<string, Tensor>>): string[] {
   return Object.keys(feeds).filter((name) => feeds[name]!.shape.length >= 3);
 }

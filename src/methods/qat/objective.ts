@@ -34,7 +34,7 @@ export interface StudentAndTeacher {
 /** Name of the target that labels are fed under. */
 export const labelTarget = "labels";
 
-/** The student's graph with the float model beside it (where it is asked), and the loss over both. */
+/** The student's graph with the float model next to it (where it is asked), and the loss over both. */
 export function withObjective(student: Model, float: Model, objective: Objective): StudentAndTeacher {
   const model = cloneModel(student);
   const { graph } = model;

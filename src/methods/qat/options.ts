@@ -34,8 +34,8 @@ export interface QatOptions {
   readonly ignore?: number;
   /** The gradient is scaled down to this length. Default: it is left as it is. */
   readonly clipNorm?: number;
-  /** Whether every second picture is mirrored, by chance, left to right. Default false. */
+  /** Whether every second image is mirrored, by chance, left to right. Default false. */
   readonly flip?: boolean;
-  /** Pixels by which a picture may move in every direction. Default 0. */
+  /** Pixels by which an image may move in every direction. Default 0. */
   readonly crop?: number;
 }

@@ -6,7 +6,7 @@ import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import { type GraphLoss, graphLoss } from "../../train/inner.ts";
 import { roundingOutput } from "./block-piece.ts";
 
-/** One output of a block beside what it should be. */
+/** One output of a block next to what it should be. */
 export interface Aim {
   /** Name in the trained model. */
   readonly output: string;
@@ -22,7 +22,7 @@ export function targetOf(name: string): string {
   return `${name} wanted`;
 }
 
-/** Names of what a step feeds beside data. */
+/** Names of what a step feeds next to data. */
 export const scheduleInputs = { lambda: "block.lambda", beta: "block.beta" } as const;
 
 /** Σ over outputs of the weighted mean squared difference. */

@@ -1,6 +1,6 @@
 /**
  * QDrop (Wei et al., 2022): while a block is trained, every element passes with or without its quantizer by chance. The chances
- * are windows into one list of zeros and ones, at places drawn anew for every step: that costs a copy, drawing in the
+ * are windows into one list of zeros and ones, at places drawn again for every step: that costs a copy, drawing in the
  * graph would cost more than the convolutions.
  */
 import { Emitter } from "../../autodiff/inner.ts";

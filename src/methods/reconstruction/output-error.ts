@@ -36,7 +36,7 @@ export class OutputError {
     this.#session = session;
   }
 
-  /** Runs the float model; the cursor stands at its inputs. Outputs count by their error beside their power. */
+  /** Runs the float model; the cursor stands at its inputs. Outputs count by their error next to their power. */
   static async open(cursor: Cursor, runtime: Runtime, session: SessionOptions): Promise<OutputError> {
     const { float, quantized } = cursor;
     const pairs = judgedPairs(float.model, quantized.model);

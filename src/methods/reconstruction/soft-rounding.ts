@@ -9,7 +9,7 @@ import { type Encoding, endsOf, forEachRun } from "../../quant/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { alphaOf, gamma, rectifiedSigmoid, zeta } from "../adaround/math.ts";
 
-/** One weight that is rounded anew. All arrays have the order of the weight's elements. */
+/** One weight that is rounded again. All arrays have the order of the weight's elements. */
 export interface Rounding {
   /** Name of the weight's constant, and of the variable V. */
   readonly weight: string;

@@ -1,6 +1,6 @@
 /**
  * Folds Mul, Div, Add and Sub by a constant per channel into the linear layer before, or else into all layers after: what
- * exporters make of batch norms and scaled layers when they take them apart, biases that stand beside their convolution,
+ * exporters make of batch norms and scaled layers when they take them apart, biases that stand next to their convolution,
  * and inputs that the model normalises itself.
  *
  *   Conv → Mul(a) → Add(c)   =   Conv with a·W, a·b + c          (see layers/scale.ts)

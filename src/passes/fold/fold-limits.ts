@@ -86,7 +86,7 @@ function mostElements(node: Node): number | undefined {
   return isOp(node, ...neverMore) ? data.size : undefined;
 }
 
-/** They pick from their first input, or arrange it anew. */
+/** They pick from their first input, or arrange it again. */
 const neverMore =
   "Compress DepthToSpace Flatten Reshape Slice SpaceToDepth Split Squeeze StringNormalizer Transpose Unique".split(" ");
 

@@ -1,7 +1,7 @@
 /**
  * A bias is stored in int32 in steps of s_x · s_w, and ONNX Runtime itself stores one so that was left in float. Where weights
- * are tiny beside it, it would saturate. Then the weight's scale grows until the bias holds, whoever decided it: at that point one
- * step of the product is 2⁻³¹ of the bias, so that what the weights lose is nothing beside it.
+ * are tiny next to it, it would saturate. Then the weight's scale grows until the bias holds, whoever decided it: at that point one
+ * step of the product is 2⁻³¹ of the bias, so that what the weights lose is nothing next to it.
  */
 import { type AddedVector, addedVector, initializerOf } from "../../facts/inner.ts";
 import type { Model, Node } from "../../ir/inner.ts";

@@ -5,7 +5,7 @@ import type { Encoding, Granularity } from "./encoding.ts";
 import { codecOf, scaledCodecOf } from "./grid.ts";
 import type { Affine, GridChoice } from "./range.ts";
 
-/** Flags of `encodingOfRange` beside the grid. */
+/** Flags of `encodingOfRange` next to the grid. */
 export interface RangeOptions {
   readonly grid: Grid;
   readonly symmetric: boolean;

@@ -40,7 +40,7 @@ function axisOf(granularity: Granularity): Record<string, number> {
   return { axis: granularity.axis, block_size: granularity.size };
 }
 
-/** Whether the constant is the weight of a product or a parameter of a normalization, and no operand beside activations. */
+/** Whether the constant is the weight of a product or a parameter of a normalization, and no operand next to activations. */
 function isParameter(value: Value): boolean {
   return value.consumers().some((node) => {
     const row = node.domain === "" ? rowOf(node) : undefined;

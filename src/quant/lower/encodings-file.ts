@@ -1,5 +1,5 @@
 /**
- * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, beside the float
+ * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, next to the float
  * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
  */
 
@@ -210,7 +210,7 @@ function shapedAs(list: readonly number[], granularity: Granularity, shape: Shap
   return nest(0, 0, 0);
 }
 
-/** The int32 grids of the biases beside a weight: the plan's, or where it leaves them float those that a kernel would use. */
+/** The int32 grids of the biases next to a weight: the plan's, or where it leaves them float those that a kernel would use. */
 function biasesOf(
   weight: PlanEntry,
   value: Value | undefined,

@@ -56,7 +56,7 @@ function refuseStorage(
   );
 }
 
-/** An entry whose grid was changed by hand, beside the encoding of the former one. */
+/** An entry whose grid was changed by hand, next to the encoding of the former one. */
 function refuseStale({ value, grid, granularity, encoding }: PlanEntry): void {
   if (!encoding) return;
   const [wanted, found] = [

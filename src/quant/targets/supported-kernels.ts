@@ -1,7 +1,7 @@
 /**
  * `supported_kernels` of a target: the pairs of precisions in which an operator can run. AIMET reads them for mixed precision and
  * lets every other choice through; here a choice that no kernel takes is refused before any work, and an operator that has kernels
- * of float beside them stays float.
+ * of float next to them stays float.
  */
 
 import { AvocetError } from "../../base/inner.ts";

@@ -16,7 +16,7 @@ interface Range {
 const width = 300;
 const height = 92;
 
-/** Bars that tower over all others (the ends of a Relu or a Clip) may leave the picture, so that the others can be seen. */
+/** Bars that tower over all others (the ends of a Relu or a Clip) may leave the image, so that the others can be seen. */
 function tallest(counts: readonly number[]): number {
   const [first = 1, , third = first] = [...counts].sort((a, b) => b - a);
   return Math.max(1, Math.min(first, 2 * third));

@@ -12,7 +12,7 @@ const left = 44;
 const width = 1000;
 const height = 250;
 
-/** More than float32 has (144 dB and what averaging adds): what claims more is drawn at the top, beside what is exact. */
+/** More than float32 has (144 dB and what averaging adds): what claims more is drawn at the top, next to what is exact. */
 const highest = 200;
 
 /** Exact values (no noise) are drawn at the top. */

@@ -182,7 +182,7 @@ function tried(report: RunReport, change: Change): string | undefined {
   return changedCommand(report.environment?.command, change);
 }
 
-/** The value to which most noise is added, beside its signal, if it loses 3 dB or more: half of its noise is then its own. */
+/** The value to which most noise is added, next to its signal, if it loses 3 dB or more: half of its noise is then its own. */
 function mostNoise(report: RunReport): ValueReport | undefined {
   const added = ({ sqnr, fall }: ValueReport) => 10 ** (-sqnr / 10) - 10 ** (-(sqnr + fall!) / 10);
   const [most] = report.values.filter((v) => v.fall !== null && v.fall > 3).sort((a, b) => added(b) - added(a));

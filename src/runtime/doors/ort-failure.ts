@@ -82,7 +82,7 @@ function nodeIn(said: string): string | undefined {
 }
 
 function hintFor(said: string): string {
-  if (/doesn't exist|No such file/i.test(said)) return "check the path, and that external data lies beside the model";
+  if (/doesn't exist|No such file/i.test(said)) return "check the path, and that external data lies next to the model";
   if (/opset|domain_version|ir_version|IR version/i.test(said)) {
     return "the runtime may be older than the model's operator sets: upgrade it, or write the model at a lower opset";
   }

@@ -10,7 +10,7 @@ import type { Model } from "../../ir/inner.ts";
 
 /**
  * The runtime maps files into its memory, but keeps a copy of bytes: beyond this the copy costs more than the file. What has no room
- * on disk may still cross as bytes, as long as protobuf holds it (2 GiB, and the graph itself must fit beside the tensors).
+ * on disk may still cross as bytes, as long as protobuf holds it (2 GiB, and the graph itself must fit next to the tensors).
  */
 const mostBytes = 256e6;
 const mostInOneFile = 1.8e9;

@@ -1,4 +1,4 @@
-/** The child of `traceInChild`: traces one model and says what it found. A thread beside it watches the memory. */
+/** The child of `traceInChild`: traces one model and says what it found. A thread next to it watches the memory. */
 import { Worker } from "node:worker_threads";
 import { AvocetError } from "../../base/inner.ts";
 import { readModelFile } from "../../formats/inner-node.ts";

@@ -14,7 +14,7 @@ export interface TraceLimits extends Work {
   readonly milliseconds?: number;
   /** Resident memory of the child in bytes. Default 4 GiB. */
   readonly bytes?: number;
-  /** The child's script, for a bundle that has it elsewhere. Default: beside this file. */
+  /** The child's script, for a bundle that has it elsewhere. Default: next to this file. */
   readonly script?: URL;
 }
 

@@ -48,8 +48,8 @@ async function works(runtime: Runtime, block: number): Promise<boolean> {
     [nchwc, 1],
   ]);
   await using session = await runtime.open(model, { optimization: "off" });
-  const picture = Float32Array.from({ length: channels * 9 }, (_, i) => (i % 13) - 6);
-  const results = await session.run({ x: Tensor.float32([1, channels, 3, 3], picture) });
+  const image = Float32Array.from({ length: channels * 9 }, (_, i) => (i % 13) - 6);
+  const results = await session.run({ x: Tensor.float32([1, channels, 3, 3], image) });
   // Sums of small whole numbers are exact.
   return Object.values(results)[0]!.floats()[0] === 0;
 }

@@ -1,4 +1,4 @@
-/** Weight gradients in blocks: convolutions whose kernel is the gradient of the output, as large as a picture. */
+/** Weight gradients in blocks: convolutions whose kernel is the gradient of the output, as large as an image. */
 import { type DeferredWeightGradient, deferredWeightGradient, type Emitter } from "../../autodiff/inner.ts";
 import type { Value } from "../../ir/inner.ts";
 import { sizeOf, Tensor } from "../../tensor/inner.ts";

@@ -2,7 +2,7 @@
 import type { Value } from "../../../ir/inner.ts";
 import { sizeOf } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
-import { type Coordinate, cornersOf, nearestOf, toCoordinates, toPictures } from "./sampling.ts";
+import { type Coordinate, cornersOf, nearestOf, toCoordinates, toImages } from "./sampling.ts";
 
 /** Where the points lie, and how far they move when the grid does. */
 interface Placed extends Coordinate {
@@ -13,27 +13,27 @@ export function gridSample(b: Backward): InputGradients {
   const mode = b.node.string("mode", "linear");
   if (mode === "cubic" || mode === "bicubic")
     throw b.refusal("its cubic mode has no rule; linear and nearest have one");
-  const [pictures = 1, channels = 1, ...lengths] = b.shapeOf(0);
+  const [images = 1, channels = 1, ...lengths] = b.shapeOf(0);
   const points = sizeOf(b.outShape.slice(2));
-  const samples = { pictures, channels, points, size: sizeOf(lengths) };
-  const grid = b.reshape(b.input(1), [pictures, points, lengths.length]);
+  const samples = { images, channels, points, size: sizeOf(lengths) };
+  const grid = b.reshape(b.input(1), [images, points, lengths.length]);
   // The grid names the last axis first.
   const coordinates = lengths.map((length, axis) => {
     const index = lengths.length - 1 - axis;
     const raw = b.slice(grid, [2], [index], [index + 1]);
-    return placed(b, b.reshape(raw, [pictures, 1, points]), length);
+    return placed(b, b.reshape(raw, [images, 1, points]), length);
   });
-  const dy = b.reshape(b.dy, [pictures, channels, points]);
+  const dy = b.reshape(b.dy, [images, channels, points]);
   const corners = mode === "nearest" ? [nearestOf(b, coordinates)] : cornersOf(b, coordinates);
   const toGrid = () => {
-    const flat = b.reshape(b.input(0), [pictures, channels, samples.size]);
+    const flat = b.reshape(b.input(0), [images, channels, samples.size]);
     const axes = toCoordinates(b, dy, flat, corners, samples).map((gradient, axis) =>
-      b.reshape(b.mul(gradient, coordinates[axis]!.slope), [pictures, points, 1]),
+      b.reshape(b.mul(gradient, coordinates[axis]!.slope), [images, points, 1]),
     );
     return b.reshape(b.concat(axes.reverse(), 2), b.shapeOf(1));
   };
   return [
-    b.wants(0) ? b.reshape(toPictures(b, dy, corners, samples), b.shapeOf(0)) : null,
+    b.wants(0) ? b.reshape(toImages(b, dy, corners, samples), b.shapeOf(0)) : null,
     b.wants(1) && mode !== "nearest" ? toGrid() : null,
   ];
 }

@@ -1,4 +1,4 @@
-/** Pictures: resizing, sampling on grids, and determinants. */
+/** Images: resizing, sampling on grids, and determinants. */
 import type { Value } from "../../../ir/inner.ts";
 import { type Shape, sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
@@ -113,7 +113,7 @@ function determinant(b: Backward): InputGradients {
   return [b.mul(b.swapLast(inverse, shape.length), scale)];
 }
 
-export const pictures = {
+export const images = {
   AffineGrid: affineGrid,
   Det: determinant,
   GridSample: gridSample,

@@ -1,4 +1,4 @@
-/** Bilinear samples of pictures at computed points, in any number of axes: every point mixes the elements around it. */
+/** Bilinear samples of images at computed points, in any number of axes: every point mixes the elements around it. */
 import type { Value } from "../../../ir/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 
@@ -8,7 +8,7 @@ export interface Coordinate {
   readonly length: number;
 }
 
-/** One element that takes part in every point: its flat index, and its weight for each axis, zero outside the picture. */
+/** One element that takes part in every point: its flat index, and its weight for each axis, zero outside the image. */
 export interface Corner {
   readonly index: Value;
   readonly weights: readonly Value[];
@@ -16,9 +16,9 @@ export interface Corner {
   readonly growth: readonly Value[];
 }
 
-/** N pictures of C channels with a number of elements each, and how many points are sampled. */
+/** N images of C channels with a number of elements each, and how many points are sampled. */
 export interface Samples {
-  readonly pictures: number;
+  readonly images: number;
   readonly channels: number;
   readonly size: number;
   readonly points: number;
@@ -69,9 +69,9 @@ function flatIndex(e: Emitter, sides: readonly Coordinate[]): Value {
   return e.op("Cast", [flat.at], { to: 7 });
 }
 
-/** What each corner reads of the pictures [N, C, size]: [N, C, P]. */
-export function pickedBy(e: Emitter, flat: Value, { index }: Corner, { pictures, channels, points }: Samples): Value {
-  return e.op("GatherElements", [flat, e.expand(index, [pictures, channels, points])], { axis: 2 });
+/** What each corner reads of the images [N, C, size]: [N, C, P]. */
+export function pickedBy(e: Emitter, flat: Value, { index }: Corner, { images, channels, points }: Samples): Value {
+  return e.op("GatherElements", [flat, e.expand(index, [images, channels, points])], { axis: 2 });
 }
 
 /** The samples themselves, [N, C, P]. */
@@ -82,18 +82,18 @@ export function sampled(e: Emitter, flat: Value, corners: readonly Corner[], sam
   );
 }
 
-/** The gradient of the pictures [N, C, size] from that of the samples, `g` [N, C, P]. */
-export function toPictures(e: Emitter, g: Value, corners: readonly Corner[], samples: Samples): Value {
-  const { pictures, channels, size, points } = samples;
+/** The gradient of the images [N, C, size] from that of the samples, `g` [N, C, P]. */
+export function toImages(e: Emitter, g: Value, corners: readonly Corner[], samples: Samples): Value {
+  const { images, channels, size, points } = samples;
   const indices = e.concat(
-    corners.map(({ index }) => e.expand(index, [pictures, channels, points])),
+    corners.map(({ index }) => e.expand(index, [images, channels, points])),
     2,
   );
   const parts = e.concat(
     corners.map(({ weights }) => e.mul(g, product(e, weights))),
     2,
   );
-  const zeros = e.filled([pictures, channels, size], 0);
+  const zeros = e.filled([images, channels, size], 0);
   return e.op("ScatterElements", [zeros, indices, parts], { axis: 2, reduction: "add" });
 }
 

@@ -50,10 +50,10 @@ export function convWeightGradient(
 function formFor({ inputShape, outputShape, groups, window }: Problem): Form {
   const { kernel, strides, end } = window;
   const isStrided = strides.some((s) => s !== 1);
-  const isPicture = kernel.length === 2 && sizeOf(kernel) > 1;
+  const isImage = kernel.length === 2 && sizeOf(kernel) > 1;
   // A Conv can leave elements at the end unseen, but not more than its stride steps over.
   const reachesEnd = end.every((p, i) => p > -strides[i]!);
-  if (!isPicture || !reachesEnd) return "slices";
+  if (!isImage || !reachesEnd) return "slices";
   if (inputShape[1] === groups && groups > 1) return isStrided ? "columns" : "slices";
   if (groups > 1) return "slices";
   const isLarge = inputShape[1]! >= 8 && sizeOf(outputShape.slice(2)) > 64;

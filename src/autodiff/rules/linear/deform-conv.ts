@@ -6,37 +6,37 @@ import type { Value } from "../../../ir/inner.ts";
 import { sizeOf, Tensor } from "../../../tensor/inner.ts";
 import type { Backward, InputGradients } from "../../rule.ts";
 import { windowOf } from "../../window.ts";
-import { type Coordinate, cornersOf, sampled, toCoordinates, toPictures } from "../images/sampling.ts";
+import { type Coordinate, cornersOf, sampled, toCoordinates, toImages } from "../images/sampling.ts";
 
 export function deformConv(b: Backward): InputGradients {
   const { node } = b;
   const [x, w] = [b.shapeOf(0), b.shapeOf(1)];
-  const [pictures = 1, inputs = 1, ...lengths] = x;
+  const [images = 1, inputs = 1, ...lengths] = x;
   const [outputs = 1, perGroup = 1, ...kernel] = w;
   const places = b.outShape.slice(2);
   const [count, positions] = [sizeOf(kernel), sizeOf(places)];
   const groups = node.int("group", 1);
   const shared = node.int("offset_group", 1);
-  // Channels that share offsets are pictures of their own.
+  // Channels that share offsets are images of their own.
   const samples = {
-    pictures: pictures * shared,
+    images: images * shared,
     channels: inputs / shared,
     size: sizeOf(lengths),
     points: count * positions,
   };
-  const offsets = b.reshape(b.input(2), [samples.pictures, count, lengths.length, positions]);
+  const offsets = b.reshape(b.input(2), [samples.images, count, lengths.length, positions]);
   const window = windowOf(node, lengths, places, kernel);
   const coordinates = lengths.map((length, axis): Coordinate => {
     const plain = plainPoints(kernel, places, axis, window);
-    const moved = b.reshape(b.slice(offsets, [2], [axis], [axis + 1]), [samples.pictures, 1, samples.points]);
+    const moved = b.reshape(b.slice(offsets, [2], [axis], [axis + 1]), [samples.images, 1, samples.points]);
     return { at: b.add(moved, b.constant(Tensor.float32([1, 1, samples.points], plain))), length };
   });
   const corners = cornersOf(b, coordinates);
-  const flat = b.reshape(b.input(0), [samples.pictures, samples.channels, samples.size]);
-  const mask = node.input(4) && b.reshape(b.input(4), [samples.pictures, 1, samples.points]);
-  const apart = [samples.pictures, samples.channels, samples.points];
-  const columns = [pictures, groups, perGroup * count, positions];
-  const dy = b.reshape(b.dy, [pictures, groups, outputs / groups, positions]);
+  const flat = b.reshape(b.input(0), [samples.images, samples.channels, samples.size]);
+  const mask = node.input(4) && b.reshape(b.input(4), [samples.images, 1, samples.points]);
+  const apart = [samples.images, samples.channels, samples.points];
+  const columns = [images, groups, perGroup * count, positions];
+  const dy = b.reshape(b.dy, [images, groups, outputs / groups, positions]);
   const weight = b.reshape(b.input(1), [1, groups, outputs / groups, perGroup * count]);
   const toColumns = b.reshape(b.matMul(b.swapLast(weight, 4), dy), apart);
   const toSamples = mask ? b.mul(toColumns, mask) : toColumns;
@@ -48,11 +48,11 @@ export function deformConv(b: Backward): InputGradients {
   };
   const toOffsets = () => {
     const axes = toCoordinates(b, toSamples, flat, corners, samples);
-    const split = (value: Value) => b.reshape(value, [samples.pictures, count, 1, positions]);
+    const split = (value: Value) => b.reshape(value, [samples.images, count, 1, positions]);
     return b.reshape(b.concat(axes.map(split), 2), b.shapeOf(2));
   };
   return [
-    b.wants(0) ? b.reshape(toPictures(b, toSamples, corners, samples), x) : null,
+    b.wants(0) ? b.reshape(toImages(b, toSamples, corners, samples), x) : null,
     b.wants(1) ? toWeight() : null,
     b.wants(2) ? toOffsets() : null,
     b.wants(3) ? b.reshape(b.sum(dy, [0, 3]), [outputs]) : null,

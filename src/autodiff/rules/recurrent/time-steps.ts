@@ -24,7 +24,7 @@ export interface Step {
 }
 
 /**
- * Up to here steps are written out. A Scan costs some sixteen microseconds a step beside its nodes (50 steps of 16 × 128: 3.1
+ * Up to here steps are written out. A Scan costs some sixteen microseconds a step next to its nodes (50 steps of 16 × 128: 3.1
  * against 2.3 ms), but one for all steps is quickly loaded.
  */
 const fewSteps = 64;
