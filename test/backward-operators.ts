@@ -6,7 +6,9 @@ import { parseModel, tensorType } from "../src/ir/inner.ts";
 /** "Conv, Reshape ×2": what is in the graph (opset 21, output y) with the gradients of these values, beside the graph itself. */
 export function backwardOperators(text: string, ...wrt: readonly string[]): string {
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>\n${text}`, { seed: 1 });
-  for (const output of model.graph.outputs) output.type = tensorType("float32", null);
+  // A bare "float" is a scalar in ONNX text; here it stands for a shape that is inferred.
+  for (const output of model.graph.outputs)
+    if (output.type?.kind === "tensor" && output.type.shape?.length === 0) output.type = tensorType("float32", null);
   const built = gradientModel(model, wrt, { types: inferTypes(model), outputs: ["y"] });
   const counts = new Map<string, number>();
   for (const { op } of built.graph.nodes) counts.set(op, (counts.get(op) ?? 0) + 1);

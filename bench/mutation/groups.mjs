@@ -37,6 +37,7 @@ function testsOfRule(file) {
   return [
     ...own,
     forms,
+    "src/autodiff/rules/refusals.test.ts",
     "src/autodiff/rules.test.ts",
     ...(needGoldens.has(name) ? ["src/autodiff/golden.test.ts"] : []),
   ];

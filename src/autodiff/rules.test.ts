@@ -29,3 +29,14 @@ test("every rule is held against central differences", () => {
   const rules = Object.entries(gradientRows).filter(([, row]) => typeof row === "function");
   expect(rules.map(([name]) => name).filter((name) => !tested.has(name))).toEqual([]);
 });
+
+test("what is no rule says why: no gradient flows, or there is none yet", () => {
+  const rows = Object.entries(gradientRows).filter(([, row]) => typeof row !== "function");
+  for (const [name, row] of rows) {
+    const reasons = Object.entries(row);
+    expect(reasons, name).toHaveLength(1);
+    const [kind, reason] = reasons[0]!;
+    expect(["flat", "none"], name).toContain(kind);
+    expect(reason, name).toMatch(/^\S.{9,}/);
+  }
+});
