@@ -76,7 +76,7 @@ function couplesOf({ layer }: TracedLayer): Couples {
   const channels = channelsOf(layer);
   const elements = elementsOf(layer.weight.tensor);
   const found = new Map<number, { i: number; j: number; sum: number }>();
-  for (const { channels: count, orders } of pairLayouts(layer.node.input(1)!)) {
+  for (const { channels: count, orders } of pairLayouts(layer.weight.value)) {
     for (const order of orders) {
       for (let channel = 0; channel < count; channel++) {
         const places = order(channel);

@@ -134,7 +134,7 @@ class GroupTrace {
   }
 
   #whyNot(node: Node, layer: EditableLayer): string | undefined {
-    if (node.input(1)!.useCount > 1) return "its weight is shared with another node";
+    if (layer.weight.value.useCount > 1) return "its weight is shared with another node";
     if (isOp(node, "Gemm") && node.int("transA", 0) !== 0) return "it transposes its input";
     return biasesOf(layer).every(Number.isFinite) ? undefined : "its bias is not finite";
   }

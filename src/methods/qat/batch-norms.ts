@@ -7,6 +7,8 @@
  * these statistics and the same numbers as shift and gain changes nothing, so training starts where the folded model is.
  * Folding back follows y = (γ / √(σ² + ε)) · (W x) + (β − γ μ / √(σ² + ε)): a scale per channel takes the factor in.
  */
+import { isRefused } from "../../base/inner.ts";
+import { isOp, productAt } from "../../facts/inner.ts";
 import { addNode, cloneModel, type Model } from "../../ir/inner.ts";
 import { batchNormStatistics } from "../../passes/inner.ts";
 import { entriesByValue, type Plan } from "../../quant/inner.ts";
@@ -40,11 +42,13 @@ export function withBatchNorms(model: Model, plan: Plan): Normalized {
   const entries = entriesByValue(plan);
   const layers: NormalizedLayer[] = [];
   for (const node of [...graph.nodes]) {
-    const [weight, bias] = [node.input(1), node.input(2)];
-    const entry = entries.get(weight?.name ?? "");
-    const statistics = node.op === "Conv" ? batchNormStatistics(node.output) : undefined;
+    const layer = isOp(node, "Conv") ? productAt(node) : undefined;
+    if (!layer || isRefused(layer) || isRefused(layer.bias)) continue;
+    const [weight, bias] = [layer.weight.value, node.input(layer.bias.index)];
+    const entry = entries.get(weight.name);
+    const statistics = batchNormStatistics(node.output);
     const isPerChannel = entry?.granularity.kind === "channel" && entry.granularity.axis === 0;
-    if (!statistics || !isPerChannel || !weight?.initializer || !bias?.initializer) continue;
+    if (!statistics || !isPerChannel || !weight.initializer || !bias?.initializer) continue;
     if (weight.useCount > 1 || bias.useCount > 1 || node.output.isGraphOutput) continue;
     const { gamma, beta } = statistics;
     const old = bias.initializer.floats();

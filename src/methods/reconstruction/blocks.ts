@@ -4,7 +4,8 @@
  * layers than a block may have (an encoder's output that the decoder concatenates) does not hold blocks together, it is
  * carried along.
  */
-import { readersOf, varyingValues } from "../../facts/inner.ts";
+import { isRefused } from "../../base/inner.ts";
+import { productAt, readersOf, varyingValues } from "../../facts/inner.ts";
 import type { Model, Node, TensorType, Value } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import { isFloat } from "../../tensor/inner.ts";
@@ -136,8 +137,8 @@ class Flow {
 
 /** A linear operator with a constant weight of floats. */
 function isLayer(node: Node): boolean {
-  const role = rowOf(node)?.linear;
-  return role !== undefined && node.input(role.weight)?.initializer?.dtype === "float32";
+  const layer = productAt(node);
+  return layer !== undefined && !isRefused(layer) && layer.weight.value.initializer?.dtype === "float32";
 }
 
 /** Activations, sums, batch norms: what leaves every element at its place. */
