@@ -2,9 +2,20 @@
  * Which operators treat the samples on the first axis apart from each other, so that a batch of N equals N batches of
  * one. A rule answers yes only when that is certain; what has no rule is refused.
  */
-import { defaultOf } from "../facts/inner.ts";
+import {
+  bodies,
+  combining,
+  containers,
+  contrib,
+  defaultOf,
+  each,
+  mapping,
+  random,
+  rowIn,
+  type Table,
+  texts,
+} from "../facts/inner.ts";
 import type { Node, TensorType, Value } from "../ir/inner.ts";
-import { rowOf } from "../ops/inner.ts";
 
 export interface BatchFacts {
   /** Types of a run with one sample. */
@@ -18,8 +29,7 @@ type Rule = (node: Node, facts: BatchFacts) => boolean;
 /** Whether the node keeps samples apart and on the first axis, given that its batched inputs have them there. */
 export function keepsSamplesApart(node: Node, facts: BatchFacts): boolean {
   if (node.domain !== "" || [...node.subgraphs()].length > 0) return false;
-  const rule = rules[node.op] ?? (rowOf(node)?.elementwise ? broadcasts : undefined);
-  if (!rule?.(node, facts)) return false;
+  if (!rowIn(rules, node)?.(node, facts)) return false;
   return node.outputs.every((value) => value.name === "" || facts.types.get(value.name)?.shape?.[0] === 1);
 }
 
@@ -76,7 +86,10 @@ const firstEntry =
 
 const reduces = otherAxes(1);
 
-const rules: Readonly<Record<string, Rule>> = {
+const rules: Table<Rule> = {
+  ...each(mapping, broadcasts),
+  ...each(combining, broadcasts),
+  ...each(["CastLike Clip PRelu"], broadcasts),
   Conv: onlyFirst,
   ConvTranspose: onlyFirst,
   MaxPool: onlyFirst,
@@ -156,4 +169,20 @@ const rules: Readonly<Record<string, Rule>> = {
   ReduceLogSum: reduces,
   ReduceLogSumExp: reduces,
   ReduceSumSquare: reduces,
+  ...each(containers, { unknown: "samples in sequences have no axis" }),
+  ...each(bodies, { unknown: "its body is not looked into" }),
+  ...each(texts, { unknown: "text is in no batch that is freed" }),
+  ...each(random, { unknown: "what it draws depends on how much it draws" }),
+  ...each(
+    [
+      "AffineGrid Attention BlackmanWindow CenterCropPad Col2Im Compress Constant ConstantOfShape ConvInteger CumProd",
+      "DFT DeformConv Det DynamicQuantizeLinear Einsum EyeLike GRU GatherElements GatherND GridSample HammingWindow",
+      "HannWindow Identity ImageDecoder LSTM LpNormalization MatMulInteger MaxRoiPool MaxUnpool",
+      "MeanVarianceNormalization MelWeightMatrix NegativeLogLikelihoodLoss NonMaxSuppression NonZero OneHot QLinearConv",
+      "QLinearMatMul RNN Range ReverseSequence RoiAlign RotaryEmbedding STFT Scatter ScatterElements ScatterND Shape",
+      "SimplifiedLayerNormalization Size SoftmaxCrossEntropyLoss TensorScatter Trilu Unique",
+    ],
+    { unknown: "nobody has shown that it keeps samples apart" },
+  ),
+  ...each(contrib, { unknown: "files of optimisers are not freed" }),
 };

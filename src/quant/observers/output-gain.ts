@@ -3,7 +3,21 @@
  * batch norms, additions and activations on the way. A channel that the next batch norm multiplies by ten deserves a grid
  * ten times as fine as one that it leaves alone, and numbers below a PReLU count by its slope.
  */
-import { clipBounds, initializerOf } from "../../facts/inner.ts";
+import {
+  bodies,
+  clipBounds,
+  combining,
+  containers,
+  contrib,
+  each,
+  initializerOf,
+  mapping,
+  random,
+  reducing,
+  rowIn,
+  type Table,
+  texts,
+} from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 
 /** Squared gains per channel (axis 1), for errors of numbers above and below zero. */
@@ -58,45 +72,66 @@ export class OutputGains {
   }
 
   #through(node: Node, value: Value, channels: number): Gains | null {
-    if (node.domain !== "") return null;
     const next = () => this.of(node.output);
-    switch (node.op) {
-      case "Conv":
-      case "ConvTranspose":
-      case "Gemm":
-        return node.input(0) === value ? weightEnergy(node, channels) : null;
-      case "BatchNormalization":
-        return node.input(0) === value ? batchNormGains(node, next()) : null;
-      case "PRelu":
-        return node.input(0) === value ? slopeGains(initializerOf(node.input(1))?.numbers(), channels, next()) : null;
-      case "LeakyRelu":
-        return slopeGains([node.float("alpha", 0.01)], channels, next());
-      case "Relu":
-        return slopeGains([0], channels, next());
-      case "Clip":
-        return node.input(0) === value ? clipGains(node, next()) : null;
-      case "Add":
-      case "Sub":
-        return eitherSign(next());
-      case "Concat":
-        return node.int("axis", 0) === 1 ? sliceGains(node, value, channels, this.#channelsOf, next()) : null;
-      case "MaxPool":
-      case "AveragePool":
-      case "GlobalAveragePool":
-      case "Flatten":
-      case "Reshape":
-      case "Squeeze":
-      case "Dropout":
-      case "Identity":
-      case "Pad":
-      case "Resize":
-      case "Upsample":
-        return node.input(0) === value ? next() : null;
-      default:
-        return null;
-    }
+    return rowIn(passing, node)?.({ node, value, channels, next, channelsOf: this.#channelsOf }) ?? null;
   }
 }
+
+/** A reader of a value with so many channels, and the gains of what the reader returns. */
+interface Reader {
+  readonly node: Node;
+  readonly value: Value;
+  readonly channels: number;
+  readonly next: () => Gains | null;
+  readonly channelsOf: ChannelsOf;
+}
+
+/** How much an error of the value weighs behind the reader; null where that does not follow. */
+type Passing = (reader: Reader) => Gains | null;
+
+/** For errors of the first input alone. */
+const ofFirst =
+  (rule: Passing): Passing =>
+  (reader) =>
+    reader.node.input(0) === reader.value ? rule(reader) : null;
+
+const weighed = ofFirst(({ node, channels }) => weightEnergy(node, channels));
+const same = ofFirst(({ next }) => next());
+
+const passing: Table<Passing> = {
+  ...each(mapping, { unknown: "its slope changes from number to number" }),
+  ...each(combining, { unknown: "its slope depends on the other inputs" }),
+  ...each(reducing, { unknown: "it mixes channels, or their positions" }),
+  ...each(random, { unknown: "it has no slope" }),
+  ...each(containers, { unknown: "who reads the parts is not looked for" }),
+  ...each(bodies, { unknown: "its body is not looked into" }),
+  ...each(texts, { unknown: "it reads no float numbers" }),
+  ...each(
+    [
+      "AffineGrid ArgMax ArgMin Attention BlackmanWindow CastLike CenterCropPad Col2Im Compress Constant",
+      "ConstantOfShape ConvInteger CumProd CumSum DFT DeformConv DepthToSpace DequantizeLinear Det",
+      "DynamicQuantizeLinear Einsum Expand EyeLike GRU Gather GatherElements GatherND GlobalLpPool GlobalMaxPool",
+      "GridSample GroupNormalization HammingWindow HannWindow Hardmax ImageDecoder InstanceNormalization LRN LSTM",
+      "LayerNormalization LogSoftmax LpNormalization LpPool MatMul MatMulInteger MaxRoiPool MaxUnpool",
+      "MeanVarianceNormalization MelWeightMatrix NegativeLogLikelihoodLoss NonMaxSuppression NonZero OneHot QLinearConv",
+      "QLinearMatMul QuantizeLinear RMSNormalization RNN Range ReverseSequence RoiAlign RotaryEmbedding STFT Scatter",
+      "ScatterElements ScatterND Shape SimplifiedLayerNormalization Size Slice Softmax SoftmaxCrossEntropyLoss",
+      "SpaceToDepth Split TensorScatter Tile TopK Transpose Trilu Unique Unsqueeze",
+    ],
+    { unknown: "how an error of its input passes on was not worked out" },
+  ),
+  ...each(["AveragePool Dropout Flatten GlobalAveragePool Identity MaxPool Pad Reshape Resize Squeeze Upsample"], same),
+  ...each(["Conv ConvTranspose Gemm"], weighed),
+  ...each(["Add Sub"], ({ next }) => eitherSign(next())),
+  BatchNormalization: ofFirst(({ node, next }) => batchNormGains(node, next())),
+  Clip: ofFirst(({ node, next }) => clipGains(node, next())),
+  Concat: ({ node, value, channels, channelsOf, next }) =>
+    node.int("axis", 0) === 1 ? sliceGains(node, value, channels, channelsOf, next()) : null,
+  LeakyRelu: ({ node, channels, next }) => slopeGains([node.float("alpha", 0.01)], channels, next()),
+  PRelu: ofFirst(({ node, channels, next }) => slopeGains(initializerOf(node.input(1))?.numbers(), channels, next())),
+  Relu: ({ channels, next }) => slopeGains([0], channels, next()),
+  ...each(contrib, { unknown: "it is written after the ranges are decided" }),
+};
 
 function uniform(gains: Float64Array): Gains {
   return { above: gains, below: gains };

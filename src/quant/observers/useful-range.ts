@@ -3,7 +3,21 @@
  * movement) may be clipped by the quantizer at no cost: a depthwise convolution of −20 … 116 in front of a ReLU6 is worth
  * a grid over 0 … 6.
  */
-import { initializerOf, keepsGrid } from "../../facts/inner.ts";
+import {
+  bodies,
+  combining,
+  containers,
+  contrib,
+  each,
+  initializerOf,
+  keepsGrid,
+  mapping,
+  random,
+  reducing,
+  rowIn,
+  type Table,
+  texts,
+} from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 
 /** Ends of a range, infinite where nothing is known. */
@@ -26,13 +40,52 @@ export function usefulRange(values: readonly Value[]): Ends {
   return min <= max ? [min, max] : everything;
 }
 
-function readBy(node: Node, value: Value): Ends {
-  if (node.domain !== "" || node.input(0) !== value) return everything;
-  if (node.op === "Relu") return [0, Number.POSITIVE_INFINITY];
-  if (node.op === "Clip") return [bound(node, 1, "min", everything[0]), bound(node, 2, "max", everything[1])];
-  if (node.op === "Min" || node.op === "Max") return pastConstant(node);
+/** What a reader tells apart of its first input. */
+type Reading = (node: Node) => Ends;
+
+/** Whoever reads what was moved decides. */
+const moved: Reading = (node) => {
   if (!keepsGrid(node) || node.outputs.length === 0) return everything;
   return usefulRange(node.outputs.filter((output) => output.name !== ""));
+};
+
+const readings: Table<Reading> = {
+  ...each(mapping, { unknown: "it tells all numbers apart" }),
+  ...each(combining, { unknown: "what it tells apart depends on its other inputs" }),
+  ...each(reducing, { unknown: "every number counts in what it returns" }),
+  ...each(random, { unknown: "every number counts in what it draws" }),
+  ...each(containers, { unknown: "who reads the parts is not looked for" }),
+  ...each(bodies, { unknown: "its body is not looked into" }),
+  ...each(texts, { unknown: "it reads no float numbers" }),
+  ...each(
+    [
+      "CenterCropPad Compress DepthToSpace Dropout Expand Flatten Gather GatherElements GatherND GlobalMaxPool Identity",
+      "MaxPool MaxRoiPool MaxUnpool Pad ReduceMax ReduceMin Reshape ReverseSequence SequenceAt Slice SpaceToDepth Split",
+      "SplitToSequence Squeeze Tile TopK Transpose Trilu Unique Unsqueeze",
+    ],
+    moved,
+  ),
+  Relu: () => [0, Number.POSITIVE_INFINITY],
+  Clip: (node) => [bound(node, 1, "min", everything[0]), bound(node, 2, "max", everything[1])],
+  ...each(["Max Min"], pastConstant),
+  ...each(
+    [
+      "AffineGrid ArgMax ArgMin Attention AveragePool BatchNormalization BlackmanWindow CastLike Col2Im Concat Constant",
+      "ConstantOfShape Conv ConvInteger ConvTranspose CumProd CumSum DFT DeformConv DequantizeLinear Det",
+      "DynamicQuantizeLinear Einsum EyeLike GRU Gemm GlobalAveragePool GlobalLpPool GridSample GroupNormalization",
+      "HammingWindow HannWindow Hardmax ImageDecoder InstanceNormalization LRN LSTM LayerNormalization LogSoftmax",
+      "LpNormalization LpPool MatMul MatMulInteger MeanVarianceNormalization MelWeightMatrix NegativeLogLikelihoodLoss",
+      "NonMaxSuppression NonZero OneHot PRelu QLinearConv QLinearMatMul QuantizeLinear RMSNormalization RNN Range",
+      "Resize RoiAlign RotaryEmbedding STFT Scatter ScatterElements ScatterND Shape SimplifiedLayerNormalization Size",
+      "Softmax SoftmaxCrossEntropyLoss TensorScatter Upsample",
+    ],
+    { unknown: "every number counts in what it returns" },
+  ),
+  ...each(contrib, { unknown: "it is written after the ranges are decided" }),
+};
+
+function readBy(node: Node, value: Value): Ends {
+  return (node.input(0) === value ? rowIn(readings, node)?.(node) : undefined) ?? everything;
 }
 
 /** A Min or Max with a constant, perhaps one number per channel: beyond its extreme nobody sees a difference. */
