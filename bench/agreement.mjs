@@ -13,7 +13,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./accuracy-tasks.mjs";
-import { tasks } from "./ptq-tasks.mjs";
+import { tasks } from "./agreement-tasks.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const file = join(root, "bench", "results", "agreement.json");
 const rows = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const folder = mkdtempSync(join(tmpdir(), "avocet-agreement-"));
 try {
-  for (const task of tasks().filter(({ judging }) => !judging)) {
+  for (const task of tasks()) {
     for (const target of ["ort-cpu", "aimet-default"]) {
       for (const granularity of ["channel", "tensor"]) {
         for (const preset of flags.presets.split(",")) {

@@ -17,6 +17,7 @@ import type { ValueStatistics } from "../observers/statistics.ts";
 import type { Plan } from "../plan/plan.ts";
 import { encodeActivations, encodeBiases, encodeWeights, needsObserver, weightOf } from "./encode-plan.ts";
 import { observe } from "./observe.ts";
+import { withSensitivity } from "./sensitivity.ts";
 
 export interface CalibrateOptions extends Work {
   /** Default "sqnr". */
@@ -57,8 +58,9 @@ export async function calibrate(
   const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
   const gains = scheme === "sqnr" ? await gainsOf(model, runtime, dataset, options) : undefined;
-  const observing = { scheme, batch, gains, session, signal, onProgress };
-  const observers = await observe(observed, watched, runtime, dataset, observing);
+  const work = { session, signal, onProgress };
+  const seen = await observe(observed, watched, runtime, dataset, { scheme, batch, gains, ...work });
+  const observers = scheme === "sqnr" ? await withSensitivity(observed, seen, runtime, dataset, work) : seen;
   return {
     plan: withRanges(weighted, observers, { model, shapes: options.shapes }),
     statistics: statisticsOf(plan, observers, model.graph.valuesByName()),

@@ -154,7 +154,8 @@ export class GrowingHistogram {
   }
 }
 
-function clipped(histogram: Histogram, [low, high]: Ends): Histogram {
+/** What lies outside is counted at the ends. */
+export function clipped(histogram: Histogram, [low, high]: Ends): Histogram {
   const { left, width, min, max } = histogram;
   if (histogram.count === 0 || (min >= low && max <= high)) return histogram;
   const counts = histogram.counts.slice();
