@@ -5,7 +5,7 @@
 import { breathe, throwIfAborted, type Work } from "../base/inner.ts";
 import type { Dataset } from "../data/inner.ts";
 import { check, cloneModel, type Model, removeDead, staticShape, tensorType, type Value } from "../ir/inner.ts";
-import { type Runtime, simulation } from "../runtime/inner.ts";
+import { type Runtime, simulationOf } from "../runtime/inner.ts";
 import type { DType, Feeds, Tensor } from "../tensor/inner.ts";
 import { batchOf } from "./evaluate.ts";
 
@@ -38,9 +38,9 @@ export async function layerDifferences(
   if (quantizedValues(shipped).next().done) return [];
   const probe = withQuantizedOutputs(shipped);
   const apart = layersApart(shipped);
-  await using whole = await runtime.open(probe, { ...simulation, ...threads });
+  await using whole = await runtime.open(probe, { ...simulationOf(probe), ...threads });
   await using fused = await runtime.open(apart, { optimization: "full", ...threads });
-  await using plain = await runtime.open(apart, { ...simulation, ...threads });
+  await using plain = await runtime.open(apart, { ...simulationOf(apart), ...threads });
   const counts = new Map<string, { differing: number; total: number; maxSteps: number }>();
   const needed = new Set(apart.graph.inputs.map((v) => v.name));
   let done = 0;

@@ -2,7 +2,7 @@
 import { evaluate as judge } from "../../analysis/inner.ts";
 import { roundedInputs } from "../../quant/inner.ts";
 import { figure, jsonNumbers, roundingWarnings, scoreWarnings } from "../../report/inner.ts";
-import { openRuntime, type RuntimeName, simulation } from "../../runtime/inner.ts";
+import { openRuntime, type RuntimeName, simulationOf } from "../../runtime/inner.ts";
 import { type DataOptions, openDataFor, openModel } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type JudgeOptions, openMetric } from "../metric-options.ts";
@@ -30,7 +30,7 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   await using session = await runtime.open(opened.path, {
-    ...(options.simulated ? simulation : {}),
+    ...(options.simulated ? simulationOf(opened.model) : {}),
     ...(options.threads ? { threads: options.threads } : {}),
   });
   const result = await judge(session, data, metric, {
