@@ -31,10 +31,12 @@ export function pageOf(stored, reasons, sources) {
   const lines = [
     "# Mutation testing",
     "",
-    "`node bench/mutation.mjs` changes one operator, condition or statement of the source at a time (Stryker, its vitest runner) and runs",
-    "the tests beside it. A mutant is *killed* by a failing test or by a time limit (an endless loop). Strings are not mutated: they are messages.",
-    "An *equivalent* mutant computes the same; an *open* one is a test that is missing. A file's row is that of its last run, with the tests",
-    "of its group or, for the rules of autodiff, with those of the same name alone: all tests can only find more.",
+    "`node bench/mutation.mjs` changes one operator, condition or statement of the source at a time (Stryker's mutators and instrumenter)",
+    "and runs the tests beside it, loaded once and repeated for each mutant; `--fresh` loads them anew for each, with Stryker's own runner",
+    "(the same survivors where both were run, of gptq/math.ts and range.ts). A mutant is *killed* by a failing test or by a time limit (an",
+    "endless loop). Strings are not mutated: they are messages. An *equivalent* mutant computes the same; an *open* one is a test that is",
+    "missing. A file's row is that of its last run, with tests of its group or, for the rules of autodiff, with those that come to it:",
+    "all tests can only find more.",
   ];
   const missing = Object.keys(groups).flatMap((group) => notRun(group, stored, sources));
   if (missing.length > 0) lines.push("", "Not run yet:", "", ...missing);

@@ -14,7 +14,7 @@ import {
 } from "../../../test/hand-made-plan.ts";
 import type { Model } from "../../ir/inner.ts";
 import { dtypes } from "../../tensor/inner.ts";
-import type { Encoding, PlanEntry } from "../inner.ts";
+import { type Encoding, lower, type PlanEntry } from "../inner.ts";
 import { requiredOpset } from "./lower.ts";
 
 const relu = "f (float[2,4] x) => (float[2,4] y) { y = Relu(x) }";
@@ -300,6 +300,11 @@ describe("a bias", () => {
     expect([node.inputs.map((v) => v!.name), attributesOf(node)]).toEqual([["b_quantized", "b_scale"], { axis: 0 }]);
     expect(named(file, "b_quantized")!.initializer!.dtype).toBe("int32");
     expect([typeOf(file, "b_dequantized"), named(file, "b")]).toEqual(["float32[3]", undefined]);
+  });
+
+  test("is in the record of what was written", () => {
+    const { of } = lower(parse(gemm), planOf(input, entry("w", "weight", "int8", channels), bias()));
+    expect([of("b")!.quantized!.name, of("b")!.dequantized!.name]).toEqual(["b_quantized", "b_dequantized"]);
   });
 
   test("of a weight with one scale has one, without an axis", () => {

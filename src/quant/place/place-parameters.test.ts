@@ -73,6 +73,20 @@ describe("weights for integer kernels", () => {
     );
   });
 
+  test("have scales in blocks where the target's storage asks for it, unless the user asks for others", () => {
+    const blocks = { avocet: { weight_block: 4 } };
+    expect(entryOf(planOf(gemm, "aimet-default", {}, blocks), "w")!.granularity).toEqual({
+      kind: "block",
+      axis: 0,
+      size: 4,
+      channelAxis: 1,
+    });
+    const asked = planOf(gemm, "aimet-default", { granularity: "channel" }, blocks);
+    expect(entryOf(asked, "w")!.granularity).toEqual({ kind: "channel", axis: 1 });
+    const stored = planOf(gemm, "aimet-default", {}, { avocet: { weight_block: 4, storage: "matmulnbits" } });
+    expect(why(stored, "w"), "what cannot be stored so says why").toMatch(/, not stored for MatMulNBits: /);
+  });
+
   test("carry the habits of the target: strict grids, pairs of products of matrices alone", () => {
     const { defaults } = targetFile("aimet-default");
     const strict = planOf(gemm, "aimet-default", {}, { defaults: { ...defaults, strict_symmetric: "True" } });
