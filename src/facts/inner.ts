@@ -30,8 +30,8 @@ export {
   type WeightSlot,
 } from "./layers/layer.ts";
 export { type MatrixView, matrixOf, matrixView, weightOf } from "./layers/matrix.ts";
-export { type Computed, numbersOf } from "./lengths/computed.ts";
-export type { Length, Lengths } from "./lengths/length.ts";
+export { numbersOf } from "./lengths/computed.ts";
+export type { Computed, Length, Lengths } from "./lengths/length.ts";
 export { LengthTable } from "./lengths/lengths.ts";
 export { addsOnlyZero, isNearestResize, keepsGrid, maskOf, movesData } from "./movement.ts";
 export { rankOf } from "./rank.ts";

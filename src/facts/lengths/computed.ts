@@ -1,24 +1,11 @@
 /** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
 
-import type { Node, Value } from "../../ir/inner.ts";
+import type { Node } from "../../ir/inner.ts";
 import { dtypeOfOnnx, sizeOf, type Tensor } from "../../tensor/inner.ts";
 import { axesOf, axisOf } from "../axis.ts";
 import { constantOf } from "../constants.ts";
 import { isOp } from "../walk.ts";
-import type { Length, Lengths } from "./length.ts";
-
-/** Elements in row-major order. */
-export interface Computed {
-  readonly dtype: "int32" | "int64";
-  readonly shape: readonly number[];
-  readonly elements: readonly Length[];
-}
-
-/** What is known so far. */
-export interface Known {
-  of(value: Value | null): Lengths | undefined;
-  elements(value: Value | null): Computed | undefined;
-}
+import type { Computed, KnownLengths, Length } from "./length.ts";
 
 /** Larger tensors are data and no shapes. */
 const most = 1024;
@@ -45,12 +32,12 @@ export function sliceRange(length: number, start: number, end: number, step: num
 }
 
 /** The elements that a node computes, when it only rearranges and calculates lengths. */
-export function computedBy(node: Node, known: Known): Computed | undefined {
+export function computedBy(node: Node, known: KnownLengths): Computed | undefined {
   const made = calculate(node, known);
   return made && made.elements.length <= most ? made : undefined;
 }
 
-function calculate(node: Node, known: Known): Computed | undefined {
+function calculate(node: Node, known: KnownLengths): Computed | undefined {
   const of = (index: number) => known.elements(node.input(index));
   const x = isOp(node, "Shape", "ConstantOfShape", "Where") ? undefined : of(0);
   if (isOp(node, "Shape")) {
@@ -202,7 +189,7 @@ function filled(node: Node, shape: readonly number[] | undefined): Computed | un
 }
 
 /** Where(Equal(a, b), c, d) over lengths: PyTorch's Expand writes −1 for "as it is" and replaces it at run time. */
-function chosen(node: Node, known: Known): Computed | undefined {
+function chosen(node: Node, known: KnownLengths): Computed | undefined {
   const compared = node.input(0)?.producer;
   if (!isOp(compared, "Equal")) return undefined;
   const [a, b] = [known.elements(compared.input(0)), known.elements(compared.input(1))];

@@ -54,6 +54,17 @@ for (const [name, least] of Object.entries(models)) {
   });
 }
 
+test("a batch norm over a value of unknown rank says nothing of its output, but how many channels its statistics have", () => {
+  const model = parseModel(
+    `f (float x) => (y, m, v) <float[6] g, float[6] b, float[6] mean, float[6] var> {
+       y, m, v = BatchNormalization <training_mode = 1> (x, g, b, mean, var) }`,
+    { seed: 1 },
+  );
+  model.graph.inputs[0]!.type = { kind: "tensor", dtype: "float32", shape: null };
+  const table = new LengthTable(model);
+  expect(model.graph.outputs.map((value) => table.of(value))).toEqual([undefined, [6], [6]]);
+});
+
 test("operators that move places", async () => {
   const model = parseModel(
     `f (float[N,6,8,8] x, float[N,6,1,1] k) => (y, z, a, b, c, d, e, o, r) <float[6,3,3,3] w, int64[2] axes = {2, 3}, int64[1] one = {1}, int64[1] three = {3},
