@@ -1,30 +1,34 @@
 /** Functions of one number: windows (Relu, Clip) in closed form, smooth ones by quadrature. */
-
 import { clipBounds, floatConstant } from "../../facts/inner.ts";
 import type { Node } from "../../ir/inner.ts";
 import { elementsOf } from "../../tensor/inner.ts";
 import { clipped, type Expectation, picked, pooled } from "./expectation.ts";
-import type { Shapes } from "./movement.ts";
 import { throughFunction } from "./normal.ts";
+import { operandOf, type Rule, type Step } from "./step.ts";
 
-/** What an activation makes of a value; undefined for other operators. */
-export function activation(node: Node, x: Expectation, shapes: Shapes): Expectation | undefined {
-  switch (node.op) {
-    case "Relu":
-      return clipped(x, [0], [Number.POSITIVE_INFINITY]);
-    case "Clip": {
-      const bounds = clipBounds(node);
-      return bounds && clipped(x, [bounds.min], [bounds.max]);
-    }
-    case "PRelu":
-      return parametric(node, x, shapes);
+export const rectified: Rule = (step) => clipped(operandOf(step), [0], [Number.POSITIVE_INFINITY]);
+
+export const clip: Rule = (step) => {
+  const bounds = clipBounds(step.node);
+  return bounds && clipped(operandOf(step), [bounds.min], [bounds.max]);
+};
+
+/** Min or Max of one computed value with constants: a window. */
+export const compared: Rule = (step) => {
+  const { node } = step;
+  const computed = node.inputs.filter((value) => !floatConstant(value));
+  if (computed.length !== 1) return `${node.op} compares computed values`;
+  let x = step.operand(computed[0]!);
+  for (const value of node.inputs) {
+    if (value === computed[0]) continue;
+    const c = step.operand(value);
+    x = windowed(x, node.op === "Min" ? { max: c } : { min: c });
   }
-  const f = smooth(node);
-  return f && through(x, f);
-}
+  return x;
+};
 
-/** Min and Max with constants, alike for all or one per channel. */
-export function windowed(x: Expectation, { min, max }: { min?: Expectation; max?: Expectation }): Expectation {
+/** With a constant, alike for all or one per channel. */
+function windowed(x: Expectation, { min, max }: { min?: Expectation; max?: Expectation }): Expectation {
   const limit = (min ?? max)!;
   const fits = limit.axis === null || (limit.axis === x.axis && limit.mean.length === x.mean.length);
   const [from, to] = fits ? [limit.mean, limit.mean] : [limit.low, limit.high];
@@ -34,67 +38,57 @@ export function windowed(x: Expectation, { min, max }: { min?: Expectation; max?
   return clipped(x, loosest(from, Math.min), [Number.POSITIVE_INFINITY]);
 }
 
+const smooth =
+  (of: (node: Node) => (x: number) => number): Rule =>
+  (step) =>
+    through(operandOf(step), of(step.node));
+
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-
-function smooth(node: Node): ((x: number) => number) | undefined {
-  const alpha = (fallback: number) => node.float("alpha", fallback);
-  switch (node.op) {
-    case "LeakyRelu":
-      return leaky(alpha(0.01));
-    case "Elu": {
-      const a = alpha(1);
-      return (x) => (x < 0 ? a * Math.expm1(x) : x);
-    }
-    case "Selu": {
-      const [a, gain] = [alpha(1.6732632423543772), node.float("gamma", 1.0507009873554805)];
-      return (x) => gain * (x < 0 ? a * Math.expm1(x) : x);
-    }
-    case "Sigmoid":
-      return sigmoid;
-    case "HardSigmoid": {
-      const [a, b] = [alpha(0.2), node.float("beta", 0.5)];
-      return (x) => Math.min(1, Math.max(0, a * x + b));
-    }
-    case "HardSwish":
-      return (x) => x * Math.min(1, Math.max(0, x / 6 + 0.5));
-    case "Swish": {
-      const a = alpha(1);
-      return (x) => x * sigmoid(a * x);
-    }
-    case "Gelu":
-      return (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-    case "Mish":
-      return (x) => x * Math.tanh(Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0));
-    case "Tanh":
-      return Math.tanh;
-    case "Softplus":
-      return (x) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0);
-    case "Softsign":
-      return (x) => x / (1 + Math.abs(x));
-    case "Abs":
-      return Math.abs;
-    case "Neg":
-      return (x) => -x;
-    case "Exp":
-      return Math.exp;
-    case "Sqrt":
-      return (x) => Math.sqrt(Math.max(x, 0));
-    case "Erf":
-      // Within 1.5e-7 (Abramowitz and Stegun 7.1.26), which no range can tell.
-      return (x) => {
-        const t = 1 / (1 + 0.3275911 * Math.abs(x));
-        const rest = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-        return Math.sign(x) * (1 - rest * Math.exp(-x * x));
-      };
-    default:
-      return undefined;
-  }
-}
-
 const leaky = (slope: number) => (x: number) => (x < 0 ? slope * x : x);
+const softplus = (x: number) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0);
+
+/** Functions of one number, by operator; their attributes have the defaults of ONNX. */
+export const functions = {
+  LeakyRelu: smooth((node) => leaky(node.float("alpha", 0.01))),
+  Elu: smooth((node) => {
+    const a = node.float("alpha", 1);
+    return (x) => (x < 0 ? a * Math.expm1(x) : x);
+  }),
+  Selu: smooth((node) => {
+    const [a, gain] = [node.float("alpha", 1.6732632423543772), node.float("gamma", 1.0507009873554805)];
+    return (x) => gain * (x < 0 ? a * Math.expm1(x) : x);
+  }),
+  Sigmoid: smooth(() => sigmoid),
+  HardSigmoid: smooth((node) => {
+    const [a, b] = [node.float("alpha", 0.2), node.float("beta", 0.5)];
+    return (x) => Math.min(1, Math.max(0, a * x + b));
+  }),
+  HardSwish: smooth(() => (x) => x * Math.min(1, Math.max(0, x / 6 + 0.5))),
+  Swish: smooth((node) => {
+    const a = node.float("alpha", 1);
+    return (x) => x * sigmoid(a * x);
+  }),
+  Gelu: smooth(() => (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
+  Mish: smooth(() => (x) => x * Math.tanh(softplus(x))),
+  Tanh: smooth(() => Math.tanh),
+  Softplus: smooth(() => softplus),
+  Softsign: smooth(() => (x) => x / (1 + Math.abs(x))),
+  Abs: smooth(() => Math.abs),
+  Neg: smooth(() => (x) => -x),
+  Exp: smooth(() => Math.exp),
+  Sqrt: smooth(() => (x) => Math.sqrt(Math.max(x, 0))),
+  // Within 1.5e-7 (Abramowitz and Stegun 7.1.26), which no range can tell.
+  Erf: smooth(() => (x) => {
+    const t = 1 / (1 + 0.3275911 * Math.abs(x));
+    const rest = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+    return Math.sign(x) * (1 - rest * Math.exp(-x * x));
+  }),
+} satisfies Record<string, Rule>;
 
 /** One slope per channel, or one for all. */
-function parametric(node: Node, x: Expectation, shapes: Shapes): Expectation | undefined {
+export function parametric(step: Step): Expectation | undefined {
+  const { node, shapes } = step;
+  const x = operandOf(step);
   const slope = floatConstant(node.input(1));
   if (!slope) return undefined;
   const slopes = elementsOf(slope);

@@ -125,6 +125,15 @@ test("the statistics of a batch norm win over what its input would give", () => 
   expect([y.low[0], y.high[0], y.low[1], y.high[1]]).toEqual([0, 6, 0, 11]);
 });
 
+test("the places of the largest are not expected where the largest themselves are", () => {
+  const made = model("g (float[1,8] x) => (float[1,2] y, int64[1,2] i) <int64[1] k = {2}> { y, i = TopK (x, k) }");
+  const [y, i] = made.graph.outputs;
+  const inputs = new Map([["x", normal(null, [0], [1], 6, "input")]]);
+  const { of, unknown } = expectations(made.graph, { shapes: new Map(), inputs });
+  expect(of.get(y!)!.high).toEqual(Float64Array.of(6));
+  expect(unknown.get(i!)).toBe("nothing is known of what TopK gives");
+});
+
 test("what nothing is known of says why, the root of it", () => {
   const made = model(
     "g (float[1,2] x) => (float[1,2] y) { a = Relu (x) y = Sigmoid (a) z = CumSum (a, a) w = Neg (z) }",

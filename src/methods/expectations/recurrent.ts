@@ -2,7 +2,7 @@
 import { floatConstant } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { between, type Expectation } from "./expectation.ts";
-import type { Shapes } from "./movement.ts";
+import type { Shapes } from "./step.ts";
 
 type Ends = readonly [low: number, high: number];
 
