@@ -20,7 +20,9 @@ import {
 import { elementsOf } from "../../tensor/inner.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
-import { type Bounds, boundsOf, inputIntervals, seesPadding } from "./intervals.ts";
+import type { Bounds } from "./bounds.ts";
+import { boundsOf } from "./intervals.ts";
+import { inputIntervals, seesPadding } from "./layer-bounds.ts";
 import { constants } from "./math.ts";
 
 /** Removes what constant channels do to weights; the function of the model stays. The given model is not changed. */
