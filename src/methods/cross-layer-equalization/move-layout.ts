@@ -6,41 +6,26 @@ import { type Layout, pick, reshape, transpose } from "./layout.ts";
 /** The lengths of a value as it runs, where they are known. */
 export type ShapeOf = (value: Value | null) => readonly number[] | undefined;
 
-/** The layout behind a node; undefined where the groups are lost. `fresh` makes a group that nothing is known of. */
-export function movedLayout(node: Node, x: Layout, shapeOf: ShapeOf, fresh: () => number): Layout | undefined {
-  const [from, to] = [shapeOf(node.input(0)), shapeOf(node.output)];
-  if (node.domain !== "" || !from || !to) return undefined;
-  switch (node.op) {
-    case "Transpose":
-      return transpose(x, node.ints("perm") ?? from.map((_, a) => from.length - 1 - a));
-    case "Reshape":
-    case "Flatten":
-    case "Squeeze":
-    case "Unsqueeze":
-      return reshape(x, from, to);
-    case "Pad":
-      return pad(node, x, fresh);
-    case "Resize":
-    case "Upsample":
-      return resize(node, x, from, to);
-    case "Slice":
-      return slice(node, x, from);
-    case "Gather":
-      return gather(node, x);
-    case "DepthToSpace":
-      return depthToSpace(node, x, from, to);
-    case "ReduceMean":
-    case "ReduceSum":
-    case "ReduceMax":
-    case "ReduceMin":
-      return reduce(node, x, from, to);
-    default:
-      return undefined;
-  }
+/** A node that moves a layout, and the lengths before and behind. */
+export interface Move {
+  readonly node: Node;
+  readonly x: Layout;
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+  /** Makes a group that nothing is known of. */
+  readonly fresh: () => number;
 }
 
+/** The layout behind the node; undefined where the groups are lost. */
+export type Mover = (move: Move) => Layout | undefined;
+
+export const transposed: Mover = ({ node, x, from }) =>
+  transpose(x, node.ints("perm") ?? from.map((_, a) => from.length - 1 - a));
+
+export const reshaped: Mover = ({ x, from, to }) => reshape(x, from, to);
+
 /** Zeros have every scale: padded channels begin a group of their own. Other fills fix what they pad. */
-function pad(node: Node, x: Layout, fresh: () => number): Layout | undefined {
+export function padded({ node, x, fresh }: Move): Layout | undefined {
   const pads = constantInts(node.input(1));
   const mode = node.string("mode", "constant");
   const fill = node.input(2) ? floatConstant(node.input(2))?.numbers()[0] : 0;
@@ -67,12 +52,12 @@ function pad(node: Node, x: Layout, fresh: () => number): Layout | undefined {
 const inRange = (i: number, length: number): boolean => i >= 0 && i < length;
 
 /** Every kind of interpolation is linear in the numbers; only what lies outside of a crop is filled in. */
-function resize(node: Node, x: Layout, from: readonly number[], to: readonly number[]): Layout | undefined {
+export function resized({ node, x, from, to }: Move): Layout | undefined {
   if (node.string("coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize") return undefined;
   return x.dims.every((d, a) => d === 1 || from[a] === to[a]) ? x : undefined;
 }
 
-function slice(node: Node, x: Layout, from: readonly number[]): Layout | undefined {
+export function sliced({ node, x, from }: Move): Layout | undefined {
   const [starts, ends] = [constantInts(node.input(1)), constantInts(node.input(2))];
   const axes = node.input(3) ? constantInts(node.input(3)) : starts?.map((_, i) => i);
   const steps = node.input(4) ? constantInts(node.input(4)) : starts?.map(() => 1);
@@ -96,7 +81,7 @@ function sliceIndices(length: number, start: number, end: number, step: number):
   return found;
 }
 
-function gather(node: Node, x: Layout): Layout | undefined {
+export function gathered({ node, x }: Move): Layout | undefined {
   const indices = constantOf(node.input(1));
   const axis = node.int("axis", 0) < 0 ? node.int("axis", 0) + x.dims.length : node.int("axis", 0);
   if (indices?.shape.length !== 1) return undefined;
@@ -109,7 +94,7 @@ function gather(node: Node, x: Layout): Layout | undefined {
 }
 
 /** [N, b, b, C, H, W] → [N, C, H, b, W, b] (DCR), or from [N, C, b, b, H, W] (CRD). */
-function depthToSpace(node: Node, x: Layout, from: readonly number[], to: readonly number[]): Layout | undefined {
+export function depthToSpace({ node, x, from, to }: Move): Layout | undefined {
   const b = node.int("blocksize", 1);
   const [n, c, h, w] = from as [number, number, number, number];
   const crd = node.string("mode", "DCR") === "CRD";
@@ -120,7 +105,7 @@ function depthToSpace(node: Node, x: Layout, from: readonly number[], to: readon
   return moved && reshape(moved, [n, channels, h, b, w, b], to);
 }
 
-function reduce(node: Node, x: Layout, from: readonly number[], to: readonly number[]): Layout | undefined {
+export function reduced({ node, x, from, to }: Move): Layout | undefined {
   const given = node.ints("axes") ?? constantInts(node.input(1));
   const axes = (given ?? from.map((_, a) => a)).map((a) => (a < 0 ? a + from.length : a));
   if (axes.some((a) => x.dims[a] !== 1)) return undefined;

@@ -4,12 +4,13 @@
  */
 
 import { isRefused } from "../../base/inner.ts";
-import { clipBounds, floatConstant, isOp } from "../../facts/inner.ts";
+import { clipBounds, floatConstant, isOp, rowIn } from "../../facts/inner.ts";
 import type { Graph, Node, Value } from "../../ir/inner.ts";
 import { biasesOf, type EditableLayer, editableProduct } from "../../passes/inner.ts";
 import { Groups } from "./groups.ts";
 import { alongAxis, broadcastDims, concat, expand, type Layout, padRank, pick, sizeOf } from "./layout.ts";
-import { movedLayout, type ShapeOf } from "./move-layout.ts";
+import type { Mover, ShapeOf } from "./move-layout.ts";
+import { type ScaleTrace, scaleRules } from "./scale-rules.ts";
 
 /** A layer and the groups of its channels. */
 export interface TracedLayer {
@@ -45,11 +46,7 @@ export function traceGroups(graph: Graph, shapeOf: ShapeOf): Trace {
   return new GroupTrace(graph, shapeOf).trace();
 }
 
-/** f(s·x) = s·f(x) for s > 0, number by number, with a constant slope where there is one. */
-const homogeneous = ["Relu", "LeakyRelu", "PRelu", "Abs", "Neg", "Identity", "Dropout"];
-const overPlaces = "MaxPool AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool".split(" ");
-
-class GroupTrace {
+class GroupTrace implements ScaleTrace {
   readonly #graph: Graph;
   readonly #shapeOf: ShapeOf;
   readonly #groups = new Groups();
@@ -67,7 +64,8 @@ class GroupTrace {
 
   trace(): Trace {
     for (const node of this.#graph.nodes) {
-      const layout = this.#visit(node);
+      const rule = rowIn(scaleRules, node);
+      const layout = rule ? rule(this, node) : this.#fixAll(node);
       // Further outputs (of Split) are set by the visit; other second outputs are masks and indices.
       if (layout) this.#layouts.set(node.output, layout);
     }
@@ -83,22 +81,21 @@ class GroupTrace {
     };
   }
 
-  /** The layout of the first output; undefined where it keeps its scale. */
-  #visit(node: Node): Layout | undefined {
-    if (isOp(node, "Shape", "Size")) return undefined;
-    const layer = editableProduct(node);
-    if (layer) return this.#linear(node, layer);
+  homogeneous(node: Node): Layout | undefined {
+    const slope = isOp(node, "PRelu") ? floatConstant(node.input(1)) : true;
+    return slope ? this.#of(node.input(0)) : this.#fixAll(node);
+  }
+
+  overPlaces(node: Node): Layout | undefined {
     const x = this.#of(node.input(0));
-    if (isOp(node, ...homogeneous))
-      return isOp(node, "PRelu") && !floatConstant(node.input(1)) ? this.#fixAll(node) : x;
-    if (isOp(node, "Clip")) return this.#clip(node, x);
-    if (isOp(node, "Add", "Sub", "Sum", "Mean", "Min", "Max")) return this.#join(node);
-    if (isOp(node, "Mul", "Div")) return this.#multiply(node);
-    if (isOp(node, "Concat")) return this.#concat(node) ?? this.#fixAll(node);
-    if (isOp(node, ...overPlaces)) return x?.dims.slice(2).every((d) => d === 1) ? x : this.#fixAll(node);
-    if (isOp(node, "Split")) return this.#split(node, x);
-    if (!x) return this.#fixAll(node);
-    return movedLayout(node, x, this.#shapeOf, () => this.#groups.make(1)[0]!) ?? this.#fixAll(node);
+    return x?.dims.slice(2).every((d) => d === 1) ? x : this.#fixAll(node);
+  }
+
+  moved(node: Node, mover: Mover): Layout | undefined {
+    const x = this.#of(node.input(0));
+    const [from, to] = [this.#shapeOf(node.input(0)), this.#shapeOf(node.output)];
+    const layout = x && from && to ? mover({ node, x, from, to, fresh: () => this.#groups.make(1)[0]! }) : undefined;
+    return layout ?? this.#fixAll(node);
   }
 
   #of(value: Value | null): Layout | undefined {
@@ -118,7 +115,9 @@ class GroupTrace {
     return !layout || layout.ids.every((id) => this.#groups.root(id) === 0);
   }
 
-  #linear(node: Node, found: EditableLayer | { readonly refused: string }): Layout | undefined {
+  layer(node: Node): Layout | undefined {
+    const found = editableProduct(node);
+    if (!found) return this.#fixAll(node);
     const shape = this.#shapeOf(node.output);
     const why = isRefused(found) ? found.refused : this.#whyNot(node, found);
     if (why !== undefined || !shape || isRefused(found)) {
@@ -154,15 +153,15 @@ class GroupTrace {
     return along === length ? first : new Int32Array(length).fill(first[0]!);
   }
 
-  #clip(node: Node, x: Layout | undefined): Layout | undefined {
+  clip(node: Node): Layout | undefined {
+    const x = this.#of(node.input(0));
     const bounds = clipBounds(node);
     if (!x || !bounds) return this.#fixAll(node);
     this.#clips.push({ node, layout: x });
     return x;
   }
 
-  /** Computed operands are joined, constant ones divided. */
-  #join(node: Node): Layout | undefined {
+  join(node: Node): Layout | undefined {
     const computed = node.inputs.filter((value) => !floatConstant(value)).map((value) => this.#of(value));
     const shape = this.#shapeOf(node.output);
     if (!shape || computed.length === 0 || !computed.every((layout) => layout !== undefined)) return this.#fixAll(node);
@@ -188,7 +187,7 @@ class GroupTrace {
   }
 
   /** One factor may be scaled where the other is constant or keeps its scale (a gate behind a sigmoid). */
-  #multiply(node: Node): Layout | undefined {
+  multiply(node: Node): Layout | undefined {
     const [a, b] = [this.#of(node.input(0)), this.#of(node.input(1))];
     const shape = this.#shapeOf(node.output);
     if (a && shape && this.#isFixed(b)) return padRank(a, shape.length);
@@ -196,19 +195,21 @@ class GroupTrace {
     return this.#fixAll(node);
   }
 
-  #concat(node: Node): Layout | undefined {
+  concat(node: Node): Layout | undefined {
     const shapes = node.inputs.map((value) => this.#shapeOf(value));
     const rank = shapes[0]?.length;
-    if (rank === undefined || !shapes.every((shape) => shape !== undefined)) return undefined;
+    if (rank === undefined || !shapes.every((shape) => shape !== undefined)) return this.#fixAll(node);
     const axis = node.int("axis", 0) < 0 ? node.int("axis", 0) + rank : node.int("axis", 0);
     const parts = node.inputs.map((value) => this.#of(value) ?? alongAxis(rank, axis, new Int32Array(1)));
     const lengths = shapes.map((shape) => shape[axis]!);
     // Pieces of places: their channels, which lie on another axis, share their scales.
-    if (parts.every((part, i) => part.dims[axis] === 1 && lengths[i]! > 1)) return this.#merge(parts, rank);
-    return concat(parts, axis, lengths);
+    if (parts.every((part, i) => part.dims[axis] === 1 && lengths[i]! > 1))
+      return this.#merge(parts, rank) ?? this.#fixAll(node);
+    return concat(parts, axis, lengths) ?? this.#fixAll(node);
   }
 
-  #split(node: Node, x: Layout | undefined): Layout | undefined {
+  split(node: Node): Layout | undefined {
+    const x = this.#of(node.input(0));
     const lengths = node.outputs.map((output) => this.#shapeOf(output));
     const rank = x?.dims.length ?? 0;
     const axis = node.int("axis", 0) < 0 ? node.int("axis", 0) + rank : node.int("axis", 0);
