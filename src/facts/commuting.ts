@@ -2,21 +2,64 @@
  * Operators over places that let a factor and a shift per channel pass: op(s·x + t) = s·op(x) + t. Means whose weights
  * sum to one do, maxima for positive s, and what adds zeros where t is zero.
  */
-
 import type { Node } from "../ir/inner.ts";
 import { constantInts, constantOf } from "./constants.ts";
+import { bodies, combining, containers, contrib, mapping, random, reducing, texts } from "./tables/groups.ts";
+import { each, rowIn, type Table } from "./tables/row.ts";
 import { isOp } from "./walk.ts";
 
 /** "always", "positive" (only for s > 0), "unshifted" (only for t = 0), or undefined where it does not commute. */
-export function commutesWithAffine(node: Node): "always" | "positive" | "unshifted" | undefined {
-  if (isOp(node, "GlobalAveragePool")) return "always";
-  if (isOp(node, "GlobalMaxPool")) return "positive";
-  if (isOp(node, "MaxPool")) return node.outputs.slice(1).every((o) => o.useCount === 0) ? "positive" : undefined;
-  if (isOp(node, "AveragePool")) return averages(node) ? "always" : "unshifted";
-  if (isOp(node, "Pad")) return padsPlaces(node);
-  if (isOp(node, "Resize", "Upsample")) return interpolates(node) ? "always" : undefined;
-  return undefined;
+export type Commuting = "always" | "positive" | "unshifted" | undefined;
+
+export function commutesWithAffine(node: Node): Commuting {
+  return rowIn(commuting, node)?.(node);
 }
+
+export const commuting: Table<(node: Node) => Commuting> = {
+  GlobalAveragePool: () => "always",
+  GlobalMaxPool: () => "positive",
+  MaxPool: (node) => (node.outputs.slice(1).every((o) => o.useCount === 0) ? "positive" : undefined),
+  AveragePool: (node) => (averages(node) ? "always" : "unshifted"),
+  Pad: padsPlaces,
+  ...each(["Resize Upsample"], (node: Node) => (interpolates(node) ? "always" : undefined)),
+
+  ...each(mapping, { unknown: "it is not over places; a few let a factor pass, but no shift" }),
+  ...each(combining, { unknown: "it is not over places: its other inputs would have to be mapped too" }),
+  ...each(reducing, { unknown: "its axes may name the channels" }),
+  ...each(random, { unknown: "it draws" }),
+  ...each(containers, { unknown: "who reads the parts is not looked for" }),
+  ...each(bodies, { unknown: "its body is not looked into" }),
+  ...each(texts, { unknown: "it reads no float numbers" }),
+  ...each(
+    [
+      "CenterCropPad Concat DepthToSpace Dropout Expand Flatten Gather GatherElements GatherND Identity Reshape ReverseSequence",
+      "Slice SpaceToDepth Split Squeeze Tile Transpose Trilu Unsqueeze",
+    ],
+    { unknown: "it moves channels: whoever asks follows them" },
+  ),
+  ...each(["Conv ConvTranspose DeformConv Gemm MatMul"], { unknown: "it mixes channels" }),
+  ...each(
+    [
+      "BatchNormalization GroupNormalization Hardmax InstanceNormalization LRN LayerNormalization LogSoftmax LpNormalization",
+      "MeanVarianceNormalization RMSNormalization SimplifiedLayerNormalization Softmax",
+    ],
+    { unknown: "it normalizes" },
+  ),
+  ...each(["GlobalLpPool LpPool"], {
+    unknown: "a norm lets a positive factor pass and no shift; nobody folds into it",
+  }),
+  ...each(
+    [
+      "AffineGrid ArgMax ArgMin Attention BlackmanWindow CastLike Clip Col2Im Compress Constant ConstantOfShape ConvInteger CumProd",
+      "CumSum DFT DequantizeLinear Det DynamicQuantizeLinear Einsum EyeLike GRU GridSample HammingWindow HannWindow ImageDecoder",
+      "LSTM MatMulInteger MaxRoiPool MaxUnpool MelWeightMatrix NegativeLogLikelihoodLoss NonMaxSuppression NonZero OneHot PRelu",
+      "QLinearConv QLinearMatMul QuantizeLinear RNN Range RoiAlign RotaryEmbedding STFT Scatter ScatterElements ScatterND Shape",
+      "Size SoftmaxCrossEntropyLoss TensorScatter TopK Unique",
+    ],
+    { unknown: "it does not stand between a layer and its batch norm" },
+  ),
+  ...each(contrib, { unknown: "optimisers write it after batch norms are folded" }),
+};
 
 /** Whether no window counts zeros of the padding. */
 function averages(node: Node): boolean {

@@ -25,11 +25,18 @@ function search(
   if (asked.has(value)) return asked.get(value);
   const found =
     declaredDType(value) ??
-    (value.producer ? computed(value.producer, value, (v) => search(v, depth - 1, asked)) : undefined);
+    (value.producer
+      ? dtypeMadeBy(value.producer, value.producer.outputs.indexOf(value), (v) => search(v, depth - 1, asked))
+      : undefined);
   asked.set(value, found);
   return found;
 }
 
-function computed(node: Node, value: Value, of: (value: Value | null) => DType | undefined): DType | undefined {
-  return rowIn(types, node)?.(node, of, node.outputs.indexOf(value));
+/** What the producer makes of the output with this index, given the types of its inputs, whatever is declared. */
+export function dtypeMadeBy(
+  node: Node,
+  output: number,
+  of: (input: Value | null) => DType | undefined,
+): DType | undefined {
+  return rowIn(types, node)?.(node, of, output);
 }

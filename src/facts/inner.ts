@@ -3,7 +3,7 @@ export { axesOf, axisOf } from "./axis.ts";
 export { clipBounds } from "./clip-bounds.ts";
 export { commutesWithAffine } from "./commuting.ts";
 export { constantInts, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
-export { declaredDType, dtypeOf } from "./dtype.ts";
+export { declaredDType, dtypeMadeBy, dtypeOf } from "./dtype.ts";
 export { type InferOptions, inferTypes } from "./infer-types.ts";
 export {
   type AddedVector,

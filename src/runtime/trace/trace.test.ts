@@ -105,12 +105,13 @@ describe("types of all values", () => {
       `${header} g (float[N, 4] x) => (float[N, 4] y) <float s = {1.0}, int4 z = {0}> {
         q = QuantizeLinear(x, s, z)  d = DequantizeLinear(q, s, z)
         p = Constant <value_ints = [-1]> ()  b = Cast <to = 16> (d)  r = Reshape(b, p)
-        f = Cast <to = 1> (r)  k = Shape(x)  y = Reshape(f, k)
+        m, n = Split <axis = 0, num_outputs = 2> (r)  c = Cast <to = 1> (n)  f = Cast <to = 1> (r)  k = Shape(x)  y = Reshape(f, k)
       }`,
     );
     const types = await traceShapes(model, runtime, { x: Tensor.float32([3, 4], new Float32Array(12)) });
     expect(types.get("q")).toEqual(tensorType("int4", [3, 4]));
     expect(types.get("r")).toEqual(tensorType("bfloat16", [12]));
+    expect(types.get("n")).toEqual(tensorType("bfloat16", [6]));
     expect(types.get("y")).toEqual(tensorType("float32", [3, 4]));
   });
 
