@@ -24,6 +24,15 @@ export default class RepeatingRunner extends VitestTestRunner {
   /** While modules are loaded with a mutant: whether a test has failed. */
   #loaded;
 
+  /** Last tests first: what is particular to one file comes last in it, finds most, and takes least. */
+  onCollected(files) {
+    const turn = (suite) => {
+      suite.tasks.reverse();
+      for (const task of suite.tasks) if (task.type === "suite") turn(task);
+    };
+    files.forEach(turn);
+  }
+
   async runTask(test) {
     const run = getFn(test);
     if (this.#loaded) return this.#runLoaded(run);

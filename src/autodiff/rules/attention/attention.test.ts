@@ -1,7 +1,7 @@
 /** Attention in its forms against central differences. */
-import { describe } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Tensor } from "../../../tensor/inner.ts";
-import { gradientSuite } from "../../gradient-suite.ts";
+import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
 
 const attend = (q: string, k: string, v: string, attributes = "", more = "", names = "") => ({
   text: `f (float[${q}] q, float[${k}] k, float[${v}] v${more}) => (float y) {
@@ -22,6 +22,7 @@ describe("Attention", () => {
       ...attend("1,2,2,4", "1,2,3,4", "1,2,3,4", "", ", bool[2,3] m", ", m"),
       feeds: { m: bools([2, 3], [1, 1, 0, 1, 0, 1]) },
     },
+    "a mask of floats and causal": attend("1,2,3,4", "1,2,3,4", "1,2,3,4", "is_causal = 1", ", float[3,3] m", ", m"),
     softcap: attend("1,2,3,4", "1,2,3,4", "1,2,3,4", "softcap = 1.5"),
     "softcap and a mask": attend("1,2,3,4", "1,2,3,4", "1,2,3,4", "softcap = 1.5", ", float[1,1,3,3] m", ", m"),
     "a past": {
@@ -57,4 +58,18 @@ describe("RotaryEmbedding", () => {
       wrt: ["x"],
     },
   });
+});
+
+test("an inner product that something depends on is refused", async () => {
+  const text = `f (float[1,2,3,4] q, float[1,2,3,4] k, float[1,2,3,4] v) => (float y, float w) {
+     y, , , w = Attention(q, k, v) }`;
+  await expect(expectGradients({ text, opset: 23 })).rejects.toThrow("its inner product");
+});
+
+test("tables that are trained are refused", async () => {
+  for (const wrt of [["c"], ["s"]]) {
+    const text = `f (float[1,2,3,4] x, ${turns}, int64[1,3] p) => (float y) { y = RotaryEmbedding(x, c, s, p) }`;
+    const feeds = { p: Tensor.int64([1, 3], [0, 2, 5]) };
+    await expect(expectGradients({ text, feeds, wrt, opset: 23 })).rejects.toThrow("its tables");
+  }
 });

@@ -28,6 +28,8 @@ describe("products", () => {
     FusedMatMul: call("FusedMatMul", "float[2,3,4] a, float[2,4,5] b", "alpha = 0.5"),
     "FusedMatMul, first turned": call("FusedMatMul", "float[2,4,3] a, float[4,5] b", "transA = 1"),
     "FusedMatMul, both turned": call("FusedMatMul", "float[2,4,3] a, float[1,5,4] b", "transA = 1, transB = 1"),
+    "FusedMatMul of two matrices": call("FusedMatMul", "float[2,3] a, float[3,4] b"),
+    "FusedMatMul, second turned": call("FusedMatMul", "float[2,3,4] a, float[5,4] b", "transB = 1"),
     TransposeMatMul: call("TransposeMatMul", "float[2,4,3] a, float[2,4,5] b", "transA = 1, alpha = 0.5"),
     FusedConv: call("FusedConv", "float[1,2,4,4] x, float[3,2,3,3] w, float[3] b", `activation = "Sigmoid"`),
     "FusedConv with a sum": call(
@@ -37,6 +39,15 @@ describe("products", () => {
     ),
     "FusedConv that leaks": {
       ...call("FusedConv", "float[1,2,4,4] x, float[3,2,3,3] w", `activation = "LeakyRelu", activation_params = [0.3]`),
+      step: 2e-3,
+    },
+    "FusedConv without an activation": call("FusedConv", "float[1,2,4,4] x, float[3,2,3,3] w, float[3] b"),
+    "FusedGemm that leaks": {
+      ...call(
+        "FusedGemm",
+        "float[3,4] a, float[4,5] b, float[5] c",
+        `activation = "LeakyRelu", activation_alpha = 0.3`,
+      ),
       step: 2e-3,
     },
     FusedGemm: call(

@@ -18,6 +18,7 @@ test("of the largest in a window", () => {
       "overlapping along one axis": pool("MaxPool", "2,3", two),
       "one window along an axis": pool("MaxPool", "3,8", ", strides = [3,1]"),
       "dilated over the next one": pool("MaxPool", "2,2", ", strides = [2,2], dilations = [2,2]"),
+      "with places told": image("MaxPool <kernel_shape = [2,2], strides = [2,2]> (x)").replace("{ y", "{ y, i"),
     }),
   ).toMatchInlineSnapshot(`
     [
@@ -27,6 +28,7 @@ test("of the largest in a window", () => {
       "overlapping along one axis: Expand, Identity, MaxPool, Reshape ×3, ScatterElements",
       "one window along an axis: Identity, MaxPool, MaxUnpool, Reshape ×3",
       "dilated over the next one: Expand, Identity, MaxPool, Reshape ×3, ScatterElements",
+      "with places told: Identity, MaxUnpool, Reshape ×3",
     ]
   `);
 });

@@ -50,6 +50,16 @@ describe("AveragePool", () => {
     dilation: pool("AveragePool", "1,1,8,8", "kernel_shape = [2,3], dilations = [2,2], strides = [1,2]"),
     "elements at the end unseen": pool("AveragePool", "1,1,8,8", "kernel_shape = [3,3], strides = [3,3]"),
     "auto_pad SAME_LOWER": pool("AveragePool", "1,1,5,6", `kernel_shape = [3,2], auto_pad = "SAME_LOWER"`),
+    "a dilation that reaches over the end": pool(
+      "AveragePool",
+      "1,1,2,4",
+      "kernel_shape = [2,2], dilations = [2,1], strides = [2,2], pads = [0,0,1,0]",
+    ),
+    "padded in front of one axis, with as many elements as windows hold": pool(
+      "AveragePool",
+      "1,1,4,4",
+      "kernel_shape = [2,2], strides = [2,2], pads = [1,0,0,0]",
+    ),
     "1-D": pool("AveragePool", "2,3,8", "kernel_shape = [4], strides = [2]"),
     "3-D": pool("AveragePool", "1,1,4,4,3", "kernel_shape = [2,2,2], strides = [2,1,1]"),
     global: { text: "f (float[2,3,3,4] x) => (float y) { y = GlobalAveragePool(x) }" },
