@@ -49,6 +49,7 @@ const typeCycles: Readonly<Record<string, string>> = {
 const totalTables: readonly string[] = [
   "src/autodiff/rules.ts",
   "src/facts/commuting.ts",
+  "src/facts/lengths/element-rules.ts",
   "src/facts/lengths/rules.ts",
   "src/facts/tables/ranks.ts",
   "src/facts/tables/types.ts",

@@ -8,7 +8,8 @@ import type { Shape } from "../../tensor/inner.ts";
 import { constantOf } from "../constants.ts";
 import { rowIn } from "../tables/row.ts";
 import { graphsOf } from "../walk.ts";
-import { computedBy, computedOfConstant } from "./computed.ts";
+import { computedOfConstant, mostElements } from "./computed.ts";
+import { elementRules } from "./element-rules.ts";
 import type { Computed, KnownLengths, Length, Lengths } from "./length.ts";
 import { lengthRules } from "./rules.ts";
 
@@ -48,8 +49,8 @@ export class LengthTable implements KnownLengths {
 
   #walk(graph: Graph): void {
     for (const node of graph.nodes) {
-      const computed = computedBy(node, this);
-      if (computed) this.#computed.set(node.output, computed);
+      const computed = rowIn(elementRules, node)?.(node, this);
+      if (computed && computed.elements.length <= mostElements) this.#computed.set(node.output, computed);
       const rule = rowIn(lengthRules, node);
       node.outputs.forEach((output, i) => {
         const made = rule?.(node, this, i);
