@@ -2,10 +2,12 @@
  * Mutation testing (Stryker): changes one operator, condition or statement after the other and runs the tests beside the
  * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
  *
- *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--fresh [--jobs 1]] [--page]
+ *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--seconds 3]
+ *                                  [--fresh [--jobs 1]] [--page]
  *
  * The tests are loaded once and repeated for each mutant (mutation/warm.mjs); `--fresh` loads them for each, with Stryker's own
- * runner: twenty times slower, with the same survivors. Results are merged into bench/results/mutation.json after every file;
+ * runner: twenty times slower, with the same survivors. With `--seconds` a mutant that has lived through so many seconds of tests is
+ * tried no further: a survivor, though another test might find it. Results are merged into bench/results/mutation.json after every file;
  * `--page` only writes bench/results/mutation.md anew.
  */
 import { execFileSync } from "node:child_process";
@@ -25,11 +27,13 @@ const { values } = parseArgs({
     files: { type: "string" },
     tests: { type: "string" },
     fresh: { type: "boolean", default: false },
+    seconds: { type: "string" },
     jobs: { type: "string", default: "1" },
     page: { type: "boolean", default: false },
   },
 });
 process.chdir(root);
+if (values.seconds) process.env.MUTATION_SECONDS = values.seconds;
 
 // Messages of errors are for people: which words they use is no behaviour that a test should fix.
 const excludedMutations = ["StringLiteral"];

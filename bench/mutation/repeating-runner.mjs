@@ -10,6 +10,10 @@ const write = (line) => appendFileSync(log, `${JSON.stringify(line)}\n`);
 globalThis.__stryker__ ??= {};
 const stryker = globalThis.__stryker__;
 
+/** How long a mutant is tried, in milliseconds, and how long each was. */
+const limit = 1000 * Number(process.env.MUTATION_SECONDS ?? "Infinity");
+const spent = new Map();
+
 /** What earlier tests found, and what this one did before its process had to be ended. */
 const [dead, tried, spoiled] = [new Set(), new Set(), new Set()];
 for (const text of existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []) {
@@ -51,9 +55,11 @@ export default class RepeatingRunner extends VitestTestRunner {
     const hits = Object.entries(coverage.perTest[name] ?? {}).filter(([id]) => !coverage.static[id]);
     write({ covers: hits.map(([id]) => id), loading: Object.keys(coverage.static) });
     for (const [id, count] of hits) {
-      if (dead.has(id) || tried.has(`${id} ${name}`)) continue;
+      if (dead.has(id) || tried.has(`${id} ${name}`) || (spent.get(id) ?? 0) > limit) continue;
       write({ begun: id, test: name });
+      const begun = Date.now();
       const end = await this.#with(id, 100 * count, run);
+      spent.set(id, (spent.get(id) ?? 0) + Date.now() - begun);
       // A test whose state a mutant spoiled fails from then on, whatever comes: it is worth nothing then.
       if (end && (await this.#with("none", Number.POSITIVE_INFINITY, run))) {
         write({ spoiled: name, id, test: name, end });

@@ -1,0 +1,184 @@
+/** What stands between a value and what a runtime would fuse with it, as text: where, with which type, under which names. */
+import { describe, expect, test } from "vitest";
+import { entry, linesOf, lowered, named, nodesOf, parse, typeOf } from "../../../test/hand-made-plan.ts";
+import type { Model } from "../../ir/inner.ts";
+import { roundFloatBiases } from "./round-float-biases.ts";
+
+const unnamed = (file: Model) => nodesOf(file).filter((node) => node.name === "");
+const heldIn = (file: Model) => linesOf(file).filter((line) => line.includes("Max("));
+
+describe("a pooling of floats in front of a quantizer", () => {
+  const text = (input = "x") => `f (float[1,2,4,4] x) => (float[1,2,2,2] y, float[1,2,2,2] z) {
+    r = Relu(x)
+    p = MaxPool <kernel_shape = [2,2], strides = [2,2]> (${input})
+    y = Relu(p)
+    z = Neg(p) }`;
+
+  test("is held for the quantizer alone, and every node has a name", () => {
+    const one = { ...entry("p", "activation", "uint8"), floatReaders: ["z"] };
+    const file = lowered(parse(text()), one);
+    expect(linesOf(file)).toEqual([
+      "r = Relu(x)",
+      "p = MaxPool(x)",
+      "p_held = Max(p)",
+      "p_quantized = QuantizeLinear(p_held, p_scale, p_zero_point)",
+      "p_dequantized = DequantizeLinear(p_quantized, p_scale, p_zero_point)",
+      "y = Relu(p_dequantized)",
+      "z = Neg(p)",
+    ]);
+    expect(unnamed(file)).toEqual([]);
+  });
+
+  test("of dequantized numbers it is not, nor one that no quantizer reads", () => {
+    const both = [entry("r", "activation", "uint8"), entry("p", "activation", "uint8")];
+    expect(heldIn(lowered(parse(text("r")), ...both))).toEqual([]);
+    expect(heldIn(lowered(parse(text()), entry("r", "activation", "uint8")))).toEqual([]);
+  });
+});
+
+describe("a weight in blocks", () => {
+  const text = "f (float[2,4] x) => (float[2,6] y) <float[4,6] w> { y = MatMul(x, w) }";
+  const blocks = { granularity: { kind: "block", axis: 0, size: 2, channelAxis: 1 } } as const;
+  const file = (grid: string) =>
+    lowered(
+      parse(text),
+      entry("w", "weight", grid, {
+        ...blocks,
+        scale: Array(12).fill(0.5),
+        offset: Array(12).fill(grid === "int8" ? -128 : -8),
+      }),
+    );
+
+  test("of 8 bits is held behind its DequantizeLinear, typed and named", () => {
+    expect(linesOf(file("int8"))).toEqual([
+      "w_dequantized = DequantizeLinear(w_quantized, w_scale, w_zero_point)",
+      "w_dequantized_held = Max(w_dequantized)",
+      "y = MatMul(x, w_dequantized_held)",
+    ]);
+    expect(typeOf(file("int8"), "w_dequantized_held")).toBe("float32[4,6]");
+    expect(unnamed(file("int8"))).toEqual([]);
+  });
+
+  test("of 4 bits is not, nor one without blocks", () => {
+    expect(heldIn(file("int4"))).toEqual([]);
+    expect(heldIn(lowered(parse(text), entry("w", "weight", "int8")))).toEqual([]);
+  });
+});
+
+describe("a product in float of dequantized numbers", () => {
+  const conv = (
+    before = "",
+    input = "x",
+  ) => `f (float[1,2,4,4] x) => (float y) <float[2,2,1,1] w, int64[8] n = {0,0,1,1,0,0,1,1}> {
+    ${before} y = Conv(${input}, w) }`;
+  const quantized = entry("x", "activation", "uint8");
+
+  test("is held in front of its input, and in front of its padding", () => {
+    const file = lowered(parse(conv()), quantized);
+    expect(linesOf(file).slice(-2)).toEqual([
+      "x_dequantized_float = Max(x_dequantized)",
+      "y = Conv(x_dequantized_float, w)",
+    ]);
+    expect(typeOf(file, "x_dequantized_float")).toBe("float32[1,2,4,4]");
+    expect(unnamed(file)).toEqual([]);
+    expect(linesOf(lowered(parse(conv("p = Pad(x, n)", "p")), quantized)).slice(-3)).toEqual([
+      "x_dequantized_float = Max(x_dequantized)",
+      "p = Pad(x_dequantized_float, n)",
+      "y = Conv(p, w)",
+    ]);
+  });
+
+  test("past what moves data and past a pooling, but not past what computes", () => {
+    const past = (body: string) => heldIn(lowered(parse(conv(`p = ${body}`, "p")), quantized));
+    expect(past("Transpose <perm = [0,1,3,2]> (x)")).toEqual(["p_float = Max(p)"]);
+    expect(past("MaxPool <kernel_shape = [2,2]> (x)")).toEqual(["p_float = Max(p)"]);
+    expect(past("Neg(x)")).toEqual([]);
+  });
+
+  test("a MatMul only in front of an Add, a weight in half precision like any other", () => {
+    const product = (end: string) => `f (float[2,4] x) => (float y) <float[4,6] w, float[6] b> { ${end} }`;
+    const alone = product("y = MatMul(x, w)");
+    const added = product("m = MatMul(x, w) y = Add(m, b)");
+    expect(heldIn(lowered(parse(alone), quantized))).toEqual([]);
+    expect(heldIn(lowered(parse(added), quantized))).toHaveLength(1);
+    expect(heldIn(lowered(parse(added), quantized, entry("w", "weight", "float16")))).toHaveLength(1);
+    expect(heldIn(lowered(parse(added), quantized, entry("w", "weight", "int8")))).toEqual([]);
+  });
+
+  test("a product with several matrices, where they have scales per channel", () => {
+    const text = "f (float[1,2,3] x) => (float y) <float[1,3,4] w> { y = MatMul(x, w) }";
+    const channels = {
+      granularity: { kind: "channel", axis: 2 },
+      scale: [1, 2, 3, 4],
+      offset: Array(4).fill(-128),
+    } as const;
+    expect(heldIn(lowered(parse(text), quantized, entry("w", "weight", "int8", channels)))).toHaveLength(1);
+    expect(heldIn(lowered(parse(text), quantized, entry("w", "weight", "int8")))).toEqual([]);
+    const flat = text.replace("[1,3,4]", "[3,4]");
+    const axis1 = { ...channels, granularity: { kind: "channel", axis: 1 } } as const;
+    expect(heldIn(lowered(parse(flat), quantized, entry("w", "weight", "int8", axis1)))).toEqual([]);
+  });
+
+  test("a Softmax whose step is less than 1/256", () => {
+    const text = "f (float[2,4] x) => (float y) { s = Softmax(x) y = Neg(s) }";
+    const step = (scale: number) =>
+      heldIn(lowered(parse(text), quantized, entry("s", "activation", "uint8", { scale: [scale], offset: [0] })));
+    expect(step(1 / 257)).toHaveLength(1);
+    expect(step(1 / 256)).toEqual([]);
+    expect(heldIn(lowered(parse(text), quantized))).toEqual([]);
+  });
+});
+
+test("an output that the plan leaves the float keeps its name, and others read the rounded one", () => {
+  const text = "f (float[2,4] x) => (float[2,4] y, float[2,4] z) { y = Relu(x) z = Neg(y) }";
+  const file = lowered(parse(text), { ...entry("y", "activation", "uint8"), floatReaders: ["y"] });
+  expect(linesOf(file)).toEqual([
+    "y = Relu(x)",
+    "y_quantized = QuantizeLinear(y, y_scale, y_zero_point)",
+    "y_dequantized = DequantizeLinear(y_quantized, y_scale, y_zero_point)",
+    "z = Neg(y_dequantized)",
+  ]);
+  expect(named(file, "y")!.isGraphOutput).toBe(true);
+});
+
+describe("a bias in float next to integers", () => {
+  const text = "f (float[1,2,1,1] x) => (float y) <float[2,2,1,1] w, float[2] b = {0.3, -1.1}> { y = Conv(x, w, b) }";
+  const [x, w] = [entry("x", "activation", "uint8"), entry("w", "weight", "int8")];
+  const biasOf = (...entries: Parameters<typeof entry>[]) =>
+    named(lowered(parse(text), ...entries.map((e) => entry(...e))), "b")!.initializer!.floats();
+
+  test("is rounded to the step of the accumulator, 0.5 · 0.5, half to even", () => {
+    expect([...named(lowered(parse(text), x, w), "b")!.initializer!.floats()]).toEqual([0.25, -1]);
+    const half = text.replace("0.3, -1.1", "0.125, 0.375");
+    expect([...named(lowered(parse(half), x, w), "b")!.initializer!.floats()]).toEqual([0, 0.5]);
+  });
+
+  test("by channel, where the weight has scales per channel", () => {
+    const channels = { granularity: { kind: "channel", axis: 0 }, scale: [0.5, 0.25], offset: [-128, -128] } as const;
+    const file = lowered(parse(text), x, entry("w", "weight", "int8", channels));
+    expect([...named(file, "b")!.initializer!.floats()]).toEqual([0.25, -1.125]);
+  });
+
+  test("stays within 32 bits, in a file that protects it by no scale", () => {
+    const file =
+      parse(`f (uint8[1,2,1,1] q) => (float y) <float s = {0.5}, uint8 z = {0}, int8[2,2,1,1] v, int8 n = {0}, float[2] b = {1e10, -1e10}> {
+      x = DequantizeLinear(q, s, z) w = DequantizeLinear(v, s, n) y = Conv(x, w, b) }`);
+    expect(roundFloatBiases(file.graph)).toBe(1);
+    expect([...named(file, "b")!.initializer!.floats()]).toEqual([2 ** 29, -(2 ** 29)]);
+  });
+
+  test("that others read as well is copied", () => {
+    const shared = text.replace("float y)", "float y, float z)").replace("(x, w, b)", "(x, w, b) z = Neg(b)");
+    const file = lowered(parse(shared), x, w);
+    expect([...named(file, "b")!.initializer!.floats()]).toEqual([Math.fround(0.3), Math.fround(-1.1)]);
+    expect([...named(file, "b_rounded")!.initializer!.floats()]).toEqual([0.25, -1]);
+  });
+
+  test("is left alone next to a float operand, and next to integers of other widths", () => {
+    const kept = [Math.fround(0.3), Math.fround(-1.1)];
+    expect([...biasOf(["x", "activation", "uint8"])]).toEqual(kept);
+    expect([...biasOf(["w", "weight", "int8"])]).toEqual(kept);
+    expect([...biasOf(["x", "activation", "uint16"], ["w", "weight", "int8"])]).toEqual(kept);
+    expect([...biasOf(["x", "activation", "uint8"], ["w", "weight", "int16"])]).toEqual(kept);
+  });
+});
