@@ -1,6 +1,6 @@
 /** The value of a quantized model that stands for a float one. */
 import { expect, test } from "vitest";
-import { parseModel } from "../../ir/inner.ts";
+import { parseModel, tensorType } from "../../ir/inner.ts";
 import { counterparts, readShipped } from "../inner.ts";
 
 const float = parseModel(
@@ -45,4 +45,14 @@ test("half precision is a pair of Casts", () => {
     { seed: 1 },
   );
   expect(counterparts(["a"], readShipped(half))).toEqual([{ reference: "a", other: "d" }]);
+});
+
+test("of every output of every node, but not of integers and of outputs that are left out", () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]>
+     f (float[1,4] x) => (float[1,4] y) <int64[1] k = {2}> { m, i = TopK(x, k)  , j = TopK(x, k)  y = Relu(x) }`,
+  );
+  const values = model.graph.valuesByName();
+  for (const name of ["i", "j"]) values.get(name)!.type = tensorType("int64", [1, 2]);
+  expect(counterparts(model, readShipped(model)).map(({ reference }) => reference)).toEqual(["m", "y"]);
 });

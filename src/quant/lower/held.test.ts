@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { entry, linesOf, lowered, named, nodesOf, parse, typeOf } from "../../../test/hand-made-plan.ts";
 import type { Model } from "../../ir/inner.ts";
-import { roundFloatBiases } from "./round-float-biases.ts";
 
 const unnamed = (file: Model) => nodesOf(file).filter((node) => node.name === "");
 const heldIn = (file: Model) => linesOf(file).filter((line) => line.includes("Max("));
@@ -139,46 +138,4 @@ test("an output that the plan leaves the float keeps its name, and others read t
     "z = Neg(y_dequantized)",
   ]);
   expect(named(file, "y")!.isGraphOutput).toBe(true);
-});
-
-describe("a bias in float next to integers", () => {
-  const text = "f (float[1,2,1,1] x) => (float y) <float[2,2,1,1] w, float[2] b = {0.3, -1.1}> { y = Conv(x, w, b) }";
-  const [x, w] = [entry("x", "activation", "uint8"), entry("w", "weight", "int8")];
-  const biasOf = (...entries: Parameters<typeof entry>[]) =>
-    named(lowered(parse(text), ...entries.map((e) => entry(...e))), "b")!.initializer!.floats();
-
-  test("is rounded to the step of the accumulator, 0.5 · 0.5, half to even", () => {
-    expect([...named(lowered(parse(text), x, w), "b")!.initializer!.floats()]).toEqual([0.25, -1]);
-    const half = text.replace("0.3, -1.1", "0.125, 0.375");
-    expect([...named(lowered(parse(half), x, w), "b")!.initializer!.floats()]).toEqual([0, 0.5]);
-  });
-
-  test("by channel, where the weight has scales per channel", () => {
-    const channels = { granularity: { kind: "channel", axis: 0 }, scale: [0.5, 0.25], offset: [-128, -128] } as const;
-    const file = lowered(parse(text), x, entry("w", "weight", "int8", channels));
-    expect([...named(file, "b")!.initializer!.floats()]).toEqual([0.25, -1.125]);
-  });
-
-  test("stays within 32 bits, in a file that protects it by no scale", () => {
-    const file =
-      parse(`f (uint8[1,2,1,1] q) => (float y) <float s = {0.5}, uint8 z = {0}, int8[2,2,1,1] v, int8 n = {0}, float[2] b = {1e10, -1e10}> {
-      x = DequantizeLinear(q, s, z) w = DequantizeLinear(v, s, n) y = Conv(x, w, b) }`);
-    expect(roundFloatBiases(file.graph)).toBe(1);
-    expect([...named(file, "b")!.initializer!.floats()]).toEqual([2 ** 29, -(2 ** 29)]);
-  });
-
-  test("that others read as well is copied", () => {
-    const shared = text.replace("float y)", "float y, float z)").replace("(x, w, b)", "(x, w, b) z = Neg(b)");
-    const file = lowered(parse(shared), x, w);
-    expect([...named(file, "b")!.initializer!.floats()]).toEqual([Math.fround(0.3), Math.fround(-1.1)]);
-    expect([...named(file, "b_rounded")!.initializer!.floats()]).toEqual([0.25, -1]);
-  });
-
-  test("is left alone next to a float operand, and next to integers of other widths", () => {
-    const kept = [Math.fround(0.3), Math.fround(-1.1)];
-    expect([...biasOf(["x", "activation", "uint8"])]).toEqual(kept);
-    expect([...biasOf(["w", "weight", "int8"])]).toEqual(kept);
-    expect([...biasOf(["x", "activation", "uint16"], ["w", "weight", "int8"])]).toEqual(kept);
-    expect([...biasOf(["x", "activation", "uint8"], ["w", "weight", "int16"])]).toEqual(kept);
-  });
 });

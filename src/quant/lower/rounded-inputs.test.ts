@@ -86,3 +86,29 @@ test.each(cases)("%s with weights %s, %j: what is told is what runs", async (op,
   expect(await apart(shipped, feeds, simulated, [node, { exactProducts: true }])).toBeLessThan(1e-6);
   expect(await apart(shipped, feeds, [web, {}], [node, { exactProducts: true }])).toBeLessThan(1e-5);
 });
+
+test("read off the file: which operators, which integers, which accuracy level", () => {
+  const file = (body: string) =>
+    parseModel(
+      `<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>
+       f (float[2,32] x, int4[32,16] q, uint8[2,32] u) => (float y)
+       <int4[32,16] w4, int8[32,16] w8, int16[32,16] w16, int8[1,32,16] stack, float[32,16] f, float s = {0.1}, uint8 z = {0},
+        uint8[16,1,16] packed, float[16,1] scales> { ${body} }`,
+      { seed: 1 },
+    );
+  const found = (body: string) => roundedInputs(file(body)).length;
+  const product = (weight: string) => found(`w = DequantizeLinear(${weight}, s) y = MatMul(x, w)`);
+  expect(["w4", "w8", "w16", "stack", "q"].map(product)).toEqual([1, 1, 0, 0, 0]);
+  expect(found("c = Cast <to = 3> (w4) w = DequantizeLinear(c, s) y = MatMul(x, w)"), "widened").toBe(1);
+  expect(found("c = Neg(w8) w = DequantizeLinear(c, s) y = MatMul(x, w)")).toBe(0);
+  expect(found("w = DequantizeLinear(w4, s) y = com.microsoft.MatMul(x, w)")).toBe(0);
+  expect(found("w = DequantizeLinear(w4, s) y = Sub(x, w)")).toBe(0);
+  expect(found("y = MatMul(x, f)")).toBe(0);
+  expect(found("w = Relu(f) y = MatMul(x, w)")).toBe(0);
+  expect(found("d = DequantizeLinear(u, s, z) w = DequantizeLinear(w4, s) y = MatMul(d, w)")).toBe(0);
+  expect(found("h = Relu(x) w = DequantizeLinear(w4, s) y = MatMul(h, w)")).toBe(1);
+  const packed = (level: string) =>
+    found(`y = com.microsoft.MatMulNBits <K = 32, N = 16, bits = 4, block_size = 32${level}> (x, packed, scales)`);
+  expect([", accuracy_level = 4", ", accuracy_level = 1", ""].map(packed)).toEqual([1, 0, 0]);
+  expect(found("y = com.microsoft.Other <accuracy_level = 4> (x, packed, scales)")).toBe(0);
+});
