@@ -1,7 +1,7 @@
 /** bench/results/mutation.md: a row for each file, and every survivor with its reason. */
 import { filesOf, groups } from "./groups.mjs";
 
-const percent = (part, whole) => `${((100 * part) / whole).toFixed(1)} %`;
+const percent = (part, whole) => (whole === 0 ? "no code" : `${((100 * part) / whole).toFixed(1)} %`);
 const code = (text) => `\`${text.replaceAll("|", "\\|")}\``;
 const total = ({ killed, timeout, survived, noCoverage }) => killed + timeout + survived + noCoverage;
 
@@ -35,8 +35,10 @@ export function pageOf(stored, reasons, sources) {
     "and runs the tests beside it, loaded once and repeated for each mutant; `--fresh` loads them anew for each, with Stryker's own runner",
     "(the same survivors where both were run, of gptq/math.ts and range.ts). A mutant is *killed* by a failing test or by a time limit (an",
     "endless loop). Strings are not mutated: they are messages. An *equivalent* mutant computes the same; an *open* one is a test that is",
-    "missing. A file's row is that of its last run, with tests of its group or, for the rules of autodiff, with those that come to it:",
-    "all tests can only find more.",
+    "missing. A file's row is that of its last run, with tests of its group (some of them, where they are many) or, for the rules of autodiff,",
+    "with those that come to it, and for most rows with `--seconds 3`, which gives up on a mutant that has lived through three seconds of",
+    "tests: all tests can only find more. Where a file was run in rounds, with other tests for what lived, the rounds were put together by line,",
+    "text and replacement: of two equal survivors on one line both count as found when one was.",
   ];
   const missing = Object.keys(groups).flatMap((group) => notRun(group, stored, sources));
   if (missing.length > 0) lines.push("", "Not run yet:", "", ...missing);

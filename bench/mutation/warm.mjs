@@ -17,8 +17,8 @@ import {
 import { relative } from "node:path";
 import { Instrumenter } from "@stryker-mutator/instrumenter";
 
-/** A run that writes nothing for so long hangs: on a busy machine no test beside the code takes a tenth of it. */
-const patience = 45_000;
+/** A run that writes nothing for so long hangs: while tests are loaded, and from the first one on. On a busy machine none takes a fifth. */
+const patience = { loading: 60_000, running: 20_000 };
 
 /** What became of each mutant of these files, as Stryker reports it; `tests` are globs. */
 export async function warmRun(root, files, tests, excludedMutations) {
@@ -78,8 +78,9 @@ function hangs(root, environment) {
   const begun = Date.now();
   return new Promise((resolve) => {
     const watch = setInterval(() => {
-      const alive = existsSync(log) ? Math.max(begun, statSync(log).mtimeMs) : begun;
-      if (Date.now() - alive < patience) return;
+      const written = existsSync(log) ? statSync(log).mtimeMs : 0;
+      const still = Date.now() - Math.max(begun, written);
+      if (still < (written > begun ? patience.running : patience.loading)) return;
       clearInterval(watch);
       process.kill(-child.pid, "SIGKILL");
       resolve(true);
