@@ -95,6 +95,13 @@ test("it has a weight where an error changes the outputs, and none where slopes 
 });
 
 test("numbers beyond what was seen count at its ends, and further batches add up", () => {
+  for (const x of [-50, 50]) {
+    const range = new MinMaxObserver();
+    range.see(Float32Array.of(-1, 1));
+    const one = new SensitivityObserver(range);
+    one.weigh(Float32Array.of(x), Float32Array.of(1));
+    expect(one.hasWeight, `${x}`).toBe(true);
+  }
   const seen = new MinMaxObserver();
   seen.see(Float32Array.of(-1, 1));
   const observer = new SensitivityObserver(seen);
