@@ -5,7 +5,7 @@
 import { breathe, throwIfAborted, type Work } from "../base/inner.ts";
 import type { Dataset } from "../data/inner.ts";
 import { check, cloneModel, type Model, removeDead, staticShape, tensorType, type Value } from "../ir/inner.ts";
-import { type Runtime, simulationOf } from "../runtime/inner.ts";
+import { type Runtime, type SessionOptions, simulationOf } from "../runtime/inner.ts";
 import type { DType, Feeds, Tensor } from "../tensor/inner.ts";
 import { batchOf } from "./evaluate.ts";
 
@@ -38,23 +38,36 @@ export async function layerDifferences(
   if (quantizedValues(shipped).next().done) return [];
   const probe = withQuantizedOutputs(shipped);
   const apart = layersApart(shipped);
-  await using whole = await runtime.open(probe, { ...simulationOf(probe), ...threads });
-  await using fused = await runtime.open(apart, { optimization: "full", ...threads });
-  await using plain = await runtime.open(apart, { ...simulationOf(apart), ...threads });
-  const counts = new Map<string, { differing: number; total: number; maxSteps: number }>();
   const needed = new Set(apart.graph.inputs.map((v) => v.name));
-  let done = 0;
-  for await (const batch of data.batches(batchOf(whole, 1, data), options.signal)) {
-    if (done >= samples) break;
+  const open = (model: Model, settings: SessionOptions) => runtime.open(model, { ...settings, ...threads });
+  // One session at a time: of a large model several would not fit, and a few samples of its values do.
+  const given: Feeds[] = [];
+  {
+    await using whole = await open(probe, simulationOf(probe));
+    let done = 0;
+    for await (const batch of data.batches(batchOf(whole, 1, data), options.signal)) {
+      if (done >= samples) break;
+      throwIfAborted(options);
+      const seen = Object.entries(await whole.run(batch.feeds)).map(
+        ([name, tensor]) => [inputOf(name), tensor] as const,
+      );
+      given.push(Object.fromEntries([...seen, ...Object.entries(batch.feeds)].filter(([name]) => needed.has(name))));
+      done += batch.size;
+      await breathe();
+    }
+  }
+  const stock: Feeds[] = [];
+  {
+    await using fused = await open(apart, { optimization: "full" });
+    for (const feeds of given) stock.push(await fused.run(feeds));
+  }
+  const counts = new Map<string, { differing: number; total: number; maxSteps: number }>();
+  await using plain = await open(apart, simulationOf(apart));
+  for (const [i, feeds] of given.entries()) {
     throwIfAborted(options);
-    const seen = await whole.run(batch.feeds);
-    const feeds: Record<string, Tensor> = {};
-    for (const [name, tensor] of Object.entries(seen)) if (needed.has(inputOf(name))) feeds[inputOf(name)] = tensor;
-    for (const [name, tensor] of Object.entries(batch.feeds)) if (needed.has(name)) feeds[name] = tensor;
-    const [a, b]: [Feeds, Feeds] = [await fused.run(feeds), await plain.run(feeds)];
-    for (const name of Object.keys(b)) note(counts, name, a[name]!, b[name]!);
-    done += batch.size;
-    options.onProgress?.({ step: "compare layers", done, total: samples });
+    const simulated = await plain.run(feeds);
+    for (const name of Object.keys(simulated)) note(counts, name, stock[i]![name]!, simulated[name]!);
+    options.onProgress?.({ step: "compare layers", done: i + 1, total: given.length });
     await breathe();
   }
   const layers = new Map([...quantizedValues(shipped)].map((v) => [v.name, layerOf(v)]));

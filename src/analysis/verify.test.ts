@@ -116,6 +116,34 @@ describe("verify", () => {
     expect(spoilt.agreement.simulation).toBeLessThan(found.agreement.simulation!);
   });
 
+  test("three sessions are open at once, and one while single layers are compared: large models must fit", async () => {
+    let open = 0;
+    const perPhase: Record<string, number> = {};
+    const counting: Runtime = {
+      ...real,
+      open: async (model, options) => {
+        const session = await real.open(model, options);
+        open++;
+        const phase = typeof model === "string" ? "files" : "layers";
+        perPhase[phase] = Math.max(perPhase[phase] ?? 0, open);
+        return new Proxy(session, {
+          get: (target, key) => {
+            if (key === Symbol.asyncDispose) open--;
+            const found = Reflect.get(target, key, target);
+            return typeof found === "function" ? found.bind(target) : found;
+          },
+        });
+      },
+    };
+    const files = [
+      { model: shipped, file: shippedPath, bytes: 1 },
+      { model: readModelFile(floatPath), file: floatPath, bytes: 1 },
+    ] as const;
+    await verify(files[0], files[1], counting, data);
+    expect(perPhase).toEqual({ files: 3, layers: 1 });
+    expect(open).toBe(0);
+  });
+
   test("a float model with other outputs is refused", async () => {
     const other = parseModel(
       '<ir_version: 10, opset_import: ["" : 21]> f (float[N,8,8,8] x) => (float[N,8,8,8] z) { z = Neg(x) }',

@@ -88,8 +88,24 @@ export async function verify(
     runtime: [runtime, "runtime"],
     data: [data, "dataset"],
   });
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
   const unjudged: Unjudged[] = [];
+  // The sessions of the whole files are closed when single layers are compared: of a large model both would not fit.
+  const whole = await compareWhole(shipped, float, runtime, data, options, unjudged);
+  const differing = () => layerDifferences(shipped.model, runtime, data, options);
+  const differences = (await attempt("differences of single layers", unjudged, differing)) ?? [];
+  return { ...whole, bytes: { float: float.bytes, quantized: shipped.bytes }, differences, unjudged };
+}
+
+/** The stock session next to the simulation and the float file, all open at once. */
+async function compareWhole(
+  shipped: VerifiedFile,
+  float: VerifiedFile,
+  runtime: Runtime,
+  data: Dataset,
+  options: VerifyOptions,
+  unjudged: Unjudged[],
+): Promise<Omit<Verification, "bytes" | "differences" | "unjudged">> {
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
   await using stock = await runtime.open(shipped.file, threads);
   const names = stock.outputs.flatMap(({ name, dtype }) => (dtype !== null && crosses(dtype) ? [name] : []));
   for (const { name, dtype } of stock.outputs) {
@@ -122,7 +138,6 @@ export async function verify(
   }
   if (samples === 0 && names.length > 0)
     throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
-  const differing = () => layerDifferences(shipped.model, runtime, data, options);
   const { simulation: simulating, float: floating } = sides;
   return {
     runtime: runtime.name,
@@ -144,9 +159,6 @@ export async function verify(
       equal: { simulation: simulating.of(name)?.equal() ?? null, float: floating.of(name)?.equal() ?? null },
     })),
     latencyMs: (await attempt("latency", unjudged, () => timed(reference, stock, names, data, options))) ?? null,
-    bytes: { float: float.bytes, quantized: shipped.bytes },
-    differences: (await attempt("differences of single layers", unjudged, differing)) ?? [],
-    unjudged,
   };
 }
 

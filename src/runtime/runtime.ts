@@ -16,6 +16,11 @@ export interface SessionOptions {
   readonly exactProducts?: boolean;
   /** Threads inside an operator. Default: the runtime's choice. Sessions of ort-web share those of the first one. */
   readonly threads?: number;
+  /**
+   * Whether memory that a run has used is given back after each operator, not kept for the next run (ort-node only). Slower; for models
+   * whose single values are large. Default false.
+   */
+  readonly frugal?: boolean;
   /** Where the runtime writes its optimized graph (ort-node only). */
   readonly optimizedModelPath?: string;
   /**
@@ -36,7 +41,7 @@ const mostFolded = 256e6;
 
 /**
  * How this model is simulated. Optimisation folds quantized weights to float, four times and more of what the file holds; of large models they
- * stay integers, and all operators run one by one.
+ * stay integers, all operators run one by one, and what one weight takes as floats is free for the next.
  */
 export function simulationOf(model: Model): SessionOptions {
   let folded = 0;
@@ -44,7 +49,7 @@ export function simulationOf(model: Model): SessionOptions {
     const { bits, kind } = initializer ? dtypes[initializer.dtype] : { bits: 64, kind: "string" };
     if (bits <= 8 && (kind === "int" || kind === "uint")) folded += 4 * initializer!.size;
   }
-  return folded > mostFolded ? { ...simulation, optimization: "off" } : simulation;
+  return folded > mostFolded ? { ...simulation, optimization: "off", frugal: true } : simulation;
 }
 
 /** What holds for all sessions of a runtime that do not say otherwise. */

@@ -63,10 +63,11 @@ async function open(ort: Ort, model: Model | string | Uint8Array, options: Sessi
 }
 
 function settings(options: SessionOptions): OrtSettings {
-  const { threads, optimizedModelPath, providers } = options;
+  const { threads, optimizedModelPath, providers, frugal = false } = options;
   return {
     ...sessionSettings(options, providers),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
+    ...(frugal ? { enableCpuMemArena: false, enableMemPattern: false } : {}),
     ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),
   };
 }
