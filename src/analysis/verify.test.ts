@@ -128,8 +128,13 @@ describe("verify", () => {
         perPhase[phase] = Math.max(perPhase[phase] ?? 0, open);
         return new Proxy(session, {
           get: (target, key) => {
-            if (key === Symbol.asyncDispose) open--;
             const found = Reflect.get(target, key, target);
+            if (key === Symbol.asyncDispose) {
+              return () => {
+                open--;
+                return target[Symbol.asyncDispose]();
+              };
+            }
             return typeof found === "function" ? found.bind(target) : found;
           },
         });
