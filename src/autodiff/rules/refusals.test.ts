@@ -90,6 +90,17 @@ test.each([
     /its statistics/,
   ],
   [
+    "a net with samples in front",
+    "f (float[2,3,3] x) => (float y) <float[1,2,3] w, float[1,2,2] r> { y = RNN <hidden_size = 2, layout = 1> (x, w, r) }",
+    /its layout 1/,
+  ],
+  [
+    "a net with a function that nobody knows",
+    `f (float[3,2,3] x) => (float y) <float[1,2,3] w, float[1,2,2] r> {
+       y = RNN <hidden_size = 2, activations = ["Odd"]> (x, w, r) }`,
+    /one of its activations/,
+  ],
+  [
     "a drop without its mask",
     "f (float[2,3] x) => (float y) <float r = {0.5}, bool t = {1}> { y = Dropout(x, r, t) }",
     /drops at random without telling its mask/,

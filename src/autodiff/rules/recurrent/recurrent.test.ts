@@ -98,10 +98,32 @@ describe("RNN", () => {
     affine: net("RNN", { attributes: `activations = ["Affine"], activation_alpha = [0.4], activation_beta = [0.1]` }),
     leaky: net("RNN", { attributes: `activations = ["LeakyRelu"], activation_alpha = [0.3]`, steps: 2 }),
     elu: net("RNN", { attributes: `activations = ["Elu"], activation_alpha = [1.2]`, steps: 2 }),
+    "one function for each direction": net("RNN", {
+      directions: 2,
+      steps: 3,
+      attributes: `activations = ["Tanh", "Affine"], activation_alpha = [0.4], activation_beta = [0.1]`,
+    }),
+    "the weights alone": { ...net("RNN", { steps: 2 }), wrt: ["w"] },
+    "the recurrence alone": { ...net("RNN", { steps: 2 }), wrt: ["r", "h0"] },
+    "a function with its usual numbers": net("RNN", { attributes: `activations = ["HardSigmoid"]`, steps: 2 }),
     "thresholded relu": net("RNN", {
       attributes: `activations = ["ThresholdedRelu"], activation_alpha = [0.2]`,
       steps: 2,
     }),
     "the last state only": net("RNN", { outputs: ", yh" }),
+  });
+});
+
+describe("nothing but what is needed is given", () => {
+  const bare = (op: string, gates: number, rest = "") => ({
+    text: `f (float[3,2,3] x, float[1,${gates * 2},3] w, float[1,${gates * 2},2] r) => (float y) {
+      y = ${op} <hidden_size = 2${rest}> (x, w, r) }`,
+  });
+  gradientSuite({
+    "LSTM without bias and first states": bare("LSTM", 4),
+    "GRU without bias and first states": bare("GRU", 3),
+    "GRU without bias, reset after": bare("GRU", 3, ", linear_before_reset = 1"),
+    "RNN without bias and first states": bare("RNN", 1),
+    "RNN with bounds": bare("RNN", 1, ", clip = 0.8"),
   });
 });
