@@ -101,6 +101,12 @@ test.each([
     /one of its activations/,
   ],
   [
+    "an inverse of half a spectrum",
+    "f (float[2,5,2] x) => (float[2,8,1] y) { y = DFT <inverse = 1, onesided = 1> (x) }",
+    /the inverse of half a spectrum/,
+  ],
+  ["a transform along no axis", "f (float[2,2,5,1] x) => (float[2,2,5,2] y) { y = DFT(x) }", /its axis is left out/],
+  [
     "a drop without its mask",
     "f (float[2,3] x) => (float y) <float r = {0.5}, bool t = {1}> { y = Dropout(x, r, t) }",
     /drops at random without telling its mask/,

@@ -55,6 +55,22 @@ const scan = (attributes: string, x = "5,3") => ({
     > }`,
 });
 
+const twoStates = {
+  text: `f (float[2] h1, float[2] h2, float[4,2] x1, float[2,4] x2, float[2] w) => (float z1, float z2, float y1, float y2) {
+    z1, z2, y1, y2 = Scan (h1, h2, x1, x2) <num_scan_inputs = 2, scan_input_axes = [0,1], scan_input_directions = [0,1],
+      scan_output_axes = [1,0], scan_output_directions = [0,1],
+      body = s (float[2] a, float[2] b, float[2] e, float[2] f) => (float[2] n, float[2] m, float[2] o, float[2] p) {
+        k = Mul(a, w)
+        t = Add(k, e)
+        n = Tanh(t)
+        l = Mul(b, f)
+        m = Sin(l)
+        o = Mul(n, b)
+        p = Mul(m, e)
+      }
+    > }`,
+};
+
 describe("Scan", () => {
   gradientSuite({
     "a state, elements, captured weights": scan(""),
@@ -62,12 +78,29 @@ describe("Scan", () => {
     "outputs put in front": scan(", scan_output_directions = [1]"),
     "along another axis": scan(", scan_input_axes = [1]", "3,5"),
     "the final state only": { ...scan(""), outputs: ["z"] },
+    "two states, two sequences, two outputs": twoStates,
+    "of two outputs the second alone": { ...twoStates, outputs: ["y2"] },
+    "of two states the second alone": { ...twoStates, outputs: ["z2"] },
+    "of two sequences the second alone": { ...twoStates, wrt: ["x2", "h2"] },
     "no state": {
       text: `f (float[4,2] x, float[2] w) => (float y) {
         y = Scan (x) <num_scan_inputs = 1, body = s (float[2] e) => (float[2] o) { m = Mul(e, w) o = Sin(m) }> }`,
     },
   });
 });
+
+const twoOfEach = {
+  text: `f (float[3] v, float[3] u, float[3] w, float[3] q) => (float z1, float z2, float y1, float y2) <int64 n = {3}> {
+        z1, z2, y1, y2 = Loop (n, , v, u) <body = s (int64 i, bool c, float[3] a, float[3] b) => (bool d, float[3] e, float[3] f, float[3] o, float[3] p) {
+          m = Mul(a, w)
+          e = Sin(m)
+          k = Mul(b, q)
+          f = Add(k, e)
+          o = Mul(e, b)
+          p = Mul(f, a)
+          d = Identity(c)
+        }> }`,
+};
 
 describe("Loop", () => {
   gradientSuite({
@@ -80,6 +113,9 @@ describe("Loop", () => {
           d = Identity(c)
         }> }`,
     },
+    "two carried values, two captured ones, two outputs of every step": twoOfEach,
+    "of two outputs of every step the second alone": { ...twoOfEach, outputs: ["y2"] },
+    "of two carried values the second alone": { ...twoOfEach, outputs: ["z2"] },
     "a number of steps that follows from what is carried": {
       text: `f (float[3] v, float[3] w) => (float z) <int64 n = {9}, bool t = {1}, int64 k = {0}, int64 one = {1}, int64 last = {3}> {
         z, kz = Loop (n, t, v, k) <body = s (int64 i, bool c, float[3] a, int64 j) => (bool d, float[3] b, int64 l) {
