@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { entry, linesOf, lowered, named, nodesOf, parse, typeOf } from "../../../test/hand-made-plan.ts";
 import type { Model } from "../../ir/inner.ts";
+import { holdBlocks, holdFloatProducts, holdPools } from "./hold-float.ts";
 
 const unnamed = (file: Model) => nodesOf(file).filter((node) => node.name === "");
 const heldIn = (file: Model) => linesOf(file).filter((line) => line.includes("Max("));
@@ -26,6 +27,7 @@ describe("a pooling of floats in front of a quantizer", () => {
       "z = Neg(p)",
     ]);
     expect(unnamed(file)).toEqual([]);
+    expect(typeOf(file, "p_held")).toBe(typeOf(file, "p"));
   });
 
   test("of dequantized numbers it is not, nor one that no quantizer reads", () => {
@@ -138,4 +140,56 @@ test("an output that the plan leaves the float keeps its name, and others read t
     "z = Neg(y_dequantized)",
   ]);
   expect(named(file, "y")!.isGraphOutput).toBe(true);
+});
+
+describe("in files that are written by hand", () => {
+  const file = (body: string) =>
+    parse(`f (float[1,2,4,4] x, uint8[1,2,4,4] q, int8[2,2,1,1] iv, float[2,2,1,1] wf) => (float y)
+      <float s = {0.001}, float[2,1,1,1] ss, uint8 z = {0}, int8 n = {0}, int8[2,1,1,1] nn = {0, 0}, int8[2,2,1,1] v, float[2,2,1,1] w, float small = {0.001}, int64[8] p = {0,0,1,1,0,0,1,1}>
+      { d = DequantizeLinear(q, s, z) ${body} }`);
+  const products = (body: string) => holdFloatProducts(file(body).graph);
+
+  test("products of other domains, of computed weights and of integers are left", () => {
+    expect(products("y = Conv(d, w)")).toBe(1);
+    expect(products("y = com.microsoft.Conv(d, w)")).toBe(0);
+    expect(products("y = Conv(d, wf)")).toBe(0);
+    expect(products("t = DequantizeLinear(v, s, n) y = Conv(d, t)")).toBe(0);
+    expect(products("t = Cast <to = 1> (v) y = Conv(d, t)"), "integers behind a Cast").toBe(0);
+    expect(products("y = Add(d, w)")).toBe(0);
+    expect(products("m = MatMul(d, w) y = Sub(m, w)")).toBe(0);
+    expect(products("m = MatMul(d, w) y = Add(m, w)")).toBe(1);
+    expect(products("m = MatMul(d, wf) y = Add(m, w)")).toBe(0);
+    expect(products("t = DequantizeLinear(iv, s, n) y = MatMul(d, t)"), "no constant").toBe(0);
+  });
+
+  test("a padding that others read stays in front of the Max", () => {
+    const shared = file("a = Pad(d, p) e = Neg(a) c = Conv(a, w) y = Add(c, e)");
+    expect(holdFloatProducts(shared.graph)).toBe(1);
+    expect(heldIn(shared)).toEqual(["a_float = Max(a)"]);
+    const own = file("a = Pad(d, p) y = Conv(a, w)");
+    holdFloatProducts(own.graph);
+    expect(heldIn(own)).toEqual(["d_float = Max(d)"]);
+  });
+
+  test("a Softmax counts where one of its readers is a quantizer with a fine step", () => {
+    expect(products("a = Softmax(d) b = QuantizeLinear(a, small, z) e = Neg(a) y = Cast <to = 1> (b)")).toBe(1);
+    expect(products("a = Softmax(d) y = Mul(a, small)")).toBe(0);
+    expect(products("a = Relu(d) b = QuantizeLinear(a, small, z) y = Cast <to = 1> (b)")).toBe(0);
+    expect(products("a = Softmax(d) t = Relu(s) b = QuantizeLinear(a, t, z) y = Cast <to = 1> (b)")).toBe(0);
+  });
+
+  test("blocks by what says that they are 8 bits wide, and in the standard domain alone", () => {
+    const blocks = (body: string) => holdBlocks(file(body).graph);
+    expect(blocks("y = DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(1);
+    expect(blocks("y = DequantizeLinear <axis = 0, block_size = 1> (v, ss)")).toBe(0);
+    expect(blocks("t = Identity(nn) y = DequantizeLinear <axis = 0, block_size = 1> (v, ss, t)")).toBe(0);
+    expect(blocks("y = com.microsoft.DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(0);
+    expect(blocks("y = Custom <block_size = 1> (v, ss, nn)")).toBe(0);
+  });
+
+  test("poolings in the standard domain alone", () => {
+    const pools = (op: string) =>
+      holdPools(file(`a = ${op} <kernel_shape = [2,2]> (x) b = QuantizeLinear(a, s, z) y = Cast <to = 1> (b)`).graph);
+    expect(["MaxPool", "com.microsoft.MaxPool", "AveragePool"].map(pools)).toEqual([1, 0, 0]);
+  });
 });
