@@ -5,11 +5,12 @@ const percent = (part, whole) => (whole === 0 ? "no code" : `${((100 * part) / w
 const code = (text) => `\`${text.replaceAll("|", "\\|")}\``;
 const total = ({ killed, timeout, survived, noCoverage }) => killed + timeout + survived + noCoverage;
 
-/** A reason belongs to a line of source (so that it stays when lines move) and, where it names one, to one replacement. */
+/** A reason belongs to a line of source (so that it stays when lines move) and, where it names them, to a kind and a replacement. */
 function reasonFor(file, survivor, reasons) {
   const found = (reasons[file] ?? []).find(
-    ({ source, original, replacement }) =>
+    ({ source, mutator, original, replacement }) =>
       survivor.source.includes(source) &&
+      (mutator === undefined || survivor.mutator === mutator) &&
       (original === undefined || survivor.original === original) &&
       (replacement === undefined || survivor.replacement === replacement),
   );

@@ -42,6 +42,7 @@ function summed(
 const histograms = {
   "both signs, trimmed at both ends": histogram(-2, 1, [3, 5, 7, 2], -1.5, 1.75),
   "with zeros": histogram(-2, 1, [3, 5, 7, 2], -2, 2, 4),
+  "with zeros in narrow bins": histogram(-1, 0.5, [3, 5, 7, 2], -1, 1, 4),
   "from zero on, with zeros": histogram(0, 0.5, [9, 1, 4], 0, 1.5, 6),
   "empty bins between": histogram(-1.5, 0.5, [2, 0, 0, 0, 0, 8], -1.25, 1.5),
   "below zero alone": histogram(-3, 1, [1, 2, 4], -3, -0.5),
@@ -75,12 +76,24 @@ describe.each(Object.entries(histograms))("%s", (_, one) => {
       [{ scale: 1 / 128, offset: 0 }, 64],
       [{ scale: 1 / 128, offset: -300 }, 20],
     ] as const) {
-      for (const clips of [1, 3]) {
+      for (const clips of [0, 1, 3]) {
         const wanted = summed(one, grid, steps, clips);
         expect(Math.abs(density.squaredError(grid, steps, clips) - wanted)).toBeLessThan(5e-3 * wanted + 1e-6);
       }
     }
   });
+});
+
+test("narrow bins and a scale below one", () => {
+  const one = histogram(-1.5, 0.25, [2, 0, 3, 1, 4, 9, 7, 5, 2, 1, 1, 6], -1.4, 1.45);
+  for (const [grid, steps] of [
+    [{ scale: 0.3, offset: -7 }, 15],
+    [{ scale: 0.4, offset: -2 }, 3],
+    [{ scale: 0.55, offset: -1 }, 3],
+  ] as const) {
+    const wanted = summed(one, grid, steps, 2);
+    expect(Math.abs(new Density(one).squaredError(grid, steps, 2) - wanted)).toBeLessThan(1e-6 * wanted);
+  }
 });
 
 test("a scale as wide as a bin counts as finer, a wider one is summed step by step", () => {

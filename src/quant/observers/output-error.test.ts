@@ -59,6 +59,10 @@ describe("groups", () => {
       repeated(() => 4),
       6,
     );
+    expect(weighed([2.75, 1, 1.8]), "just within").toBeCloseTo(
+      repeated(() => 1),
+      6,
+    );
     expect(weighed([6, 2, 1])).toBeCloseTo(
       repeated((_, c) => [12, 3, 3][c]!),
       6,

@@ -116,6 +116,36 @@ describe("Loop", () => {
     "two carried values, two captured ones, two outputs of every step": twoOfEach,
     "of two outputs of every step the second alone": { ...twoOfEach, outputs: ["y2"] },
     "of two carried values the second alone": { ...twoOfEach, outputs: ["z2"] },
+    "an initial value that the body captures as well": {
+      text: `f (float[3] v, float[3] w) => (float z) <int64 n = {3}> {
+        z = Loop (n, , v) <body = s (int64 i, bool c, float[3] a) => (bool d, float[3] b) {
+          m = Mul(a, v)
+          k = Add(m, w)
+          b = Tanh(k)
+          d = Identity(c)
+        }> }`,
+    },
+    "an initial value that a body in the body captures": {
+      text: `f (float[3] v, bool t) => (float z) <int64 n = {2}> {
+        z = Loop (n, , v) <body = s (int64 i, bool c, float[3] a) => (bool d, float[3] b) {
+          b = If(t) <
+            then_branch = p () => (float[3] bb) { m = Mul(a, v) bb = Sin(m) },
+            else_branch = q () => (float[3] bb) { bb = Neg(a) }
+          >
+          d = Identity(c)
+        }> }`,
+      feeds: { t: yes(1) },
+    },
+    "a captured integer": {
+      text: `f (float[3] v, int64[3] k) => (float z) <int64 n = {2}> {
+        z = Loop (n, , v) <body = s (int64 i, bool c, float[3] a) => (bool d, float[3] b) {
+          e = Cast <to = 1> (k)
+          m = Mul(a, e)
+          b = Sin(m)
+          d = Identity(c)
+        }> }`,
+      feeds: { k: Tensor.int64([3], [1, 2, 3]) },
+    },
     "a number of steps that follows from what is carried": {
       text: `f (float[3] v, float[3] w) => (float z) <int64 n = {9}, bool t = {1}, int64 k = {0}, int64 one = {1}, int64 last = {3}> {
         z, kz = Loop (n, t, v, k) <body = s (int64 i, bool c, float[3] a, int64 j) => (bool d, float[3] b, int64 l) {
