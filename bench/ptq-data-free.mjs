@@ -5,8 +5,8 @@ import {
   correctBiases,
   dataFreeRanges,
   equalizeLayers,
+  imageInput,
   inputExpectation,
-  pictureInput,
   removeDeadChannels,
 } from "../dist/methods/inner.js";
 import { normalise } from "../dist/passes/inner.js";
@@ -21,7 +21,7 @@ export async function quantizeWithoutData(model, runtime, { preprocess, granular
   let float = cloneModel(model);
   await normalise(float, { runtime });
   const name = float.graph.inputs[0].name;
-  const inputs = new Map([[name, inputExpectation(pictureInput(preprocess))]]);
+  const inputs = new Map([[name, inputExpectation(imageInput(preprocess))]]);
   const context = { runtime, target, granularity };
   for (const step of steps) {
     if (step === "bias") continue;

@@ -66,7 +66,7 @@ describe("types of all values", () => {
     // 60 values of 16 MiB each, in a process of its own: what it needed at most is known of the whole process only.
     const program = `
       const [{ parseModel }, { openRuntime, traceShapes }, { Tensor }] = await Promise.all(
-        ["ir", "runtime", "tensor"].map((name) => import("${new URL("../../../dist", import.meta.url)}" + name + "/index.js")));
+        ["ir", "runtime", "tensor"].map((name) => import("${new URL("../../../dist/", import.meta.url)}" + name + "/inner.js")));
       const steps = Array.from({ length: 60 }, (_, i) => "v" + (i + 1) + " = Relu(v" + i + ")").join(" ");
       const model = parseModel('${header} g (float[N] v0) => (float[N] v60) {' + steps + "}");
       const runtime = await openRuntime();
