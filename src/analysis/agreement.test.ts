@@ -114,3 +114,14 @@ describe("outputs that are only likely to hold classes", () => {
     expect(seen(scores(1, { sure: false }), [[logits, logits]]).value()).toBeNull();
   });
 });
+
+test("what outputs hold is read from the float scores: on a grid of two steps the same decisions look like no scores", () => {
+  const likely = new Map([["y", scores(1, { sure: false })]]);
+  const float = Tensor.float32([2, 3], [-2, 6, -1, 5, -3, -2]);
+  const coarse = Tensor.float32([2, 3], [0, 1, 0, 1, 0, 0]);
+  const confirmed = new Agreement(likely);
+  confirmed.see("y", coarse, float, 2);
+  const [alone, told] = [new Agreement(likely), new Agreement(likely, confirmed)];
+  for (const agreement of [alone, told]) agreement.see("y", coarse, coarse, 2);
+  expect([confirmed.value(), alone.value(), told.value()]).toEqual([1, null, 1]);
+});

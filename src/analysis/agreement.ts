@@ -22,9 +22,12 @@ interface Count {
 export class Agreement {
   readonly #meanings: ReadonlyMap<string, OutputMeaning>;
   readonly #counts = new Map<string, Count>();
+  readonly #confirmedBy: Agreement;
 
-  constructor(meanings: ReadonlyMap<string, OutputMeaning>) {
+  /** `confirmedBy` has seen a finer second model (the float one): coarse grids tie scores, and so hide what they are. */
+  constructor(meanings: ReadonlyMap<string, OutputMeaning>, confirmedBy?: Agreement) {
     this.#meanings = meanings;
+    this.#confirmedBy = confirmedBy ?? this;
   }
 
   /**
@@ -64,10 +67,14 @@ export class Agreement {
 
   /** The outputs that turned out to hold classes. */
   #judged(): Count[] {
-    return [...this.#counts.values()].filter(
-      ({ meaning, decisive, rows }) =>
-        rows.length > 0 && (meaning.kind !== "scores" || meaning.sure || decisive.holds()),
+    return [...this.#counts].flatMap(([name, count]) =>
+      count.rows.length > 0 && this.#confirmedBy.#isConfirmed(name) ? [count] : [],
     );
+  }
+
+  #isConfirmed(name: string): boolean {
+    const count = this.#counts.get(name);
+    return count !== undefined && (count.meaning.kind !== "scores" || count.meaning.sure || count.decisive.holds());
   }
 
   /** A fraction, or null when no output held classes. */

@@ -122,9 +122,12 @@ async function compareWhole(
   await using reference = await openOther("the float model", () => runtime.open(float.file, threads));
   expectOutputs(reference, names, float);
   const meanings = new Map([...outputMeanings(float.model, options)].filter(([name]) => names.includes(name)));
+  const floatSide = new Side("the float model", reference, new Agreement(meanings), unjudged);
+  // What outputs hold is read from float scores where there are any.
+  const simulatedAgreement = new Agreement(meanings, reference ? floatSide.agreement : undefined);
   const sides = {
-    simulation: new Side("the simulation", simulated, meanings, unjudged),
-    float: new Side("the float model", reference, meanings, unjudged),
+    simulation: new Side("the simulation", simulated, simulatedAgreement, unjudged),
+    float: floatSide,
   };
   let samples = 0;
   for await (const batch of data.batches(batchOf(stock, options.batch ?? 8, data), options.signal)) {
@@ -178,13 +181,8 @@ class Side {
   readonly #unjudged: Unjudged[];
   #session: Session | undefined;
 
-  constructor(
-    what: string,
-    session: Session | undefined,
-    meanings: ReadonlyMap<string, OutputMeaning>,
-    unjudged: Unjudged[],
-  ) {
-    this.agreement = new Agreement(meanings);
+  constructor(what: string, session: Session | undefined, agreement: Agreement, unjudged: Unjudged[]) {
+    this.agreement = agreement;
     this.#what = what;
     this.#session = session;
     this.#unjudged = unjudged;
