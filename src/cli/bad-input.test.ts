@@ -164,7 +164,12 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
     2,
     /0\.6\.1/,
   ],
-  "labels that judge nothing": [quantize("--labels", "$/y.npy"), "usage/missing", 2, /--evaluate DATA next to --labels/],
+  "labels that judge nothing": [
+    quantize("--labels", "$/y.npy"),
+    "usage/missing",
+    2,
+    /--evaluate DATA next to --labels/,
+  ],
   "samples that judge nothing": [quantize("--evaluate-samples", "3"), "usage/missing", 2, /--evaluate/],
   "pixels left out of top-1": [judged("--labels", "$/y.npy", "--ignore-label", "1"), "usage/missing", 2, /miou/],
   "a preset beside methods": [quantize("--preset", "fast", "--method", "gptq"), "usage/missing", 2, /either --method/],
