@@ -9,7 +9,7 @@ const testedWith = {
   direction: ["recurrent"],
   "dot-products": ["attention", "contrib"],
   elementwise: ["arithmetic", "activations"],
-  "gate-functions": ["recurrent"],
+  "gate-functions": ["contrib", "recurrent"],
   "grid-sample": ["images"],
   gru: ["recurrent"],
   loop: ["control"],

@@ -41,6 +41,14 @@ describe("products", () => {
       ...call("FusedConv", "float[1,2,4,4] x, float[3,2,3,3] w", `activation = "LeakyRelu", activation_params = [0.3]`),
       step: 2e-3,
     },
+    "FusedConv within bounds": {
+      ...call(
+        "FusedConv",
+        "float[1,2,4,4] x, float[3,2,3,3] w",
+        `activation = "Clip", activation_params = [-2.0, 1.5]`,
+      ),
+      step: 2e-3,
+    },
     "FusedConv without an activation": call("FusedConv", "float[1,2,4,4] x, float[3,2,3,3] w, float[3] b"),
     "FusedGemm that leaks": {
       ...call(

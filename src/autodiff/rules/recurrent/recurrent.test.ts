@@ -63,6 +63,14 @@ describe("LSTM", () => {
     "the cell only": net("LSTM", { outputs: ", , yc", directions: 2 }),
     "clipped gates": net("LSTM", { attributes: "clip = 0.9", steps: 3 }),
     input_forget: net("LSTM", { attributes: "input_forget = 1" }),
+    "lines and bends": net("LSTM", {
+      steps: 3,
+      attributes: `activations = ["HardSigmoid", "LeakyRelu", "Affine"], activation_alpha = [0.3, 0.2, 0.7], activation_beta = [0.4, 0.1]`,
+    }),
+    "bends with a foot": net("LSTM", {
+      steps: 2,
+      attributes: `activations = ["Sigmoid", "Elu", "ThresholdedRelu"], activation_alpha = [1.3, 0.05]`,
+    }),
     "other activations": net("LSTM", {
       attributes: `activations = ["HardSigmoid", "Softsign", "ScaledTanh"], activation_alpha = [0.2, 1.2], activation_beta = [0.5, 0.7]`,
     }),
