@@ -37,7 +37,7 @@ export function pageOf(stored, reasons, sources) {
     "(the same survivors where both were run, of gptq/math.ts and range.ts). A mutant is *killed* by a failing test or by a time limit (an",
     "endless loop). Strings are not mutated: they are messages. An *equivalent* mutant computes the same; an *open* one is a test that is",
     "missing. A file's row is that of its last run, with tests of its group (some of them, where they are many) or, for the rules of autodiff,",
-    "with those that come to it, and for most rows with `--seconds 3`, which gives up on a mutant that has lived through three seconds of",
+    "with those that come to it, and for many rows with `--seconds 3`, which gives up on a mutant that has lived through three seconds of",
     "tests: all tests can only find more. Where a file was run in rounds, with other tests for what lived, the rounds were put together by line,",
     "text and replacement: of two equal survivors on one line both count as found when one was.",
   ];

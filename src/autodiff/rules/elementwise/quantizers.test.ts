@@ -104,3 +104,19 @@ test("a quantizer of another domain is no half of a pair", () => {
      q = com.microsoft.QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z) }`;
   expect(() => backwardOperators(text, "x")).toThrow("not by a QuantizeLinear that it would be a pair with");
 });
+
+test.each(["", "1"])("the gradient of one scale has its shape, [%s]", async (lengths) => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> f (float${lengths && `[${lengths}]`} s) => (float[2,3] y) <int8[2,3] q = {1,-2,3,4,-5,6}> {
+       y = DequantizeLinear(q, s) }`,
+  );
+  const built = gradientModel(model, ["s"], { types: inferTypes(model), outputs: ["y"] });
+  await using session = await (await openRuntime()).open(built, { optimization: "off" });
+  const shape = lengths === "" ? [] : [1];
+  const feeds = {
+    s: Tensor.float32(shape, [0.5]),
+    [`${seedPrefix}y`]: Tensor.float32([2, 3], new Float32Array(6).fill(1)),
+  };
+  const { gradient_s: found } = await session.run(feeds, ["gradient_s"]);
+  expect([found!.shape, [...found!.floats()]]).toEqual([shape, [7]]);
+});
