@@ -115,9 +115,11 @@ describe("in groups", () => {
 
 describe("within ends", () => {
   const values = spread(2000, 3, 0.5);
-  const whole = new GrowingHistogram();
-  whole.see(values);
-  const all = whole.histogram();
+  const seen = () => {
+    const whole = new GrowingHistogram();
+    whole.see(values);
+    return { whole, all: whole.histogram() };
+  };
 
   test.each([
     [-1, 2],
@@ -129,6 +131,7 @@ describe("within ends", () => {
     [Number.NEGATIVE_INFINITY, 1],
     [40, 50],
   ] as const)("%d … %d", (low, high) => {
+    const { whole, all } = seen();
     const found = whole.histogram([low, high]);
     expect(found).toEqual(clipped(all, [low, high]));
     const at = (x: number) => Math.min(Math.max(Math.floor((x - all.left) / all.width), 0), binCount - 1);
@@ -148,6 +151,7 @@ describe("within ends", () => {
   });
 
   test("what is within is given back as it is, and so is nothing", () => {
+    const { all } = seen();
     expect(clipped(all, [all.min, all.max])).toBe(all);
     const nothing = new GrowingHistogram().histogram();
     expect(clipped(nothing, [0, 1])).toBe(nothing);
