@@ -1,12 +1,16 @@
 // One training step of bench/builds.mjs with the build of a folder: node bench/builds-step.mjs FOLDER NET → milliseconds of processor time, least of 12.
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const [folder, name] = process.argv.slice(2);
 const from = (path) => import(join(resolve(folder), path));
-const { Random } = await from("dist/base/inner.js");
-const { openRuntime } = await from("dist/runtime/inner.js");
-const { Tensor } = await from("dist/tensor/inner.js");
-const { crossEntropy, trainingGraph } = await from("dist/train/inner.js");
+/** What a folder of an older build offered stood in its index. */
+const door = (name) =>
+  from(existsSync(join(resolve(folder), "dist", name, "inner.js")) ? `dist/${name}/inner.js` : `dist/${name}/index.js`);
+const { Random } = await door("base");
+const { openRuntime } = await door("runtime");
+const { Tensor } = await door("tensor");
+const { crossEntropy, trainingGraph } = await door("train");
 const { nets } = await from("bench/gradient-nets.mjs");
 
 const runtime = await openRuntime("ort-node", { threads: 1 });

@@ -9,7 +9,7 @@
  * add. The table is bench/results/builds.md.
  */
 import { execFile, execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -96,8 +96,9 @@ async function bundleBytes(folder, entry) {
   for (const [subpath, target] of Object.entries(exports).reverse()) {
     if (typeof target !== "string") alias[`avocet${subpath.slice(1)}`] = sourceOf(target.default);
   }
+  const input = [join(folder, entry), join(folder, entry.replace("inner.ts", "index.ts"))].find(existsSync);
   const build = await rolldown({
-    input: join(folder, entry),
+    input,
     cwd: folder,
     platform: "browser",
     tsconfig: false,
