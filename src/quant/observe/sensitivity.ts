@@ -11,8 +11,8 @@ import type { Observer } from "../observers/observer.ts";
 import { SensitivityObserver } from "../observers/sensitivity.ts";
 import { outputGradients } from "./output-gradients.ts";
 
-/** Numbers of all values that are looked at; a model with few of them shows more samples. A third of the seconds of calibration (MobileNetV1). */
-const mostNumbers = 2 ** 26;
+/** Numbers of all values that are looked at; a model with few of them shows more samples. */
+const mostNumbers = 2 ** 24;
 const leastSamples = 48;
 /** Elements of constants and numbers of one sample beyond which a backward pass would not fit beside the rest. */
 const largest = 2 ** 26;
