@@ -62,7 +62,7 @@ describe.skipIf(reason)(`resuming${reason ? ` (${reason})` : ""}`, () => {
       // Without anything to resume it begins anew, and says so.
       const { code, err } = await avocetJson([...args, "--resume"]);
       expect(code, err).toBe(0);
-      expect(err).toContain("beginning anew");
+      expect(err).toContain("beginning again");
     }
   }, 60_000);
   afterAll(() => shop[Symbol.dispose]());

@@ -22,5 +22,7 @@ test.each([
   ["float32", 65e6, false],
   ["int32", 65e6, false],
 ] as const)("%s, %d elements: %s", (dtype, size, off) => {
-  expect(simulationOf(holding(dtype, size))).toEqual(off ? { ...simulation, optimization: "off" } : simulation);
+  expect(simulationOf(holding(dtype, size))).toEqual(
+    off ? { ...simulation, optimization: "off", frugal: true } : simulation,
+  );
 });

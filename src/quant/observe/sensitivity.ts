@@ -11,9 +11,10 @@ import type { Observer } from "../observers/observer.ts";
 import { SensitivityObserver } from "../observers/sensitivity.ts";
 import { outputGradients } from "./output-gradients.ts";
 
-/** Numbers of all values that are looked at; a model with few of them shows more samples. */
-const mostNumbers = 2 ** 24;
-const leastSamples = 48;
+/** Samples that are looked at: as many as have so many numbers in all values, within bounds. What more of them gained was measured: 0.1 dB. */
+const mostNumbers = 2 ** 27;
+const leastSamples = 8;
+const mostSamples = 48;
 /** Elements of constants and numbers of one sample beyond which a backward pass would not fit beside the rest. */
 const largest = 2 ** 26;
 
@@ -44,7 +45,8 @@ export async function withSensitivity(
       random: new Random(0).fork("sensitivity"),
       outputs: scoresOf,
       fetch: (_, value, gradient) => [value, gradient],
-      most: (numbers) => (numbers > largest ? 0 : Math.max(leastSamples, mostNumbers / Math.max(numbers, 1))),
+      most: (numbers) =>
+        numbers > largest ? 0 : Math.min(mostSamples, Math.max(leastSamples, mostNumbers / Math.max(numbers, 1))),
       relative: true,
     });
     for await (const batch of batches) {
