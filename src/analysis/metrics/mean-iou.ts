@@ -1,10 +1,7 @@
 /** Mean intersection over union of segmentations, over all pixels of all samples. */
 import { AvocetError } from "../../base/inner.ts";
-import { isFloat, type Tensor } from "../../tensor/inner.ts";
-import { argmaxClasses, scoreLayout } from "../classes.ts";
-import { decisionLayout } from "../decision-layout.ts";
-import type { OutputMeaning } from "../output-meaning.ts";
-import { type Guessing, judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
+import { decide } from "./decide.ts";
+import type { Guessing, Metric, MetricOptions } from "./metric.ts";
 
 /** Labels are bytes: where an output holds class numbers, there are no more classes. */
 const byteClasses = 256;
@@ -28,15 +25,7 @@ export function meanIoU(options: MetricOptions = {}): Metric<"masks"> {
     labels: "masks",
     see(outputs, _feeds, labels) {
       const { first, size } = labels;
-      const places = labels.height * labels.width;
-      const tensor = judgedOutput(outputs, options.output);
-      const found = decide(tensor, places, options.meaning);
-      if (found.classes.length !== size * places) {
-        throw new AvocetError(
-          "data/wrong-shape",
-          `expected scores for ${size} × ${labels.height} × ${labels.width} pixels, got [${tensor.shape.join(",")}]`,
-        );
-      }
+      const { places, ...found } = decide(outputs, labels, options, `${labels.height} × ${labels.width} pixels`);
       chosen = found.count === null;
       classes = found.count ?? byteClasses;
       for (let n = 0; n < size; n++) {
@@ -76,18 +65,6 @@ export function meanIoU(options: MetricOptions = {}): Metric<"masks"> {
       guessing: () => guessing(sumsOf(rows, classes), ignore, chosen),
     },
   };
-}
-
-/** The class of every pixel or position; `count` is null where the output holds classes itself. */
-export function decide(
-  tensor: Tensor,
-  places: number,
-  meaning: OutputMeaning | undefined,
-): { readonly classes: ArrayLike<number>; readonly count: number | null } {
-  if (!isFloat(tensor.dtype)) return { classes: tensor.numbers(), count: null };
-  const told = meaning?.kind === "scores" && meaning.sure ? decisionLayout(meaning, tensor.shape)?.layout : undefined;
-  const layout = told ?? scoreLayout(tensor.shape, places);
-  return { classes: argmaxClasses(tensor, layout), count: layout.classes };
 }
 
 function sumsOf(rows: readonly Float64Array[], classes: number): Float64Array {

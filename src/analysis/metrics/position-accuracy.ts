@@ -1,7 +1,7 @@
 /** Top-1 accuracy of every pixel, frame or token: the share of positions, over all samples, whose class is right. */
 import { AvocetError } from "../../base/inner.ts";
-import { decide } from "./mean-iou.ts";
-import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
+import { decide } from "./decide.ts";
+import type { Metric, MetricOptions } from "./metric.ts";
 
 /** Positions with the label `ignore` are not judged. */
 export function positionAccuracy(options: MetricOptions = {}): Metric<"masks"> {
@@ -18,16 +18,9 @@ export function positionAccuracy(options: MetricOptions = {}): Metric<"masks"> {
     labels: "masks",
     see(outputs, _feeds, labels) {
       const { first, size } = labels;
-      const places = labels.height * labels.width;
-      const tensor = judgedOutput(outputs, options.output);
-      const found = decide(tensor, places, options.meaning);
-      if (found.classes.length !== size * places) {
-        throw new AvocetError(
-          "data/wrong-shape",
-          `expected scores for ${size} × ${places} positions, got [${tensor.shape.join(",")}]`,
-          { hint: "labels are of each position; --class-axis says where classes are" },
-        );
-      }
+      const what = `${labels.height * labels.width} positions`;
+      const hint = "labels are of each position; --class-axis says where classes are";
+      const { places, ...found } = decide(outputs, labels, options, what, hint);
       classes = found.count;
       for (let n = 0; n < size; n++) {
         const row = new Float64Array(2);
