@@ -37,6 +37,18 @@ export { addsOnlyZero, isNearestResize, keepsGrid, maskOf, movesData } from "./m
 export { rankOf } from "./rank.ts";
 export { onlyReader, readersOf, readsOf, varyingValues } from "./readers.ts";
 export { shapeOf } from "./shape.ts";
-export { bodies, combining, containers, contrib, mapping, random, reducing, texts } from "./tables/groups.ts";
+export {
+  bodies,
+  combining,
+  containers,
+  contrib,
+  losses,
+  making,
+  mapping,
+  quantizing,
+  random,
+  reducing,
+  texts,
+} from "./tables/groups.ts";
 export { each, rowIn, type Table, type Unknown } from "./tables/row.ts";
 export { graphsOf, isOp, withSubgraphs } from "./walk.ts";

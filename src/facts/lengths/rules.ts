@@ -1,5 +1,5 @@
 /** Which lengths an operator's outputs have, from those of its inputs. */
-import { bodies, combining, containers, contrib, mapping, random, reducing, texts } from "../tables/groups.ts";
+import { bodies, combining, containers, contrib, losses, mapping, random, reducing, texts } from "../tables/groups.ts";
 import { each, type Table } from "../tables/row.ts";
 import { largest, located, normalized, oneHot, reduced } from "./along-axes.ts";
 import {
@@ -132,7 +132,7 @@ export const lengthRules: Table<LengthRule> = {
   Constant: { unknown: "it is read as a constant, which has its shape" },
   ImageDecoder: { unknown: "the image says it" },
   ...each(["ConvInteger QLinearConv"], { unknown: "it is in files that are quantized already" }),
-  ...each(["NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss"], { unknown: "files that are run have no losses" }),
+  ...each(losses, { unknown: "files that are run have no losses" }),
   ...each(
     [
       "CenterCropPad Col2Im DFT DeformConv GatherND MaxRoiPool MaxUnpool RoiAlign STFT Scatter",

@@ -31,6 +31,19 @@ export const containers = [
 /** What they compute is in a graph of their own. */
 export const bodies = ["If Loop Scan"] as const;
 
+/** They make integers of floats, floats of integers, or compute on integers. */
+export const quantizing = [
+  "ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul QuantizeLinear",
+] as const;
+
+/** They make numbers of their own, from lengths, indices or attributes. */
+export const making = [
+  "BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow MelWeightMatrix OneHot Range",
+] as const;
+
+/** What training compares outputs and labels with. */
+export const losses = ["NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss"] as const;
+
 /** They read or write text. */
 export const texts = ["RegexFullMatch StringConcat StringNormalizer StringSplit TfIdfVectorizer"] as const;
 

@@ -5,7 +5,10 @@ import {
   containers,
   contrib,
   each,
+  losses,
+  making,
   mapping,
+  quantizing,
   random,
   reducing,
   type Table,
@@ -98,16 +101,13 @@ export const scaleRules: Table<ScaleRule> = {
     unknown: "it weighs channels against each other",
   }),
   ...each(["GRU LSTM RNN"], { unknown: "its gates are not homogeneous" }),
-  ...each(
-    ["ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul QuantizeLinear"],
-    {
-      unknown: "scales are chosen before it is written",
-    },
-  ),
-  ...each(["BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow MelWeightMatrix OneHot Range"], {
+  ...each(quantizing, {
+    unknown: "scales are chosen before it is written",
+  }),
+  ...each(making, {
     unknown: "it reads no numbers of a layer",
   }),
-  ...each(["NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss"], { unknown: "files that are run have no losses" }),
+  ...each(losses, { unknown: "files that are run have no losses" }),
   ...each(
     [
       "AffineGrid Attention CastLike CenterCropPad Col2Im Compress CumProd CumSum DFT DeformConv Det Einsum Expand GatherElements",

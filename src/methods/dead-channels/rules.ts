@@ -6,7 +6,10 @@ import {
   containers,
   contrib,
   each,
+  losses,
+  making,
   mapping,
+  quantizing,
   random,
   reducing,
   type Table,
@@ -85,16 +88,13 @@ export const boundsRules: Table<BoundsRule> = {
   Split: moved,
   ...each(["GRU LSTM RNN"], { unknown: "its channels are not traced to dead ones" }),
   ...each(["ArgMax ArgMin NonMaxSuppression NonZero Shape Size"], { unknown: "it returns places or lengths" }),
-  ...each(
-    ["ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul QuantizeLinear"],
-    {
-      unknown: "channels are taken out before it is written",
-    },
-  ),
-  ...each(["BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow MelWeightMatrix OneHot Range"], {
+  ...each(quantizing, {
+    unknown: "channels are taken out before it is written",
+  }),
+  ...each(making, {
     unknown: "it has no channels of a layer",
   }),
-  ...each(["NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss"], { unknown: "files that are run have no losses" }),
+  ...each(losses, { unknown: "files that are run have no losses" }),
   ...each(
     [
       "BatchNormalization GroupNormalization InstanceNormalization LRN LayerNormalization LpNormalization",

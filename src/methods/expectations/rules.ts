@@ -5,7 +5,10 @@ import {
   containers,
   contrib,
   each,
+  losses,
+  making,
   mapping,
+  quantizing,
   random,
   reducing,
   type Table,
@@ -130,16 +133,13 @@ export const expectationRows: Table<ExpectationRow> = {
     of(mixed),
   ),
   ...each(["ArgMax ArgMin NonMaxSuppression NonZero Shape Size"], { unknown: "it returns places or lengths" }),
-  ...each(
-    ["ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv QLinearMatMul QuantizeLinear"],
-    {
-      unknown: "ranges are chosen before it is written",
-    },
-  ),
-  ...each(["BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow MelWeightMatrix OneHot Range"], {
+  ...each(quantizing, {
+    unknown: "ranges are chosen before it is written",
+  }),
+  ...each(making, {
     unknown: "it reads nothing that varies, or makes numbers of its own",
   }),
-  ...each(["NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss"], { unknown: "files that are run have no losses" }),
+  ...each(losses, { unknown: "files that are run have no losses" }),
   ...each(
     [
       "AffineGrid Attention CastLike Col2Im CumProd CumSum DFT DeformConv Det Einsum GlobalLpPool GridSample GroupNormalization Hardmax",

@@ -18,8 +18,9 @@ const mostSamples = 48;
 /** Elements of constants and numbers of one sample beyond which a backward pass would not fit beside the rest. */
 const largest = 2 ** 26;
 
-/** More than the usual most where they cost next to nothing. */
+/** For values of so many numbers in a sample: none that would not fit, more than the usual most where they cost next to nothing. */
 function samplesFor(numbers: number): number {
+  if (numbers > largest) return 0;
   const most = Math.max(mostSamples, 2 ** 24 / Math.max(numbers, 1));
   return Math.max(leastSamples, Math.min(most, mostNumbers / Math.max(numbers, 1)));
 }
@@ -51,7 +52,7 @@ export async function withSensitivity(
       random: new Random(0).fork("sensitivity"),
       outputs: scoresOf,
       fetch: (_, value, gradient) => [value, gradient],
-      most: (numbers) => (numbers > largest ? 0 : samplesFor(numbers)),
+      most: samplesFor,
       relative: true,
     });
     for await (const batch of batches) {
