@@ -8,6 +8,7 @@ export { macsOf, macsOfNode, parametersOf, type Shapes } from "./cost.ts";
 export { type Decisions, type DecisionUnit, decisionLayout } from "./decision-layout.ts";
 export { batchOf, type EvaluateOptions, type Evaluation, evaluate, evaluateAll, type Judged } from "./evaluate.ts";
 export { type LatencyOptions, latencies, median } from "./latency.ts";
+export { type LayerCost, layerCosts } from "./layer-costs.ts";
 export { type LayerDifference, type LayerDifferenceOptions, layerDifferences } from "./layer-difference.ts";
 export { type PeakMemory, peakActivations } from "./memory.ts";
 export { type PairedScores, pairedScores, scoreInterval } from "./metrics/certainty.ts";

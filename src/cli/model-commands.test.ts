@@ -238,5 +238,7 @@ describe("inspect agrees with published figures", () => {
     expect(Math.round(body.macs / 1e6)).toBe(megaMacs);
     expect(body.peakActivations.bytes).toBeGreaterThan(0);
     expect(body.unknownOperators).toEqual([]);
+    // All that these networks multiply is in their layers.
+    expect(body.layers.reduce((sum: number, { macs }: { macs: number }) => sum + macs, 0)).toBe(body.macs);
   });
 });

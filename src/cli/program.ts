@@ -104,6 +104,7 @@ function inspect(program: Command, io: Io): void {
     .description("what is in a model, what can be quantized and what not, and why; never executes it")
     .argument("<model>", "an ONNX file")
     .option("--target <target>", "judge for this target", "ort-cpu")
+    .option("--layers", "also what each linear layer costs")
     .option("--json", "one JSON document on stdout")
     .action(async (model, options) => (await import("./commands/inspect.ts")).inspect(model, options, io));
 }

@@ -1,6 +1,13 @@
 /** `avocet inspect`: what is in a model, what can be quantized and what not, and why. Never executes it. */
 
-import { macsOf, type PeakMemory, parametersOf, peakActivations } from "../../analysis/inner.ts";
+import {
+  type LayerCost,
+  layerCosts,
+  macsOf,
+  type PeakMemory,
+  parametersOf,
+  peakActivations,
+} from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
 import { graphsOf, inferTypes } from "../../facts/inner.ts";
 import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
@@ -21,6 +28,8 @@ import { modelBytes } from "../model-size.ts";
 
 export interface InspectOptions {
   readonly target: string;
+  /** What each linear layer costs, in the text too. */
+  readonly layers?: boolean;
   readonly json?: boolean;
 }
 
@@ -57,6 +66,7 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     macs: macsOf(flat, shapes),
     peakActivations: peakActivations(flat, shapes),
     bytes: modelBytes(path, model),
+    layers: layerCosts(flat, shapes),
     dataFiles,
     contradictions: contradictions(flat).map(({ output, declared, found }) => ({
       output,
@@ -66,6 +76,7 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
     quantizable: await quantizable(flat, options.target),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
+  if (options.layers && !options.json) io.out(layerTable(result.layers));
 }
 
 /** Nodes by operator, bodies and functions included; the operators that have no row are opaque to Avocet. */
@@ -154,4 +165,22 @@ function text(r: {
     ...Object.entries(q.inBodies).map(([op, n]) => `  float: ${n} × it sits in a body of ${op}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** A line for each layer. */
+function layerTable(layers: readonly LayerCost[]): string {
+  const number = (value: number | null) => (value === null ? "?" : value.toLocaleString("en"));
+  const rows = [
+    ["layer", "operator", "weight", "MACs", "parameters", "bytes", "activation bytes"],
+    ...layers.map(({ layer, op, shape, macs, parameters, bytes, activationBytes }) => [
+      layer,
+      op,
+      shape.join("×"),
+      ...[macs, parameters, bytes, activationBytes].map(number),
+    ]),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ");
+  return `\n${rows.map((row) => line(row).trimEnd()).join("\n")}\n`;
 }
