@@ -44,6 +44,13 @@ const rules: readonly Rule[] = [
     hint: "methods that are named replace a preset",
   },
   {
+    commands: ["quantize", "train", "plan"],
+    options: ["weights", "activations", "granularity", "float", "grid"],
+    idle: ({ plan }) => plan !== undefined,
+    problem: "either --plan or",
+    hint: "a plan says the grid of every value already: edit it",
+  },
+  {
     commands: ["convert"],
     options: ["shardBytes"],
     idle: ({ external }) => external === "never",

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
-import { collect, common, data, positive } from "./options.ts";
+import { collect, common, data, placing, positive } from "./options.ts";
 
 type Exit = (code: ExitCode) => void;
 
@@ -111,14 +111,11 @@ function run(program: Command, io: Io): void {
 }
 
 function plan(program: Command, io: Io): void {
-  program
+  const command = program
     .command("plan")
     .description("which values would be quantized, on which grid, and why; needs no data and runs nothing")
-    .argument("<model>", "an ONNX file")
-    .option("--target <target>", "ort-cpu, aimet-default, … or an AIMET quantsim configuration file", "ort-cpu")
-    .option("--weights <grid>", "grid of the weights: int4 int8 int16 …")
-    .option("--activations <grid>", "grid of the activations: uint8 int8 uint16 …")
-    .option("--float <selector>", "stays float: node name, /regular expression/ or operator type (repeatable)", collect)
+    .argument("<model>", "an ONNX file");
+  placing(command)
     .option("-o, --output <file>", "write the plan there as JSON")
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")

@@ -41,21 +41,32 @@ export function classAxis(command: Command): void {
   );
 }
 
-/** What makes a quantized model: the recipe, the data, and where the result goes. */
-export function making(command: Command): Command {
-  command
-    .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
+/** Which values are quantized, on which grids: what `plan` needs of a recipe, and all that makes a model. */
+export function placing(command: Command): Command {
+  return command
     .option("--recipe <file>", "a recipe: JSON, or a module's default export (default: avocet.config.*); options win")
-    .option("--target <target>", "ort-cpu, aimet-default, … or an AIMET quantsim configuration file")
+    .option("--target <target>", "ort-cpu (default), aimet-default, … or an AIMET quantsim configuration file")
     .option("--weights <grid>", "grid of the weights: int4 int8 int16 …")
     .option("--activations <grid>", "grid of the activations: uint8 int8 uint16 …")
     .option("--granularity <what>", "tensor, channel or block:SIZE")
     .option("--calibration <scheme>", "sqnr (default), minmax, tf_enhanced, percentile:P, mse, entropy")
     .option(
       "--float <selector>",
-      "node name, /regular expression/ or operator type that stays float (repeatable)",
+      "what stays float: a node or value name, an operator type, /regular expression/ or FROM..TO (repeatable)",
       collect,
     )
+    .option(
+      "--grid <rule>",
+      "SELECTOR=w4a16 or SELECTOR=w4,block:32: other grids for some layers (repeatable; the later rule holds)",
+      collect,
+    )
+    .option("--plan <file>", "a plan of `avocet plan`, edited perhaps, instead of all these grids");
+}
+
+/** What makes a quantized model: the recipe, the data, and where the result goes. */
+export function making(command: Command): Command {
+  command.requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all");
+  placing(command)
     .option("--preset <name>", "named list of methods: fast, standard (default), best, or data-free (needs no --data)")
     .option("--method <name>", "a method, with options as name:key=value,… (repeatable, in order)", collect)
     .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")

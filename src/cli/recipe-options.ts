@@ -3,8 +3,9 @@ import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { AvocetError } from "../base/inner.ts";
 import { expectModelFile } from "../formats/inner-node.ts";
-import { parseGrids, targetNames } from "../quant/inner.ts";
-import { parseMethod, parseRecipe, type Recipe, type RecipeInput } from "../recipe/inner.ts";
+import { targetNames } from "../quant/inner.ts";
+import { parseMethod, parseRecipe, placeChoices, type Recipe, type RecipeInput } from "../recipe/inner.ts";
+import { parseGridRule, readPlan } from "./grid-options.ts";
 import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
 import { type ClassAxisOptions, classAxisOf } from "./metric-options.ts";
 import { findConfig, readRecipeFile } from "./recipe-file.ts";
@@ -17,6 +18,8 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly granularity?: string;
   readonly calibration?: string;
   readonly float?: readonly string[];
+  readonly grid?: readonly string[];
+  readonly plan?: string;
   readonly preset?: string;
   readonly method?: readonly string[];
   readonly batch?: number;
@@ -49,8 +52,11 @@ export async function recipeOf(
   const given = parseRecipe(methods === undefined ? rest : { ...rest, methods }, file ?? "recipe");
   const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
   const data = options.data ?? given.data;
+  const planned = options.plan === undefined ? undefined : readPlan(options.plan);
   const chosen = {
-    target: options.target === undefined ? undefined : targetOf(options.target),
+    target: options.target === undefined ? (rest.target ? undefined : planned?.target) : targetOf(options.target),
+    plan: planned?.plan,
+    grids: options.grid?.map(parseGridRule),
     weights,
     activations,
     granularity,
@@ -71,7 +77,7 @@ export async function recipeOf(
   const defined = Object.entries(chosen).filter(([, value]) => value !== undefined);
   const recipe = parseRecipe({ ...base, ...Object.fromEntries(defined) }, file ?? "the options");
   // Before data is opened, and whatever the command does first.
-  parseGrids(recipe);
+  placeChoices(recipe);
   return recipe;
 }
 

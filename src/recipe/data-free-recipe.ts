@@ -1,27 +1,25 @@
 /** Recipes without data: what they say to `dataFreeQuantization`, and what their result can be looked at with. */
 import type { Work } from "../base/inner.ts";
 import { type Dataset, fromIterable } from "../data/inner.ts";
-import { parseGrids } from "../quant/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { type DataFreeContext, inputsOf } from "./data-free.ts";
 import { noiseFeeds } from "./noise-inputs.ts";
+import { placeChoices, planOf } from "./placement.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
-import { granularityOf, targetOf } from "./stages.ts";
+import { targetOf } from "./stages.ts";
 
 /** The context in which a recipe is carried out without data. */
 export function dataFreeContext(recipe: Recipe, runtime: Runtime, work: Work): DataFreeContext {
-  const { preprocess, weights, activations, granularity, float } = recipe;
   return {
     signal: work.signal,
     onProgress: work.onProgress,
     runtime,
     target: targetOf(recipe),
-    preprocess,
+    preprocess: recipe.preprocess,
     inputs: knowledgeOf(recipe),
-    ...parseGrids({ weights, activations }),
-    granularity: granularityOf(granularity),
-    keepFloat: float,
+    ...placeChoices(recipe),
+    plan: planOf(recipe),
   };
 }
 

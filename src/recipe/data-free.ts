@@ -19,7 +19,17 @@ import {
   shapesFor,
 } from "../methods/inner.ts";
 import { normalise } from "../passes/inner.ts";
-import { builtinTarget, type Grid, lower, place, type Target, type WeightGranularity } from "../quant/inner.ts";
+import {
+  adoptPlan,
+  builtinTarget,
+  type Grid,
+  type GridRule,
+  lower,
+  type Plan,
+  place,
+  type Target,
+  type WeightGranularity,
+} from "../quant/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { noiseFeeds } from "./noise-inputs.ts";
 import type { Quantized } from "./quantized.ts";
@@ -37,6 +47,10 @@ export interface DataFreeContext extends Work {
   readonly granularity?: WeightGranularity | undefined;
   /** What stays in float, as `place` takes it. */
   readonly keepFloat?: readonly string[] | undefined;
+  /** Other grids for some layers, as `place` takes them. */
+  readonly grids?: readonly GridRule[] | undefined;
+  /** A plan in the place of placement. */
+  readonly plan?: Plan | undefined;
   /**
    * Whether weights are equalized across layers. Default: with one scale per weight where it helps on noise; scales per
    * channel gain nothing.
@@ -147,8 +161,9 @@ async function attempt(model: Model, context: DataFreeContext, equalize: boolean
     throwIfAborted(context);
   }
   const shapes = await shapesFor(float, preparation);
-  const { weights, activations, keepFloat } = context;
-  const placed = place(float, target, { shapes, weights, activations, granularity, keepFloat, exactScales: true });
+  const { weights, activations, keepFloat, grids } = context;
+  const choices = { shapes, weights, activations, granularity, keepFloat, grids, exactScales: true };
+  const placed = context.plan ? adoptPlan(float, context.plan) : place(float, target, choices);
   const prepared = performance.now();
   const { deviations, ranges, unknown } = context;
   const ranged = dataFreeRanges(float, placed, {

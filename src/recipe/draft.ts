@@ -7,7 +7,8 @@ import { samples } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { calibrate, lower, type Plan } from "../quant/inner.ts";
 import { crosses, firstSample, fixedBatch, type Session, traceShapes } from "../runtime/inner.ts";
-import { placedOn, type StageOptions } from "./stages.ts";
+import { placedBy } from "./placement.ts";
+import type { StageOptions } from "./stages.ts";
 
 /**
  * The plan without encodings that a draft was made of. Throws `runtime/load` or `runtime/run` with the node where the runtime
@@ -19,7 +20,7 @@ export async function tryDraft(model: Model, given: StageOptions): Promise<Plan>
   const few = samples(data, `first:${fixedBatch(model) ?? 1}`);
   const feeds = await firstSample(few, signal, fixedBatch(model) ?? 1);
   const shapes = await traceShapes(model, runtime, feeds);
-  const plan = placedOn(model, shapes, given);
+  const plan = placedBy(given.recipe, model, given.target, shapes);
   const session = threads ? { threads } : {};
   const draft = await calibrate(model, plan, runtime, few, {
     scheme: "minmax",

@@ -7,6 +7,7 @@ export type { InputOptions } from "./input-options.ts";
 export { type JudgedData, judgedOnOther, judgedOnOwn } from "./judged-data.ts";
 export { type MethodStep, methodNames } from "./method-options.ts";
 export { parseMethod } from "./methods.ts";
+export { placeChoices, placedBy } from "./placement.ts";
 export { isDataFree, type Preset, presets } from "./presets.ts";
 export { type QuantizeOptions, quantizeModel } from "./quantize.ts";
 export { quantize } from "./quantize-any.ts";
@@ -24,4 +25,5 @@ export {
   scorerThrough,
   serveScorer,
 } from "./scorer.ts";
+export { targetOf } from "./stages.ts";
 export { type TrainedModel, type TrainOptions, trainModel } from "./train.ts";

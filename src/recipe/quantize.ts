@@ -3,7 +3,7 @@ import { AvocetError, type Checkpoint, expectArguments, throwIfAborted, type Wor
 import { type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model } from "../ir/inner.ts";
 import { normalise } from "../passes/inner.ts";
-import { lower, type Plan, parseGrids, refuseUnfit } from "../quant/inner.ts";
+import { lower, type Plan, refuseUnfit } from "../quant/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { chooseSteps } from "./choose.ts";
 import { dataFreeQuantization, inputsOf } from "./data-free.ts";
@@ -11,6 +11,7 @@ import { dataFreeContext } from "./data-free-recipe.ts";
 import { tryDraft } from "./draft.ts";
 import { fitData } from "./fit-data.ts";
 import { observedInputs } from "./observed-inputs.ts";
+import { placeChoices, planOf } from "./placement.ts";
 import { isDataFree, stepsOf } from "./presets.ts";
 import type { Quantized, StepReport } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
@@ -45,7 +46,8 @@ export async function quantizeModel(
     runtime: [runtime, "runtime"],
   });
   const clock = stopwatch();
-  parseGrids(recipe);
+  placeChoices(recipe);
+  planOf(recipe);
   if (isDataFree(recipe)) return await withoutCalibration(model, data, recipe, runtime, options);
   const { steps, careful } = stepsOf(recipe);
   if (!data) {
@@ -114,12 +116,15 @@ async function withoutCalibration(
   return report.edits === 0 ? made : { ...made, steps: [report, ...made.steps] };
 }
 
-/** What placement could not do as it was asked to: weights without the blocks that were wanted. Else nothing. */
-function placementReport(plan: Plan, { granularity }: Recipe): StepReport[] {
-  if (!granularity?.startsWith("block")) return [];
-  const notes = plan.entries.flatMap(({ value, reason }) => {
-    const told = /(?:one scale|a scale per channel): .+$/.exec(reason);
-    return told ? [`${value}: ${told[0]}`] : [];
+/** What placement could not do as it was asked to: weights without the blocks that were wanted, rules that disagree. Else nothing. */
+function placementReport(plan: Plan, { granularity, grids }: Recipe): StepReport[] {
+  const blocks = [granularity, ...grids.map((rule) => rule.granularity)].some((one) => one?.startsWith("block"));
+  const notes = [...plan.entries, ...plan.left].flatMap(({ value, reason }) => {
+    const told = [
+      blocks ? /(?:one scale|a scale per channel): [^;]+/.exec(reason) : null,
+      grids.length > 0 ? /it is [^;]+ asks, and not .+$|[^;]+ asks, needs a quantizer$/.exec(reason) : null,
+    ];
+    return told.flatMap((match) => (match ? [`${value}: ${match[0].trim()}`] : []));
   });
   return notes.length === 0 ? [] : [{ step: "place", edits: plan.entries.length, seconds: 0, notes }];
 }

@@ -2,14 +2,12 @@
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
 import { checkSchema, preprocessSchema } from "../data/inner.ts";
+import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
 import { trainingSchema } from "./training-options.ts";
 
-const granularity = z
-  .string()
-  .regex(/^(tensor|channel|block:([2-9]|[1-9]\d+))$/, "expected tensor, channel or block:SIZE with a size of 2 or more")
-  .describe("What shares one weight scale; default: what the target prefers.");
+const granularity = granularitySchema.describe("What shares one weight scale; default: what the target prefers.");
 
 const calibration = z
   .string()
@@ -55,6 +53,16 @@ export const recipeSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe("Node names, /regular expressions/ or operator types that stay float."),
+  /** Other grids for some layers: the later of two rules for one layer holds; `float` holds before all. Default none. */
+  grids: z
+    .array(gridRuleSchema)
+    .default([])
+    .describe("Other grids for some layers; of two rules for one layer the later one holds, and float before all."),
+  /** A plan as `avocet plan` writes it, in the place of weights, activations, granularity, float and grids. */
+  plan: z
+    .looseObject({})
+    .optional()
+    .describe("A plan as avocet plan writes it, in the place of weights, activations, granularity, float and grids."),
   /** A named list of methods: "fast", "standard" (the default), "best" or "data-free". */
   preset: z
     .enum(presetNames)
@@ -112,7 +120,10 @@ export type RecipeInput = z.input<typeof recipeSchema>;
 /** Checks a recipe and fills its defaults. Throws `recipe/invalid` with every fault at once. */
 export function parseRecipe(input: unknown, at = "recipe"): Recipe {
   const result = checkSchema(recipeSchema, input);
-  if ("value" in result) return result.value;
+  if ("value" in result) {
+    refuseBesidePlan(result.value, at);
+    return result.value;
+  }
   throw new AvocetError("recipe/invalid", `the recipe has faults:\n${result.faults}`, {
     at,
     hint: "docs/recipes.md explains every key; schema/recipe.schema.json lets an editor check them",

@@ -29,5 +29,12 @@ export function settingsOf({
     ...("before" in quantized ? { training: `${recipe.training?.epochs ?? 4} epochs` } : {}),
     ...(judgedOn?.data === "noise" ? { compared: "on noise, no data was given" } : {}),
     ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
+    ...(recipe.grids.length > 0 ? { grids: recipe.grids.map(ruleText).join(" · ") } : {}),
+    ...(recipe.plan ? { plan: "given" } : {}),
   };
+}
+
+function ruleText({ match, weights, activations, granularity }: Recipe["grids"][number]): string {
+  const parts = [weights && `weights ${weights}`, activations && `activations ${activations}`, granularity];
+  return `${match}: ${parts.filter(Boolean).join(", ")}`;
 }

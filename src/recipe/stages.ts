@@ -6,18 +6,15 @@ import type { MethodReport, State as MethodState } from "../methods/inner.ts";
 import {
   builtinTarget,
   calibrate,
-  isAimets,
   type Plan,
-  parseGrids,
   parseTarget,
-  place,
   type Scheme,
   type Target,
   type ValueStatistics,
-  type WeightGranularity,
 } from "../quant/inner.ts";
 import { firstSample, type Runtime, traceShapes } from "../runtime/inner.ts";
 import type { Step } from "./methods.ts";
+import { granularityOf, placedBy } from "./placement.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
 
@@ -59,7 +56,7 @@ export class Stages {
   async start(model: Model, checkpoint = this.#checkpointOf("start")): Promise<State> {
     const { runtime, data, options } = this.#given;
     const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
-    const plan = placedOn(model, shapes, this.#given);
+    const plan = placedBy(this.#given.recipe, model, this.#given.target, shapes);
     return this.#calibrated({ prepared: model, decided: model, plan }, shapes, checkpoint);
   }
 
@@ -144,30 +141,9 @@ export class Stages {
   }
 }
 
-/** The plan of a recipe for a traced model, still without encodings. */
-export function placedOn(
-  model: Model,
-  shapes: ReadonlyMap<string, TensorType>,
-  { recipe, target }: Pick<StageOptions, "recipe" | "target">,
-): Plan {
-  return place(model, target, {
-    shapes,
-    ...parseGrids(recipe),
-    granularity: granularityOf(recipe.granularity),
-    keepFloat: recipe.float,
-    exactScales: !isAimets(recipe.calibration as Scheme),
-  });
-}
-
 /** The target of a recipe: a built-in one, or the file that was given. */
 export function targetOf({ target }: Recipe): Target {
   return typeof target === "string" ? builtinTarget(target) : parseTarget(target, "recipe");
-}
-
-/** "block:32" → { block: 32 }; the schema has checked the form. */
-export function granularityOf(text: string | undefined): WeightGranularity | undefined {
-  if (text === undefined || text === "tensor" || text === "channel") return text;
-  return { block: Number(text.slice("block:".length)) };
 }
 
 /** Seconds since the last call. */

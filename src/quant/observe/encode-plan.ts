@@ -89,7 +89,9 @@ export function encodeBiases(plan: Plan, model: Model): Plan {
     // Without both scales there is no product to follow: the bias stays float.
     if (!input || !weight) continue;
     const { size } = weightOf(entry.value, values);
-    changed.set(entry.value, { ...entry, encoding: biasEncoding(input, weight, size) });
+    const encoding = biasEncoding(input, weight, size);
+    // A plan that was edited may say otherwise: a bias has scales where its weight has.
+    changed.set(entry.value, { ...entry, granularity: encoding.granularity, encoding });
   }
   return withEntries(plan, changed);
 }

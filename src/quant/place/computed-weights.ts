@@ -21,9 +21,8 @@ export function computedWeights(
   placement: Placement,
   decided: ReadonlyMap<Value, Decision>,
   ties: ReadonlyMap<Value, Value>,
-  activations: Grid,
 ): Map<Value, ComputedWeight> {
-  const { facts, target } = placement;
+  const { facts, target, precisions } = placement;
   const found = new Map<Value, ComputedWeight>();
   if (target.kernels) return found;
   const note = (value: Value, one: ComputedWeight) => {
@@ -39,6 +38,7 @@ export function computedWeights(
     const weight = computedWeightOf(node);
     const origin = weight && originOf(weight, decided);
     if (!origin) continue;
+    const activations = precisions.activations(ties.get(origin) ?? origin).what;
     const rule = { ...target.param, ...target.params.weight, ...target.operators.get(node.op)?.params.weight };
     note(origin, { symmetric: rule.symmetric, grid: activations });
     if (node.op !== "MatMul" || target.hardware === null || activations.kind !== "int") continue;

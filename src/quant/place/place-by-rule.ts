@@ -6,6 +6,7 @@ import { initializerOf, keepsGrid, maskOf } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Target } from "../targets/target.ts";
+import type { Precisions } from "./precisions.ts";
 import type { Unit } from "./supergroups.ts";
 
 /** What placement decided about one float value, and why, in one sentence. */
@@ -24,6 +25,7 @@ export interface Placement {
   readonly facts: Facts;
   readonly target: Target;
   readonly units: ReadonlyMap<Node, Unit>;
+  readonly precisions: Precisions;
   /** Nodes that stay in float whatever the rules say, each with the reason: the user wants it, or the target has no kernel. */
   readonly kept: ReadonlyMap<Node, string>;
   /** Convolutions that are faster in float, each with the reason. */

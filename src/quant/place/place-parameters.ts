@@ -12,18 +12,9 @@ import { biasEntry } from "../plan/bias-encoding.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import { isBeforeV73, type Target } from "../targets/target.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
+import type { WeightGranularity } from "./precisions.ts";
 import type { Unit } from "./supergroups.ts";
-
-/** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
-export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
-
-export interface ParameterChoices {
-  readonly weights: Grid;
-  readonly activations: Grid;
-  /** Absent: what the target says of the operator. */
-  readonly granularity?: WeightGranularity | undefined;
-  readonly shortScales: boolean;
-}
+import type { Ties } from "./ties.ts";
 
 /** An entry, or the reason for which the constant stays float. */
 export type Placed = PlanEntry | { readonly value: string; readonly left: string };
@@ -32,27 +23,33 @@ export type Placed = PlanEntry | { readonly value: string; readonly left: string
 export function placeParameters(
   placement: Placement,
   decided: ReadonlyMap<Value, Decision>,
-  choices: ParameterChoices,
+  { heads }: Pick<Ties, "heads">,
+  shortScales: boolean,
 ): Map<Value, Placed> {
   const found = new Map<Value, Placed>();
-  const { facts } = placement;
+  const { facts, precisions } = placement;
   for (const node of facts.model.graph.nodes) {
     for (const parameter of facts.parametersOf(node)) {
-      if (!found.has(parameter.value)) found.set(parameter.value, placeOne(parameter, placement, decided, choices));
+      if (!found.has(parameter.value)) found.set(parameter.value, placeOne(parameter, placement, decided, shortScales));
     }
     const unit = placement.units.get(node)!;
     if (unit.first !== node) continue;
     const bias = biasOf(unit, facts);
     if (!bias) continue;
-    const accumulates = placement.target.bias === "int32" && choices.activations.kind === "int";
-    const entry = accumulates ? placeBias(bias, unit, placement, decided, found) : undefined;
+    const input = unit.first.input(0) ? originOf(unit.first.input(0)!, decided) : undefined;
+    const activations = input
+      ? precisions.activations(heads.get(input) ?? input).what
+      : precisions.activationsOfNode(unit.first);
+    const accumulates =
+      placement.target.bias === "int32" && activations.kind === "int" && !placement.kept.has(unit.first);
+    const entry = accumulates ? placeBias(bias, unit, placement, input, found) : undefined;
     if (entry || !found.has(bias))
-      found.set(bias, entry ?? { value: bias.name, left: whyFloatBias(placement, choices) });
+      found.set(bias, entry ?? { value: bias.name, left: whyFloatBias(placement, activations) });
   }
   return found;
 }
 
-function whyFloatBias({ target }: Placement, { activations }: ParameterChoices): string {
+function whyFloatBias({ target }: Placement, activations: Grid): string {
   if (target.bias !== "int32") return "the target keeps biases in float";
   return `no integers are added: ${activations.kind === "float" ? "activations are" : "the input or the weight is"} float`;
 }
@@ -67,30 +64,32 @@ function placeOne(
   parameter: Parameter,
   placement: Placement,
   decided: ReadonlyMap<Value, Decision>,
-  choices: ParameterChoices,
+  shortScales: boolean,
 ): Placed {
-  const { target, kept, facts, narrow } = placement;
+  const { target, kept, facts, narrow, precisions } = placement;
   const { node, value, kind } = parameter;
   const left = (reason: string): Placed => ({ value: value.name, left: reason });
   const asked = kept.get(node);
-  if (asked !== undefined) return left(asked);
+  if (asked !== undefined && !precisions.isWeightOnly(node)) return left(asked);
   if (target.kernels && !(parameter.layer && target.kernels.linear.has(node.op))) {
     return left(target.float[node.op] ?? `${node.op} runs in float`);
   }
   const tooNarrow = narrow.get(node);
   if (tooNarrow !== undefined) return left(tooNarrow);
   if (kind === "bias" && target.bias === "int32" && parameter.layer)
-    return left("the bias cannot share the scales of input and weight");
+    return left(asked ?? "the bias cannot share the scales of input and weight");
   // Without integers in front of it a weight is still smaller.
-  if (target.kernels && choices.activations.kind === "int" && !isQuantized(node.input(0), decided))
+  if (target.kernels && precisions.activationsOfNode(node).kind === "int" && !isQuantized(node.input(0), decided))
     return left(`the input of ${node.op} is not quantized`);
   const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
-  if (isLeftFloat(choices.weights)) return left("you asked for weights in float");
-  const { granularity, because } = granularityOf(parameter, placement, choices);
+  const { what: weights, conflict } = precisions.weights(value);
+  if (isLeftFloat(weights)) return left("you asked for weights in float");
+  const wanted = precisions.granularity(value);
+  const { granularity, because } = granularityOf(parameter, placement, wanted.what);
   const { grid, symmetric } = parameter.normalization
-    ? normalizationGrid(node, choices, target, decided)
-    : { grid: choices.weights, symmetric: rule.symmetric };
+    ? normalizationGrid(node, weights, placement, decided)
+    : { grid: weights, symmetric: rule.symmetric };
   const slices = { tensor: "one scale", channel: "a scale per channel", block: "a scale per block" }[granularity.kind];
   const users = facts.parameters(value).length;
   return {
@@ -102,13 +101,13 @@ function placeOne(
     ...(target.strict ? { strict: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
-    ...shortScale(grid, choices.shortScales),
-    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}`,
+    ...shortScale(grid, shortScales),
+    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}${conflict}${wanted.conflict}`,
   };
 }
 
 /** The part of a choice that parameters of a normalization take over from weights or from activations. */
-export interface Precision {
+export interface NumberForm {
   readonly grid: Grid;
   readonly symmetric: boolean;
 }
@@ -119,20 +118,21 @@ export interface Precision {
  */
 function normalizationGrid(
   node: Node,
-  { weights, activations }: ParameterChoices,
-  target: Target,
+  weights: Grid,
+  { target, precisions }: Placement,
   decided: ReadonlyMap<Value, Decision>,
-): Precision {
+): NumberForm {
   if (node.op === "LayerNormalization" || node.op === "BatchNormalization") return layerNormPrecision(weights, target);
   const output = decided.get(node.output)?.on === true;
   const symmetric = output && (target.operators.get(node.op)?.symmetric ?? target.symmetric);
   if (weights.kind !== "int") return { grid: weights, symmetric };
+  const activations = precisions.activationsOfNode(node);
   const bits = output && activations.kind === "int" ? activations.bits : weights.bits;
   return { grid: { ...weights, bits: atLeastEight(bits) }, symmetric };
 }
 
 /** The precision of a LayerNorm's weight; also where the norm is written out in arithmetic and the weight is a factor. */
-export function layerNormPrecision(weights: Grid, target: Target): Precision {
+export function layerNormPrecision(weights: Grid, target: Target): NumberForm {
   if (weights.kind !== "int") return { grid: weights, symmetric: false };
   const bits = isBeforeV73(target) ? 8 : atLeastEight(weights.bits);
   return { grid: { ...weights, bits }, symmetric: bits >= 16 };
@@ -156,7 +156,7 @@ function isQuantized(input: Value | null, decided: ReadonlyMap<Value, Decision>)
 function granularityOf(
   parameter: Parameter,
   { target }: Placement,
-  choices: ParameterChoices,
+  asked: WeightGranularity | undefined,
 ): { readonly granularity: Granularity; readonly because: string } {
   const { node, value, kind } = parameter;
   const { shape } = value.initializer!;
@@ -164,11 +164,11 @@ function granularityOf(
   if (!parameter.layer || kind !== "weight") return is({ kind: "tensor" });
   const axes = axesOf(parameter);
   const wanted =
-    choices.granularity ??
+    asked ??
     (target.weightBlock !== null ? { block: target.weightBlock } : undefined) ??
     ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
   if (wanted === "tensor") return is({ kind: "tensor" });
-  const instead = choices.granularity === undefined ? "" : ": ";
+  const instead = asked === undefined ? "" : ": ";
   if (!axes) return is({ kind: "tensor" }, instead && `${instead}a vector has one channel`);
   if (node.op === "ConvTranspose" && node.int("group", 1) > 1)
     return is({ kind: "tensor" }, instead && `${instead}the groups of a ConvTranspose share its channels`);
@@ -199,12 +199,11 @@ function placeBias(
   bias: Value,
   unit: Unit,
   placement: Placement,
-  decided: ReadonlyMap<Value, Decision>,
+  input: Value | undefined,
   found: ReadonlyMap<Value, Placed>,
 ): Placed | undefined {
   const { first } = unit;
   const weight = placement.facts.parametersOf(first).find((one) => one.layer && one.kind === "weight");
-  const input = first.input(0) ? originOf(first.input(0)!, decided) : undefined;
   const entry = weight && found.get(weight.value);
   const left = (reason: string): Placed => ({ value: bias.name, left: reason });
   if (!input || !entry || "left" in entry || entry.grid.kind !== "int") return undefined;

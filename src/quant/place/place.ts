@@ -2,9 +2,10 @@
 
 import { AvocetError, expectArguments } from "../../base/inner.ts";
 import { initializerOf } from "../../facts/inner.ts";
-import type { Model, TensorType, Value } from "../../ir/inner.ts";
+import type { Model, Node, TensorType, Value } from "../../ir/inner.ts";
 import { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
+import { parseGrid } from "../grids/grid.ts";
 import { isLeftFloat, refuseGrid } from "../grids/usable-grid.ts";
 import { withStorage } from "../lower/storage.ts";
 import type { LeftFloat, Plan, PlanEntry } from "../plan/plan.ts";
@@ -13,16 +14,10 @@ import type { Target } from "../targets/target.ts";
 import { refuseUnfit } from "./acceptable.ts";
 import { layersInBodies } from "./bodies.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
-import { selectNodes } from "./keep-float.ts";
 import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";
-import {
-  layerNormPrecision,
-  type Precision,
-  placeParameters,
-  shortScale,
-  type WeightGranularity,
-} from "./place-parameters.ts";
+import { layerNormPrecision, type NumberForm, placeParameters, shortScale } from "./place-parameters.ts";
+import { type GridRule, type Held, Precisions, type WeightGranularity } from "./precisions.ts";
 import { unitsOf } from "./supergroups.ts";
 import { type Ties, tiesOf } from "./ties.ts";
 
@@ -35,8 +30,10 @@ export interface PlaceOptions {
   readonly activations?: Grid | undefined;
   /** What shares one scale of a weight. Default: what the target prefers for the operator. */
   readonly granularity?: WeightGranularity | undefined;
-  /** What stays in float: names of nodes or values, /regular expressions/, operator types. Default: nothing. */
+  /** What stays in float, whatever `grids` say of it: selectors as in `GridRule`. Default: nothing. */
   readonly keepFloat?: readonly string[] | undefined;
+  /** Other grids and granularities for some layers; of several rules for one layer the later one holds. Default: none. */
+  readonly grids?: readonly GridRule[] | undefined;
   /**
    * Whether scales of grids of 8 bits and fewer may be chosen so that integer kernels are exact (short-scale.ts), unless the target
    * forbids it. Default false: ranges of AIMET's schemes give AIMET's scales.
@@ -61,35 +58,37 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   const [grid, weights] = [options.activations ?? target.activations, options.weights ?? target.weights];
   refuseGrid(grid, "activation", at);
   refuseGrid(weights, "weight", at);
+  for (const rule of options.grids ?? []) {
+    if (rule.activations) refuseGrid(rule.activations, "activation", rule.match);
+    if (rule.weights) refuseGrid(rule.weights, "weight", rule.match);
+  }
   const facts = new Facts(model, options.shapes);
-  const kept = new Map(
-    [...selectNodes(model, options.keepFloat ?? [])].map(([node, selector]) => [
-      node,
-      `you asked for ${selector} to stay in float`,
-    ]),
-  );
-  for (const [node, reason] of floatOnlyNodes(facts, target, weights, grid, (one) => kept.has(one)))
-    kept.set(node, reason);
+  const { granularity, grids = [], keepFloat = [] } = options;
+  const defaults = { weights, activations: grid, granularity };
+  const precisions = new Precisions(facts, defaults, [...grids, ...keepFloat.map(inFloat)]);
+  const kept = precisions.kept();
+  const gridsOf = (node: Node) => ({
+    weights: precisions.weightsOfNode(node),
+    activations: precisions.activationsOfNode(node),
+  });
+  for (const [node, reason] of floatOnlyNodes(facts, target, gridsOf, (one) => kept.has(one))) kept.set(node, reason);
   const exact = target.shortScales !== false && options.exactScales === true;
   const short = (exact || target.shortScales) === true;
   const placement: Placement = {
     facts,
     target,
+    precisions,
     kept,
     units: unitsOf(facts, target, (node) => kept.has(node)),
     narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
-  const parameters = placeParameters(placement, decided, {
-    weights,
-    activations: grid,
-    granularity: options.granularity,
-    shortScales: short,
-  });
+  const ties = tiesOf(placement, decided);
+  precisions.join(placement.units, ties.heads);
+  const parameters = placeParameters(placement, decided, ties, short);
   // What layers give has the coarsest scales; those of sums must suit what is added (halfway-sums.ts).
   const shortOf = (value: Value) => short && (exact && !isSum(value, placement) ? "coarse" : true);
-  const ties = tiesOf(placement, decided);
-  const computed = computedWeights(placement, decided, ties.heads, grid);
+  const computed = computedWeights(placement, decided, ties.heads);
   const entries: PlanEntry[] = [];
   const left: LeftFloat[] = [];
   for (const value of inReadingOrder(model)) {
@@ -101,17 +100,19 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     }
     const decision = decided.get(value);
     if (!decision) continue;
-    if (!decision.on) left.push({ value: value.name, reason: decision.reason });
-    else if (isLeftFloat(grid)) left.push({ value: value.name, reason: "you asked for activations in float" });
+    const asked = precisions.activations(ties.heads.get(value) ?? value);
+    if (!decision.on) left.push({ value: value.name, reason: `${decision.reason}${precisions.unmet(value)}` });
+    else if (isLeftFloat(asked.what)) left.push({ value: value.name, reason: "you asked for activations in float" });
     else if (initializerOf(value)) {
+      const gain = decision.gainOf === "layer" ? precisions.weightsOfNode(value.consumers()[0]!) : undefined;
       const precision =
-        decision.gainOf === "layer" && !isLeftFloat(weights)
-          ? layerNormPrecision(weights, target)
-          : { grid, symmetric: target.symmetric };
+        gain && !isLeftFloat(gain)
+          ? layerNormPrecision(gain, target)
+          : { grid: asked.what, symmetric: target.symmetric };
       entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, short));
-    } else entries.push(activationEntry(value, grid, decision, placement, ties, computed, shortOf));
+    } else entries.push(activationEntry(value, asked, decision, placement, ties, computed, shortOf));
   }
-  refuseNoBlocks(model, entries, options.granularity);
+  refuseNoBlocks(model, entries, [{ granularity }, ...grids]);
   const stored = target.storage === null ? entries : withStorage(entries, model, target.storage);
   if (entries.length === 0) {
     const bodies = Object.keys(layersInBodies(model)).join(", ");
@@ -130,17 +131,25 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
 }
 
 /** A block size that fits no weight at all is a mistake; one that does not fit some is in the reasons of their entries. */
-function refuseNoBlocks(model: Model, entries: readonly PlanEntry[], granularity: WeightGranularity | undefined): void {
-  if (typeof granularity !== "object" || entries.some((entry) => entry.granularity.kind === "block")) return;
-  if (granularity.block >= 2 && !entries.some((entry) => entry.granularity.kind === "channel")) return;
-  throw new AvocetError(
-    "quant/unsupported-granularity",
-    `expected a block size of 2 or more that divides the inputs of a layer, got ${granularity.block}`,
-    {
-      at: model.source ?? model.graph.name,
-      hint: "`avocet inspect` shows the shapes of the weights; a scale per channel (--granularity channel) needs no block size",
-    },
-  );
+function refuseNoBlocks(model: Model, entries: readonly PlanEntry[], asked: readonly Partial<GridRule>[]): void {
+  for (const { granularity, match } of asked) {
+    if (typeof granularity !== "object" || entries.some((entry) => entry.granularity.kind === "block")) continue;
+    if (granularity.block >= 2 && !entries.some((entry) => entry.granularity.kind === "channel")) continue;
+    throw new AvocetError(
+      "quant/unsupported-granularity",
+      `expected a block size of 2 or more that divides the inputs of a layer, got ${granularity.block}`,
+      {
+        at: match ?? model.source ?? model.graph.name,
+        hint: "`avocet inspect` shows the shapes of the weights; a scale per channel (--granularity channel) needs no block size",
+      },
+    );
+  }
+}
+
+/** What `keepFloat` says of one selector. */
+function inFloat(match: string): GridRule {
+  const float = parseGrid("float32");
+  return { match, weights: float, activations: float };
 }
 
 /** Inputs, then for every node the constants that it is the first to read, then its outputs. */
@@ -159,7 +168,7 @@ function* inReadingOrder(model: Model): Iterable<Value> {
 }
 
 /** A constant beside activations has one scale, and needs no data to calibrate it. */
-function constantEntry(value: Value, { grid, symmetric }: Precision, decision: Decision, short: boolean): PlanEntry {
+function constantEntry(value: Value, { grid, symmetric }: NumberForm, decision: Decision, short: boolean): PlanEntry {
   return {
     value: value.name,
     kind: "weight",
@@ -174,7 +183,7 @@ function constantEntry(value: Value, { grid, symmetric }: Precision, decision: D
 
 function activationEntry(
   value: Value,
-  activations: Grid,
+  { what: activations, conflict }: Held<Grid>,
   decision: Decision,
   { target }: Placement,
   { heads, ranges }: Ties,
@@ -201,8 +210,7 @@ function activationEntry(
     ...(range ? { range } : {}),
     ...(tiedTo ? { tiedTo: tiedTo.name } : {}),
     ...(decision.floatReaders ? { floatReaders: decision.floatReaders } : {}),
-    reason:
-      tiedTo && !decision.movedFrom ? `${decision.reason}; it shares the encoding of ${tiedTo.name}` : decision.reason,
+    reason: `${decision.reason}${tiedTo && !decision.movedFrom ? `; it shares the encoding of ${tiedTo.name}` : ""}${conflict}`,
   };
 }
 

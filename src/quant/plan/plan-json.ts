@@ -109,7 +109,12 @@ export function planToJson(plan: Plan): string {
 /** Reads what `planToJson` wrote, or what somebody wrote by hand. Throws `quant/invalid-plan` with every fault. */
 export function planFromJson(text: string, at = "plan.json"): Plan {
   expectArguments("planFromJson(text)", { text: [text, "text"] });
-  const result = plan.safeParse(parseJson(text, { at, code: "quant/invalid-plan" }));
+  return parsePlan(parseJson(text, { at, code: "quant/invalid-plan" }), at);
+}
+
+/** Checks what such a text holds. Throws `quant/invalid-plan` with every fault. */
+export function parsePlan(json: unknown, at: string): Plan {
+  const result = plan.safeParse(json);
   if (result.success) return result.data as Plan;
   throw new AvocetError("quant/invalid-plan", `the plan has faults:\n${z.prettifyError(result.error)}`, {
     at,

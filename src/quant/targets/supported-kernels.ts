@@ -19,14 +19,14 @@ import type { KernelSide, SupportedKernel, Target } from "./target.ts";
 export function floatOnlyNodes(
   facts: Facts,
   target: Target,
-  weights: Grid,
-  activations: Grid,
+  gridsOf: (node: Node) => { readonly weights: Grid; readonly activations: Grid },
   isKept: (node: Node) => boolean,
 ): Map<Node, string> {
   const found = new Map<Node, string>();
   for (const node of facts.model.graph.nodes) {
     const kernels = target.operators.get(node.op)?.supportedKernels ?? target.supportedKernels;
     if (!kernels || isKept(node) || keepsGrid(node) || !node.outputs.some((output) => facts.isFloat(output))) continue;
+    const { weights, activations } = gridsOf(node);
     const weighted = facts.parametersOf(node).some((one) => one.kind === "weight");
     const takes = ({ activation, param }: SupportedKernel) =>
       fits(activation, activations) && (!weighted || fits(param, weights));

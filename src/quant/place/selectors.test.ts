@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { type Model, parseModel } from "../../ir/inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
-import { selectNodes } from "./keep-float.ts";
 import { place } from "./place.ts";
+import { select } from "./selectors.ts";
 
 describe("regular expressions of users", () => {
   const named = (...names: string[]): Model => {
     const nodes = names.map((name, i) => `["${name}"] y${i} = Relu(x)`).join("\n");
     return parseModel(`<ir_version: 10, opset_import: ["" : 21]> g (float[4] x) => (float[4] y0) { ${nodes} }`);
   };
-  const chosen = (model: Model, selector: string) => [...selectNodes(model, [selector]).keys()].map(({ name }) => name);
+  const chosen = (model: Model, selector: string) => select(model, [selector])[0]!.nodes.map(({ name }) => name);
 
   test.each([
     ["/^conv\\d+$/", ["conv1", "conv12"]],
@@ -23,11 +23,11 @@ describe("regular expressions of users", () => {
   // Each of these needs longer than the age of the universe, or minutes, where an engine backtracks.
   test.each(["/(a+)+$/", "/(a|a)*b/", "/(a*)*b$/", "/(.*a){20}$/", "/.*.*.*.*.*b/"])("%s ends", (selector) => {
     const model = named(`${"a".repeat(2_000)}!`);
-    expect(() => selectNodes(model, [selector])).toThrow(expect.objectContaining({ code: "quant/no-such-value" }));
+    expect(() => select(model, [selector])).toThrow(expect.objectContaining({ code: "quant/no-such-value" }));
   });
 
   test.each(["/(?=a)b/", "/(a)\\1/", "/(/"])("%s is refused with the reason", (selector) => {
-    expect(() => selectNodes(named("a"), [selector])).toThrow(expect.objectContaining({ code: "usage/bad-value" }));
+    expect(() => select(named("a"), [selector])).toThrow(expect.objectContaining({ code: "usage/bad-value" }));
   });
 });
 
@@ -53,5 +53,38 @@ describe("an operator that only moves data", () => {
     expect(placed([])).toMatchObject({ tiedTo: "r" });
     // The convolution behind it takes integers, so that it is quantized anew, from float; or it is float altogether.
     expect(placed([op])?.tiedTo).toBeUndefined();
+  });
+});
+
+describe("what lies between two values", () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> g (float[4] x, float[4] z) => (float[4] y, float[4] side) <float[4] k> {
+      [a] va = Relu(x)
+      [b] vb = Exp(va)
+      [c] vc = Tanh(va)
+      [d] vd = Add(vb, vc)
+      [e] side = Mul(vd, z)
+      [f] y = Add(vd, k) }`,
+    { seed: 1 },
+  );
+  const chosen = (selector: string) => select(model, [selector])[0]!.nodes.map(({ name }) => name);
+
+  test.each([
+    ["b..d", ["b", "d"]],
+    ["va..vd", ["b", "c", "d"]],
+    ["a..vb", ["a", "b"]],
+    ["vc..", ["d", "e", "f"]],
+    ["..vb", ["a", "b"]],
+    ["z..", ["e"]],
+    ["k..y", ["f"]],
+    ["..", ["a", "b", "c", "d", "e", "f"]],
+  ])("%s", (selector, names) => expect(chosen(selector)).toEqual(names));
+
+  test.each(["vd..va", "b..c", "nothing..y", "x..nothing", "a.b"])("%s is nothing", (selector) => {
+    expect(() => select(model, [selector])).toThrow(expect.objectContaining({ code: "quant/no-such-value" }));
+  });
+
+  test.each(["x", "k"])("%s, which no node gives, is the value itself", (name) => {
+    expect(select(model, [name])).toEqual([{ nodes: [], values: [expect.objectContaining({ name })] }]);
   });
 });

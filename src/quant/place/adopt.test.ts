@@ -1,0 +1,57 @@
+/** Plans that were edited by hand: what is taken, and what is told of what does not fit. */
+import { describe, expect, test } from "vitest";
+import { parseModel } from "../../ir/inner.ts";
+import { parseGrid } from "../grids/grid.ts";
+import type { PlanEntry } from "../plan/plan.ts";
+import { builtinTarget } from "../targets/targets.ts";
+import { adoptPlan } from "./adopt.ts";
+import { place } from "./place.ts";
+
+const model = parseModel(
+  `<ir_version: 10, opset_import: ["" : 21]> net (float[1,8,6,6] x) => (float[1,4,6,6] y)
+    <float[8,8,1,1] w, float[4,8,1,1] v> {
+      [one] c = Conv(x, w) [turn] t = Transpose <perm = [0,1,3,2]> (c) [two] y = Conv(t, v) }`,
+  { seed: 1 },
+);
+const plan = place(model, builtinTarget("aimet-default"), { shapes: new Map() });
+const edited = (value: string, more: Partial<PlanEntry>) => ({
+  ...plan,
+  entries: plan.entries.map((entry) => (entry.value === value ? { ...entry, ...more } : entry)),
+});
+
+test("a plan that was placed on the model is taken as it is", () => {
+  expect(adoptPlan(model, plan)).toEqual(plan);
+});
+
+test("encodings are decided anew, but for frozen ones", () => {
+  const encoding = { grid: parseGrid("int8"), granularity: { kind: "tensor" }, symmetric: true, scale: [1], offset: [-128] } as const; // biome-ignore format: one line
+  const entryOf = (more: Partial<PlanEntry>) =>
+    adoptPlan(model, edited("w", { ...more, encoding, granularity: { kind: "tensor" } })).entries.find(
+      ({ value }) => value === "w",
+    );
+  expect(entryOf({})!.encoding).toBeUndefined();
+  expect(entryOf({ frozen: true })!.encoding).toEqual(encoding);
+});
+
+describe("what does not fit", () => {
+  test.each<[string, string, Partial<PlanEntry>, string, RegExp]>([
+    ["a value of another model", "w", { value: "ww" }, "quant/no-such-value", /got ww/],
+    ["a constant as an activation", "w", { kind: "activation" }, "quant/invalid-plan", /a value that is computed/],
+    ["an activation as a weight", "c", { kind: "weight" }, "quant/invalid-plan", /a constant/],
+    ["an axis that the weight lacks", "w", { granularity: { kind: "channel", axis: 4 } }, "quant/unsupported-granularity", /axis/],
+    ["blocks that do not divide", "w", { granularity: { kind: "block", axis: 1, size: 3, channelAxis: 0 } }, "quant/unsupported-granularity", /multiple of the block size 3/],
+    ["scales per channel of an activation", "c", { granularity: { kind: "channel", axis: 1 } }, "quant/unsupported-granularity", /one scale/],
+    ["a grid without kernels", "w", { grid: { kind: "int", bits: 32, signed: true } }, "quant/unsupported-grid", /int32/],
+    ["another grid than what it shares an encoding with", "t", { grid: parseGrid("uint16") }, "quant/invalid-plan", /t and c on one grid, got uint16 and uint8/],
+  ])("%s", (_, value, more, code, message) => {
+    expect(() => adoptPlan(model, edited(value, more))).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  }); // biome-ignore format: a table
+
+  test("nothing at all", () => {
+    expect(() => adoptPlan(model, { ...plan, entries: [] })).toThrow(
+      expect.objectContaining({ code: "quant/nothing-to-quantize" }),
+    );
+  });
+});

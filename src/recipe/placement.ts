@@ -1,0 +1,65 @@
+/** What a recipe says of placement: grids and granularities, of the model and of single layers, or a whole plan. */
+import type { Model } from "../ir/inner.ts";
+import {
+  adoptPlan,
+  type GridRule,
+  isAimets,
+  type PlaceOptions,
+  type Plan,
+  parseGrids,
+  parsePlan,
+  place,
+  type Scheme,
+  type Target,
+  type WeightGranularity,
+} from "../quant/inner.ts";
+import type { Recipe } from "./schema.ts";
+
+/** The choices of a recipe that go to placement. */
+type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" | "grids">;
+
+/** The same choices as `place` takes them. Throws `quant/unknown-grid` and `quant/unsupported-grid`. */
+export function placeChoices({
+  weights,
+  activations,
+  granularity,
+  float,
+  grids,
+}: Choices): Omit<PlaceOptions, "shapes"> {
+  return {
+    ...parseGrids({ weights, activations }),
+    granularity: granularityOf(granularity),
+    keepFloat: float,
+    grids: grids.map((rule): GridRule => {
+      const { match, granularity: asked } = rule;
+      return { match, ...parseGrids(rule), granularity: granularityOf(asked) };
+    }),
+  };
+}
+
+/** The plan of a recipe for a model of these types, still without encodings. Throws what `place` and `adoptPlan` throw. */
+export function placedBy(
+  recipe: Choices & Pick<Recipe, "plan" | "calibration">,
+  model: Model,
+  target: Target,
+  shapes: PlaceOptions["shapes"],
+): Plan {
+  const given = planOf(recipe);
+  if (given) return adoptPlan(model, given);
+  return place(model, target, {
+    shapes,
+    ...placeChoices(recipe),
+    exactScales: !isAimets(recipe.calibration as Scheme),
+  });
+}
+
+/** The plan that a recipe holds. Throws `quant/invalid-plan`. */
+export function planOf({ plan }: Pick<Recipe, "plan">): Plan | undefined {
+  return plan === undefined ? undefined : parsePlan(plan, "the recipe's plan");
+}
+
+/** "block:32" → { block: 32 }; the schema has checked the form. */
+export function granularityOf(text: string | undefined): WeightGranularity | undefined {
+  if (text === undefined || text === "tensor" || text === "channel") return text;
+  return { block: Number(text.slice("block:".length)) };
+}
