@@ -1,4 +1,4 @@
-/** The steps of quantization without data, one by one: what `dataFreeQuantization` composes, for bench/ptq.mjs. */
+/** The steps of quantization without data, one by one: what the preset `data-free` composes, for bench/ptq.mjs. */
 
 import { cloneModel } from "../dist/ir/inner.js";
 import {
@@ -22,11 +22,10 @@ export async function quantizeWithoutData(model, runtime, { preprocess, granular
   await normalise(float, { runtime });
   const name = float.graph.inputs[0].name;
   const inputs = new Map([[name, inputExpectation(imageInput(preprocess))]]);
-  const context = { runtime, target, granularity };
+  const context = { runtime, target, granularity, inputs };
   for (const step of steps) {
     if (step === "bias") continue;
-    const done =
-      step === "dead" ? await removeDeadChannels(float, context) : await equalizeLayers(float, context, { inputs });
+    const done = step === "dead" ? await removeDeadChannels(float, context) : await equalizeLayers(float, context);
     float = done.model;
     reports.push(done.report);
   }
@@ -36,7 +35,7 @@ export async function quantizeWithoutData(model, runtime, { preprocess, granular
   let { plan } = ranged;
   reports.push(ranged.report);
   if (steps.includes("bias")) {
-    const corrected = await correctBiases(float, plan, context, { kind: "analytic", inputs });
+    const corrected = await correctBiases(float, plan, context, { kind: "analytic" });
     float = corrected.model;
     plan = corrected.plan;
     reports.push(corrected.report);

@@ -12,7 +12,7 @@ import { readModelFile } from "../dist/formats/inner-node.js";
 import { cloneModel } from "../dist/ir/inner.js";
 import { normalise } from "../dist/passes/inner.js";
 import { counterparts, kernelReport } from "../dist/quant/inner.js";
-import { dataFreeQuantization, parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
+import { parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
 import { firstSample, openRuntime } from "../dist/runtime/inner.js";
 import { quantizeWithoutData } from "./ptq-data-free.mjs";
 import { tasks } from "./ptq-tasks.mjs";
@@ -71,7 +71,13 @@ console.log(
 /** Step by step, or all of it as the library does it. */
 async function withoutData({ steps, granularity }) {
   if (steps) return await quantizeWithoutData(model, runtime, { preprocess, granularity, steps });
-  return await dataFreeQuantization(model, { runtime, preprocess, granularity });
+  return await quantizeModel(
+    model,
+    null,
+    parseRecipe({ preset: "data-free", preprocess, granularity }),
+    runtime,
+    session,
+  );
 }
 
 /** Processor seconds of one pass of the float model over the calibration data, in batches as calibration makes them. */

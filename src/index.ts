@@ -40,6 +40,7 @@ export {
 } from "./data/inner.ts";
 export { readModel, writeModel } from "./formats/inner.ts";
 export { check, cloneModel, Model, parseModel, printModel } from "./ir/inner.ts";
+export type { OnEpoch } from "./methods/inner.ts";
 export { type Plan, type PlanEntry, planFromJson, planToJson } from "./quant/inner.ts";
 export {
   Candidate,

@@ -67,7 +67,7 @@ test("data tells the range of an input that nothing else tells, and the result i
   const { steps } = shop.json("read", "report.json") as { steps: { step: string; notes: string[] }[] };
   const notes = (name: string) => steps.find(({ step }) => step === name)?.notes[0];
   expect(notes("input-ranges")).toMatch(/^x: -[\d.]+ … [\d.]+, read from \d+ samples: nothing else tells its range$/);
-  expect(notes("cross-layer-equalization")).toMatch(/^(kept|undone): output SQNR on noise/);
+  expect(notes("cross-layer-equalization")).toMatch(/^(kept|undone): output SQNR [\d.]+ → [\d.]+ dB on noise$/);
 });
 
 test("with one scale per weight and nothing known, the report says what was not tried and what would tell", async () => {
@@ -76,7 +76,7 @@ test("with one scale per weight and nothing known, the report says what was not 
   expect(code, err).toBe(0);
   const { steps } = shop.json("unknown", "report.json") as { steps: { step: string; notes: string[] }[] };
   expect(steps.find(({ step }) => step === "cross-layer-equalization")?.notes[0]).toBe(
-    "not tried, as nothing tells the range of x: --preprocess, the recipe's inputs or --data do",
+    "not tried, as the range of x is unknown: --preprocess, the recipe's inputs or --data say it",
   );
 });
 

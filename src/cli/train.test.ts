@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 import { parseModel } from "../ir/inner.ts";
+import { parseRecipe } from "../recipe/inner.ts";
 
 let shop: Workshop;
 const input = () => [shop.at("tiny.onnx"), "--data", shop.at("x.npy")];
@@ -38,7 +39,8 @@ describe("train", () => {
     expect(json.score.quantized).toBeGreaterThan(0.8);
     expect(Object.keys(json.seconds)).toEqual(["read", "prepare", "calibrate", "methods", "write", "judge", "total"]);
     expect(json.peakRssBytes).toBeGreaterThan(30e6);
-    const training = { epochs: 3, learningRate: 0.002, batchNorms: "none" };
+    // As it ran, defaults included.
+    const training = { ...parseRecipe({ training: {} }).training, epochs: 3, learningRate: 0.002, batchNorms: "none" };
     expect(shop.json("labelled", "recipe.json").training).toEqual(training);
     const { steps } = shop.json("labelled", "report.json");
     const notes = JSON.stringify(steps);

@@ -21,9 +21,18 @@ export { applyGptq } from "./gptq/apply.ts";
 export type { GptqOptions } from "./gptq/options.ts";
 export { settle, type Trained } from "./learned-quantizers/settle.ts";
 export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./learned-quantizers/trainable.ts";
-export type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
+export type {
+  MethodContext,
+  MethodReport,
+  MethodResult,
+  OnEpoch,
+  PreparationContext,
+  Prepared,
+  StepContext,
+} from "./method.ts";
 export { type QatContext, trainQuantized } from "./qat/apply.ts";
 export type { QatOptions } from "./qat/options.ts";
+export { qat } from "./qat/step.ts";
 export { applyReconstruction } from "./reconstruction/apply.ts";
 export type { ReconstructionOptions } from "./reconstruction/options.ts";
 export { applySeqMse } from "./seq-mse/apply.ts";

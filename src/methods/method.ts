@@ -3,16 +3,19 @@
  * Preparations change the float model and keep its function; the other methods change weights and encodings together.
  */
 import type { Checkpoint, Work } from "../base/inner.ts";
-import type { Dataset } from "../data/inner.ts";
+import type { Dataset, Labels } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import type { Plan, Scheme, Target, WeightGranularity } from "../quant/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
+import type { Expectation } from "./expectations/expectation.ts";
 
 /** What a preparation may use. Without data it does what needs none. */
 export interface PreparationContext extends Work {
   readonly runtime: Runtime;
   /** Calibration samples. What was observed on them is said in the notes. */
   readonly data?: Dataset | undefined;
+  /** What is known of the model's inputs, by name (`inputExpectation`): without data, activations follow from it and from batch norms. */
+  readonly inputs?: ReadonlyMap<string, Expectation> | undefined;
   /** The target for which the model is prepared; what a preparation costs or gains is measured with its grids. */
   readonly target?: Target | undefined;
   /** What will share one weight scale. Default: what the target prefers. */
@@ -21,9 +24,8 @@ export interface PreparationContext extends Work {
   readonly batch?: number | undefined;
 }
 
-/** What a method that decides weights and encodings together works with. */
-export interface MethodContext extends PreparationContext {
-  readonly data: Dataset;
+/** What a step of a run works with. */
+export interface StepContext extends PreparationContext {
   readonly target: Target;
   /** How ranges are chosen from what was observed. */
   readonly calibration: Scheme;
@@ -31,6 +33,22 @@ export interface MethodContext extends PreparationContext {
   readonly threads?: number | undefined;
   /** Where decided layers are kept, and taken from when an interrupted run starts again. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** What is true of each sample of the data. */
+  readonly labels?: Labels | undefined;
+  /** Called after each epoch of training with the model so far. */
+  readonly onEpoch?: OnEpoch | undefined;
+}
+
+/** `loss`: the mean of the epoch, counted from 1; `now` returns the model and plan so far. */
+export type OnEpoch = (
+  epoch: number,
+  loss: number,
+  now: () => { readonly model: Model; readonly plan: Plan },
+) => void | Promise<void>;
+
+/** What a method that decides weights and encodings together works with. */
+export interface MethodContext extends StepContext {
+  readonly data: Dataset;
 }
 
 /** What one step did, for people and for the report. */

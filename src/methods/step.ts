@@ -1,13 +1,15 @@
 /** A method as a step of a run: a name, a schema that is the only source of its options, and what changes when it runs. */
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
-import { checkSchema } from "../data/inner.ts";
+import { checkSchema, type Dataset } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import type { Plan } from "../quant/inner.ts";
-import type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared } from "./method.ts";
+import type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared, StepContext } from "./method.ts";
 
 /** Where a run stands, as far as methods know it. */
 export interface State {
+  /** The float model as it was read and normalised, the same through the whole run: what training learns from. */
+  readonly source: Model;
   /** The float model before any weight was rounded; it computes what the source computes. */
   readonly prepared: Model;
   /** The prepared model with the weights that methods have decided so far; the same layers in the same order. */
@@ -28,11 +30,14 @@ export interface Change {
 export interface Step<Name extends string = string, Shape extends z.ZodRawShape = z.ZodRawShape> {
   /** As recipes and `--method` call it. */
   readonly name: Name;
-  /** Whether it changes the float model and keeps its function, or decides weights with their encodings. */
-  readonly kind: "prepare" | "solve";
+  /**
+   * "prepare" changes the float model and keeps its function; "solve" decides weights and their encodings, after which ranges are
+   * observed again; "train" learns weights and ranges together, and nothing is observed after it.
+   */
+  readonly kind: "prepare" | "solve" | "train";
   /** Type, defaults and documentation of its options. */
   readonly options: z.ZodObject<Shape, z.core.$strict>;
-  run(state: State, work: MethodContext, options: z.output<z.ZodObject<Shape>>): Promise<Change>;
+  run(state: State, work: StepContext, options: z.output<z.ZodObject<Shape>>): Promise<Change>;
 }
 
 type Row<Name extends string, Shape extends z.ZodRawShape> = Pick<Step<Name, Shape>, "name" | "options">;
@@ -55,7 +60,7 @@ export function preparation<Name extends string, Shape extends z.ZodRawShape>(
   };
 }
 
-/** A step that decides weights and encodings together; the plan has encodings. */
+/** A step that decides weights and encodings together, on data; the plan has encodings. */
 export function solver<Name extends string, Shape extends z.ZodRawShape>(
   row: Row<Name, Shape> & {
     run(
@@ -67,16 +72,39 @@ export function solver<Name extends string, Shape extends z.ZodRawShape>(
     ): Promise<MethodResult>;
   },
 ): Step<Name, Shape> {
+  return planned({
+    ...row,
+    kind: "solve",
+    run: ({ prepared, decided, plan }, work, options) =>
+      row.run(decided, plan, withData(row.name, work), options, prepared),
+  });
+}
+
+/** A step that needs encodings and changes decided model and plan. */
+export function planned<Name extends string, Shape extends z.ZodRawShape>(
+  row: Row<Name, Shape> & {
+    readonly kind: "solve" | "train";
+    run(state: State & { readonly plan: Plan }, work: StepContext, options: Options<Shape>): Promise<MethodResult>;
+  },
+): Step<Name, Shape> {
   return {
     name: row.name,
     options: row.options,
-    kind: "solve",
-    async run({ prepared, decided, plan }, work, options) {
+    kind: row.kind,
+    async run(state, work, options) {
+      const { plan } = state;
       if (!plan) throw new AvocetError("quant/not-calibrated", `expected a plan before ${row.name}, got none`);
-      const result = await row.run(decided, plan, work, options, prepared);
+      const result = await row.run({ ...state, plan }, work, options);
       return { decided: result.model, plan: result.plan, report: result.report };
     },
   };
+}
+
+/** The same work, of which it is certain that it has data. Throws `data/none`. */
+export function withData<Work extends StepContext>(step: string, work: Work): Work & { readonly data: Dataset } {
+  const { data } = work;
+  if (!data) throw new AvocetError("data/none", `expected data for ${step}, got none`);
+  return { ...work, data };
 }
 
 /** The options of a method with their defaults. Throws `usage/bad-value` with every fault. */

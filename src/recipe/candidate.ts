@@ -2,7 +2,7 @@
 import { AvocetError, expectArguments, packRecord, unpackRecord } from "../base/inner.ts";
 import { readModel, writeModel } from "../formats/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { lower, type Plan, planFromJson, planToJson } from "../quant/inner.ts";
+import { type Lowered, lower, type Plan, planFromJson, planToJson } from "../quant/inner.ts";
 
 export interface CandidateParts {
   /** The float model before any weight was rounded. */
@@ -30,7 +30,12 @@ export class Candidate implements CandidateParts {
 
   /** The model that would ship. */
   shipped(): Model {
-    return lower(this.decided, this.plan).model;
+    return this.lowered().model;
+  }
+
+  /** The same with what became of each value and layer. */
+  lowered(): Lowered {
+    return lower(this.decided, this.plan);
   }
 
   /** All of it, weights included; the same bytes for the same candidate. */

@@ -3,7 +3,7 @@
  * run once. What the runtime refuses costs seconds then, and not what calibration, methods and training took.
  */
 import { AvocetError } from "../base/inner.ts";
-import { samples } from "../data/inner.ts";
+import { type Dataset, samples } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { calibrate, lower, type Plan } from "../quant/inner.ts";
 import { crosses, firstSample, fixedBatch, type Session, traceShapes } from "../runtime/inner.ts";
@@ -14,7 +14,7 @@ import type { StageOptions } from "./stages.ts";
  * The plan without encodings that a draft was made of. Throws `runtime/load` or `runtime/run` with the node where the runtime
  * refuses the draft, and what placement throws.
  */
-export async function tryDraft(model: Model, given: StageOptions): Promise<Plan> {
+export async function tryDraft(model: Model, given: StageOptions & { readonly data: Dataset }): Promise<Plan> {
   const { runtime, data, options } = given;
   const { signal, threads } = options;
   const few = samples(data, `first:${fixedBatch(model) ?? 1}`);

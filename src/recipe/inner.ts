@@ -1,17 +1,17 @@
 /** @module Recipes: what the user asked for, as data, and the run that composes reading, methods, lowering and judging. */
 export { Candidate, type CandidateParts } from "./candidate.ts";
-export { type DataFreeContext, dataFreeQuantization } from "./data-free.ts";
-export { noiseData } from "./data-free-recipe.ts";
 export { dataPorts, type FitOptions, fitData } from "./fit-data.ts";
 export type { InputOptions } from "./input-options.ts";
 export { type JudgedData, judgedOnOther, judgedOnOwn } from "./judged-data.ts";
 export { type MethodStep, methodNames } from "./method-options.ts";
 export { parseMethod } from "./methods.ts";
+export { noiseData } from "./noise-inputs.ts";
 export { placeChoices, placedBy } from "./placement.ts";
 export { isDataFree, type Preset, presets } from "./presets.ts";
-export { type QuantizeOptions, quantizeModel } from "./quantize.ts";
+export { quantizeModel } from "./quantize.ts";
 export { quantize } from "./quantize-any.ts";
-export type { Quantized, StepReport } from "./quantized.ts";
+export type { QuantizeOptions } from "./quantize-options.ts";
+export type { Quantized, StepReport, TrainedModel } from "./quantized.ts";
 export { clippingRanges, comparedValues } from "./report-values.ts";
 export { type Run, type RunFile, type RunRequest, report, run } from "./run.ts";
 export { defineConfig, parseRecipe, type Recipe, type RecipeInput, recipeJsonSchema } from "./schema.ts";
@@ -26,4 +26,4 @@ export {
   serveScorer,
 } from "./scorer.ts";
 export { targetOf } from "./stages.ts";
-export { type TrainedModel, type TrainOptions, trainModel } from "./train.ts";
+export { type TrainOptions, trainModel } from "./train.ts";

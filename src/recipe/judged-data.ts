@@ -1,7 +1,7 @@
 /** On which samples a result is judged, and how many of them the run itself had used. */
 import { type Dataset, parseSelection, samples } from "../data/inner.ts";
 import type { JudgedOn } from "../report/inner.ts";
-import { noiseData } from "./data-free-recipe.ts";
+import { noiseData } from "./noise-inputs.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
 import type { Judging } from "./score.ts";

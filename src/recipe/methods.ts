@@ -1,20 +1,27 @@
 /** The steps of a recipe, ready to run, and how `--method` spells one. */
 import { AvocetError } from "../base/inner.ts";
-import { type Change, type MethodContext, methodTable, type Step as Row, type State } from "../methods/inner.ts";
+import { type Change, methodTable, type Step as Row, type State, type StepContext } from "../methods/inner.ts";
 import { type MethodStepInput, methodSchema } from "./method-options.ts";
 
-/** A row of the method table with its options. */
+/** A step of a run: a row with its options. */
 export interface Step {
   readonly name: string;
   readonly kind: Row["kind"];
-  run(state: State, work: MethodContext): Promise<Change>;
+  run(state: State, work: StepContext): Promise<Change>;
 }
 
 /** One step of a recipe, ready to run. */
 export function readStep(step: MethodStepInput): Step {
   const { method, ...options } = methodSchema.parse(step);
-  const row = methodTable.find(({ name }) => name === method) as unknown as Row;
-  return { name: method, kind: row.kind, run: (state, work) => row.run(state, work, options) };
+  return readyStep(methodTable.find(({ name }) => name === method)!, options);
+}
+
+/** A row with options that its schema has checked. */
+export function readyStep(
+  { name, kind, run }: Pick<Row, "name" | "kind"> & { readonly run: unknown },
+  options: Readonly<Record<string, unknown>>,
+): Step {
+  return { name, kind, run: (state, work) => (run as Row["run"])(state, work, options) };
 }
 
 /**

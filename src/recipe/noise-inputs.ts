@@ -1,8 +1,27 @@
 /** Inputs that are no data: waves and noise with the mean, deviation and ends that are known of an input. */
 import { Random } from "../base/inner.ts";
+import { type Dataset, fromIterable } from "../data/inner.ts";
 import { type Model, staticShape, type TensorType } from "../ir/inner.ts";
 import type { Expectation } from "../methods/inner.ts";
 import { type Feeds, sizeOf, Tensor } from "../tensor/inner.ts";
+import { knownInputs } from "./known-inputs.ts";
+import type { Quantized } from "./quantized.ts";
+import type { Recipe } from "./schema.ts";
+
+/**
+ * So many samples of noise within the range that is known of the inputs, for what must be measured on something: kernels,
+ * latency, the noise of values. They are no data, and no decision on them means anything. Undefined where an input has no
+ * static shape, is not float32, or where nothing is known of it.
+ */
+export function noiseData({ prepared, shapes }: Quantized, recipe: Recipe, count: number): Dataset | undefined {
+  const known = knownInputs(prepared, recipe);
+  const feeds = (seed: number) => noiseFeeds(prepared, shapes, known, seed);
+  if (!feeds(0)) return undefined;
+  const all = function* () {
+    for (let seed = 0; seed < count; seed++) yield feeds(seed)!;
+  };
+  return fromIterable(all, { source: "noise within the range of the inputs" });
+}
 
 /** One feed of a model; undefined where an input is not of floats, or nothing is known of it. The same for a seed. */
 export function noiseFeeds(

@@ -37,19 +37,23 @@ export function placeChoices({
   };
 }
 
-/** The plan of a recipe for a model of these types, still without encodings. Throws what `place` and `adoptPlan` throw. */
+/**
+ * The plan of a recipe for a model of these types, still without encodings. `exactScales`: see `place`; default: by the scheme. Throws what `place`
+ * and `adoptPlan` throw.
+ */
 export function placedBy(
   recipe: Choices & Pick<Recipe, "plan" | "calibration">,
   model: Model,
   target: Target,
   shapes: PlaceOptions["shapes"],
+  { exactScales = !isAimets(recipe.calibration as Scheme) } = {},
 ): Plan {
   const given = planOf(recipe);
   if (given) return adoptPlan(model, given);
   return place(model, target, {
     shapes,
     ...placeChoices(recipe),
-    exactScales: !isAimets(recipe.calibration as Scheme),
+    exactScales,
   });
 }
 

@@ -9,7 +9,7 @@ export interface Preset {
   readonly steps: readonly MethodStepInput[];
   /** Each step is judged on samples set aside from the calibration data, and undone when it makes things worse. */
   readonly careful: boolean;
-  /** Needs no data: ranges come from batch norms and from what is known of the inputs (data-free.ts). */
+  /** Needs no data: ranges come from batch norms and from what is known of the inputs; equalization is judged on noise. */
   readonly dataFree: boolean;
 }
 
@@ -40,7 +40,7 @@ export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
   "data-free": {
     description:
       "no data: dead channels, equalization for scales per tensor, ranges and bias correction from batch norms",
-    steps: [],
+    steps: [{ method: "dead-channels" }, { method: "cle" }, { method: "bias-correction", kind: "analytic" }],
     careful: false,
     dataFree: true,
   },

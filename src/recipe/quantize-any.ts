@@ -4,7 +4,8 @@ import type { Dataset } from "../data/inner.ts";
 import { readModel } from "../formats/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { modelBytes, openRuntime, type Runtime } from "../runtime/inner.ts";
-import { type QuantizeOptions, quantizeModel } from "./quantize.ts";
+import { quantizeModel } from "./quantize.ts";
+import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Quantized } from "./quantized.ts";
 import { parseRecipe, type RecipeInput } from "./schema.ts";
 

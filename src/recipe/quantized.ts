@@ -40,3 +40,8 @@ export interface Quantized {
   readonly steps: readonly StepReport[];
   readonly seconds: { readonly prepare: number; readonly calibrate: number; readonly methods: number };
 }
+
+export interface TrainedModel extends Quantized {
+  /** What quantization alone gave: where training began. */
+  readonly before: { readonly decided: Model; readonly plan: Plan; readonly shipped: Model };
+}

@@ -12,6 +12,17 @@ export interface Score {
   readonly value: number;
 }
 
+/** Whether the first is better than the second, and by `orEqual` whether it is at least as good. NaN is neither. */
+export function isBetter(one: Score, other: Score, { orEqual = false } = {}): boolean {
+  if (orEqual && one.value === other.value) return true;
+  return one.better === "higher" ? one.value > other.value : one.value < other.value;
+}
+
+/** For people: "output SQNR 12.30 → 13.10 dB". */
+export function changeOf(before: Score, after: Score): string {
+  return `${after.metric} ${before.value.toFixed(2)} → ${after.value.toFixed(2)}${after.unit && ` ${after.unit}`}`;
+}
+
 export interface Scorer {
   /** Throws what opening and running the candidate throws. */
   score(candidate: Candidate): Promise<Score>;

@@ -4,6 +4,7 @@ import type { JudgedOn } from "../report/inner.ts";
 import { isDataFree } from "./presets.ts";
 import type { Quantized } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
+import { trainingSchema } from "./training-options.ts";
 
 export function settingsOf({
   recipe,
@@ -26,7 +27,7 @@ export function settingsOf({
       ? { calibration: "none: ranges from batch norms" }
       : { calibration: recipe.calibration, samples: String(calibrated ?? recipe.samples) }),
     ...(recipe.methods ? { methods: recipe.methods.map((step) => step.method).join(" ") } : { preset: recipe.preset }),
-    ...("before" in quantized ? { training: `${recipe.training?.epochs ?? 4} epochs` } : {}),
+    ...("before" in quantized ? { training: `${(recipe.training ?? trainingSchema.parse({})).epochs} epochs` } : {}),
     ...(judgedOn?.data === "noise" ? { compared: "on noise, no data was given" } : {}),
     ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
     ...(recipe.grids.length > 0 ? { grids: recipe.grids.map(ruleText).join(" · ") } : {}),

@@ -1,43 +1,46 @@
-/** The stages between a normalised float model and a filled plan: tracing, placement, calibration, methods. */
-import { type Checkpoint, checkpointUnder, remembered, throwIfAborted, type Work } from "../base/inner.ts";
+/** The stages between a normalised float model and a filled plan: preparing, placement, ranges, methods, training. */
+import { type Checkpoint, checkpointUnder, throwIfAborted } from "../base/inner.ts";
 import type { Dataset } from "../data/inner.ts";
-import type { Model, TensorType } from "../ir/inner.ts";
-import type { MethodReport, State as MethodState } from "../methods/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { type MethodReport, type State as MethodState, type StepContext, shapesFor } from "../methods/inner.ts";
 import {
   builtinTarget,
-  calibrate,
   type Plan,
   parseTarget,
   type Scheme,
   type Target,
   type ValueStatistics,
 } from "../quant/inner.ts";
-import { firstSample, type Runtime, traceShapes } from "../runtime/inner.ts";
+import type { Runtime } from "../runtime/inner.ts";
 import type { Step } from "./methods.ts";
 import { granularityOf, placedBy } from "./placement.ts";
+import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Quantized } from "./quantized.ts";
+import { byBatchNorms, byData, type Ranged, type Ranging, type Shapes } from "./ranging.ts";
 import type { Recipe } from "./schema.ts";
 
 /** Where a run stands: float models, and a plan with encodings for them. */
 export interface State extends MethodState {
   readonly plan: Plan;
   readonly statistics: readonly ValueStatistics[];
-  readonly shapes: ReadonlyMap<string, TensorType>;
+  readonly shapes: Shapes;
 }
 
 export interface StagesRun {
   readonly state: State;
-  /** In the order of the steps, which have their preparations first. */
-  readonly reports: readonly MethodReport[];
+  /** What each step did, in their order; ranges have a report where they follow from the model. */
+  readonly reports: ReadonlyMap<Step, MethodReport>;
+  readonly ranging?: MethodReport | undefined;
   readonly seconds: Quantized["seconds"];
 }
 
-export interface StageOptions {
+export interface StageOptions extends Pick<StepContext, "inputs" | "labels" | "onEpoch"> {
   readonly recipe: Recipe;
   readonly target: Target;
   readonly runtime: Runtime;
-  readonly data: Dataset;
-  readonly options: Work & { readonly threads?: number; readonly checkpoint?: Checkpoint };
+  /** Null: ranges follow from batch norms. */
+  readonly data: Dataset | null;
+  readonly options: QuantizeOptions;
 }
 
 /**
@@ -46,77 +49,77 @@ export interface StageOptions {
  */
 export class Stages {
   readonly #given: StageOptions;
+  readonly #ranging: Ranging;
   #steps = 0;
 
   constructor(given: StageOptions) {
     this.#given = given;
+    this.#ranging = rangingOf(given);
   }
 
-  /** Traces, places and calibrates a float model. */
-  async start(model: Model, checkpoint = this.#checkpointOf("start")): Promise<State> {
-    const { runtime, data, options } = this.#given;
-    const shapes = await traceShapes(model, runtime, await firstSample(data, options.signal));
-    const plan = placedBy(this.#given.recipe, model, this.#given.target, shapes);
-    return this.#calibrated({ prepared: model, decided: model, plan }, shapes, checkpoint);
+  /** Traces and places a float model, and finds its ranges. */
+  async start(models: Pick<State, "source" | "prepared">, name = "start"): Promise<State & Pick<Ranged, "report">> {
+    const { source, prepared } = models;
+    const shapes = await shapesFor(prepared, this.#context());
+    const { recipe, target } = this.#given;
+    const exactScales = this.#ranging.exactScales(recipe.calibration as Scheme);
+    const plan = placedBy(recipe, prepared, target, shapes, { exactScales });
+    return await this.#ranged({ source, prepared, decided: prepared, plan }, shapes, this.#checkpointOf(name));
   }
 
   /**
    * The state after these steps, with a report of each. Preparations come first: ranges of a model that the next one changes are
    * worth nothing.
    */
-  async run(model: Model, steps: readonly Step[]): Promise<StagesRun> {
+  async run(source: Model, steps: readonly Step[]): Promise<StagesRun> {
     const clock = stopwatch();
-    const reports: MethodReport[] = [];
-    let float = model;
+    const reports = new Map<Step, MethodReport>();
+    let float = source;
     for (const step of steps) {
       if (step.kind !== "prepare") continue;
       throwIfAborted(this.#given.options);
       this.#steps++;
-      const { prepared = float, report } = await step.run({ prepared: float, decided: float }, this.#context());
+      const before = { source, prepared: float, decided: float };
+      const { prepared = float, report } = await step.run(before, this.#context());
       float = prepared;
-      reports.push(report);
+      reports.set(step, report);
     }
     const prepare = clock();
-    let state = await this.start(float);
+    const { report: ranging, ...started } = await this.start({ source, prepared: float });
+    let state: State = started;
     const calibrate = clock();
     for (const step of steps) {
-      if (step.kind !== "solve") continue;
+      if (step.kind === "prepare") continue;
       throwIfAborted(this.#given.options);
       const applied = await this.apply(step, state);
       state = applied.state;
-      reports.push(applied.report);
+      reports.set(step, applied.report);
     }
-    return { state, reports, seconds: { prepare, calibrate, methods: clock() } };
+    return { state, reports, ranging, seconds: { prepare, calibrate, methods: clock() } };
   }
 
-  /** The state after a step. Rounded weights change what flows, so that ranges are observed again. */
+  /** The state after a step. What it decided changes what is observed, but for training, which learns ranges with the weights. */
   async apply(step: Step, state: State): Promise<{ state: State; report: MethodReport }> {
-    const checkpoint = this.#checkpointOf(`${++this.#steps}-${step.name}`);
+    const name = `${++this.#steps}-${step.name}`;
+    const checkpoint = this.#checkpointOf(name);
     const { prepared, decided, plan, report } = await step.run(state, { ...this.#context(), checkpoint });
     if (step.kind === "prepare") {
-      return { state: report.edits === 0 || !prepared ? state : await this.start(prepared, checkpoint), report };
+      if (report.edits === 0 || !prepared) return { state, report };
+      const { report: _, ...started } = await this.start({ source: state.source, prepared }, name);
+      return { state: started, report };
     }
-    const next = { prepared: state.prepared, decided: decided ?? state.decided, plan: plan ?? state.plan };
-    return { state: await this.#calibrated(next, state.shapes, checkpoint), report };
+    const next = { ...state, decided: decided ?? state.decided, plan: plan ?? state.plan };
+    if (step.kind === "train" || !this.#ranging.again) return { state: next, report };
+    return { state: await this.#ranged(next, state.shapes, checkpoint), report };
   }
 
-  async #calibrated(
-    { prepared, decided, plan: placed }: Pick<State, "prepared" | "decided" | "plan">,
-    shapes: State["shapes"],
+  async #ranged(
+    { source, prepared, decided, plan: placed }: Pick<State, "source" | "prepared" | "decided" | "plan">,
+    shapes: Shapes,
     checkpoint: Checkpoint | undefined,
-  ): Promise<State> {
-    const { recipe, runtime, data, options } = this.#given;
-    const { plan, statistics } = await remembered(checkpoint, "calibrated", () =>
-      calibrate(decided, placed, runtime, data, {
-        scheme: recipe.calibration as Scheme,
-        shapes,
-        ...(recipe.batch ? { batch: recipe.batch } : {}),
-        ...(options.threads ? { session: { threads: options.threads } } : {}),
-        signal: options.signal,
-        onProgress: options.onProgress,
-      }),
-    );
-    return { prepared, decided, plan, statistics, shapes };
+  ): Promise<State & Pick<Ranged, "report">> {
+    const ranged = await this.#ranging.fill(decided, placed, shapes, { ...this.#context(), checkpoint });
+    return { source, prepared, decided, shapes, ...ranged };
   }
 
   #checkpointOf(name: string): Checkpoint | undefined {
@@ -124,21 +127,28 @@ export class Stages {
     return checkpoint && checkpointUnder(checkpoint, name);
   }
 
-  #context() {
-    const { recipe, target, runtime, data, options } = this.#given;
+  #context(): StepContext {
+    const { recipe, target, runtime, data, inputs, labels, onEpoch, options } = this.#given;
     return {
       runtime,
-      data,
+      data: data ?? undefined,
+      inputs,
       target,
       calibration: recipe.calibration as Scheme,
       granularity: granularityOf(recipe.granularity),
       seed: recipe.seed,
       batch: recipe.batch,
+      labels,
+      onEpoch,
       threads: options.threads,
       signal: options.signal,
       onProgress: options.onProgress,
     };
   }
+}
+
+function rangingOf({ data }: Pick<StageOptions, "data">): Ranging {
+  return data ? byData(data) : byBatchNorms;
 }
 
 /** The target of a recipe: a built-in one, or the file that was given. */

@@ -1,34 +1,25 @@
 /** Quantization-aware training, end to end in memory: quantization as `quantizeModel` does it, then training from there. */
 import { checkpointUnder, expectArguments, throwIfAborted } from "../base/inner.ts";
 import type { Dataset, Labels } from "../data/inner.ts";
-import { cloneModel, type Model } from "../ir/inner.ts";
-import { type QatContext, type QatOptions, reestimateFoldedBatchNorms, trainQuantized } from "../methods/inner.ts";
-import { normalise } from "../passes/inner.ts";
-import { lower, type Plan, type Scheme } from "../quant/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import type { OnEpoch } from "../methods/inner.ts";
 import { firstSample, fixedBatch, type Runtime, traceShapes, withDynamicBatch } from "../runtime/inner.ts";
-import type { Optimizer } from "../train/inner.ts";
 import { fitData } from "./fit-data.ts";
-import { type QuantizeOptions, quantizeModel } from "./quantize.ts";
-import type { Quantized } from "./quantized.ts";
+import { make, trainMade } from "./make.ts";
+import type { QuantizeOptions } from "./quantize-options.ts";
+import type { TrainedModel } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
-import { targetOf } from "./stages.ts";
-import type { Training } from "./training-options.ts";
 
 export interface TrainOptions extends QuantizeOptions {
   /** What is true of each sample of the data. Absent: the float model alone teaches. */
   readonly labels?: Labels | undefined;
-  /** Called after each epoch; `now` gives the model and plan so far. */
-  readonly onEpoch?: QatContext["onEpoch"];
-}
-
-export interface TrainedModel extends Quantized {
-  /** What quantization alone gave: where training began. */
-  readonly before: { readonly decided: Model; readonly plan: Plan; readonly shipped: Model };
+  /** Called after each epoch; `now` returns the model and plan so far. */
+  readonly onEpoch?: OnEpoch | undefined;
 }
 
 /**
  * Quantizes with a part of the data (`recipe.samples`), then trains weights and ranges on all of it as `recipe.training` says.
- * The given model is not changed. Throws what `quantizeModel` and `trainQuantized` throw.
+ * The given model is not changed. Throws what `quantizeModel` throws, and `autodiff/no-gradient`, `data/labels`, `data/not-finite`.
  */
 export async function trainModel(
   given: Model,
@@ -37,7 +28,7 @@ export async function trainModel(
   runtime: Runtime,
   options: TrainOptions = {},
 ): Promise<TrainedModel> {
-  const { checkpoint, labels, onEpoch } = options;
+  const { labels, onEpoch, ...work } = options;
   expectArguments("trainModel(model, data, recipe, runtime)", {
     model: [given, "model"],
     data: [steps, "dataset"],
@@ -47,50 +38,13 @@ export async function trainModel(
   });
   const data = await fitData(given, steps, recipe, runtime, options);
   const model = await withFreeBatch(given, data, runtime);
-  const before = await quantizeModel(model, data, recipe, runtime, {
-    ...options,
-    ...(checkpoint ? { checkpoint: checkpointUnder(checkpoint, "quantize") } : {}),
-  });
+  const under = (part: string) => {
+    const checkpoint = work.checkpoint && checkpointUnder(work.checkpoint, part);
+    return { model, data, recipe, runtime, options: { ...work, ...(checkpoint ? { checkpoint } : {}) } };
+  };
+  const made = await make(under("quantize"));
   throwIfAborted(options);
-  const reference = cloneModel(model);
-  await normalise(reference, { runtime });
-  const context: QatContext = {
-    runtime,
-    data,
-    target: targetOf(recipe),
-    calibration: recipe.calibration as Scheme,
-    seed: recipe.seed,
-    reference,
-    labels,
-    threads: options.threads,
-    signal: options.signal,
-    onProgress: options.onProgress,
-    ...(onEpoch ? { onEpoch } : {}),
-    ...(checkpoint ? { checkpoint: checkpointUnder(checkpoint, "train") } : {}),
-  };
-  const { reestimate = false, ...training } = recipe.training ?? {};
-  const trained = await trainQuantized(before.decided, before.plan, context, qatOptions(training));
-  const done = [trained];
-  if (reestimate) {
-    const options = { reference: before.prepared };
-    done.push(await reestimateFoldedBatchNorms(trained.model, trained.plan, context, options));
-  }
-  const { model: decided, plan } = done.at(-1)!;
-  const lowered = lower(decided, plan);
-  const reports = done.map(({ report }) => report);
-  return {
-    ...before,
-    decided,
-    plan,
-    lowered,
-    shipped: lowered.model,
-    steps: [...before.steps, ...reports],
-    seconds: {
-      ...before.seconds,
-      methods: reports.reduce((sum, { seconds }) => sum + seconds, before.seconds.methods),
-    },
-    before: { decided: before.decided, plan: before.plan, shipped: before.shipped },
-  };
+  return await trainMade(made, under("train"), { labels, onEpoch });
 }
 
 /** Models that were exported for one sample are trained in batches, where samples surely stay apart. */
@@ -98,12 +52,4 @@ async function withFreeBatch(model: Model, data: Dataset, runtime: Runtime): Pro
   if (fixedBatch(model, data.axes) !== 1) return model;
   const freed = withDynamicBatch(model, await traceShapes(model, runtime, await firstSample(data)));
   return "model" in freed ? freed.model : model;
-}
-
-function qatOptions({ optimizer, weightDecay, ...rest }: Omit<Training, "reestimate">): QatOptions {
-  const decay = weightDecay === undefined ? {} : { weightDecay };
-  const chosen: Optimizer =
-    optimizer === "sgd" ? { kind: "sgd", momentum: 0.9, ...decay } : { kind: optimizer ?? "adam", ...decay };
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  return { ...(given as Omit<QatOptions, "optimizer">), optimizer: chosen };
 }

@@ -13,7 +13,7 @@ import { entriesByValue, type Plan, type PlanEntry, quantizeDequantize, withBias
 import { type Cursor, openCursor } from "../../runtime/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
 import { alongside, lowerForEdits } from "../branches.ts";
-import type { Basis, Expectation } from "../expectations/expectation.ts";
+import type { Basis } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
@@ -33,8 +33,6 @@ export interface BiasCorrectionOptions extends z.input<typeof biasCorrectionOpti
    * carried through sums and products too.
    */
   readonly accept?: readonly Basis[];
-  /** What is known of the model's inputs, for analytic correction: see `inputExpectation`. */
-  readonly inputs?: ReadonlyMap<string, Expectation>;
 }
 
 /**
@@ -50,7 +48,7 @@ export async function correctBiases(
 ): Promise<MethodResult> {
   const start = performance.now();
   const { onProgress } = context;
-  const { reference = model, accept: _a, inputs: _i, ...chosen } = options;
+  const { reference = model, accept: _a, ...chosen } = options;
   const { kind = context.data ? "empirical" : "analytic", activations } = optionsOf(
     "bias-correction",
     biasCorrectionOptions,
@@ -138,8 +136,9 @@ async function cursorOn(model: Model, quantized: Model, kind: string, context: P
 async function promisedBy(
   model: Model,
   context: PreparationContext,
-  { inputs, accept = ["batch-norm"] }: BiasCorrectionOptions,
+  { accept = ["batch-norm"] }: BiasCorrectionOptions,
 ): Promise<Promised> {
+  const { inputs } = context;
   const shapes = await shapesFor(model, context);
   const found = expectations(model.graph, { shapes, ...(inputs ? { inputs } : {}) });
   return { ...found, shapes, accepted: new Set(accept) };

@@ -8,7 +8,6 @@ import type { z } from "zod";
 import { throwIfAborted } from "../../base/inner.ts";
 import { shapeOf } from "../../facts/inner.ts";
 import { check, cloneModel, type Model } from "../../ir/inner.ts";
-import type { Expectation } from "../expectations/expectation.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { shapesFor } from "../shapes.ts";
 import { expectedChannels } from "./expected.ts";
@@ -22,10 +21,7 @@ import { divideConstant, scaleLayer } from "./scale-layers.ts";
 import { keepUnderBounds, shareBounds } from "./share-bounds.ts";
 import { type Trace, traceGroups } from "./trace-groups.ts";
 
-export interface EqualizeOptions extends z.input<typeof equalizeOptions>, SweepOptions, DescentOptions {
-  /** What is known of the model's inputs: without data, activations follow from it and from batch norms. */
-  readonly inputs?: ReadonlyMap<string, Expectation> | undefined;
-}
+export interface EqualizeOptions extends z.input<typeof equalizeOptions>, SweepOptions, DescentOptions {}
 
 /**
  * Equalizes a normalised model (batch norms folded). The given model is not changed. Pairs, depthwise triples and chains;
@@ -42,10 +38,10 @@ export async function equalizeLayers(
   const shapes = await shapesFor(copy, context);
   throwIfAborted(context);
   const trace = traceGroups(copy.graph, (value) => shapeOf(value, shapes));
-  const { data } = context;
+  const { data, inputs } = context;
   const seen = data
     ? await observeChannels(copy, trace, shapes, { ...context, data })
-    : options.inputs && expectedChannels(copy.graph, trace, shapes, options.inputs);
+    : inputs && expectedChannels(copy.graph, trace, shapes, inputs);
   throwIfAborted(context);
   const { scale, how } = solve(trace, seen, context, options);
   const scaleOf = (id: number) => scale[trace.groups.root(id)]!;

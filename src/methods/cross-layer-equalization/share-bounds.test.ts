@@ -29,7 +29,7 @@ test("without data, channels with like scales share the bound of their Clip", as
   setBatchNormStatistics(values.get("c")!, { beta: ones, gamma: ones });
   const inputs = new Map([["x0", inputExpectation({ low: -1, high: 1 })]]);
   const runtime = await openRuntime();
-  const { model, report } = await equalizeLayers(before, { runtime, granularity: "channel" }, { inputs });
+  const { model, report } = await equalizeLayers(before, { runtime, granularity: "channel", inputs });
   expect(report.edits).toBeGreaterThan(0);
   expect([...model.graph.nodes].map((node) => node.op)).toEqual(["Conv", "Clip", "Conv"]);
   await expectSameOutputs(before, model, { atol: 1e-6, rtol: 1e-5 /* sums of 8 products */ });

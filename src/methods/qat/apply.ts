@@ -4,7 +4,6 @@
  * model is the teacher (Hinton et al., 2015).
  */
 import { AvocetError } from "../../base/inner.ts";
-import type { Labels } from "../../data/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import type { Plan } from "../../quant/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
@@ -14,6 +13,7 @@ import {
   crop,
   flip,
   labelled,
+  type Optimizer,
   type ParameterGroup,
   schedule,
   shuffled,
@@ -25,17 +25,15 @@ import {
 import { settle } from "../learned-quantizers/settle.ts";
 import { type TrainableModel, trainableModel } from "../learned-quantizers/trainable.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
+import { optionsOf } from "../step.ts";
 import { type NormalizedLayer, withBatchNorms, withoutBatchNorms } from "./batch-norms.ts";
 import { labelTarget, withObjective } from "./objective.ts";
-import type { QatOptions } from "./options.ts";
+import { type QatOptions, type QatSettings, qatOptions } from "./options.ts";
 
+/** Without labels the float model alone teaches. */
 export interface QatContext extends MethodContext {
   /** The float model that teaches: the one before any weight was rounded or trained. */
   readonly reference: Model;
-  /** What is true of each sample of the data. Absent: only the float model teaches. */
-  readonly labels?: Labels | undefined;
-  /** Called after each epoch with the model so far. */
-  readonly onEpoch?: (epoch: number, loss: number, now: () => { model: Model; plan: Plan }) => void | Promise<void>;
 }
 
 /** Decoded samples that are kept in memory; the others are read again in each epoch. */
@@ -50,23 +48,24 @@ export async function trainQuantized(
   model: Model,
   plan: Plan,
   context: QatContext,
-  options: QatOptions = {},
+  given: QatOptions = {},
 ): Promise<MethodResult> {
   const start = performance.now();
   const { runtime, seed, signal, onProgress, threads, checkpoint } = context;
-  const { epochs = 4, learningRate = 2e-4, optimizer = { kind: "adam" }, clipNorm } = options;
+  const options = optionsOf("qat", qatOptions, given);
+  const { epochs, learningRate, clipNorm } = options;
   const share = shareOfLabels(context, options);
   const form = trainingForm(model, plan, options);
   const { model: both, loss } = withObjective(form.trainable.model, context.reference, {
     labels: share,
     compare: options.compare,
-    temperature: options.temperature ?? 1,
-    smoothing: options.smoothing ?? 0,
+    temperature: options.temperature,
+    smoothing: options.smoothing,
     ignore: options.ignore,
   });
   const data = await shuffled(context.data, sampleBytes, signal);
   const targeted = share > 0 ? labelled(data, context.labels!, labelTarget) : data;
-  const batch = Math.min(options.batch ?? 64, data.count);
+  const batch = Math.min(options.batch, data.count);
   const updates = epochs * stepsPerEpoch(data.count, batch);
   await using trainer = await Trainer.open(
     {
@@ -74,7 +73,7 @@ export async function trainQuantized(
       example: await targeted.read(Array.from({ length: batch }, (_, i) => i)),
       groups: groupsOf(form, options),
       loss,
-      optimizer,
+      optimizer: optimizerOf(options),
       states: form.states,
       rate: schedule({ kind: "cosine", rate: learningRate, warmup: Math.min(20, Math.floor(updates / 10)) }, updates),
       ...(clipNorm === undefined ? {} : { clipNorm }),
@@ -116,7 +115,7 @@ interface TrainingForm {
   readonly states: ReturnType<typeof trainBatchNorms>["states"];
 }
 
-function trainingForm(model: Model, plan: Plan, { batchNorms = "none" }: QatOptions): TrainingForm {
+function trainingForm(model: Model, plan: Plan, { batchNorms }: QatSettings): TrainingForm {
   if (batchNorms === "none") return { trainable: trainableModel(model, plan), layers: [], states: [] };
   const { model: normalized, layers } = withBatchNorms(model, plan);
   if (layers.length === 0) {
@@ -137,7 +136,7 @@ function trainingForm(model: Model, plan: Plan, { batchNorms = "none" }: QatOpti
   return { trainable, layers, states };
 }
 
-function groupsOf({ trainable }: TrainingForm, { ranges = "learned", rangeRate = 1 }: QatOptions): ParameterGroup[] {
+function groupsOf({ trainable }: TrainingForm, { ranges, rangeRate }: QatSettings): ParameterGroup[] {
   const { weights, biases, weightScales } = trainable;
   const groups: ParameterGroup[] = [{ names: weights }, { names: biases, weightDecay: 0 }];
   if (ranges === "fixed") return groups;
@@ -168,10 +167,13 @@ function settled(model: Model, plan: Plan, { trainable, layers }: TrainingForm, 
   return settle(model, plan, { ...trainable, biases }, new Map([...learned, ...folded]));
 }
 
-function shareOfLabels({ labels }: QatContext, options: QatOptions): number {
+function optimizerOf({ optimizer, weightDecay }: QatSettings): Optimizer {
+  const decay = weightDecay === undefined ? {} : { weightDecay };
+  return optimizer === "sgd" ? { kind: "sgd", momentum: 0.9, ...decay } : { kind: optimizer, ...decay };
+}
+
+function shareOfLabels({ labels }: QatContext, options: QatSettings): number {
   const share = options.labels ?? (labels ? 0.5 : 0);
-  if (!(share >= 0 && share <= 1))
-    throw new AvocetError("usage/bad-value", `expected a share from 0 to 1, got ${share}`);
   if (share > 0 && !labels) {
     throw new AvocetError("data/labels", "expected labels for a loss that looks at them, got none", {
       hint: "give labels, or labels=0 to learn from the float model alone",
@@ -180,7 +182,7 @@ function shareOfLabels({ labels }: QatContext, options: QatOptions): number {
   return share;
 }
 
-function augmentation({ flip: mirror, crop: pad = 0 }: QatOptions): { augment?: Augment } {
+function augmentation({ flip: mirror, crop: pad }: QatSettings): { augment?: Augment } {
   const parts: Augment[] = [];
   if (mirror) parts.push((feeds, random) => flip(...imagesOf(feeds))(feeds, random));
   if (pad > 0) parts.push((feeds, random) => crop(imagesOf(feeds), { pad })(feeds, random));

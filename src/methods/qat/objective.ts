@@ -22,7 +22,7 @@ export interface Objective {
   readonly temperature: number;
   /** Share of a label that is spread over all classes. */
   readonly smoothing: number;
-  /** Places with this label are not judged. */
+  /** Elements with this label are not judged. */
   readonly ignore?: number | undefined;
 }
 

@@ -1,41 +1,49 @@
-/** The options of quantization-aware training, with their defaults. */
-import type { Optimizer } from "../../train/inner.ts";
+/** What quantization-aware training can be told. */
+import { z } from "zod";
 
-export interface QatOptions {
-  /** Times that every sample is seen. Default 4. */
-  readonly epochs?: number;
-  /** Samples a step. Default 64, or all there are when they are fewer. */
-  readonly batch?: number;
-  /** Largest learning rate; it falls along a cosine. Default 2e-4: small, because training begins at a trained model. */
-  readonly learningRate?: number;
-  /** Default adam. */
-  readonly optimizer?: Optimizer;
-  /** "learned": scales and ends of ranges are trained with the weights; "fixed": the plan's stay. Default "learned". */
-  readonly ranges?: "learned" | "fixed";
-  /** Multiplies the learning rate for scales and ranges. Default 1. */
-  readonly rangeRate?: number;
-  /**
-   * "learned": layers get the batch norms back that were folded into them, with statistics that follow the quantized model;
-   * "frozen": with the statistics that they had; "none": folded weights are trained. Default "none".
-   */
-  readonly batchNorms?: "none" | "frozen" | "learned";
-  /** Share of the loss that looks at labels; the rest looks at the float model. Default: 0.5 with labels, 0 without. */
-  readonly labels?: number;
-  /**
-   * Outputs as scores of classes, or as numbers. Default: classes where a Softmax or the layer of a classifier ends them (over its
-   * axis), or with labels; else numbers.
-   */
-  readonly compare?: "classes" | "numbers";
-  /** Default 1. */
-  readonly temperature?: number;
-  /** Share of a label that is spread over all classes. Default 0. */
-  readonly smoothing?: number;
-  /** Places with this label are not judged. */
-  readonly ignore?: number;
-  /** The gradient is scaled down to this length. Default: it is left as it is. */
-  readonly clipNorm?: number;
-  /** Whether every second image is mirrored, by chance, left to right. Default false. */
-  readonly flip?: boolean;
-  /** Pixels by which an image may move in every direction. Default 0. */
-  readonly crop?: number;
-}
+const positive = z.number().positive();
+
+export const qatOptions = z
+  .strictObject({
+    epochs: z.number().int().positive().default(4).describe("Times that every sample is seen."),
+    batch: z.number().int().positive().default(64).describe("Samples a step; all there are when they are fewer."),
+    // Small, because training begins at a trained model.
+    learningRate: positive.default(2e-4).describe("The largest rate; it falls along a cosine."),
+    optimizer: z.enum(["adam", "adamw", "sgd"]).default("adam").describe("sgd has momentum 0.9."),
+    weightDecay: z.number().nonnegative().optional().describe("Default 0; with adamw 0.01."),
+    ranges: z
+      .enum(["learned", "fixed"])
+      .default("learned")
+      .describe("Whether scales and ends of ranges are trained with the weights."),
+    rangeRate: positive.default(1).describe("Multiplies the learning rate for scales and ranges."),
+    batchNorms: z
+      .enum(["none", "frozen", "learned"])
+      .default("none")
+      .describe(
+        "Whether layers are trained with the batch norms that were folded into them: frozen keeps their statistics, learned lets them follow the quantized model.",
+      ),
+    labels: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe(
+        "Share of the loss that looks at labels; the rest looks at the float model. Default 0.5, without labels 0.",
+      ),
+    compare: z
+      .enum(["classes", "numbers"])
+      .optional()
+      .describe(
+        "Outputs as scores of classes, or as numbers. Default: classes where a Softmax or classifier ends them, over its axis, or with labels.",
+      ),
+    temperature: positive.default(1).describe("Divides the scores before they are compared with the float model's."),
+    smoothing: z.number().min(0).max(1).default(0).describe("Share of a label that is spread over all classes."),
+    ignore: z.number().int().optional().describe("Elements with this label are not judged."),
+    clipNorm: positive.optional().describe("The gradient is scaled down to this length."),
+    flip: z.boolean().default(false).describe("Every second image is mirrored, by chance, left to right."),
+    crop: z.number().int().nonnegative().default(0).describe("Pixels by which an image may move in every direction."),
+  })
+  .describe("Quantization-aware training: weights and ranges are trained behind the quantizers that will ship.");
+
+export type QatOptions = z.input<typeof qatOptions>;
+export type QatSettings = z.output<typeof qatOptions>;

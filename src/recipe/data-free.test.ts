@@ -40,7 +40,7 @@ test("a target with scales per tensor has equalization tried, and judged on nois
     runtime,
   );
   const step = steps.find(({ step }) => step === "cross-layer-equalization")!;
-  expect(step.notes[0]).toMatch(/^(kept|undone): output SQNR on noise [\d.]+ → [\d.]+ dB$/);
+  expect(step.notes[0]).toMatch(/^(kept|undone): output SQNR [\d.]+ → [\d.]+ dB on noise$/);
 });
 
 test("other presets, and methods, need data", async () => {

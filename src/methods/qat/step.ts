@@ -1,0 +1,12 @@
+/** Quantization-aware training as a step of a run: the source teaches. */
+import { planned, withData } from "../step.ts";
+import { trainQuantized } from "./apply.ts";
+import { qatOptions } from "./options.ts";
+
+export const qat = planned({
+  name: "qat",
+  kind: "train",
+  options: qatOptions,
+  run: ({ source, decided, plan }, work, options) =>
+    trainQuantized(decided, plan, { ...withData("qat", work), reference: source }, options),
+});
