@@ -3,12 +3,13 @@
  * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
  *
  *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--seconds 3]
- *                                  [--fresh [--jobs 1]] [--page]
+ *                                  [--again] [--fresh [--jobs 1]] [--page]
  *
  * The tests are loaded once and repeated for each mutant (mutation/warm.mjs); `--fresh` loads them for each, with Stryker's own
  * runner: twenty times slower, with the same survivors. With `--seconds` a mutant that has lived through so many seconds of tests is
- * tried no further: a survivor, though another test might find it. Results are merged into bench/results/mutation.json after every file;
- * `--page` only writes bench/results/mutation.md anew.
+ * tried no further: a survivor, though another test might find it. `--again` tries only what lived in the stored results without a reason, for
+ * tests that came since; a file whose mutants are others than then is tried whole. Results are merged into bench/results/mutation.json after
+ * every file; `--page` only writes bench/results/mutation.md anew.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +17,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Stryker } from "@stryker-mutator/core";
 import { filesOf, groups } from "./mutation/groups.mjs";
-import { pageOf } from "./mutation/page.mjs";
+import { pageOf, reasonFor, total } from "./mutation/page.mjs";
 import { warmRun } from "./mutation/warm.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     only: { type: "string", default: Object.keys(groups).join(",") },
     files: { type: "string" },
     tests: { type: "string" },
+    again: { type: "boolean", default: false },
     fresh: { type: "boolean", default: false },
     seconds: { type: "string" },
     jobs: { type: "string", default: "1" },
@@ -71,32 +73,59 @@ const sources = new Map(
     .map((path) => [path, readFileSync(path, "utf8").split("\n")]),
 );
 
+/** A mutant as the results tell it: by its line. */
+function told(name, { location: { start, end }, mutatorName: mutator, replacement }) {
+  const line = sources.get(name)[start.line - 1];
+  const original = line.slice(start.column - 1, end.line === start.line ? end.column - 1 : undefined);
+  return { line: start.line, source: line.trim(), original, replacement: replacement.split("\n")[0], mutator };
+}
+
+/** What lived in the last run, by its text, where the mutants of a file are those of that run; undefined where they are others. */
+function livedBefore(name, mutants) {
+  const before = stored()[name];
+  const key = ({ source, original, replacement, mutator }) => [source, original, replacement, mutator].join("\n");
+  const now = new Set(mutants.map((mutant) => key(told(name, mutant))));
+  const lived = new Map((before?.survivors ?? []).map((survivor) => [key(survivor), survivor]));
+  const same = before && total(before) === mutants.length && [...lived.keys()].every((text) => now.has(text));
+  return same ? (mutant) => lived.get(key(told(name, mutant))) : undefined;
+}
+
+/** Only survivors without a reason are tried again; what was found and what was reached stays so. */
+async function warmAgain(name, tests) {
+  let lived;
+  const isOpen = (before) => before && !reasonFor(name, before, reasons);
+  const found = await warmRun(root, [name], tests, excludedMutations, (mutants) => {
+    lived = livedBefore(name, mutants);
+    return lived ? mutants.filter((mutant) => !isOpen(lived(mutant))) : [];
+  });
+  if (!lived) return found;
+  let timeouts = stored()[name].timeout;
+  return found.map((mutant) => {
+    const before = lived(mutant);
+    if (!before) return timeouts-- > 0 ? { ...mutant, status: "Timeout" } : mutant;
+    const lives = !isOpen(before) || !["Killed", "Timeout"].includes(mutant.status);
+    const isReached = before.covered || mutant.status === "Survived";
+    return lives ? { ...mutant, status: isReached ? "Survived" : "NoCoverage" } : mutant;
+  });
+}
+
 /** Counts and survivors of a file, smaller than Stryker's own report. */
 function summarise(name, group, mutants) {
-  const source = sources.get(name);
   const file = { group, killed: 0, timeout: 0, survived: 0, noCoverage: 0, survivors: [] };
-  for (const { status, location, mutatorName, replacement } of mutants) {
+  for (const mutant of mutants) {
+    const { status } = mutant;
     if (status === "Killed") file.killed++;
     else if (status === "Timeout") file.timeout++;
     else if (status === "Survived" || status === "NoCoverage") {
       file[status === "Survived" ? "survived" : "noCoverage"]++;
-      const { start, end } = location;
-      const line = source[start.line - 1];
-      const original = line.slice(start.column - 1, end.line === start.line ? end.column - 1 : undefined);
-      file.survivors.push({
-        line: start.line,
-        source: line.trim(),
-        original,
-        replacement: replacement.split("\n")[0],
-        mutator: mutatorName,
-        covered: status === "Survived",
-      });
+      file.survivors.push({ ...told(name, mutant), covered: status === "Survived" });
     } else file[status] = (file[status] ?? 0) + 1;
   }
   file.survivors.sort((a, b) => a.line - b.line);
   return file;
 }
 
+const reasons = JSON.parse(readFileSync(`${root}bench/mutation/reasons.json`, "utf8"));
 const stored = () => JSON.parse(readFileSync(results, { encoding: "utf8", flag: "a+" }) || "{}");
 if (!values.page) {
   for (const group of values.only.split(",")) {
@@ -104,7 +133,8 @@ if (!values.page) {
       const { tests: wanted } = groups[group];
       const tests = values.tests?.split(",") ?? (typeof wanted === "function" ? wanted(name) : wanted);
       const begun = Date.now();
-      const found = values.fresh ? await freshRun(name, tests) : await warmRun(root, [name], tests, excludedMutations);
+      const warm = () => (values.again ? warmAgain(name, tests) : warmRun(root, [name], tests, excludedMutations));
+      const found = await (values.fresh ? freshRun(name, tests) : warm());
       const file = summarise(name, group, found);
       writeFileSync(results, `${JSON.stringify({ ...stored(), [name]: file }, undefined, 1)}\n`);
       const { killed, timeout, survived, noCoverage } = file;
@@ -114,5 +144,4 @@ if (!values.page) {
     }
   }
 }
-const reasons = JSON.parse(readFileSync(`${root}bench/mutation/reasons.json`, "utf8"));
 writeFileSync(`${root}bench/results/mutation.md`, pageOf(stored(), reasons, [...sources.keys()]));

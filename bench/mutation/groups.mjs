@@ -53,8 +53,10 @@ export const groups = {
       "!src/quant/observers/observer-suite.ts",
       // WebAssembly as text, made by tools.
       "!src/quant/observers/kernels.generated.ts",
+      "src/quant/observe/sensitivity.ts",
+      "src/quant/observe/output-gradients.ts",
     ],
-    tests: ["src/quant/observers/*.test.ts"],
+    tests: (file) => [`${file.replace(/[^/]*$/, "")}*.test.ts`],
   },
   range: { mutate: ["src/quant/grids/range.ts"], tests: ["src/quant/grids/range.test.ts"] },
   lower: {

@@ -3,10 +3,10 @@ import { filesOf, groups } from "./groups.mjs";
 
 const percent = (part, whole) => (whole === 0 ? "no code" : `${((100 * part) / whole).toFixed(1)} %`);
 const code = (text) => `\`${text.replaceAll("|", "\\|")}\``;
-const total = ({ killed, timeout, survived, noCoverage }) => killed + timeout + survived + noCoverage;
+export const total = ({ killed, timeout, survived, noCoverage }) => killed + timeout + survived + noCoverage;
 
 /** A reason belongs to a line of source (so that it stays when lines move) and, where it names them, to a kind and a replacement. */
-function reasonFor(file, survivor, reasons) {
+export function reasonFor(file, survivor, reasons) {
   const found = (reasons[file] ?? []).find(
     ({ source, mutator, original, replacement }) =>
       survivor.source.includes(source) &&

@@ -1,7 +1,7 @@
 /**
  * Stryker's mutants without a start of the tests for each: the tests are loaded once, and each of them runs again and again, with one
  * mutant after the other (repeating-runner.mjs); for what modules compute as they are loaded they are loaded again. A mutant that
- * hangs takes its process with it; the next one goes on behind it.
+ * hangs, or that leaves something behind with which a test fails without it, takes its process with it; the next one goes on behind it.
  */
 import { spawn } from "node:child_process";
 import {
@@ -20,8 +20,11 @@ import { Instrumenter } from "@stryker-mutator/instrumenter";
 /** A run that writes nothing for so long hangs: while tests are loaded, and from the first one on. On a busy machine none takes a fifth. */
 const patience = { loading: 60_000, running: 20_000 };
 
-/** What became of each mutant of these files, as Stryker reports it; `tests` are globs. */
-export async function warmRun(root, files, tests, excludedMutations) {
+/**
+ * What became of each mutant of these files, as Stryker reports it; `tests` are globs. Of all mutants `untried` chooses those that are
+ * not run at all and count as killed.
+ */
+export async function warmRun(root, files, tests, excludedMutations, untried = () => []) {
   const silent = Object.fromEntries(["debug", "info", "isDebugEnabled", "warn"].map((name) => [name, () => false]));
   const sources = files.map((name) => ({
     name: root + name,
@@ -29,16 +32,32 @@ export async function warmRun(root, files, tests, excludedMutations) {
     content: readFileSync(root + name, "utf8"),
   }));
   const made = await new Instrumenter(silent).instrument(sources, { plugins: null, excludedMutations, ignorers: [] });
+  const mutants = made.mutants
+    .filter((mutant) => mutant.status !== "Ignored")
+    .map(({ id, fileName, location: { start, end }, mutatorName, replacement }) => ({
+      id,
+      fileName: relative(root, fileName),
+      location: { start: from1(start), end: from1(end) },
+      mutatorName,
+      replacement,
+    }));
   mkdirSync(`${root}tmp`, { recursive: true });
   const folder = mkdtempSync(`${root}tmp/mutation-`);
   const [code, log] = [`${folder}/code.json`, `${folder}/log.jsonl`];
   writeFileSync(code, JSON.stringify(Object.fromEntries(made.files.map((file) => [file.name, file.content]))));
+  writeFileSync(
+    log,
+    untried(mutants)
+      .map(({ id }) => `${JSON.stringify({ id, end: "Killed" })}\n`)
+      .join(""),
+  );
   const environment = { MUTATION_TESTS: tests.join(","), MUTATION_CODE: code, MUTATION_LOG: log, CI: "1" };
   const lines = () =>
     existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").filter(Boolean).map(JSON.parse) : [];
   try {
-    while (await hangs(root, environment)) {
+    while (await endedEarly(root, environment)) {
       const last = lines().at(-1);
+      if (last?.spoiled) continue;
       if (last?.begun === undefined) throw new Error("the tests hang without a mutant");
       appendFileSync(log, `${JSON.stringify({ id: last.begun, test: last.test, end: "Timeout" })}\n`);
     }
@@ -48,15 +67,10 @@ export async function warmRun(root, files, tests, excludedMutations) {
     const loading = new Set(seen.flatMap((line) => line.loading ?? []));
     const covered = new Set([...loading, ...seen.flatMap((line) => line.covers ?? [])]);
     const dead = new Map(seen.filter((line) => line.end).map((line) => [line.id, line.end]));
-    return made.mutants
-      .filter((mutant) => mutant.status !== "Ignored")
-      .map(({ id, fileName, location: { start, end }, mutatorName, replacement }) => ({
-        fileName: relative(root, fileName),
-        status: dead.get(id) ?? (covered.has(id) ? "Survived" : "NoCoverage"),
-        location: { start: from1(start), end: from1(end) },
-        mutatorName,
-        replacement,
-      }));
+    return mutants.map((mutant) => ({
+      ...mutant,
+      status: dead.get(mutant.id) ?? (covered.has(mutant.id) ? "Survived" : "NoCoverage"),
+    }));
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -64,8 +78,10 @@ export async function warmRun(root, files, tests, excludedMutations) {
 
 const from1 = ({ line, column }) => ({ line: line + 1, column: column + 1 });
 
-/** One run of all tests; whether it hung: nothing was written to the log for too long. */
-function hangs(root, environment) {
+const lastLine = (log) => JSON.parse(readFileSync(log, "utf8").trim().split("\n").at(-1));
+
+/** One run of all tests; whether it had to be ended: nothing was written to the log for too long, or a mutant spoiled a test. */
+function endedEarly(root, environment) {
   const args = ["node_modules/vitest/vitest.mjs", "run", "--config", "bench/mutation/vitest.config.ts"];
   const log = environment.MUTATION_LOG;
   const child = spawn(process.execPath, args, {
@@ -80,7 +96,8 @@ function hangs(root, environment) {
     const watch = setInterval(() => {
       const written = existsSync(log) ? statSync(log).mtimeMs : 0;
       const still = Date.now() - Math.max(begun, written);
-      if (still < (written > begun ? patience.running : patience.loading)) return;
+      const spoiled = written > begun && still > 500 && lastLine(log).spoiled !== undefined;
+      if (!spoiled && still < (written > begun ? patience.running : patience.loading)) return;
       clearInterval(watch);
       process.kill(-child.pid, "SIGKILL");
       resolve(true);

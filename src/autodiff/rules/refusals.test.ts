@@ -107,6 +107,11 @@ test.each([
   ],
   ["a transform along no axis", "f (float[2,2,5,1] x) => (float[2,2,5,2] y) { y = DFT(x) }", /its axis is left out/],
   [
+    "a loop whose body could not be run alone",
+    "f (float[3] x) => (float y) <int64 n = {2}> { y = Loop (n, , x) <body = s (int64 i, bool c, a) => (bool d, b) { b = Sin(a) d = Identity(c) }> }",
+    /the types inside its body are not known/,
+  ],
+  [
     "a drop without its mask",
     "f (float[2,3] x) => (float y) <float r = {0.5}, bool t = {1}> { y = Dropout(x, r, t) }",
     /drops at random without telling its mask/,

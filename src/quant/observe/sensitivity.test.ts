@@ -7,8 +7,11 @@ import { openRuntime } from "../../runtime/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import type { IntGrid } from "../grids/codec.ts";
 import { encodingMax, encodingMin } from "../grids/encoding.ts";
+import { MinMaxObserver } from "../observers/min-max.ts";
+import { SensitivityObserver } from "../observers/sensitivity.ts";
 import { entriesByValue, type Plan } from "../plan/plan.ts";
 import { calibrate } from "./calibrate.ts";
+import { samplesFor, withSensitivity } from "./sensitivity.ts";
 
 const uint8: IntGrid = { kind: "int", bits: 8, signed: false };
 const runtime = await openRuntime();
@@ -67,5 +70,91 @@ describe("ranges by what the outputs see", () => {
     const float = model("1, 1", "r = Round(s) y = Unique <sorted = 1> (r)");
     const [, high] = await rangeOf(float);
     expect(high).toBeGreaterThan(35);
+  });
+});
+
+test("samples: as many as have 2^27 numbers, 8 to 48 of large networks, and none that would not fit", () => {
+  const numbers = [0, 1, 2 ** 18, 2 ** 20, 2 ** 22, 2 ** 25, 2 ** 26, 2 ** 26 + 1];
+  expect(numbers.map(samplesFor)).toEqual([2 ** 24, 2 ** 24, 64, 48, 32, 8, 8, 0]);
+});
+
+describe("whose observers weigh errors", () => {
+  const graph = (body: string, outputs = "y", constants = "float one = {1.0}") =>
+    parseModel(`
+      <ir_version: 10, opset_import: ["": 21]>
+      g (float[n,3] x) => (${outputs}) <${constants}> { ${body} }`);
+  const data = arrayData({
+    x: Tensor.float32(
+      [16, 3],
+      Array.from({ length: 48 }, (_, i) => 1000 * ((i % 7) - 3) + 50 + i),
+    ),
+  });
+
+  async function weighs(float: Model, ...names: readonly string[]) {
+    const observers = new Map(names.map((name) => [name, seen()]));
+    const found = await withSensitivity(float, observers, runtime, data, {});
+    return { observers, found, weighing: names.filter((name) => found.get(name) instanceof SensitivityObserver) };
+  }
+  function seen() {
+    const observer = new MinMaxObserver();
+    observer.see(Float32Array.of(-3000, 3000));
+    return observer;
+  }
+
+  test.each(["Softmax", "LogSoftmax", "Sigmoid"])(
+    "the scores behind a %s count, where it has no slope itself",
+    async (op) => {
+      expect((await weighs(graph(`h = Neg(x) s = Neg(h) y = ${op}(s)`), "h")).weighing).toEqual(["h"]);
+    },
+  );
+
+  test("saturated numbers of another function do not", async () => {
+    expect((await weighs(graph("h = Neg(x) s = Neg(h) y = Tanh(s)"), "h")).weighing).toEqual([]);
+  });
+
+  test("integer outputs and inputs that are outputs are left out; so are weights, and values that no output depends on", async () => {
+    const float = graph(
+      "h = Neg(x) d = Sin(h) s = MatMul(h, w) y = Abs(s) i = ArgMax(s) e = Identity(x)",
+      "y, i, e",
+      "float[3,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}",
+    );
+    const { observers, found, weighing } = await weighs(float, "h", "d", "w");
+    expect(weighing).toEqual(["h"]);
+    for (const name of ["d", "w"]) expect(found.get(name)).toBe(observers.get(name));
+  });
+
+  test("none where an operator has no gradient, or constants alone would fill the memory", async () => {
+    const flat = await weighs(graph("h = Neg(x) y = Unique <sorted = 1> (h)"), "h");
+    expect(flat.found).toBe(flat.observers);
+    const large = graph("h = Neg(x) y = Abs(h)");
+    large.graph.addInitializer("huge", Tensor.of("int8", [2 ** 26 + 1], new Int8Array(2 ** 26 + 1)));
+    const { found, observers } = await weighs(large, "h");
+    expect(found).toBe(observers);
+  });
+
+  test("each output counts beside its own size", async () => {
+    const float = graph(
+      "h = Neg(x) c = Clip(h, low, high) a = Mul(c, t) y = ReduceSum(a) z = Mul(h, one)",
+      "y, z",
+      "float one = {1}, float t = {100000}, float low = {-30}, float high = {30}",
+    );
+    const { found } = await weighs(float, "h");
+    // In the unit of the first output, what is clipped there would count for nothing: a range of ±30.
+    expect(found.get("h")!.propose({ bits: 4, symmetric: true }).scale).toBeGreaterThan(100);
+  });
+
+  test("other faults are told", async () => {
+    const broken = {
+      ...data,
+      batches: () => {
+        throw new Error("no disk");
+      },
+    };
+    const float = graph("h = Neg(x) y = Abs(h)");
+    await expect(withSensitivity(float, new Map([["h", seen()]]), runtime, broken, {})).rejects.toThrow("no disk");
+    const empty = arrayData({ x: Tensor.float32([0, 3], []) });
+    await expect(withSensitivity(float, new Map([["h", seen()]]), runtime, empty, {})).rejects.toThrow(
+      "at least one sample",
+    );
   });
 });

@@ -19,7 +19,7 @@ const mostSamples = 48;
 const largest = 2 ** 26;
 
 /** For values of so many numbers in a sample: none that would not fit, more than the usual most where they cost next to nothing. */
-function samplesFor(numbers: number): number {
+export function samplesFor(numbers: number): number {
   if (numbers > largest) return 0;
   const most = Math.max(mostSamples, 2 ** 24 / Math.max(numbers, 1));
   return Math.max(leastSamples, Math.min(most, mostNumbers / Math.max(numbers, 1)));

@@ -1,8 +1,9 @@
 /** A histogram that grows, against counts of the same numbers one by one. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/inner.ts";
 import { clipped, GrowingHistogram, type Histogram, type Weight } from "./growing-histogram.ts";
-import { binCount } from "./histogram-kernel.ts";
+import { binCount, plainKernel } from "./histogram-kernel.ts";
 
 const random = new Random(21);
 const spread = (count: number, deviation: number, mean = 0) =>
@@ -37,6 +38,8 @@ describe("all in one group", () => {
     ["far from zero", [spread(50, 0.01, 100), spread(70, 0.02, 103)]],
     ["all below zero", [spread(90, 0.5, -20)]],
     ["three sizes", [spread(90, 1e-5), spread(90, 1), spread(90, 1e5)]],
+    ["as many bins as there are, and one more", [Float32Array.of(2047), Float32Array.of(2048)]],
+    ["one more than there are", [Float32Array.of(2048)]],
     ["with an empty one", [spread(90, 1), new Float32Array(0), spread(10, 2)]],
   ])("%s", (_, batches) => {
     const histogram = new GrowingHistogram();
@@ -61,6 +64,7 @@ describe("all in one group", () => {
       const histogram = new GrowingHistogram();
       histogram.see(Float32Array.of(1, 2));
       expect(() => histogram.see(Float32Array.of(1, bad))).toThrow("expected finite numbers");
+      expect(histogram.histogram()).toMatchObject({ min: 1, max: 2, count: 2 });
       expect(() => new GrowingHistogram().see(Float32Array.of(bad))).toThrow("expected finite numbers");
     }
   });
@@ -159,5 +163,61 @@ describe("within ends", () => {
       all.counts.reduce((a, b) => a + b),
       "the original is not changed",
     ).toBe(2000);
+  });
+});
+
+describe("growing", () => {
+  const numbers = fc.array(fc.float({ min: -1000, max: 1000, noNaN: true }), { maxLength: 70 });
+
+  test("keeps exactly what one histogram of all data would hold", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(numbers, fc.integer({ min: -8, max: 8 })), { minLength: 1, maxLength: 5 }),
+        (batches) => {
+          const grown = new GrowingHistogram();
+          const all: number[] = [];
+          for (const [values, exponent] of batches) {
+            // Numbers that leave float32's normal range when divided are binned with the zeros.
+            const x = Float32Array.from(values, (v) => (Math.abs(v) < 1e-20 ? 0 : v * 2 ** exponent));
+            grown.see(x);
+            all.push(...x);
+          }
+          const once = new GrowingHistogram(undefined, plainKernel);
+          once.see(Float32Array.from(all));
+          const [{ counts, ...found }, { counts: wanted, ...whole }] = [grown.histogram(), once.histogram()];
+          expect(found).toEqual(whole);
+          expect(counts.every((count, i) => count === wanted[i])).toBe(true);
+        },
+      ),
+    );
+  });
+
+  test("in the middle of a batch of several pieces", () => {
+    const random = new Random(7);
+    // The range doubles about every 30,000 numbers, so pieces of 65,536 outgrow the bins of their predecessors.
+    const x = Float32Array.from({ length: 300_000 }, (_, i) => random.uniform(-1, 1.5) * 2 ** (i / 30_000));
+    const groupOf = Uint8Array.of(0, 1, 0);
+    const [pieces, plain] = [new GrowingHistogram(groupOf), new GrowingHistogram(groupOf, plainKernel)];
+    for (const h of [pieces, plain]) h.see(x, 100);
+    const weights = [
+      { above: 1, below: 2 },
+      { above: 5, below: 7 },
+    ];
+    expect(pieces.histogram(undefined, weights)).toEqual(plain.histogram(undefined, weights));
+  });
+
+  test("zero is on an edge and at least a thousand bins are in use", () => {
+    for (const [min, max] of [
+      [-3, 5],
+      [0, 6],
+      [-1e-3, 0],
+      [100, 101],
+    ] as const) {
+      const h = new GrowingHistogram();
+      h.see(Float32Array.of(min, max));
+      const { left, width } = h.histogram();
+      expect(Number.isInteger(left / width)).toBe(true);
+      expect((Math.max(max, 0) - Math.min(min, 0)) / width).toBeGreaterThan(1000);
+    }
   });
 });

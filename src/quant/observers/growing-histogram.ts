@@ -146,8 +146,8 @@ export class GrowingHistogram {
     const factor = 2 ** (exponent - this.#exponent);
     for (let start = 0; start < merged.length; start += binCount) {
       for (let i = 0; i < binCount; i++) {
-        const count = this.#counts[start + i]!;
-        if (count > 0) merged[start + Math.floor((this.#origin + i) / factor) - origin]! += count;
+        // What lies outside the new bins is empty.
+        merged[start + Math.floor((this.#origin + i) / factor) - origin]! += this.#counts[start + i]!;
       }
     }
     this.#counts = merged;
@@ -157,7 +157,7 @@ export class GrowingHistogram {
 /** What lies outside is counted at the ends. */
 export function clipped(histogram: Histogram, [low, high]: Ends): Histogram {
   const { left, width, min, max } = histogram;
-  if (histogram.count === 0 || (min >= low && max <= high)) return histogram;
+  if (min >= low && max <= high) return histogram;
   const counts = histogram.counts.slice();
   let { zeros } = histogram;
   const binOf = (x: number) => Math.min(Math.max(Math.floor((x - left) / width), 0), counts.length - 1);
@@ -170,8 +170,8 @@ export function clipped(histogram: Histogram, [low, high]: Ends): Histogram {
     counts[binOf(end)]! += moved;
     if (end === 0) zeros += moved;
   };
-  if (min < low) collect(0, binOf(low), low);
-  if (max > high) collect(binOf(high) + 1, counts.length, high);
+  collect(0, binOf(low), low);
+  collect(binOf(high) + 1, counts.length, high);
   const inside = (x: number) => Math.min(Math.max(x, low), high);
   return { ...histogram, counts, zeros, min: inside(min), max: inside(max) };
 }

@@ -1,12 +1,10 @@
 /** The conformance suite over all schemes, and what is particular to each. */
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/inner.ts";
 import { affineOfRange, type GridChoice, rangeOfAffine, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
 import { bestScale } from "./exact-search.ts";
 import { GrowingHistogram } from "./growing-histogram.ts";
-import { type BinSource, type Bins, plainKernel, wasmKernel } from "./histogram-kernel.ts";
 import { makeObserver } from "./make-observer.ts";
 import type { Scheme } from "./observer.ts";
 import { errorOf, observerSuite, type Skip } from "./observer-suite.ts";
@@ -29,130 +27,6 @@ test("an unknown scheme and a percentile out of range are refused", () => {
   expect(() => makeObserver("best" as Scheme)).toThrow("expected a calibration scheme");
   expect(() => makeObserver("minmax:3" as Scheme)).toThrow("expected a calibration scheme");
   expect(() => makeObserver("percentile:40")).toThrow("between 50 and 100");
-});
-
-/** The same bins for every piece; with no numbers none are opened. */
-const always = (bins: Bins): BinSource => ({ holds: () => true, open: () => bins });
-
-describe("histogram", () => {
-  const wasm = wasmKernel()!;
-  const numbers = fc.array(fc.float({ min: -1000, max: 1000, noNaN: true }), { maxLength: 70 });
-
-  test("WebAssembly counts like the plain loop, bit by bit", () => {
-    fc.assert(
-      fc.property(
-        numbers,
-        fc.double({ min: 0.01, max: 3, noNaN: true }),
-        fc.integer({ min: -1100, max: 100 }),
-        fc.integer({ min: 1, max: 9 }),
-        (values, inverse, origin, length) => {
-          const x = Float32Array.from(values);
-          const [a, b] = [new Float64Array(3 * 2048), new Float64Array(3 * 2048)];
-          const planes = { length, groupOf: Uint8Array.of(0, 2, 1, 2) };
-          const whole = x.subarray(0, x.length - (x.length % length));
-          for (const [numbers, layout] of [[x, undefined] as const, [whole, planes] as const]) {
-            const seen = wasm.histogram(numbers, always({ inverse, origin, counts: a }), layout);
-            expect(seen).toEqual(plainKernel.histogram(numbers, always({ inverse, origin, counts: b }), layout));
-          }
-          expect(a).toEqual(b);
-          expect(wasm.range(x)).toEqual(plainKernel.range(x));
-        },
-      ),
-    );
-  });
-
-  test("long stretches, planes across pieces, numbers far outside the bins, and signed zeros", () => {
-    const random = new Random(1);
-    const x = Float32Array.from({ length: 140_000 }, () => random.uniform(-4, 4) ** 3);
-    x.set([3.4e38, -3.4e38, -0, 0, 1e-40]);
-    // Planes of 5,000 fill a piece of 65,536 thirteen times, planes of 70,000 are longer than it.
-    for (const length of [5000, 70_000]) {
-      const planes = { length, groupOf: Uint8Array.of(1, 0, 7) };
-      const [a, b] = [new Float64Array(8 * 2048), new Float64Array(8 * 2048)];
-      wasm.histogram(x, always({ inverse: 30, origin: -1000, counts: a }), planes);
-      plainKernel.histogram(x, always({ inverse: 30, origin: -1000, counts: b }), planes);
-      expect(a).toEqual(b);
-    }
-    const odd = x.subarray(3);
-    expect(wasm.range(odd)).toEqual(plainKernel.range(odd));
-    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(wasm.range(Float32Array.of(1, bad, 2, 3)).finite).toBe(false);
-      expect(wasm.range(Float32Array.of(1, 2, 3, 4, 5, bad)).finite).toBe(false);
-    }
-  });
-
-  test("the squared error of a grid is that of the plain loop, and is given up past what is enough", () => {
-    fc.assert(
-      fc.property(
-        numbers,
-        fc.double({ min: 1e-3, max: 3, noNaN: true }),
-        fc.integer({ min: -128, max: 0 }),
-        fc.integer({ min: 1, max: 255 }),
-        fc.double({ min: 0, max: 2, noNaN: true }),
-        (values, scale, offset, steps, share) => {
-          const x = Float32Array.from([...values, ...values, ...values]);
-          const errors = [plainKernel, wasm].map((kernel) => kernel.errors(x)({ scale, offset }, steps, 1e12));
-          const [plain, fast] = errors as [number, number];
-          // Sums of up to 210 squares in another order: float64 keeps fifteen digits of them.
-          expect(Math.abs(fast - plain)).toBeLessThanOrEqual(1e-12 * plain);
-          const enough = share * plain;
-          const given = wasm.errors(x)({ scale, offset }, steps, enough);
-          if (enough >= fast) expect(given).toBe(fast);
-          else expect(given).toBeGreaterThan(enough);
-        },
-      ),
-    );
-  });
-
-  test("growing keeps exactly what one histogram of all data would hold", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(numbers, fc.integer({ min: -8, max: 8 })), { minLength: 1, maxLength: 5 }),
-        (batches) => {
-          const grown = new GrowingHistogram();
-          const all: number[] = [];
-          for (const [values, exponent] of batches) {
-            // Numbers that leave float32's normal range when divided are binned with the zeros.
-            const x = Float32Array.from(values, (v) => (Math.abs(v) < 1e-20 ? 0 : v * 2 ** exponent));
-            grown.see(x);
-            all.push(...x);
-          }
-          const once = new GrowingHistogram(undefined, plainKernel);
-          once.see(Float32Array.from(all));
-          expect(grown.histogram()).toEqual(once.histogram());
-        },
-      ),
-    );
-  });
-
-  test("growing in the middle of a batch of several pieces", () => {
-    const random = new Random(7);
-    // The range doubles about every 30,000 numbers, so pieces of 65,536 outgrow the bins of their predecessors.
-    const x = Float32Array.from({ length: 300_000 }, (_, i) => random.uniform(-1, 1.5) * 2 ** (i / 30_000));
-    const groupOf = Uint8Array.of(0, 1, 0);
-    const [pieces, plain] = [new GrowingHistogram(groupOf), new GrowingHistogram(groupOf, plainKernel)];
-    for (const h of [pieces, plain]) h.see(x, 100);
-    const weights = [
-      { above: 1, below: 2 },
-      { above: 5, below: 7 },
-    ];
-    expect(pieces.histogram(undefined, weights)).toEqual(plain.histogram(undefined, weights));
-  });
-
-  test("zero is on an edge and at least a thousand bins are in use", () => {
-    for (const [min, max] of [
-      [-3, 5],
-      [0, 6],
-      [-1e-3, 0],
-      [100, 101],
-    ] as const) {
-      const h = new GrowingHistogram();
-      h.see(Float32Array.of(min, max));
-      const { left, width } = h.histogram();
-      expect(Number.isInteger(left / width)).toBe(true);
-      expect((Math.max(max, 0) - Math.min(min, 0)) / width).toBeGreaterThan(1000);
-    }
-  });
 });
 
 describe("squared error", () => {

@@ -1,8 +1,7 @@
-/** Squared gains against hand-computed ones, and the useful range of values that readers clip. */
+/** Squared gains against hand-computed ones. */
 import { describe, expect, test } from "vitest";
 import { type Model, parseModel, staticShape } from "../../ir/inner.ts";
 import { OutputGains } from "./output-gain.ts";
-import { usefulRange } from "./useful-range.ts";
 
 function model(body: string, constants: string, output = "float[1,2,4,4] y"): Model {
   return parseModel(`
@@ -11,14 +10,11 @@ function model(body: string, constants: string, output = "float[1,2,4,4] y"): Mo
     <${constants}> { ${body} }`);
 }
 
+/** Two channels everywhere but in c, which has four, and in s, which has none. */
 function gainsAt(graph: Model, name: string) {
-  const gains = new OutputGains((value) => staticShape(value.type)?.[1] ?? (value.name === "c" ? 4 : 2));
+  const told: Record<string, number | undefined> = { c: 4, s: undefined };
+  const gains = new OutputGains(({ name, type }) => staticShape(type)?.[1] ?? (name in told ? told[name] : 2));
   return gains.of(graph.graph.valuesByName().get(name)!);
-}
-
-function rangeOf(graph: Model, ...names: string[]) {
-  const values = graph.graph.valuesByName();
-  return usefulRange(names.map((name) => values.get(name)!));
 }
 
 const weights = "float[2,2,1,1] w = {3.0, 0.0, 4.0, 2.0}";
@@ -106,20 +102,124 @@ test("a layout that is not the value's is left out, a flattened one followed", (
   expect(wide.of(flat.graph.valuesByName().get("x")!)).toBeNull();
 });
 
-describe("useful range", () => {
-  test("Relu, Clip, and both behind data movement", () => {
-    expect(rangeOf(model("y = Relu(x)", weights), "x")).toEqual([0, Number.POSITIVE_INFINITY]);
-    const six = `${weights}, float lo = {0.0}, float hi = {6.0}`;
-    expect(rangeOf(model("y = Clip(x, lo, hi)", six), "x")).toEqual([0, 6]);
-    expect(rangeOf(model("t = Transpose(x) y = Clip(t, lo, hi)", six), "x")).toEqual([0, 6]);
+describe("readers that are followed only so far", () => {
+  const grown = "float[2] g = {2.0, 1.0}, float[2] v = {3.0, 8.0}, float[2] b = {0.0, 0.0}";
+  const gainOf = (body: string, constants = weights, name = "x") => {
+    const graph = parseModel(`
+      <ir_version: 10, opset_import: ["": 21]>
+      g (float[1,2,4,4] x, float[2] t, float[2,2,1,1] k) => (y) <${constants}> { ${body} }`);
+    const gains = gainsAt(graph, name);
+    return gains && [[...gains.above], [...gains.below]];
+  };
+
+  test.each<[string, string, string, number[][] | null]>([
+    [
+      "a LeakyRelu: its slope below zero",
+      "l = LeakyRelu <alpha = 0.5> (x) y = Conv(l, w)",
+      weights,
+      [
+        [25, 4],
+        [6.25, 1],
+      ],
+    ],
+    [
+      "a Gemm as it is stored",
+      "p = GlobalAveragePool(x) f = Flatten(p) y = Gemm(f, w)",
+      "float[2,2] w = {3.0, 0.0, 4.0, 2.0}",
+      [
+        [9, 20],
+        [9, 20],
+      ],
+    ],
+    [
+      "epsilon counts",
+      `n = BatchNormalization <epsilon = 1.0> (x, g, b, b, v) y = Conv(n, w)`,
+      `${weights}, ${grown}`,
+      [
+        [25, 4 / 9],
+        [25, 4 / 9],
+      ],
+    ],
+    [
+      "one of the channels counts nothing, above zero",
+      "r = Relu(x) y = Conv(r, w)",
+      "float[1,2,1,1] w = {0.0, 2.0}",
+      [
+        [0, 4],
+        [0, 0],
+      ],
+    ],
+    [
+      "and below",
+      "z = Clip(x, lo, hi) y = Conv(z, w)",
+      "float[1,2,1,1] w = {0.0, 2.0}, float lo = {-1.0}, float hi = {0.0}",
+      [
+        [0, 0],
+        [0, 4],
+      ],
+    ],
+    ["no channel counts anything", "y = Conv(x, w)", "float[1,2,1,1] w = {0.0, 0.0}", null],
+    [
+      "a Clip with a computed bound",
+      "p = ReduceMax <keepdims = 0> (t) z = Clip(x, p) y = Conv(z, w)",
+      weights,
+      [
+        [25, 4],
+        [25, 4],
+      ],
+    ],
+    ["computed weights", "y = Conv(x, k)", weights, null],
+    ["a computed slope", "p = PRelu(x, t) y = Conv(p, w)", weights, null],
+    [
+      "a slope along another axis",
+      "p = PRelu(x, o) y = Conv(p, w)",
+      `${weights}, float[4] o = {1.0, 2.0, 3.0, 4.0}`,
+      null,
+    ],
+    ["a computed scale", "n = BatchNormalization(x, t, b, b, v) y = Conv(n, w)", `${weights}, ${grown}`, null],
+    ["a computed variance", "n = BatchNormalization(x, g, b, b, t) y = Conv(n, w)", `${weights}, ${grown}`, null],
+    ["a concatenation along another axis", "n = Neg(x) o = Concat <axis = 2> (x, n) y = Conv(o, w)", weights, null],
+    [
+      "a part without known channels",
+      "s = Sin(x) c = Concat <axis = 1> (x, s) y = Conv(c, w)",
+      "float[1,4,1,1] w = {1.0, 2.0, 3.0, 4.0}",
+      null,
+    ],
+    ...["n = BatchNormalization(x, g, b, b, v)", "n = LeakyRelu(x)", "n = Clip(x, v)", "n = Concat <axis = 1> (x)"].map(
+      (reader): [string, string, string, null] => [
+        `${reader} and nobody behind it`,
+        `${reader} y = Sin(n)`,
+        grown,
+        null,
+      ],
+    ),
+  ])("%s", (_, body, constants, wanted) => {
+    const near = wanted?.map((side) => side.map((gain) => expect.closeTo(gain, 6)));
+    expect(gainOf(body, constants)).toEqual(near ?? null);
   });
 
-  test("every reader and every value of a group counts, and outputs keep everything", () => {
-    const two = model("a = Relu(x) y = Sin(x)", weights);
-    expect(rangeOf(two, "x")[0]).toBe(Number.NEGATIVE_INFINITY);
-    const group = model("a = Relu(x) b = Sin(a) y = Relu(b)", weights);
-    expect(rangeOf(group, "x")).toEqual([0, Number.POSITIVE_INFINITY]);
-    expect(rangeOf(group, "x", "a")[0]).toBe(Number.NEGATIVE_INFINITY);
-    expect(rangeOf(group, "y")[0]).toBe(Number.NEGATIVE_INFINITY);
+  test("what a batch norm adds is no input that it multiplies", () => {
+    expect(gainOf("n = BatchNormalization(x, g, t, b, v) y = Conv(n, w)", `${weights}, ${grown}`, "t")).toBeNull();
+  });
+
+  test("groups of two channels each", () => {
+    const grouped = parseModel(`
+      <ir_version: 10, opset_import: ["": 21]>
+      g (float[1,4,2,2] x) => (y) <float[2,2,1,1] w = {3.0, 0.0, 4.0, 2.0}> { y = Conv <group = 2> (x, w) }`);
+    expect([...gainsAt(grouped, "x")!.above]).toEqual([9, 0, 16, 4]);
+  });
+
+  test("each value is looked at once, however many ways lead there", () => {
+    const steps = Array.from({ length: 12 }, (_, i) => `r${i} = Relu(a${i}) a${i + 1} = Add(a${i}, r${i})`);
+    const graph = parseModel(`
+      <ir_version: 10, opset_import: ["": 21]>
+      g (float[1,2,4,4] a0) => (y) <${weights}> { ${steps.join(" ")} y = Conv(a12, w) }`);
+    let asked = 0;
+    const gains = new OutputGains(() => {
+      asked++;
+      return 2;
+    });
+    gains.of(graph.graph.valuesByName().get("a0")!);
+    expect(asked).toBe(25);
   });
 });

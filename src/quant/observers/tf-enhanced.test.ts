@@ -26,11 +26,11 @@ function observed(batches: readonly Batch[]): TfEnhancedObserver {
 }
 
 describe.each(Object.entries(golden))("%s", (_, { batches, encodings }) => {
-  const observer = observed(batches);
   test.each(encodings)(
     "%i bits, symmetric %i, strict %i, unsigned %i",
     (bits, symmetric, strict, unsigned, scale, offset) => {
       const choice = { bits, symmetric: symmetric === 1, strict: strict === 1, unsignedSymmetric: unsigned === 1 };
+      const observer = observed(batches);
       const found = observer.propose(choice);
       expect(Math.abs(found.scale - scale)).toBeLessThanOrEqual(1e-6 * scale);
       expect(found.offset).toBe(offset);

@@ -44,10 +44,7 @@ export function usefulRange(values: readonly Value[]): Ends {
 type Reading = (node: Node) => Ends;
 
 /** Whoever reads what was moved decides. */
-const moved: Reading = (node) => {
-  if (!keepsGrid(node) || node.outputs.length === 0) return everything;
-  return usefulRange(node.outputs.filter((output) => output.name !== ""));
-};
+const moved: Reading = (node) => (keepsGrid(node) ? usefulRange(node.outputs) : everything);
 
 const readings: Table<Reading> = {
   ...each(mapping, { unknown: "it tells all numbers apart" }),
@@ -98,7 +95,5 @@ function pastConstant(node: Node): Ends {
 
 /** A bound of Clip: an attribute before opset 11, an input since; unknown when it is computed. */
 function bound(node: Node, input: number, attribute: string, fallback: number): number {
-  if (node.attributes.has(attribute)) return node.float(attribute, fallback);
-  if (!node.input(input)) return fallback;
-  return initializerOf(node.input(input))?.numbers()[0] ?? fallback;
+  return initializerOf(node.input(input))?.numbers()[0] ?? node.float(attribute, fallback);
 }
