@@ -12,7 +12,7 @@ const settings = (name) => join(root, "bench", "preprocess", name);
 export const pictures = join(root, "out", "bench-pictures");
 
 /**
- * `peers` are figures of AIMET-onnx 2.42.0 and ONNX Runtime's own tool on the same splits, as they were recorded on two
+ * `everything` is what calibrates and what judges: for what has seen neither. `peers` are figures of AIMET-onnx 2.42.0 and ONNX Runtime's own tool on the same splits, as they were recorded on two
  * cores; they are cited, not run here.
  */
 const all = [
@@ -22,6 +22,7 @@ const all = [
     model: fixture("mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx"),
     data: fixture("imagenet1k-sample/index.json?every=5"),
     judged: fixture("imagenet1k-sample/index.json?except-every=5"),
+    everything: fixture("imagenet1k-sample/index.json"),
     labels: fixture("imagenet1k-sample/index.json"),
     training: {
       data: fixture("imagenet1k-sample/index.json?every=5"),
@@ -47,6 +48,7 @@ const all = [
     model: fixture("mobilenetv2-imagenet/mnv2_bn.onnx"),
     data: fixture("imagenet1k-sample/index.json?every=5"),
     judged: fixture("imagenet1k-sample/index.json?except-every=5"),
+    everything: fixture("imagenet1k-sample/index.json"),
     labels: fixture("imagenet1k-sample/index.json"),
     preprocess: settings("imagenet-torch.json"),
     options: ["--batch", "10"],

@@ -43,11 +43,10 @@ const { user, system } = process.cpuUsage(cpu);
 const peak = process.resourceUsage().maxRSS;
 
 const judged = await open(task.judged);
-const labels = alignLabels(await openLabels(task.labels), judged);
-const metric = labels.kind === "masks" ? meanIoU({ ignore: 11 }) : topK(1);
-const stock = await runtime.open(result.shipped, session);
-const { value } = await evaluate(stock, judged, metric, { labels });
-await stock[Symbol.asyncDispose]();
+const value = await score(result.shipped, judged);
+// What was made without data is judged fairly on all samples, those that calibrate others too.
+const everything = spec.dataFree && task.everything ? await open(task.everything) : undefined;
+const all = everything && { all: await score(result.shipped, everything), floatAll: await score(model, everything) };
 const float = cloneModel(model);
 await normalise(float, { runtime });
 const outputs = counterparts([model.graph.outputs[0].name], result.lowered);
@@ -56,6 +55,7 @@ const moments = result.steps.reduce((sum, step) => sum + (step.parts?.moments ??
 console.log(
   JSON.stringify({
     score: value,
+    ...all,
     sqnr,
     seconds,
     cpuSeconds: (user + system) / 1e6,
@@ -78,6 +78,15 @@ async function withoutData({ steps, granularity }) {
     runtime,
     session,
   );
+}
+
+async function score(shipped, samples) {
+  const labels = alignLabels(await openLabels(task.labels), samples);
+  const metric = labels.kind === "masks" ? meanIoU({ ignore: 11 }) : topK(1);
+  const stock = await runtime.open(shipped, session);
+  const { value } = await evaluate(stock, samples, metric, { labels });
+  await stock[Symbol.asyncDispose]();
+  return value;
 }
 
 /** Processor seconds of one pass of the float model over the calibration data, in batches as calibration makes them. */

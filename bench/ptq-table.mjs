@@ -27,6 +27,7 @@ function group(rows) {
 
 function table(named) {
   const isTimed = named.some(({ seeds }) => seeds[0].ms !== undefined);
+  const isWhole = named.some(({ seeds }) => seeds[0].all !== undefined);
   const head = [
     "method",
     "score",
@@ -38,11 +39,21 @@ function table(named) {
     "passes",
     "peak MB",
   ];
-  const more = isTimed ? ["ms float → quantized", "integer kernels"] : [];
+  const more = [
+    ...(isTimed ? ["ms float → quantized", "integer kernels"] : []),
+    ...(isWhole ? ["all samples: float → quantized"] : []),
+  ];
   return [
     line([...head, ...more]),
     line([...head, ...more].map((_, i) => (i === 0 ? "---" : "--:"))),
-    ...named.map(({ method, seeds }) => line([method, ...cells(seeds), ...(isTimed ? speed(seeds[0]) : [])])),
+    ...named.map(({ method, seeds: [first, ...others] }) =>
+      line([
+        method,
+        ...cells([first, ...others]),
+        ...(isTimed ? speed(first) : []),
+        ...(isWhole ? [whole(first)] : []),
+      ]),
+    ),
   ];
 }
 
@@ -66,6 +77,10 @@ function scores(seeds) {
   const all = seeds.map(({ score }) => 100 * score);
   const mean = (all.reduce((a, b) => a + b, 0) / all.length).toFixed(2);
   return all.length === 1 ? mean : `${mean} (${Math.min(...all).toFixed(2)} … ${Math.max(...all).toFixed(2)})`;
+}
+
+function whole({ all, floatAll }) {
+  return all === undefined ? "" : `${(100 * floatAll).toFixed(2)} → ${(100 * all).toFixed(2)}`;
 }
 
 function speed({ floatMs, ms, integerKernels, products }) {

@@ -48,6 +48,8 @@ export { type PatchGeometry, patchGeometry, samplePatches } from "./observe/patc
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";
 export { makeObserver } from "./observers/make-observer.ts";
 export { isAimets, type Observer, type Scheme } from "./observers/observer.ts";
+export { type Gains, outputGains } from "./observers/output-gain.ts";
+export { leastErrorRange } from "./observers/squared-error.ts";
 export type { CoarseHistogram, ValueStatistics } from "./observers/statistics.ts";
 export { encodeWeight } from "./observers/weight-encoding.ts";
 export { isQuantizing, refuseUnfit } from "./place/acceptable.ts";

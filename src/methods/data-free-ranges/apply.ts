@@ -1,7 +1,7 @@
 /**
  * Activation ranges without data (Nagel et al., "Data-Free Quantization", 2019, section 5): a batch norm says that channel
- * c of its output has mean β and deviation |γ|, so that β ± k·γ holds nearly all of it; what follows from there through the
- * graph is in ../expectations.
+ * c of its output has mean β and deviation |γ|. What follows from there through the graph is in ../expectations; ranges are
+ * those of least error (least-error.ts), or β ± k·γ as in the paper.
  */
 import { AvocetError, throwIfAborted, type Work } from "../../base/inner.ts";
 import type { Model, TensorType } from "../../ir/inner.ts";
@@ -9,6 +9,7 @@ import {
   encodeObserved,
   needsObserver,
   type Observer,
+  outputGains,
   type Plan,
   type PlanEntry,
   type Scheme,
@@ -23,9 +24,9 @@ export interface DataFreeRangeOptions extends Work {
   readonly shapes: ReadonlyMap<string, TensorType>;
   /** What is known of the model's inputs, by name: see `inputExpectation`. */
   readonly inputs?: ReadonlyMap<string, Expectation>;
-  /** k. Default 6. */
+  /** k, where ranges are so many deviations, and for the ends of what is carried. Default 6. */
   readonly deviations?: number;
-  /** Default "deviations". */
+  /** Default "least-error", or "deviations" where those are given. */
   readonly ranges?: RangeChoice;
   /** The scheme of the weights, which are there to be looked at. Default "sqnr". */
   readonly weightScheme?: Scheme;
@@ -41,12 +42,10 @@ export function dataFreeRanges(
 ): { readonly plan: Plan; readonly report: MethodReport } {
   const start = performance.now();
   throwIfAborted(options);
-  const { shapes, inputs, deviations, ranges = "deviations", weightScheme, unknown = "error" } = options;
-  const found = expectations(model.graph, {
-    shapes,
-    ...(inputs ? { inputs } : {}),
-    ...(deviations === undefined ? {} : { deviations }),
-  });
+  const { shapes, inputs, deviations = 6, weightScheme, unknown = "error" } = options;
+  const { ranges = options.deviations === undefined ? "least-error" : "deviations" } = options;
+  const found = expectations(model.graph, { shapes, deviations, ...(inputs ? { inputs } : {}) });
+  const gains = outputGains(shapes);
   const values = model.graph.valuesByName();
   const observers = new Map<string, Observer>();
   const lost = new Map<string, string>();
@@ -59,7 +58,7 @@ export function dataFreeRanges(
       lost.set(entry.value, (value && found.unknown.get(value)) ?? "it is not in the model");
       continue;
     }
-    observers.set(entry.value, expectedObserver(expected, ranges));
+    observers.set(entry.value, expectedObserver(expected, ranges, deviations, gains.of(value)));
     if (expected.basis !== "batch-norm") notes.push(`${entry.value}: its range is ${origin(expected)}`);
   }
   if (lost.size > 0 && unknown === "error") throw underivable(model, lost);

@@ -2,6 +2,7 @@
 import {
   type Affine,
   affineOfRange,
+  type Gains,
   type GridChoice,
   makeObserver,
   type Observer,
@@ -9,18 +10,29 @@ import {
 } from "../../quant/inner.ts";
 import { type Expectation, least, most } from "../expectations/expectation.ts";
 import { quantiles } from "../expectations/normal.ts";
+import { LeastErrorObserver } from "./least-error.ts";
 
-/** How ranges follow from distributions: so many deviations as in DFQ, or a calibration scheme that sees their quantiles. */
-export type RangeChoice = "deviations" | Scheme;
+/**
+ * How ranges follow from distributions: by least error where it matters, so many deviations as in DFQ, or a calibration scheme
+ * that sees quantiles of normal distributions.
+ */
+export type RangeChoice = "least-error" | "deviations" | Scheme;
 
 /** Numbers per channel that a scheme sees: up to 3.5 deviations. */
 const samples = quantiles(2047);
 
-export function expectedObserver(x: Expectation, choice: RangeChoice): Observer {
-  if (choice === "deviations") {
-    const certain = x.basis === "input" || x.basis === "bounded";
+/** `deviations`: how many of them the ends of what is expected stand for. `gains`: how much errors of its channels weigh. */
+export function expectedObserver(
+  x: Expectation,
+  choice: RangeChoice,
+  deviations: number,
+  gains: Gains | null,
+): Observer {
+  const certain = x.basis === "input" || x.basis === "bounded";
+  if (choice === "deviations" || (choice === "least-error" && certain)) {
     return new RangeObserver(least(x.low), most(x.high), certain);
   }
+  if (choice === "least-error") return new LeastErrorObserver(x, deviations, gains);
   const observer = makeObserver(choice);
   for (let c = 0; c < x.mean.length; c++) {
     const [from, to] = [Math.max(x.from[c]!, x.low[c]!), Math.min(x.to[c]!, x.high[c]!)];

@@ -12,7 +12,7 @@ import { constrained } from "../constraints/constraints.ts";
 import { quantizeDequantize } from "../grids/fake-quantize.ts";
 import { GrowingHistogram } from "../observers/growing-histogram.ts";
 import type { Observer, Scheme } from "../observers/observer.ts";
-import { OutputGains } from "../observers/output-gain.ts";
+import { type OutputGains, outputGains } from "../observers/output-gain.ts";
 import type { ValueStatistics } from "../observers/statistics.ts";
 import type { Plan } from "../plan/plan.ts";
 import { encodeActivations, encodeBiases, encodeWeights, needsObserver, weightOf } from "./encode-plan.ts";
@@ -104,12 +104,7 @@ async function gainsOf(
   dataset: Dataset,
   { shapes, signal }: CalibrateOptions,
 ): Promise<OutputGains> {
-  const types = shapes ?? (await traceShapes(model, runtime, await firstSample(dataset, signal)));
-  // Channels are on axis 1 in the layouts of ONNX.
-  return new OutputGains((value) => {
-    const length = types.get(value.name)?.shape?.[1];
-    return typeof length === "number" ? length : undefined;
-  });
+  return outputGains(shapes ?? (await traceShapes(model, runtime, await firstSample(dataset, signal))));
 }
 
 /** A copy of the model whose weights are what their grids can represent. */

@@ -3,13 +3,11 @@
  * a few groups by how much their errors are amplified there, and the search weighs the groups' counts.
  */
 import type { Shape } from "../../tensor/inner.ts";
-import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
-import { Density } from "./density.ts";
+import type { Affine, GridChoice } from "../grids/range.ts";
 import { GrowingHistogram, type Weight } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 import type { Gains } from "./output-gain.ts";
-import { searchRange } from "./range-search.ts";
-import { sqnrClippingWeight } from "./squared-error.ts";
+import { leastErrorRange } from "./squared-error.ts";
 import type { Ends } from "./useful-range.ts";
 
 /** Gains within this factor share a group. */
@@ -49,11 +47,7 @@ export class OutputErrorObserver implements Observer {
 
   propose(choice: GridChoice, useful?: Ends): Affine {
     if (this.#seen.count === 0) throw nothingSeen();
-    const density = new Density(this.#seen.histogram(useful, this.#weights));
-    const steps = stepsOf(choice);
-    return searchRange(density.min, density.max, choice, (candidate) =>
-      density.squaredError(candidate, steps, sqnrClippingWeight),
-    );
+    return leastErrorRange(this.#seen.histogram(undefined, this.#weights), choice, useful);
   }
 }
 

@@ -18,7 +18,7 @@ import {
   type Table,
   texts,
 } from "../../facts/inner.ts";
-import type { Node, Value } from "../../ir/inner.ts";
+import type { Node, TensorType, Value } from "../../ir/inner.ts";
 
 /** Squared gains per channel (axis 1), for errors of numbers above and below zero. */
 export interface Gains {
@@ -28,6 +28,14 @@ export interface Gains {
 
 /** The length of axis 1 of a value, where it has one. */
 export type ChannelsOf = (value: Value) => number | undefined;
+
+/** Gains of the values of a graph with these types; channels are on axis 1 in the layouts of ONNX. */
+export function outputGains(types: ReadonlyMap<string, TensorType>): OutputGains {
+  return new OutputGains((value) => {
+    const length = types.get(value.name)?.shape?.[1];
+    return typeof length === "number" ? length : undefined;
+  });
+}
 
 /** Gains of the values of one graph; each is computed once. */
 export class OutputGains {

@@ -2,12 +2,10 @@
  * The range of least error at the outputs of the model: the squared error of each number counts by the square of the outputs'
  * slope there. It proposes; what was seen is what another observer saw.
  */
-import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
-import { Density } from "./density.ts";
-import { clipped, type Histogram } from "./growing-histogram.ts";
+import type { Affine, GridChoice } from "../grids/range.ts";
+import type { Histogram } from "./growing-histogram.ts";
 import type { Observer, Seen } from "./observer.ts";
-import { searchRange } from "./range-search.ts";
-import { sqnrClippingWeight } from "./squared-error.ts";
+import { leastErrorRange } from "./squared-error.ts";
 import type { Ends } from "./useful-range.ts";
 
 const bins = 2048;
@@ -68,10 +66,6 @@ export class SensitivityObserver implements Observer {
       count: this.#seen.statistics().count,
       zeros: 0,
     };
-    const density = new Density(useful ? clipped(all, useful) : all);
-    const steps = stepsOf(choice);
-    return searchRange(density.min, density.max, choice, (candidate) =>
-      density.squaredError(candidate, steps, sqnrClippingWeight),
-    );
+    return leastErrorRange(all, choice, useful);
   }
 }

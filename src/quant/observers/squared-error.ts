@@ -4,13 +4,30 @@
  */
 import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
-import { GrowingHistogram } from "./growing-histogram.ts";
+import { clipped, GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 import { searchRange } from "./range-search.ts";
 import type { Ends } from "./useful-range.ts";
 
 /** How much more clipping counts than rounding in `sqnr`. */
-export const sqnrClippingWeight = 2;
+const sqnrClippingWeight = 2;
+
+/**
+ * The range in which the counted numbers lose least; clipping counts `clippingWeight` times (default: as in `sqnr`). What lies
+ * outside `useful` counts at its ends.
+ */
+export function leastErrorRange(
+  counted: Histogram,
+  choice: GridChoice,
+  useful?: Ends,
+  clippingWeight = sqnrClippingWeight,
+): Affine {
+  const density = new Density(useful ? clipped(counted, useful) : counted);
+  const steps = stepsOf(choice);
+  return searchRange(density.min, density.max, choice, (candidate) =>
+    density.squaredError(candidate, steps, clippingWeight),
+  );
+}
 
 export class SquaredErrorObserver implements Observer {
   readonly #seen = new GrowingHistogram();
@@ -31,10 +48,6 @@ export class SquaredErrorObserver implements Observer {
 
   propose(choice: GridChoice, useful?: Ends): Affine {
     if (this.#seen.count === 0) throw nothingSeen();
-    const density = new Density(this.#seen.histogram(useful));
-    const steps = stepsOf(choice);
-    return searchRange(density.min, density.max, choice, (candidate) =>
-      density.squaredError(candidate, steps, this.#clippingWeight),
-    );
+    return leastErrorRange(this.#seen.histogram(), choice, useful, this.#clippingWeight);
   }
 }
