@@ -5,19 +5,19 @@
  * not optimised away, between the two tells it not to. So it does for what it would fuse and then not
  * run, or run wrongly.
  */
-import { movesData } from "../../facts/inner.ts";
 import { addNode, type Graph, type Node, type Value } from "../../ir/inner.ts";
 import { isFloat } from "../../tensor/inner.ts";
+import { dequantizerOf, overflowsBias } from "./overflowing-bias.ts";
 
 /** Inserts a Max before every product that must run in float although it reads dequantized numbers; returns how many. */
 export function holdFloatProducts(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
     const float = isRounded(node) && isConstantFloat(node.input(1));
-    if (node.domain !== "" || !(float || isWithoutKernel(node) || isFineSoftmax(node))) continue;
+    if (node.domain !== "" || !(float || isWithoutKernel(node) || isFineSoftmax(node) || overflowsBias(node))) continue;
     const reader = beforePadding(node);
     const x = reader.input(0);
-    if (!x || !isDequantized(x)) continue;
+    if (!x || !dequantizerOf(x)) continue;
     const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: reader } }).output;
     if (x.type) held.type = x.type;
     graph.setInput(reader, 0, held);
@@ -51,7 +51,7 @@ export function holdBlocks(graph: Graph): number {
 export function holdPools(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
-    if (node.op !== "MaxPool" || node.domain !== "" || !node.input(0) || isDequantized(node.input(0)!)) continue;
+    if (node.op !== "MaxPool" || node.domain !== "" || !node.input(0) || dequantizerOf(node.input(0))) continue;
     const { output } = node;
     if (!output.consumers().some(({ op }) => op === "QuantizeLinear")) continue;
     const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
@@ -102,13 +102,4 @@ function isRounded(node: Node): boolean {
 function isConstantFloat(weight: Value | null): boolean {
   const stored = weight?.producer?.op === "Cast" ? weight.producer.input(0) : weight;
   return stored?.initializer !== undefined && isFloat(stored.initializer.dtype);
-}
-
-/** Whether it comes from a DequantizeLinear, also past data movement, through which the runtime shifts it. */
-function isDequantized(value: Value): boolean {
-  const source = value.producer;
-  if (!source) return false;
-  if (source.op === "DequantizeLinear") return true;
-  const first = source.input(0);
-  return (movesData(source) || source.op === "MaxPool") && first !== null && isDequantized(first);
 }

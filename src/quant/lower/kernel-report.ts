@@ -3,6 +3,7 @@ import { clipBounds } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LoweredProduct, Shipped } from "./lowered.ts";
+import { overflowsBias } from "./overflowing-bias.ts";
 import { unheld, unwidened } from "./read-shipped.ts";
 import { roundsInputs } from "./rounded-inputs.ts";
 import { storedFor } from "./storage.ts";
@@ -78,6 +79,7 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   if (stored) return stored.form.whyFloat(node);
   const floatWeight = node.inputs.slice(0, 2).find((value) => value?.initializer);
   if (floatWeight) return left.get(floatWeight.name) ?? "its weight is not quantized";
+  if (overflowsBias(node)) return "its bias does not fit into 32 bits in steps of the scales of its two inputs";
   if (node.op === "ConvTranspose") return "ONNX Runtime has no integer ConvTranspose on CPU";
   for (const value of node.inputs.slice(0, 2)) {
     const source = value?.producer;

@@ -8,6 +8,7 @@ import { roundHalfEven } from "../../base/inner.ts";
 import { initializerOf } from "../../facts/inner.ts";
 import type { Graph, Value } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
+import { overflowsBias } from "./overflowing-bias.ts";
 
 /** The largest integer of an accumulator. */
 const most = 2 ** 31 - 1;
@@ -19,7 +20,7 @@ export function roundFloatBiases(graph: Graph): number {
     const bias = node.domain === "" && node.op === "Conv" ? node.input(2) : null;
     const tensor = initializerOf(bias);
     const [input, weight] = [scalesOf(node.input(0)), scalesOf(node.input(1))];
-    if (!bias || tensor?.dtype !== "float32" || input?.length !== 1 || !weight) continue;
+    if (!bias || tensor?.dtype !== "float32" || input?.length !== 1 || !weight || overflowsBias(node)) continue;
     const values = tensor.floats();
     if (weight.length !== 1 && weight.length !== values.length) continue;
     const rounded = values.map((value, c) => {
