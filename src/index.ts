@@ -23,6 +23,7 @@ export {
   setDebug,
   type Work,
 } from "./base/inner.ts";
+export { type Compressed, type CompressOptions, compressModel } from "./compress/inner.ts";
 export {
   type ArrayLabels,
   arrayLabels,

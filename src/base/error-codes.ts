@@ -61,6 +61,10 @@ export type ErrorCode =
   | "quant/invalid-plan"
   | "quant/invalid-encodings"
   | "quant/unsupported-encodings"
+  // compression
+  | "compress/nothing-to-compress"
+  | "compress/unreachable"
+  | "compress/no-such-layer"
   // running
   | "runtime/missing"
   | "runtime/load"

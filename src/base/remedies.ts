@@ -71,6 +71,9 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   "runtime/crashed":
     "the message names what was being done. avocet inspect and avocet optimize --no-execute never execute a model",
   "runtime/stalled": "the model may hold a loop without an end; a model of gigabytes may need a faster machine",
+  "compress/nothing-to-compress": "avocet inspect --layers shows the layers; perhaps --ignore excludes too much",
+  "compress/unreachable": "a larger share, other --schemes, or fewer layers in --ignore",
+  "compress/no-such-layer": "avocet inspect --layers lists the names",
   "gate/missed": "open the report: it says which layers cost most and what to try next",
   "abort/interrupted":
     "nothing half-written is left behind. The same command with --resume goes on from what was finished",

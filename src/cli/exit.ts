@@ -22,6 +22,7 @@ const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "quant/already-quantized",
   "quant/unsupported-model",
   "quant/nothing-to-quantize",
+  "compress/nothing-to-compress",
   "pass/unsupported",
   "autodiff/no-gradient",
   "runtime/unsupported-type",
@@ -36,4 +37,6 @@ const configuration: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "quant/unsupported-grid",
   "quant/unsupported-granularity",
   "quant/no-such-value",
+  "compress/unreachable",
+  "compress/no-such-layer",
 ]);

@@ -30,6 +30,20 @@ const rules: readonly Rule[] = [
     hint: "it says how the data of --evaluate is judged; --labels are those of the training data",
   },
   {
+    commands: ["compress"],
+    options: ["metric", "classes", "evaluateSamples"],
+    idle: ({ evaluate, labels }) => evaluate === undefined && labels === undefined,
+    problem: "--evaluate DATA or --labels LABELS next to",
+    hint: "it says how the model is judged",
+  },
+  {
+    commands: ["compress"],
+    options: ["monotone"],
+    idle: ({ selection }) => selection !== "metric",
+    problem: "--selection metric next to",
+    hint: "predicted losses never fall as more is kept",
+  },
+  {
     commands: ["quantize", "evaluate"],
     options: ["ignoreLabel"],
     idle: ({ metric }) => metric !== "miou" && !isMetricModule(String(metric)),

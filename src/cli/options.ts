@@ -81,6 +81,36 @@ export function making(command: Command): Command {
   return command;
 }
 
+/** What makes a model smaller. */
+export function compressing(command: Command): void {
+  command
+    .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
+    .option("--target-macs <share>", "share of the multiply-accumulates that may stay: 0.5", fraction)
+    .option("--target-bytes <share>", "share of the parameters that may stay: 0.5", fraction)
+    .option("--ratios <file>", "JSON: layers by name, and the share of the cost of each that may stay")
+    .option("--schemes <list>", "spatial-svd, weight-svd, output-svd; several with commas (default: all)")
+    .addOption(
+      new Option("--fit <how>", "least squares on data, or singular values alone").choices(["moments", "plain"]),
+    )
+    .addOption(
+      new Option("--selection <how>", "by predicted losses, or by the score of each layer alone").choices([
+        "moments",
+        "metric",
+      ]),
+    )
+    .option("--candidates <n>", "ratios tried of each layer: k/n (default 32; by metric 10)", positive)
+    .option("--monotone", "fit scores so that they do not fall as more is kept")
+    .option("--multiple <n>", "ranks are multiples of it (default 1)", positive)
+    .option("--ignore <layer>", "a layer that stays as it is (repeatable)", collect)
+    .option("--sensitivity <file>", "sensitivity.json of an earlier run: what it knows is not computed again")
+    .option("--samples <n>", "samples that layers are fitted on: N spread evenly (default 500), or first:N")
+    .option("--evaluate <data>", "score float and result on this data (default with --labels: on --data)")
+    .option("--evaluate-samples <n>", "judge on so many of them")
+    .option("--seed <n>", "seed of everything random (default 0)", whole)
+    .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
+  data(command);
+}
+
 /** How graphs are run and what is said meanwhile. */
 export function common(command: Command): Command {
   return command

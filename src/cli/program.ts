@@ -5,7 +5,7 @@ import type { ExitCode } from "./exit.ts";
 import { showFailure } from "./failure.ts";
 import { type Io, type RawIo, safeIo } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
-import { classAxis, common, data, fraction, judging, making, positive, rate } from "./options.ts";
+import { classAxis, common, compressing, data, fraction, judging, making, positive, rate } from "./options.ts";
 import { strict } from "./strict-options.ts";
 import { version } from "./version.ts";
 
@@ -62,6 +62,7 @@ function build(io: Io, args: readonly string[], exit: Exit): Command {
   inspect(program, io);
   quantize(program, io, args, exit);
   train(program, io, args, exit);
+  compress(program, io);
   evaluate(program, io);
   compare(program, io);
   verify(program, io, exit);
@@ -144,6 +145,18 @@ function train(program: Command, io: Io, args: readonly string[], exit: Exit): v
   );
 }
 
+function compress(program: Command, io: Io): void {
+  const command = program
+    .command("compress")
+    .description("fewer multiply-accumulates or parameters: layers of low rank, chosen by what they lose")
+    .argument("<model>", "an ONNX file");
+  compressing(command);
+  judging(command);
+  common(command).action(async (model, options) =>
+    (await import("./commands/compress.ts")).compress(model, options, io),
+  );
+}
+
 function evaluate(program: Command, io: Io): void {
   const command = program
     .command("evaluate")
@@ -192,7 +205,8 @@ function report(program: Command, io: Io): void {
   program
     .command("report")
     .description("one page for one run, or several side by side")
-    .argument("<dirs...>", "folders of quantize")
+    .argument("[dirs...]", "folders of quantize")
+    .option("--sensitivity <file>", "of compress: the page of what each layer may lose, in place of folders")
     .option("-o, --output <file>", "the page to write", "report.html")
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")

@@ -9,6 +9,7 @@ export {
 } from "./batch-norm-re-estimation/apply.ts";
 export { type FoldedBatchNormOptions, reestimateFoldedBatchNorms } from "./batch-norm-re-estimation/folded.ts";
 export { type BiasCorrectionOptions, correctBiases } from "./bias-correction/apply.ts";
+export { biasShift } from "./bias-correction/math.ts";
 export { type EqualizeOptions, equalizeLayers } from "./cross-layer-equalization/apply.ts";
 export { foldHighBiases } from "./cross-layer-equalization/high-bias.ts";
 export { type DataFreeRangeOptions, dataFreeRanges, expectedValues } from "./data-free-ranges/apply.ts";
@@ -18,6 +19,7 @@ export { removeDeadChannels } from "./dead-channels/apply.ts";
 export type { Expectation } from "./expectations/expectation.ts";
 export type { Expectations } from "./expectations/propagate.ts";
 export { applyGptq } from "./gptq/apply.ts";
+export { choleskyLower } from "./gptq/math.ts";
 export type { GptqOptions } from "./gptq/options.ts";
 export { settle, type Trained } from "./learned-quantizers/settle.ts";
 export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./learned-quantizers/trainable.ts";
@@ -30,6 +32,7 @@ export type {
   Prepared,
   StepContext,
 } from "./method.ts";
+export { LayerInputs } from "./on-moments/layer-inputs.ts";
 export { type QatContext, trainQuantized } from "./qat/apply.ts";
 export type { QatOptions } from "./qat/options.ts";
 export { qat } from "./qat/step.ts";

@@ -45,6 +45,7 @@ export { needsObserver, withBiasEncodings } from "./observe/encode-plan.ts";
 export { MomentGatherer, type MomentOptions, type Moments } from "./observe/moments.ts";
 export { type OutputGradientOptions, outputGradients } from "./observe/output-gradients.ts";
 export { type PatchGeometry, patchGeometry, samplePatches } from "./observe/patches.ts";
+export { scoresOf } from "./observe/sensitivity.ts";
 export { GrowingHistogram, type Histogram } from "./observers/growing-histogram.ts";
 export { makeObserver } from "./observers/make-observer.ts";
 export { isAimets, type Observer, type Scheme } from "./observers/observer.ts";

@@ -1,8 +1,8 @@
 /** A report as one self-contained HTML file: no network, one script of ours that sorts tables, light and dark. */
 import { shellWords } from "./command.ts";
-import { html, Markup } from "./markup.ts";
+import { frame } from "./frame.ts";
+import { html, type Markup } from "./markup.ts";
 import type { RunReport } from "./run-report.ts";
-import { script, scriptHash } from "./script.ts";
 import { layerSection } from "./sections/layers.ts";
 import { nextSection } from "./sections/next.ts";
 import { kernelSection, leftSection, stepSection } from "./sections/runtime.ts";
@@ -10,7 +10,6 @@ import { type NamedRun, sideBySideSection } from "./sections/side-by-side.ts";
 import { histogramSection, signalSection } from "./sections/values.ts";
 import { verdict, verdictSentence } from "./sections/verdict.ts";
 import { weightSection } from "./sections/weights.ts";
-import { css } from "./style.ts";
 import { count, plural } from "./words.ts";
 
 /** The page of one run, or of several side by side. */
@@ -19,10 +18,7 @@ export function renderReport(runs: readonly NamedRun[]): string {
   if (!only) throw new Error("internal: a report needs at least one run");
   const title = runs.length === 1 ? verdictSentence(only.report) : `${runs.length} runs side by side`;
   const body = runs.length === 1 ? onePage(only.report) : html`${sideBySideSection(runs)}${runs.map(chapter)}`;
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'`;
-  return `<!doctype html>\n${html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}"><title>${title}</title><style>${new Markup(css)}</style></head>
-<body><main>${body}</main><script>${new Markup(script)}</script></body></html>`}\n`;
+  return frame(title, body);
 }
 
 function onePage(report: RunReport): Markup {

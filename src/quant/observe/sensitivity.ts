@@ -82,7 +82,7 @@ function usable(observer: SensitivityObserver | undefined): SensitivityObserver 
 }
 
 /** The float outputs, and in place of probabilities the scores behind them: a sure decision has no slope. */
-function scoresOf(model: Model, types: ReadonlyMap<string, TensorType>): readonly Value[] {
+export function scoresOf(model: Model, types: ReadonlyMap<string, TensorType>): readonly Value[] {
   const scores = model.graph.outputs.map((output) => {
     const { producer } = output;
     const isProbability = producer?.domain === "" && ["Softmax", "LogSoftmax", "Sigmoid"].includes(producer.op);

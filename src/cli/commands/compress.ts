@@ -1,0 +1,206 @@
+/** `avocet compress`: a float model in; a folder with a smaller float model, what each layer may lose, and a page that shows it out. */
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { readSensitivities } from "../../analysis/inner.ts";
+import { AvocetError } from "../../base/inner.ts";
+import { expectApart } from "../../base/inner-node.ts";
+import {
+  type Compressed,
+  type CompressionScheme,
+  compressionSchemes,
+  compressModel,
+  type ModelScorer,
+} from "../../compress/inner.ts";
+import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import type { Model } from "../../ir/inner.ts";
+import { Candidate, type Judging, localScorer, parseRecipe } from "../../recipe/inner.ts";
+import { openOutputFolder } from "../../recipe/inner-node.ts";
+import { bytes as bytesText, type CompressionReport, figure, percent, renderCompression } from "../../report/inner.ts";
+import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/inner.ts";
+import { watchInputs } from "../input-watch.ts";
+import { type DataOptions, inputsOf, openSamples, pathsRead, preprocessOf, readJson } from "../inputs.ts";
+import type { Io } from "../io.ts";
+import { openJudging } from "../judging.ts";
+import type { JudgeOptions } from "../metric-options.ts";
+import { modelBytes } from "../model-size.ts";
+import { progressView } from "../progress.ts";
+import { readTextFile } from "../text-file.ts";
+
+export interface CompressCommandOptions extends DataOptions, JudgeOptions {
+  readonly output: string;
+  readonly targetMacs?: number;
+  readonly targetBytes?: number;
+  readonly ratios?: string;
+  readonly schemes?: string;
+  readonly fit?: "moments" | "plain";
+  readonly selection?: "moments" | "metric";
+  readonly candidates?: number;
+  readonly monotone?: boolean;
+  readonly multiple?: number;
+  readonly ignore?: readonly string[];
+  readonly sensitivity?: string;
+  readonly evaluate?: string;
+  readonly evaluateSamples?: string;
+  readonly seed?: number;
+  readonly batch?: number;
+  readonly threads?: number;
+  readonly force?: boolean;
+  readonly runtime: RuntimeName;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export async function compress(path: string, options: CompressCommandOptions, io: Io): Promise<void> {
+  const start = performance.now();
+  const { targetMacs, targetBytes, ratios, sensitivity } = options;
+  if ([targetMacs, targetBytes, ratios].filter((one) => one !== undefined).length !== 1) {
+    throw new AvocetError("usage/missing", "expected one of --target-macs, --target-bytes and --ratios", {
+      at: "avocet compress",
+      hint: "--target-macs 0.5 keeps half of the multiply-accumulates",
+    });
+  }
+  const judged = options.evaluate ?? (options.labels === undefined ? undefined : options.data);
+  const files = [path, options.preprocess, ratios, sensitivity, options.classes];
+  const read = [options.data, options.evaluate, options.labels];
+  using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
+  const model = readModelFile(path);
+  expectApart(options.output, dataFilesOf(model));
+  const watch = await watchInputs([path, ...dataFilesOf(model)], read);
+  const preprocess = preprocessOf(options);
+  const recipe = parseRecipe({ ...(preprocess ? { preprocess } : {}), ...inputsOf(options) });
+  const run = { ...options, signal: io.signal };
+  const data =
+    options.data === undefined && options.fit === "plain"
+      ? null
+      : await openSamples(model, options.data, preprocess, undefined, recipe, run);
+  const judging = judged === undefined ? null : await openJudging(model, judged, options, recipe);
+  const runtime = await openRuntime(options.runtime, options);
+  const progress = progressView(io, options.quiet === true);
+  const score = judging && scorerOf(judging, runtime, options, io);
+  const made = await compressModel(model, data, runtime, {
+    ...(targetMacs === undefined ? {} : { target: { macs: targetMacs } }),
+    ...(targetBytes === undefined ? {} : { target: { parameters: targetBytes } }),
+    ...(ratios === undefined ? {} : { ratios: ratiosOf(ratios) }),
+    ...(options.schemes === undefined ? {} : { schemes: schemesOf(options.schemes) }),
+    ...(sensitivity === undefined ? {} : { sensitivities: readSensitivities(readTextFile(sensitivity), sensitivity) }),
+    ...(score ? { scorer: score } : {}),
+    ...given(options, [
+      "fit",
+      "selection",
+      "candidates",
+      "monotone",
+      "multiple",
+      "ignore",
+      "samples",
+      "seed",
+      "batch",
+      "threads",
+    ]),
+    signal: io.signal,
+    onProgress: progress.show,
+  });
+  const scores = score && { float: await score.score(model), compressed: await score.score(made.model) };
+  await watch.expectUnchanged();
+  const target = join(folder.staging, "model.onnx");
+  made.model.source = target;
+  const { byteLength } = await writeModelFile(made.model, target);
+  const report: CompressionReport = {
+    name: basename(path),
+    ...reportOf(made),
+    bytes: { before: modelBytes(path, model), after: byteLength },
+    score: score && scores && { ...score.metric, ...scores },
+  };
+  folder.write("sensitivity.json", `${JSON.stringify(made.sensitivities, null, 1)}\n`);
+  folder.write("report.html", renderCompression(report));
+  folder.write("report.json", `${JSON.stringify(report, null, 1)}\n`);
+  const written = readdirSync(folder.staging).sort();
+  folder.commit();
+  progress.end();
+  const result = {
+    output: options.output,
+    files: written,
+    ...(report.score ? { score: { ...report.score, quantized: report.score.compressed } } : {}),
+    cost: report.cost,
+    bytes: report.bytes,
+    layers: report.layers,
+    refused: report.sensitivities.refused,
+    notes: report.notes,
+    seconds: { ...made.seconds, total: (performance.now() - start) / 1000 },
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+  };
+  io.out(options.json ? `${JSON.stringify(result)}\n` : text(report, options.output));
+}
+
+function reportOf({ layers, sensitivities, cost, notes }: Compressed) {
+  return { layers, sensitivities, cost, notes };
+}
+
+/** Those of the options that were given. */
+function given<T extends object, K extends keyof T>(options: T, keys: readonly K[]): Pick<T, K> {
+  const found = keys.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]);
+  return Object.fromEntries(found) as Pick<T, K>;
+}
+
+function scorerOf(judging: Judging, runtime: Runtime, { batch, threads }: CompressCommandOptions, io: Io): ModelScorer {
+  const { data, metric, labels } = judging;
+  const scorer = localScorer({
+    runtime,
+    data,
+    metric,
+    ...(labels ? { labels } : {}),
+    ...(batch ? { batch } : {}),
+    ...(threads ? { threads } : {}),
+    signal: io.signal,
+  });
+  const { name, unit, better } = metric();
+  const plan = { version: 1, target: "float", entries: [], left: [] } as const;
+  return {
+    metric: { name, unit, better },
+    async score(model: Model) {
+      return (await scorer.score(new Candidate({ prepared: model, decided: model, plan }))).value;
+    },
+  };
+}
+
+function ratiosOf(file: string): Record<string, number> {
+  const found = readJson(file);
+  const isMap = typeof found === "object" && found !== null && !Array.isArray(found);
+  if (isMap && Object.values(found).every((value) => typeof value === "number")) return found as Record<string, number>;
+  throw new AvocetError("usage/bad-value", "expected an object of ratios by layer", {
+    at: file,
+    hint: '{ "layer1.conv1": 0.5 } keeps half of what that layer costs',
+  });
+}
+
+function schemesOf(text: string): CompressionScheme[] {
+  return text.split(",").map((one) => {
+    const name = one.trim();
+    const known = compressionSchemes.find((scheme) => scheme === name);
+    if (known) return known;
+    throw new AvocetError("usage/bad-value", `expected schemes, got "${name}"`, {
+      at: "--schemes",
+      hint: compressionSchemes.join(", "),
+    });
+  });
+}
+
+function text({ cost, bytes, layers, score, sensitivities, notes }: CompressionReport, output: string): string {
+  const line = (what: string, before: number, after: number, shown: (value: number) => string) =>
+    `${what.padEnd(12)}${shown(before)} → ${shown(after)} (${percent(after / before, 1)})\n`;
+  const number = (value: number) => value.toLocaleString("en");
+  return [
+    line("MACs", cost.before.macs, cost.after.macs, number),
+    line("parameters", cost.before.parameters, cost.after.parameters, number),
+    line("file", bytes.before, bytes.after, bytesText),
+    score
+      ? `${score.name.padEnd(12)}${figure(score.float, score.unit)} → ${figure(score.compressed, score.unit)}\n`
+      : "",
+    ...layers.map(
+      ({ layer, scheme, rank, macs }) =>
+        `  ${layer}: ${scheme} ${rank}, ${percent(macs[1] / macs[0], 0)} of its MACs\n`,
+    ),
+    ...notes.map((note) => `note: ${note}\n`),
+    ...sensitivities.refused.map(({ layer, reason }) => `  stays ${layer}: ${reason}\n`),
+    `${output} is written.\n`,
+  ].join("");
+}

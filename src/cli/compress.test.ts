@@ -1,0 +1,128 @@
+/** `avocet compress`: its folder, its document, its page, and what it refuses. */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
+import { macsOf } from "../analysis/inner.ts";
+import { inferTypes } from "../facts/inner.ts";
+import { readModelFile } from "../formats/inner-node.ts";
+
+let shop: Workshop;
+beforeAll(async () => {
+  shop = await workshop();
+});
+afterAll(() => shop[Symbol.dispose]());
+
+const compress = (name: string, ...options: string[]) =>
+  avocetJson(["compress", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "-o", shop.at(name), ...options]);
+const macsIn = (...path: string[]) => {
+  const model = readModelFile(shop.at(...path));
+  return macsOf(model, inferTypes(model));
+};
+
+test("the folder, the document, and the page", async () => {
+  const { code, json } = await compress("half", "--target-macs", "0.5", "--labels", shop.at("y.npy"));
+  expect(code).toBe(0);
+  expect(json.files).toEqual(["model.onnx", "report.html", "report.json", "sensitivity.json"]);
+  // y.npy holds what the float model says.
+  expect(json.score).toMatchObject({ name: "top1", float: 1, quantized: json.score.compressed });
+  expect(json.score.compressed).toBeGreaterThan(0.8);
+  expect(json.cost).toEqual({
+    before: { macs: macsIn("tiny.onnx"), parameters: expect.any(Number) },
+    after: { macs: macsIn("half", "model.onnx"), parameters: expect.any(Number) },
+  });
+  expect(json.cost.after.macs / json.cost.before.macs).toBeLessThanOrEqual(0.5);
+  expect(json.layers.map(({ layer }: { layer: string }) => layer)).toContain("conv");
+  const page = readFileSync(shop.at("half", "report.html"), "utf8");
+  for (const text of [
+    "Which layers to protect",
+    "Cost against loss",
+    "Layers before and after",
+    "conv",
+    "top1 100.00 %",
+  ])
+    expect(page).toContain(text);
+  expect(page).not.toMatch(/NaN|undefined|https?:\/\//);
+  // The model goes on to quantization as any other.
+  const quantized = await avocetJson([
+    "quantize",
+    shop.at("half", "model.onnx"),
+    "--data",
+    shop.at("x.npy"),
+    "-o",
+    shop.at("half-int8"),
+    "--preset",
+    "fast",
+  ]);
+  expect(quantized.code).toBe(0);
+  expect(quantized.json.agreement.float).toBeGreaterThan(0.9);
+});
+
+test("sensitivities are taken up again, and shown alone", async () => {
+  await compress("first", "--target-macs", "0.6");
+  const again = await compress(
+    "second",
+    "--target-bytes",
+    "0.7",
+    "--sensitivity",
+    shop.at("first", "sensitivity.json"),
+  );
+  expect(again.code).toBe(0);
+  const file = shop.at("second", "sensitivity.json");
+  const shown = await avocet(["report", "--sensitivity", file, "-o", shop.at("page.html"), "--json"]);
+  expect(shown.code).toBe(0);
+  expect(JSON.parse(shown.out).sensitivities).toEqual(shop.json("second", "sensitivity.json"));
+  expect(readFileSync(shop.at("page.html"), "utf8")).toContain("Which layers of");
+});
+
+test("ratios by layer in the plain form need no data", async () => {
+  shop.write("ratios.json", '{ "conv": 0.5 }');
+  const args = ["compress", shop.at("tiny.onnx"), "-o", shop.at("plain"), "--fit", "plain"];
+  const { code, json } = await avocetJson([...args, "--ratios", shop.at("ratios.json"), "--schemes", "spatial-svd"]);
+  expect(code).toBe(0);
+  // (8·3 + 16·3)·36 a rank of 16·8·9·36: eight ranks of 16.
+  expect(json.layers).toMatchObject([{ layer: "conv", scheme: "spatial-svd", rank: 8, macs: [41472, 20736] }]);
+});
+
+test("the metric chooses when it is asked to", async () => {
+  const options = ["--target-macs", "0.6", "--selection", "metric", "--monotone", "--candidates", "3"];
+  const { code, json } = await compress("metric", ...options, "--labels", shop.at("y.npy"), "--schemes", "output-svd");
+  expect(code).toBe(0);
+  const { layers, metric } = shop.json("metric", "sensitivity.json");
+  expect(metric).toMatchObject({ name: "top1", float: 1 });
+  expect(layers[0].candidates.every(({ score }: { score: unknown }) => typeof score === "number")).toBe(true);
+  expect(json.cost.after.macs).toBeLessThanOrEqual(0.6 * json.cost.before.macs);
+});
+
+describe("refused, with nothing left behind", () => {
+  test.each<[string, number, string, readonly string[]]>([
+    ["nothing asked for", 2, "usage/missing", []],
+    ["two budgets", 2, "usage/missing", ["--target-macs", "0.5", "--target-bytes", "0.5"]],
+    ["all", 2, "usage/bad-value", ["--target-macs", "1"]],
+    ["nothing", 2, "usage/bad-value", ["--target-macs", "0"]],
+    ["more than all", 2, "usage/bad-value", ["--target-bytes", "2"]],
+    ["out of reach", 2, "compress/unreachable", ["--target-macs", "0.001"]],
+    ["unknown scheme", 2, "usage/bad-value", ["--target-macs", "0.5", "--schemes", "spatial"]],
+    ["unknown layer", 2, "compress/no-such-layer", ["--target-macs", "0.5", "--ignore", "cnov"]],
+    [
+      "nothing left",
+      4,
+      "compress/nothing-to-compress",
+      ["--target-macs", "0.5", "--ignore", "conv", "--ignore", "gemm"],
+    ],
+    ["a metric without labels", 2, "usage/missing", ["--target-macs", "0.5", "--metric", "top5"]],
+    ["a choice by metric without one", 2, "usage/missing", ["--target-macs", "0.5", "--selection", "metric"]],
+    ["a fit that nobody does", 2, "usage/missing", ["--target-macs", "0.5", "--monotone"]],
+    ["no file of ratios", 1, "import/not-found", ["--ratios", "nowhere.json"]],
+  ])("%s", async (_, exit, error, options) => {
+    const before = shop.listing();
+    const { code, json } = await compress("refused", ...options);
+    expect([code, json.error?.code]).toEqual([exit, error]);
+    expect(shop.listing()).toEqual(before);
+  });
+
+  test("folders and sensitivities at once, or neither", async () => {
+    const both = await avocet(["report", shop.folder, "--sensitivity", "s.json", "-o", shop.at("none.html"), "--json"]);
+    const none = await avocet(["report", "-o", shop.at("none.html"), "--json"]);
+    for (const { code, out } of [both, none]) expect([code, JSON.parse(out).error.code]).toEqual([2, "usage/missing"]);
+  });
+});
