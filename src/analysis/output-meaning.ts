@@ -2,7 +2,7 @@
  * What the outputs of a model hold. Only where it is scores of classes, or classes, can two models be said to decide alike: the
  * largest number of a mask, a box, an embedding or a regression is no decision.
  */
-import { constantInts, constantOf, inferTypes, isOp } from "../facts/inner.ts";
+import { constantNumbers, constantOf, inferTypes, isOp } from "../facts/inner.ts";
 import type { Model, Node, TensorType, Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
 import { isFloat } from "../tensor/inner.ts";
@@ -107,7 +107,7 @@ function normalisedAxis(node: Node, opset: number): number | undefined {
   const [above, below] = [node.input(0)?.producer, node.input(1)?.producer];
   if (!isOp(node, "Div") || !isOp(above, "Exp") || !isOp(below, "ReduceSum")) return undefined;
   if (below.input(0) !== node.input(0)) return undefined;
-  const axes = below.ints("axes") ?? constantInts(below.input(1));
+  const axes = below.ints("axes") ?? constantNumbers(below.input(1));
   return axes?.length === 1 ? axes[0] : undefined;
 }
 

@@ -138,7 +138,7 @@ export class Backward extends Emitter {
   }
 
   /** The numbers of such an input. */
-  constantInts(index: number): number[] | undefined {
+  constantNumbers(index: number): number[] | undefined {
     return this.constantInput(index)?.numbers();
   }
 

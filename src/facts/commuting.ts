@@ -3,7 +3,7 @@
  * sum to one do, maxima for positive s, and what adds zeros where t is zero.
  */
 import type { Node } from "../ir/inner.ts";
-import { constantInts, constantOf } from "./constants.ts";
+import { constantNumbers, constantOf } from "./constants.ts";
 import { bodies, combining, containers, contrib, mapping, random, reducing, texts } from "./tables/groups.ts";
 import { each, rowIn, type Table } from "./tables/row.ts";
 import { isOp } from "./walk.ts";
@@ -70,7 +70,7 @@ function averages(node: Node): boolean {
 
 /** A Pad that repeats elements of the same channel, or adds zeros next to them. */
 function padsPlaces(node: Node): "always" | "unshifted" | undefined {
-  const pads = node.ints("pads") ?? constantInts(node.input(1));
+  const pads = node.ints("pads") ?? constantNumbers(node.input(1));
   if (!pads || node.input(3)) return undefined;
   const rank = pads.length / 2;
   if (![0, 1, rank, rank + 1].every((i) => pads[i] === 0)) return undefined;

@@ -21,7 +21,7 @@ export function defaultOf(value: Value | null | undefined): Tensor | undefined {
 }
 
 /** The numbers of a constant; undefined where the value is none, or holds no real numbers. */
-export function constantInts(value: Value | null | undefined): number[] | undefined {
+export function constantNumbers(value: Value | null | undefined): number[] | undefined {
   const tensor = constantOf(value);
   return tensor && !["string", "complex64", "complex128"].includes(tensor.dtype) ? tensor.numbers() : undefined;
 }

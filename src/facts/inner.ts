@@ -2,7 +2,7 @@
 export { axesOf, axisOf } from "./axis.ts";
 export { clipBounds } from "./clip-bounds.ts";
 export { commutesWithAffine } from "./commuting.ts";
-export { constantInts, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
+export { constantNumbers, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
 export { declaredDType, dtypeMadeBy, dtypeOf } from "./dtype.ts";
 export { type InferOptions, inferTypes } from "./infer-types.ts";
 export {
@@ -28,6 +28,8 @@ export {
   matrixLayers,
   productAt,
   type WeightSlot,
+  weightAxes,
+  weightOperand,
 } from "./layers/layer.ts";
 export { type MatrixView, matrixOf, matrixView, weightOf } from "./layers/matrix.ts";
 export { numbersOf } from "./lengths/computed.ts";

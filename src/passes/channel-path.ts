@@ -1,7 +1,7 @@
 /** The way back from a batch norm to a layer, over operators that move channels as a whole, or do the same to each. */
 
 import { type Refused, refuse } from "../base/inner.ts";
-import { axesOf, commutesWithAffine, constantInts, isOp, rankOf } from "../facts/inner.ts";
+import { axesOf, commutesWithAffine, constantNumbers, isOp, rankOf } from "../facts/inner.ts";
 import type { Node, Value } from "../ir/inner.ts";
 import type { EditableLayer } from "./layers/editable.ts";
 
@@ -79,7 +79,7 @@ function step(value: Value, at: At, outputs: number): At | Refused {
     return perm?.includes(at.axis) ? { ...at, axis: perm.indexOf(at.axis) } : lost();
   }
   if (isOp(node, "Squeeze", "Unsqueeze")) {
-    const given = node.ints("axes") ?? constantInts(node.input(1));
+    const given = node.ints("axes") ?? constantNumbers(node.input(1));
     if (!given || at.rank === undefined) return lost();
     const rank = isOp(node, "Squeeze") ? at.rank - given.length : at.rank + given.length;
     const found = axesOf(given, Math.max(rank, at.rank));
@@ -95,7 +95,7 @@ function step(value: Value, at: At, outputs: number): At | Refused {
     ? node.int("axis", 1) === 1
       ? [0, -1]
       : undefined
-    : constantInts(node.input(1));
+    : constantNumbers(node.input(1));
   if (!target || at.axis !== 1 || at.each !== 1 || target.length < 2) return lost();
   if (at.rank !== 2) {
     const type = node.input(0)?.type;

@@ -4,7 +4,7 @@
  */
 
 import { isRefused, type Refused, refuse } from "../base/inner.ts";
-import { commutesWithAffine, constantInts, isOp, onlyReader, rankOf } from "../facts/inner.ts";
+import { commutesWithAffine, constantNumbers, isOp, onlyReader, rankOf } from "../facts/inner.ts";
 import type { Graph, Node, Value } from "../ir/inner.ts";
 import type { ChannelAffine } from "./batch-norm.ts";
 import { type EditableLayer, editableProduct, wholeLayer } from "./layers/editable.ts";
@@ -102,7 +102,7 @@ function seesAllWeights(node: Node, layer: EditableLayer): boolean {
 /** Whether [batch, channels, places…] becomes [batch, channels · places]. */
 function flattensPlaces({ node, input }: AffineNode, reader: Node, next: Node): boolean {
   if (isOp(reader, "Flatten")) return reader.int("axis", 1) === 1;
-  const target = constantInts(reader.input(1));
+  const target = constantNumbers(reader.input(1));
   if (target?.length !== 2) return false;
   if (target[0] === 0) return true;
   // Any other spelling keeps the batch only if a row is as long as all the places of one sample.

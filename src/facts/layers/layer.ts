@@ -102,6 +102,12 @@ export function isStored({ weight }: Layer): boolean {
   return initializerOf(weight.value) !== undefined;
 }
 
+/** What a linear operator reads in the place of its weight, constant or computed; undefined for other operators. */
+export function weightOperand(node: Node): Value | undefined {
+  const role = rowOf(node)?.linear;
+  return (role && node.input(role.weight)) ?? undefined;
+}
+
 function read(node: Node, withAdd: boolean): Layer | Refused | undefined {
   const role = rowOf(node)?.linear;
   if (!role) return undefined;
@@ -143,13 +149,16 @@ function biasIn(node: Node, axes: LayerAxes | Refused): BiasSlot | Refused {
 
 /** The linear operators that read a value as their weight. */
 function usesOf(weight: Value, graph: Graph): readonly Node[] {
-  const readers = weight.consumers().filter((node) => {
-    const role = rowOf(node)?.linear;
-    return role !== undefined && node.input(role.weight) === weight;
-  });
+  const readers = weight.consumers().filter((node) => weightOperand(node) === weight);
   if (readers.length < 2) return readers;
   const order = new Map([...graph.nodes].map((node, i) => [node, i]));
   return readers.sort((a, b) => (order.get(a) ?? -1) - (order.get(b) ?? -1));
+}
+
+/** The axes of a weight of this shape, wherever it comes from: in a quantized model from a DequantizeLinear. */
+export function weightAxes(node: Node, shape: readonly number[]): LayerAxes | Refused {
+  const role = rowOf(node)?.linear;
+  return role ? axesOf(node, role, shape) : refuse(`${node} is no linear operator`);
 }
 
 function axesOf(node: Node, role: LinearRole, shape: readonly number[]): LayerAxes | Refused {

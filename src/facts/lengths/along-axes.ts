@@ -1,11 +1,11 @@
 /** Lengths behind operators that work along axes: reductions, the largest of an axis, one-hot codes. */
 import type { Node } from "../../ir/inner.ts";
 import { axesOf, axisOf } from "../axis.ts";
-import { constantInts } from "../constants.ts";
+import { constantNumbers } from "../constants.ts";
 import type { KnownLengths, Length, Lengths, Made } from "./length.ts";
 
 export function reduced(node: Node, known: KnownLengths): Made {
-  const given = node.ints("axes") ?? (node.input(1) ? constantInts(node.input(1)) : []);
+  const given = node.ints("axes") ?? (node.input(1) ? constantNumbers(node.input(1)) : []);
   return without(node, known.of(node.input(0)), given);
 }
 

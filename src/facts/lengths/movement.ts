@@ -1,7 +1,7 @@
 /** Lengths behind operators that move, pick, repeat or fill in elements. */
 import type { Node } from "../../ir/inner.ts";
 import { axesOf, axisOf } from "../axis.ts";
-import { constantInts, constantOf } from "../constants.ts";
+import { constantNumbers, constantOf } from "../constants.ts";
 import { isOp } from "../walk.ts";
 import { numbersOf, sliceRange } from "./computed.ts";
 import type { KnownLengths, Length, Made } from "./length.ts";
@@ -44,7 +44,7 @@ export function reshaped(node: Node, known: KnownLengths): Made {
 
 export function squeezed(node: Node, known: KnownLengths): Made {
   const x = known.of(node.input(0));
-  const axes = node.ints("axes") ?? constantInts(node.input(1));
+  const axes = node.ints("axes") ?? constantNumbers(node.input(1));
   if (!x || !axes) return undefined;
   const rank = isOp(node, "Squeeze") ? x.length : x.length + axes.length;
   const at = axesOf(axes, rank);
@@ -123,7 +123,7 @@ export function padded(node: Node, known: KnownLengths): Made {
 /** Whole factors only: what others round to is the runtime's affair. */
 export function resized(node: Node, known: KnownLengths): Made {
   const x = known.of(node.input(0));
-  const sizes = isOp(node, "Resize") ? constantInts(node.input(3)) : undefined;
+  const sizes = isOp(node, "Resize") ? constantNumbers(node.input(3)) : undefined;
   if (sizes?.length === x?.length && sizes && !node.attributes.has("keep_aspect_ratio_policy")) return sizes;
   const scales = constantOf(node.input(isOp(node, "Upsample") || node.inputs.length === 2 ? 1 : 2))?.numbers();
   return x?.map((length, i) => {
@@ -133,7 +133,7 @@ export function resized(node: Node, known: KnownLengths): Made {
 }
 
 export function tiled(node: Node, known: KnownLengths): Made {
-  const repeats = constantInts(node.input(1));
+  const repeats = constantNumbers(node.input(1));
   return known.of(node.input(0))?.map((length, i) => (repeats?.[i] === 1 ? length : times(length, repeats?.[i])));
 }
 

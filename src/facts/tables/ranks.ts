@@ -1,6 +1,6 @@
 /** How many axes an operator's outputs have, from those of its inputs. */
 import type { Node, Value } from "../../ir/inner.ts";
-import { constantInts } from "../constants.ts";
+import { constantNumbers } from "../constants.ts";
 import { isOp } from "../walk.ts";
 import { bodies, combining, containers, contrib, mapping, random, reducing, texts } from "./groups.ts";
 import { each, type Table } from "./row.ts";
@@ -24,7 +24,7 @@ function atLeast(a: number | undefined, b: number | undefined): number | undefin
 const withAxes: RankRule = (node, of) => {
   const rank = of(node.input(0));
   if (rank === undefined || (node.op.startsWith("Reduce") && node.int("keepdims", 1) === 1)) return rank;
-  const axes = node.ints("axes") ?? constantInts(node.input(1));
+  const axes = node.ints("axes") ?? constantNumbers(node.input(1));
   if (!axes) return undefined;
   return isOp(node, "Unsqueeze") ? rank + axes.length : rank - axes.length;
 };
@@ -52,9 +52,9 @@ export const ranks: Table<RankRule> = {
   ...each(["Flatten Gemm"], fixed(2)),
   Shape: fixed(1),
 
-  Reshape: (node) => constantInts(node.input(1))?.length,
+  Reshape: (node) => constantNumbers(node.input(1))?.length,
   Transpose: (node, of) => node.ints("perm")?.length ?? of(node.input(0)),
-  Expand: (node, of) => atLeast(of(node.input(0)), constantInts(node.input(1))?.length),
+  Expand: (node, of) => atLeast(of(node.input(0)), constantNumbers(node.input(1))?.length),
   Gather: (node, of) => {
     const [data, indices] = [of(node.input(0)), of(node.input(1))];
     return data === undefined || indices === undefined ? undefined : data + indices - 1;

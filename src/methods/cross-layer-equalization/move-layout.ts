@@ -1,5 +1,5 @@
 /** Layouts through operators that move, pick, repeat or reduce places: the groups move as the numbers do. */
-import { constantInts, constantOf, floatConstant } from "../../facts/inner.ts";
+import { constantNumbers, constantOf, floatConstant } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { type Layout, pick, reshape, transpose } from "./layout.ts";
 
@@ -26,7 +26,7 @@ export const reshaped: Mover = ({ x, from, to }) => reshape(x, from, to);
 
 /** Zeros have every scale: padded channels begin a group of their own. Other fills fix what they pad. */
 export function padded({ node, x, fresh }: Move): Layout | undefined {
-  const pads = constantInts(node.input(1));
+  const pads = constantNumbers(node.input(1));
   const mode = node.string("mode", "constant");
   const fill = node.input(2) ? floatConstant(node.input(2))?.numbers()[0] : 0;
   if (!pads || node.input(3) || (mode === "constant" && fill !== 0)) return undefined;
@@ -58,9 +58,9 @@ export function resized({ node, x, from, to }: Move): Layout | undefined {
 }
 
 export function sliced({ node, x, from }: Move): Layout | undefined {
-  const [starts, ends] = [constantInts(node.input(1)), constantInts(node.input(2))];
-  const axes = node.input(3) ? constantInts(node.input(3)) : starts?.map((_, i) => i);
-  const steps = node.input(4) ? constantInts(node.input(4)) : starts?.map(() => 1);
+  const [starts, ends] = [constantNumbers(node.input(1)), constantNumbers(node.input(2))];
+  const axes = node.input(3) ? constantNumbers(node.input(3)) : starts?.map((_, i) => i);
+  const steps = node.input(4) ? constantNumbers(node.input(4)) : starts?.map(() => 1);
   if (!axes) return undefined;
   const cut = axes.map((a) => (a < 0 ? a + from.length : a));
   if (cut.every((a) => x.dims[a] === 1)) return x;
@@ -106,7 +106,7 @@ export function depthToSpace({ node, x, from, to }: Move): Layout | undefined {
 }
 
 export function reduced({ node, x, from, to }: Move): Layout | undefined {
-  const given = node.ints("axes") ?? constantInts(node.input(1));
+  const given = node.ints("axes") ?? constantNumbers(node.input(1));
   const axes = (given ?? from.map((_, a) => a)).map((a) => (a < 0 ? a + from.length : a));
   if (axes.some((a) => x.dims[a] !== 1)) return undefined;
   const kept = from.map((d, a) => (axes.includes(a) ? 1 : d));

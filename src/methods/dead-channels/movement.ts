@@ -1,5 +1,5 @@
 /** Bounds behind what joins, pads, reshapes or moves elements, and behind two operands that meet. */
-import { constantInts, floatConstant } from "../../facts/inner.ts";
+import { constantNumbers, floatConstant } from "../../facts/inner.ts";
 import { addedBy } from "../../ops/inner.ts";
 import { elementsOf } from "../../tensor/inner.ts";
 import {
@@ -87,7 +87,7 @@ export function padded(step: Step): Bounds {
   const x = inputOf(step);
   if (node.string("mode", "constant") !== "constant") return x;
   const fill = node.input(2) ? floatConstant(node.input(2))?.numbers()[0] : 0;
-  const pads = constantInts(node.input(1));
+  const pads = constantNumbers(node.input(1));
   if (fill === undefined || !pads || node.input(3)) return anything;
   const rank = pads.length / 2;
   const widened = x.axis !== null && (pads[x.axis] !== 0 || pads[x.axis + rank] !== 0);

@@ -1,5 +1,5 @@
 /** What moves data, pools or resizes: where the channels go, and what the ends become. */
-import { constantInts } from "../../facts/inner.ts";
+import { constantNumbers } from "../../facts/inner.ts";
 import type { Node } from "../../ir/inner.ts";
 import { addedBy } from "../../ops/inner.ts";
 import { type Expectation, joined, normal, picked, pooled, spread } from "./expectation.ts";
@@ -103,7 +103,7 @@ export function padded(step: Step): Expectation | undefined {
   const { node } = step;
   const x = operandOf(step);
   if (node.string("mode", "constant") !== "constant") return x;
-  const pads = constantInts(node.input(1)) ?? node.ints("pads");
+  const pads = constantNumbers(node.input(1)) ?? node.ints("pads");
   const rank = (pads?.length ?? 0) / 2;
   const longer = x.axis !== null && [x.axis, x.axis + rank].some((i) => pads?.[i] !== 0);
   const same = longer ? pooled(x) : x;

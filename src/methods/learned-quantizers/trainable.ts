@@ -5,8 +5,8 @@
  */
 
 import { Emitter } from "../../autodiff/inner.ts";
-import { invariant } from "../../base/inner.ts";
-import type { MatrixLayer } from "../../facts/inner.ts";
+import { invariant, isRefused } from "../../base/inner.ts";
+import { layerAt, type MatrixLayer } from "../../facts/inner.ts";
 import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import {
@@ -88,14 +88,13 @@ function parametersOf(graph: Graph): { weights: string[]; biases: string[] } {
     if (value?.initializer?.dtype === "float32" && value.initializer.size > 0) set.add(value.name);
   };
   for (const node of graph.nodes) {
-    const role = node.domain === "" ? rowOf(node) : undefined;
-    if (role?.linear) {
-      note(weights, node.input(role.linear.weight));
-      if (role.linear.bias !== null) note(biases, node.input(role.linear.bias));
-      const [add] = node.output.consumers();
-      if (node.op === "MatMul" && add?.op === "Add") for (const input of add.inputs) note(biases, input);
+    if (node.domain !== "") continue;
+    const layer = layerAt(node);
+    if (layer && !isRefused(layer)) {
+      note(weights, layer.weight.value);
+      if (!isRefused(layer.bias)) note(biases, layer.bias.node.input(layer.bias.index));
     }
-    for (const index of role?.normalization?.slice(0, 2) ?? []) note(biases, node.input(index));
+    for (const index of rowOf(node)?.normalization?.slice(0, 2) ?? []) note(biases, node.input(index));
   }
   return { weights: [...weights], biases: [...biases] };
 }

@@ -1,6 +1,6 @@
 /** A Pad with zeros of the places goes into the convolution behind it, which pads with zeros itself. */
 import { refuse } from "../../base/inner.ts";
-import { constantInts, constantOf, isOp } from "../../facts/inner.ts";
+import { constantNumbers, constantOf, isOp } from "../../facts/inner.ts";
 import { attributeOf, type Node } from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 import { passOf, rule } from "../rule.ts";
@@ -16,7 +16,7 @@ export const foldPadding = rule<Found>({
   match: (conv) => {
     const pad = isOp(conv, "Conv") ? conv.input(0)?.producer : undefined;
     if (!isOp(pad, "Pad") || pad.string("mode", "constant") !== "constant") return undefined;
-    const pads = pad.ints("pads") ?? constantInts(pad.input(1));
+    const pads = pad.ints("pads") ?? constantNumbers(pad.input(1));
     return pads && { conv, pad, pads };
   },
   check: ({ conv, pad, pads }) => {

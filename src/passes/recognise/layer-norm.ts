@@ -8,7 +8,7 @@
  */
 
 import { refuse } from "../../base/inner.ts";
-import { constantInts, floatConstant, isOp, type LengthTable, onlyReader, rankOf } from "../../facts/inner.ts";
+import { constantNumbers, floatConstant, isOp, type LengthTable, onlyReader, rankOf } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { any, type Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere } from "../pattern.ts";
@@ -20,7 +20,7 @@ const isScalar = (numbers: readonly number[]) => numbers.length === 1;
 /** The mean over the last axis, which stays with length 1. */
 function meanOfLast(x: Pattern): Pattern {
   const overLast = (node: Node) => {
-    const axes = node.ints("axes") ?? constantInts(node.input(1));
+    const axes = node.ints("axes") ?? constantNumbers(node.input(1));
     const rank = rankOf(node.input(0));
     return axes?.length === 1 && node.int("keepdims", 1) === 1 && (axes[0] === -1 || axes[0] === (rank ?? 0) - 1);
   };

@@ -1,7 +1,7 @@
 /** Movements of data that undo or continue each other: Transpose after Transpose, Reshape after Reshape, Squeeze after Unsqueeze. */
 
 import { refuse } from "../../base/inner.ts";
-import { axesOf, constantInts, isOp, onlyReader } from "../../facts/inner.ts";
+import { axesOf, constantNumbers, isOp, onlyReader } from "../../facts/inner.ts";
 import { attributeOf, type Node } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
@@ -46,7 +46,7 @@ export const mergeReshapes = rule<Pair>({
     return pairs.find((pair) => pair !== undefined);
   },
   check: ({ second }) => {
-    const target = constantInts(second.input(1));
+    const target = constantNumbers(second.input(1));
     if (!target) return refuse("its target is computed");
     return target.includes(0) ? refuse("its target copies a length of the shape before") : true;
   },
@@ -61,7 +61,7 @@ export const reshapeAtOnce = rule<Pair & { target: readonly number[] }>({
   name: "reshape-at-once",
   match: (node) => {
     const pair = pairOf(node, "Reshape", "Unsqueeze") ?? pairOf(node, "Reshape", "Squeeze");
-    const target = constantInts(pair?.first.input(1));
+    const target = constantNumbers(pair?.first.input(1));
     const axes = pair && givenAxes(pair.second);
     if (!pair || !target || !axes || pair.first.int("allowzero", 0) !== 0) return undefined;
     const rank = isOp(pair.second, "Unsqueeze") ? target.length + axes.length : target.length;
@@ -107,7 +107,7 @@ export const cancelSqueeze = rule<Pair>({
 });
 
 function givenAxes(node: Node): number[] | undefined {
-  const axes = node.ints("axes") ?? constantInts(node.input(1));
+  const axes = node.ints("axes") ?? constantNumbers(node.input(1));
   return axes && [...axes].sort((a, b) => a - b);
 }
 

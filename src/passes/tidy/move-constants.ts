@@ -3,7 +3,7 @@
  * then what `quantize` finds, which folds by execution. The elements are made when they are first asked for.
  */
 import { refuse } from "../../base/inner.ts";
-import { constantInts, constantOf, isOp } from "../../facts/inner.ts";
+import { constantNumbers, constantOf, isOp } from "../../facts/inner.ts";
 import type { Node } from "../../ir/inner.ts";
 import { arrayKind, dtypeOfOnnx, sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
@@ -79,7 +79,7 @@ function reshapedTo(node: Node, shape: readonly number[]): number[] | undefined 
     return cut >= 0 && cut <= rank ? [sizeOf(shape.slice(0, cut)), sizeOf(shape.slice(cut))] : undefined;
   }
   if (isOp(node, "Reshape")) {
-    const wanted = constantInts(node.input(1));
+    const wanted = constantNumbers(node.input(1));
     if (!wanted || node.int("allowzero", 0) !== 0) return undefined;
     const lengths = wanted.map((length, i) => (length === 0 ? (shape[i] ?? 0) : length));
     const known = lengths.filter((length) => length >= 0).reduce((a, b) => a * b, 1);
@@ -88,7 +88,7 @@ function reshapedTo(node: Node, shape: readonly number[]): number[] | undefined 
     return lengths.map((length) => (length < 0 ? sizeOf(shape) / known : length));
   }
   if (!isOp(node, "Squeeze", "Unsqueeze")) return undefined;
-  const axes = node.ints("axes") ?? constantInts(node.input(1));
+  const axes = node.ints("axes") ?? constantNumbers(node.input(1));
   if (isOp(node, "Squeeze")) {
     if (!axes && node.input(1)) return undefined;
     const gone = axes?.map((axis) => (axis < 0 ? axis + rank : axis));

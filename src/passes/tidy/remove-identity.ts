@@ -4,7 +4,7 @@
  */
 
 import { refuse } from "../../base/inner.ts";
-import { constantInts, declaredDType, isOp, rankOf } from "../../facts/inner.ts";
+import { constantNumbers, declaredDType, isOp, rankOf } from "../../facts/inner.ts";
 import { type Graph, type Node, staticShape } from "../../ir/inner.ts";
 import { dtypes } from "../../tensor/inner.ts";
 import type { Pass } from "../pass.ts";
@@ -16,7 +16,7 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
   Dropout: (node) => {
     const training = node.input(2);
     return (
-      (!training || constantInts(training)?.[0] === 0) &&
+      (!training || constantNumbers(training)?.[0] === 0) &&
       (node.outputs[1] === undefined || node.outputs[1].useCount === 0)
     );
   },
@@ -29,7 +29,7 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
     return from !== undefined && from === declaredDType(node.input(1));
   },
   Reshape: (node) => {
-    const target = constantInts(node.input(1));
+    const target = constantNumbers(node.input(1));
     if (!target || node.int("allowzero", 0) !== 0) return false;
     const x = node.input(0)!;
     if (rankOf(x) !== target.length) return false;
@@ -40,16 +40,16 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
   },
   Transpose: (node) => node.ints("perm")?.every((axis, i) => axis === i) ?? false,
   Pad: (node) => {
-    const pads = node.ints("pads") ?? constantInts(node.input(1));
+    const pads = node.ints("pads") ?? constantNumbers(node.input(1));
     return pads?.every((p) => p === 0) ?? false;
   },
   Slice: (node) => {
-    const starts = node.ints("starts") ?? constantInts(node.input(1));
-    const ends = node.ints("ends") ?? constantInts(node.input(2));
-    const steps = node.input(4) ? constantInts(node.input(4)) : starts?.map(() => 1);
+    const starts = node.ints("starts") ?? constantNumbers(node.input(1));
+    const ends = node.ints("ends") ?? constantNumbers(node.input(2));
+    const steps = node.input(4) ? constantNumbers(node.input(4)) : starts?.map(() => 1);
     if (!starts || !ends || !steps) return false;
     const shape = staticShape(node.input(0)?.type);
-    const axes = node.ints("axes") ?? (node.input(3) ? constantInts(node.input(3)) : starts.map((_, i) => i));
+    const axes = node.ints("axes") ?? (node.input(3) ? constantNumbers(node.input(3)) : starts.map((_, i) => i));
     if (!axes) return false;
     // An end of 2³¹ − 1 or more is ONNX's way to say "to the end"; no axis is longer.
     const toTheEnd = (i: number) => {
@@ -65,11 +65,11 @@ const handsOn: Readonly<Record<string, (node: Node) => boolean>> = {
   Mean: (node) => node.inputs.length === 1,
   Expand: (node) => {
     const before = staticShape(node.input(0)?.type);
-    const target = constantInts(node.input(1));
+    const target = constantNumbers(node.input(1));
     if (!before || !target || target.length > before.length) return false;
     return target.every((d, i) => d === 1 || d === before[before.length - target.length + i]);
   },
-  Tile: (node) => constantInts(node.input(1))?.every((n) => n === 1) ?? false,
+  Tile: (node) => constantNumbers(node.input(1))?.every((n) => n === 1) ?? false,
   Flatten: (node) => {
     const shape = node.input(0)?.type;
     return shape?.kind === "tensor" && shape.shape?.length === 2 && [1, -1].includes(node.int("axis", 1));

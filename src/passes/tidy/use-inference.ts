@@ -4,7 +4,7 @@
  * outputs are random by intent stay, and are told too.
  */
 import { refuse } from "../../base/inner.ts";
-import { constantInts, isOp, withSubgraphs } from "../../facts/inner.ts";
+import { constantNumbers, isOp, withSubgraphs } from "../../facts/inner.ts";
 import type { Model, Node } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import type { Pass } from "../pass.ts";
@@ -54,7 +54,7 @@ export function randomNodes(model: Model): Node[] {
     if (rowOf(node)?.random !== true || isTraining(node)) return false;
     if (!isOp(node, "Dropout")) return true;
     // Whether it drops is computed.
-    return node.input(2) !== null && constantInts(node.input(2)) === undefined;
+    return node.input(2) !== null && constantNumbers(node.input(2)) === undefined;
   });
 }
 
@@ -63,7 +63,7 @@ function nodesOf(model: Model): Node[] {
 }
 
 function isTraining(node: Node): boolean {
-  if (isOp(node, "Dropout")) return node.input(2) !== null && (constantInts(node.input(2))?.[0] ?? 0) !== 0;
+  if (isOp(node, "Dropout")) return node.input(2) !== null && (constantNumbers(node.input(2))?.[0] ?? 0) !== 0;
   if (!isOp(node, "BatchNormalization")) return false;
   return node.int("training_mode", 0) !== 0 || node.outputs.slice(1).some((output) => output.name !== "");
 }

@@ -5,10 +5,9 @@
  * or storing weights as uint8 (which halves the speed) is not needed. Measured in docs/onnx-runtime.md.
  */
 
-import { roundHalfEven } from "../../base/inner.ts";
-import { initializerOf } from "../../facts/inner.ts";
+import { isRefused, roundHalfEven } from "../../base/inner.ts";
+import { initializerOf, type LayerAxes, productAt, weightAxes, weightOperand } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
-import { type LinearRole, rowOf } from "../../ops/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { isDepthwise } from "../facts.ts";
 import type { Encoding } from "../grids/encoding.ts";
@@ -92,8 +91,9 @@ export interface PairLayout {
 export function pairLayouts(weight: Value): PairLayout[] {
   const shape = weight.initializer!.shape;
   return weight.consumers().flatMap((node) => {
-    const role = rowOf(node)?.linear;
-    return role && node.input(role.weight) === weight && !isDepthwise(node, shape) ? [layout(node, role, shape)] : [];
+    const layer = productAt(node);
+    if (!layer || isRefused(layer) || isRefused(layer.axes) || layer.weight.value !== weight) return [];
+    return isDepthwise(node, shape) ? [] : [layout(node, layer.axes, shape)];
   });
 }
 
@@ -101,9 +101,7 @@ export function pairLayouts(weight: Value): PairLayout[] {
  * Convolutions run channels last, so the input channels of one place are neighbours; where the layout is not changed, the
  * places of one channel are. Both orders are kept safe. Products add along the input axis.
  */
-function layout(node: Node, role: LinearRole, shape: readonly number[]): PairLayout {
-  const positive = (axis: number) => (axis < 0 ? axis + shape.length : axis);
-  const [channelAxis, inputAxis] = [positive(role.channelAxis(node)), positive(role.inputAxis(node))];
+function layout(node: Node, { out, in: summed }: LayerAxes, shape: readonly number[]): PairLayout {
   if (node.op === "Conv") {
     const [channels = 0, inputs = 0] = shape;
     const places = shape.slice(2).reduce((product, length) => product * length, 1);
@@ -117,9 +115,10 @@ function layout(node: Node, role: LinearRole, shape: readonly number[]): PairLay
     const second: Order = (c) => evenly(each, c * each, 1);
     return { channels, orders: inputs === 1 || places === 1 ? [second] : [first, second] };
   }
-  const [rows, columns] = [shape[inputAxis]!, shape[channelAxis]!];
+  const inputAxis = summed[0]!;
+  const [rows, columns] = [shape[inputAxis]!, shape[out]!];
   const matrices = shape.slice(0, -2).reduce((product, length) => product * length, 1);
-  const [along, across] = inputAxis < channelAxis ? [columns, 1] : [1, rows];
+  const [along, across] = inputAxis < out ? [columns, 1] : [1, rows];
   // Leading axes of a batched product are further matrices, one after the other.
   const order: Order = (c) => evenly(rows, Math.floor(c / columns) * rows * columns + (c % columns) * across, along);
   return { channels: columns * matrices, orders: [order] };
@@ -194,15 +193,15 @@ export interface SaturationRisk {
 export function saturatingPairs(shipped: Model): SaturationRisk[] {
   const risks: SaturationRisk[] = [];
   for (const node of shipped.graph.nodes) {
-    const role = node.domain === "" ? rowOf(node)?.linear : undefined;
-    if (!role || node.op === "ConvTranspose") continue;
-    const weight = node.input(role.weight)?.producer;
+    const weight = node.domain === "" && node.op !== "ConvTranspose" ? weightOperand(node)?.producer : undefined;
     const integers = weight?.op === "DequantizeLinear" ? initializerOf(weight.input(0)) : undefined;
     const data = node.input(0)?.producer;
     const point = data?.op === "DequantizeLinear" ? initializerOf(data.input(2)) : undefined;
     if (integers?.dtype !== "int8" || point?.dtype !== "uint8" || isDepthwise(node, integers.shape)) continue;
+    const axes = weightAxes(node, integers.shape);
+    if (isRefused(axes)) continue;
     const stored = Float32Array.from(integers.numbers());
-    const { channels, orders } = layout(node, role, integers.shape);
+    const { channels, orders } = layout(node, axes, integers.shape);
     let [pairs, largest] = [0, 0];
     for (let channel = 0; channel < channels; channel++) {
       const places = orders[0]!(channel);

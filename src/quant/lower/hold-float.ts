@@ -5,6 +5,7 @@
  * not optimised away, between the two tells it not to. So it does for what it would fuse and then not
  * run, or run wrongly.
  */
+import { weightOperand } from "../../facts/inner.ts";
 import { addNode, type Graph, type Node, type Value } from "../../ir/inner.ts";
 import { isFloat } from "../../tensor/inner.ts";
 import { dequantizerOf, overflowsBias } from "./overflowing-bias.ts";
@@ -13,7 +14,7 @@ import { dequantizerOf, overflowsBias } from "./overflowing-bias.ts";
 export function holdFloatProducts(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
-    const float = isRounded(node) && isConstantFloat(node.input(1));
+    const float = isRounded(node) && isConstantFloat(weightOperand(node));
     if (node.domain !== "" || !(float || isWithoutKernel(node) || isFineSoftmax(node) || overflowsBias(node))) continue;
     const reader = beforePadding(node);
     const x = reader.input(0);
@@ -64,7 +65,7 @@ export function holdPools(graph: Graph): number {
 
 /** A constant of several matrices with scales per channel: ONNX Runtime fuses the product, and then refuses to run it. */
 function isWithoutKernel(node: Node): boolean {
-  const weight = node.op === "MatMul" ? node.input(1)?.producer : undefined;
+  const weight = node.op === "MatMul" ? weightOperand(node)?.producer : undefined;
   if (weight?.op !== "DequantizeLinear") return false;
   return (weight.input(0)?.initializer?.shape.length ?? 0) > 2 && weight.input(1)?.initializer?.shape.length !== 0;
 }
@@ -99,7 +100,7 @@ function isRounded(node: Node): boolean {
 }
 
 /** Float weights, as they are or in half precision behind a Cast, which the runtime folds. */
-function isConstantFloat(weight: Value | null): boolean {
+function isConstantFloat(weight: Value | undefined): boolean {
   const stored = weight?.producer?.op === "Cast" ? weight.producer.input(0) : weight;
   return stored?.initializer !== undefined && isFloat(stored.initializer.dtype);
 }

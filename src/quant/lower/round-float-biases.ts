@@ -5,7 +5,7 @@
  */
 
 import { roundHalfEven } from "../../base/inner.ts";
-import { initializerOf } from "../../facts/inner.ts";
+import { initializerOf, weightOperand } from "../../facts/inner.ts";
 import type { Graph, Value } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { overflowsBias } from "./overflowing-bias.ts";
@@ -19,7 +19,7 @@ export function roundFloatBiases(graph: Graph): number {
   for (const node of [...graph.nodes]) {
     const bias = node.domain === "" && node.op === "Conv" ? node.input(2) : null;
     const tensor = initializerOf(bias);
-    const [input, weight] = [scalesOf(node.input(0)), scalesOf(node.input(1))];
+    const [input, weight] = [scalesOf(node.input(0)), scalesOf(weightOperand(node))];
     if (!bias || tensor?.dtype !== "float32" || input?.length !== 1 || !weight || overflowsBias(node)) continue;
     const values = tensor.floats();
     if (weight.length !== 1 && weight.length !== values.length) continue;
@@ -36,7 +36,7 @@ export function roundFloatBiases(graph: Graph): number {
 }
 
 /** The scales of a value that is dequantized from 8 bits. */
-function scalesOf(value: Value | null): Float32Array | undefined {
+function scalesOf(value: Value | null | undefined): Float32Array | undefined {
   const node = value?.producer;
   if (node?.op !== "DequantizeLinear" || node.int("block_size", 0) > 0) return undefined;
   const type = node.input(2)?.initializer?.dtype;

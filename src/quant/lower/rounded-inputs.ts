@@ -4,7 +4,7 @@
  * the output's magnitude. With `session.qdq_matmulnbits_accuracy_level` = "1" it computes in float32; the build for the web never
  * does it. Shown in rounded-inputs.test.ts.
  */
-import { initializerOf } from "../../facts/inner.ts";
+import { initializerOf, weightOperand } from "../../facts/inner.ts";
 import type { Model, Node } from "../../ir/inner.ts";
 
 /** The products of a shipped file whose float inputs are rounded at run time, as messages name them. */
@@ -13,7 +13,7 @@ export function roundedInputs(shipped: Model): string[] {
   for (const node of shipped.graph.nodes) {
     if (roundsInputs(node)) found.push(`${node}`);
     if (node.op !== "MatMul" || node.domain !== "" || node.input(0)?.producer?.op === "DequantizeLinear") continue;
-    const weight = node.input(1)?.producer;
+    const weight = weightOperand(node)?.producer;
     const stored = weight?.op === "DequantizeLinear" ? weight.input(0) : null;
     // Narrow integers may be widened by a Cast, which the runtime folds.
     const integers = initializerOf(stored?.producer?.op === "Cast" ? stored.producer.input(0) : stored);

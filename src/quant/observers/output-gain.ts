@@ -3,6 +3,7 @@
  * batch norms, additions and activations on the way. A channel that the next batch norm multiplies by ten deserves a grid
  * ten times as fine as one that it leaves alone, and numbers below a PReLU count by its slope.
  */
+import { isRefused } from "../../base/inner.ts";
 import {
   bodies,
   clipBounds,
@@ -11,7 +12,9 @@ import {
   contrib,
   each,
   initializerOf,
+  isStored,
   mapping,
+  productAt,
   random,
   reducing,
   rowIn,
@@ -145,20 +148,20 @@ function uniform(gains: Float64Array): Gains {
   return { above: gains, below: gains };
 }
 
-/** Σ w² over everything that reads a channel; weights [out, in/groups, …], ConvTranspose [in, out/groups, …]. */
+/** Σ w² over everything that reads a channel. */
 function weightEnergy(node: Node, channels: number): Gains | null {
-  const tensor = initializerOf(node.input(1));
-  if (!tensor) return null;
+  const layer = productAt(node);
+  if (!layer || isRefused(layer) || isRefused(layer.axes) || !isStored(layer)) return null;
+  const { tensor } = layer.weight;
+  const { axes } = layer;
   const w = tensor.floats();
   const energy = new Float64Array(channels);
   const [rows, columns] = tensor.shape as [number, number];
   const inner = w.length / (rows * columns);
-  const groups = node.int("group", 1);
-  const transposed = node.op === "ConvTranspose" || (node.op === "Gemm" && node.int("transB", 0) === 0);
   for (let r = 0, i = 0; r < rows; r++) {
-    const group = Math.floor((r * groups) / rows);
+    const group = Math.floor((r * axes.groups) / rows);
     for (let c = 0; c < columns; c++) {
-      const channel = transposed ? r : group * columns + c;
+      const channel = axes.in[0] === 0 ? r : group * columns + c;
       for (let k = 0; k < inner; k++, i++) energy[channel]! += w[i]! * w[i]!;
     }
   }

@@ -3,7 +3,7 @@
  * weights, and the precision that Hexagon's product of two activations takes: before V73 eight bits whatever the others have.
  * Integer kernels of a runtime take them asymmetric, so a target made of kernels does not ask for it.
  */
-import { initializerOf } from "../../facts/inner.ts";
+import { initializerOf, weightOperand } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { Grid } from "../grids/codec.ts";
 import { codecOf } from "../grids/grid.ts";
@@ -51,7 +51,6 @@ export function computedWeights(
 }
 
 function computedWeightOf(node: Node): Value | undefined {
-  if (node.domain !== "" || !["Conv", "ConvTranspose", "Gemm", "MatMul"].includes(node.op)) return undefined;
-  const weight = node.input(1);
+  const weight = node.domain === "" ? weightOperand(node) : undefined;
   return weight && !initializerOf(weight) ? weight : undefined;
 }

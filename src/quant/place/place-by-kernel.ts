@@ -3,7 +3,7 @@
  * convolutions give, and what lies between them as long as it stays among integers. A quantizer beside a float operator would
  * only add noise and time, so the rest stays float.
  */
-import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../../facts/inner.ts";
+import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf, weightOperand } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { type Facts, isDepthwise } from "../facts.ts";
 import type { IntegerKernels } from "../targets/target.ts";
@@ -145,7 +145,7 @@ class KernelPlacement {
 
   /** The inputs of a linear operator that may be data: the first, and the second of a product of two activations. */
   #dataInputs(node: Node): (Value | null)[] {
-    return [node.input(0), node.input(1)];
+    return [node.input(0), weightOperand(node) ?? null];
   }
 
   #passesOn(node: Node, value: Value): boolean {
@@ -263,7 +263,7 @@ export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<N
   let others = 0;
   for (const node of facts.model.graph.nodes) {
     if (node.domain !== "" || !kernels.linear.has(node.op)) continue;
-    const weight = node.op === "Conv" ? node.input(1) : null;
+    const weight = node.op === "Conv" ? weightOperand(node) : undefined;
     const shape = weight ? facts.shape(weight) : undefined;
     const [channels = Number.POSITIVE_INFINITY, inputs = Number.POSITIVE_INFINITY] = shape ?? [];
     const depthwise = shape !== undefined && isDepthwise(node, shape);

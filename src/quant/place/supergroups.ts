@@ -3,7 +3,18 @@
  * the longest chain first, no node in two chains, each inner output read once, never beginning with a 3-D or depthwise
  * convolution (unless the target says that its kernels take those too).
  */
-import { clipBounds, initializerOf, onlyReader } from "../../facts/inner.ts";
+import { isRefused } from "../../base/inner.ts";
+import {
+  addBehind,
+  addedVector,
+  clipBounds,
+  initializerOf,
+  isOp,
+  isStored,
+  onlyReader,
+  productAt,
+  weightOperand,
+} from "../../facts/inner.ts";
 import type { Node } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Target } from "../targets/target.ts";
@@ -88,7 +99,7 @@ function chainFrom(
 
 function excluded(node: Node, facts: Facts, target: Target): boolean {
   if (target.depthwiseSupergroups || (node.op !== "Conv" && node.op !== "ConvTranspose")) return false;
-  const weight = node.input(1);
+  const weight = weightOperand(node);
   const shape = weight ? facts.shape(weight) : undefined;
   if (!shape) return false;
   const groups = node.int("group", 1);
@@ -100,13 +111,12 @@ function excluded(node: Node, facts: Facts, target: Target): boolean {
 function matMulAdds(nodes: readonly Node[]): Map<Node, Node> {
   const found = new Map<Node, Node>();
   for (const node of nodes) {
-    if (node.op !== "MatMul" || node.domain !== "" || initializerOf(node.input(1))?.shape.length !== 2) continue;
-    const add = onlyReader(node.output);
-    if (add?.op !== "Add" || add.domain !== "" || add.graph !== node.graph) continue;
-    const bias = add.inputs.find((value) => value !== node.output);
-    const channels = initializerOf(node.input(1))!.shape[1];
-    const data = initializerOf(bias);
-    if (data?.shape.length === 1 && data.shape[0] === channels) found.set(node, add);
+    const layer = isOp(node, "MatMul") ? productAt(node) : undefined;
+    if (!layer || isRefused(layer) || isRefused(layer.axes) || !isStored(layer)) continue;
+    if (layer.weight.tensor.shape.length !== 2) continue;
+    const add = addBehind(node);
+    if (add?.graph !== node.graph) continue;
+    if (addedVector(node)?.tensor.shape[0] === layer.axes.outputs) found.set(node, add);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 /** What works element by element is the same in any layout, and so are sums over everything; means per channel are pools. */
 
 import type { Emitter } from "../../autodiff/inner.ts";
-import { constantInts, isOp } from "../../facts/inner.ts";
+import { constantNumbers, isOp } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { sizeOf, Tensor } from "../../tensor/inner.ts";
 import { isPerChannel } from "../fuse-convolutions.ts";
@@ -51,7 +51,7 @@ export const quantizer: Converter = (layouts, node, e) => {
 export const reduction: Converter = (layouts, node, e) => {
   const x = node.input(0)!;
   if (!layouts.isBlocked(x)) return null;
-  const axes = node.input(1) ? constantInts(node.input(1)) : [0, 1, 2, 3];
+  const axes = node.input(1) ? constantNumbers(node.input(1)) : [0, 1, 2, 3];
   const keepdims = node.int("keepdims", 1);
   if (!axes || (axes.length === 0 && node.int("noop_with_empty_axes", 0) !== 0)) return null;
   const over = [...axes].map((axis) => (axis + 4) % 4).sort();

@@ -25,7 +25,7 @@ function asSignal(b: Backward, value: Value, n: number, length: number, channels
 /** The axis of a DFT, which is an attribute before opset 20 and an input after it. */
 function dftAxis(b: Backward): number {
   const rank = b.shapeOf(0).length;
-  const given = b.node.int("axis") ?? b.constantInts(2)?.[0];
+  const given = b.node.int("axis") ?? b.constantNumbers(2)?.[0];
   if (given === undefined && rank !== 3) {
     throw b.refusal("its axis is left out, which means another one in each version; write it down");
   }
@@ -40,7 +40,7 @@ function dft(b: Backward): InputGradients {
   const oneSided = node.int("onesided", 0) !== 0;
   if (inverse && oneSided) throw b.refusal("the inverse of half a spectrum has no rule; give it the whole one");
   const axis = dftAxis(b);
-  const n = b.constantInts(1)?.[0] ?? to[axis]!;
+  const n = b.constantNumbers(1)?.[0] ?? to[axis]!;
   const rank = to.length;
   const rest = to.map((_, i) => i).filter((i) => i !== axis && i !== rank - 1);
   const perm = [...rest, axis, rank - 1];
@@ -64,9 +64,9 @@ function stft(b: Backward): InputGradients {
   // ONNX Runtime 1.30 reads other numbers than the signal's there, so no rule could be checked.
   if (channels !== 1) throw b.refusal("its signal is complex; only a real one has a gradient rule");
   const [, frames, bins] = b.outShape as [number, number, number, number];
-  const [step] = b.constantInts(1)!;
+  const [step] = b.constantNumbers(1)!;
   const window = b.node.input(2);
-  const size = window ? b.shapeOf(2)[0]! : b.constantInts(3)![0]!;
+  const size = window ? b.shapeOf(2)[0]! : b.constantNumbers(3)![0]!;
   const rows = b.reshape(b.dy, [batch * frames, bins, 2]);
   const parts = b.reshape(asSignal(b, transposed(b, rows, bins, size, false), size, size, 1), [batch, frames, size]);
   const places = Array.from({ length: frames * size }, (_, at) => Math.floor(at / size) * step! + (at % size));

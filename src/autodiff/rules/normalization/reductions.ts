@@ -6,7 +6,7 @@ import type { Backward, GradientRow, GradientRule } from "../../rule.ts";
 /** The axes that a node reduces, ascending; none: it passes its input on. */
 function axesOf(b: Backward): readonly number[] {
   const rank = b.shapeOf(0).length;
-  const given = b.constantInts(1) ?? [];
+  const given = b.constantNumbers(1) ?? [];
   if (given.length > 0) return given.map((axis) => (axis + rank) % rank).toSorted((a, c) => a - c);
   return b.node.int("noop_with_empty_axes", 0) ? [] : b.shapeOf(0).map((_, axis) => axis);
 }

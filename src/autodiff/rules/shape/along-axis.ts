@@ -34,7 +34,7 @@ function cumSum(b: Backward): InputGradients {
 function cumProd(b: Backward): InputGradients {
   const { node } = b;
   const shape = b.outShape;
-  const given = b.constantInts(1)![0]!;
+  const given = b.constantNumbers(1)![0]!;
   const axis = (given + shape.length) % shape.length;
   const n = shape[axis]!;
   const [exclusive, reverse] = [node.int("exclusive", 0), node.int("reverse", 0)];

@@ -25,8 +25,8 @@ function pad(b: Backward): InputGradients {
   const { node, dy } = b;
   if (node.string("mode", "constant") !== "constant") return [movedBack(b)];
   const rank = b.outShape.length;
-  const given = b.constantInts(1)!;
-  const axes = b.constantInts(3)?.map((axis) => (axis + rank) % rank) ?? b.outShape.map((_, axis) => axis);
+  const given = b.constantNumbers(1)!;
+  const axes = b.constantNumbers(3)?.map((axis) => (axis + rank) % rank) ?? b.outShape.map((_, axis) => axis);
   const amount = (axis: number, end: 0 | 1) => {
     const at = axes.indexOf(axis);
     return at < 0 ? 0 : given[at + end * axes.length]!;

@@ -19,7 +19,7 @@ function concat(b: Backward): InputGradients {
 /** y is the sum of images of windows; what a window got from it is what a Conv with one-hot kernels reads. */
 function col2Im(b: Backward): InputGradients {
   const { node } = b;
-  const block = b.constantInts(2)!;
+  const block = b.constantNumbers(2)!;
   const rank = block.length;
   const size = block.reduce((product, length) => product * length, 1);
   const channels = b.outShape[1]!;
