@@ -1,6 +1,6 @@
 /** Data that a program has at hand: arrays, tensors, and its own iterables. */
 import { AvocetError, expectArguments, throwIfAborted } from "../base/inner.ts";
-import { type DType, type Feeds, type Shape, Tensor } from "../tensor/inner.ts";
+import { type DType, type Feeds, type NumericArray, type Shape, Tensor } from "../tensor/inner.ts";
 import type { Dataset, IndexedDataset, SampleAxes } from "./dataset.ts";
 import { checkedSize, indexedDataset } from "./indexed.ts";
 import { rebatch } from "./rebatch.ts";
@@ -28,18 +28,6 @@ export function fromTensors(feeds: Feeds, options: string | MemoryOptions = {}):
   });
 }
 
-type Numbers =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
-
 const dtypeOfArray: Readonly<Record<string, DType>> = {
   Float32Array: "float32",
   Float64Array: "float64",
@@ -54,7 +42,7 @@ const dtypeOfArray: Readonly<Record<string, DType>> = {
 };
 
 /** One typed array of shape [samples, …] for the model input `input`. Throws `tensor/wrong-size`, `data/none`. */
-export function fromArray(input: string, shape: Shape, data: Numbers, source = "array"): IndexedDataset {
+export function fromArray(input: string, shape: Shape, data: NumericArray, source = "array"): IndexedDataset {
   expectArguments("fromArray(input, shape, data)", {
     input: [input, "text"],
     shape: [shape, "list"],

@@ -97,7 +97,8 @@ export type TensorData =
   | BigUint64Array
   | readonly string[];
 
-type NumericArray = Exclude<TensorData, readonly string[]>;
+/** The same for numbers alone. */
+export type NumericArray = Exclude<TensorData, readonly string[]>;
 interface ArrayKind {
   new (length: number): NumericArray;
   new (buffer: ArrayBufferLike, offset: number, length: number): NumericArray;

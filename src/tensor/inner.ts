@@ -7,6 +7,7 @@ export {
   dtypeOfOnnx,
   dtypes,
   isFloat,
+  type NumericArray,
   type TensorData,
 } from "./dtype.ts";
 export type { Feeds } from "./feeds.ts";

@@ -8,27 +8,14 @@
  * shrinks to as many bins as there are levels.
  */
 import { type Affine, affineOfRange, type GridChoice, isOneSided, stepsOf } from "../grids/range.ts";
-import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
-import { nothingSeen, type Observer, type Seen } from "./observer.ts";
-import type { Ends } from "./useful-range.ts";
+import type { Histogram } from "./growing-histogram.ts";
+import { HistogramObserver } from "./histogram-observer.ts";
 
 /** What an empty bin counts as, so that the divergence stays finite. */
 const smoothing = 1e-4;
 
-export class EntropyObserver implements Observer {
-  readonly #seen = new GrowingHistogram();
-
-  see(values: Float32Array): void {
-    this.#seen.see(values);
-  }
-
-  statistics(): Seen {
-    return this.#seen.statistics();
-  }
-
-  propose(choice: GridChoice, useful?: Ends): Affine {
-    if (this.#seen.count === 0) throw nothingSeen();
-    const histogram = this.#seen.histogram(useful);
+export class EntropyObserver extends HistogramObserver {
+  protected override choose(choice: GridChoice, histogram: Histogram): Affine {
     const { min, max } = histogram;
     // More levels than bins: merging loses nothing, and there is nothing to choose.
     if (stepsOf(choice) >= histogram.counts.length / 2) return affineOfRange(min, max, choice);

@@ -1,9 +1,8 @@
 /** Percentile: of all numbers, the share p lies at or below the upper end, and the share p at or above the lower end. */
 import { AvocetError } from "../../base/inner.ts";
 import { type Affine, affineOfRange, type GridChoice } from "../grids/range.ts";
-import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
-import { nothingSeen, type Observer, type Seen } from "./observer.ts";
-import type { Ends } from "./useful-range.ts";
+import type { Histogram } from "./growing-histogram.ts";
+import { HistogramObserver } from "./histogram-observer.ts";
 
 /**
  * The number below which the share `q` (0 … 1) of the counts lies; linear inside a bin, and bins end where the
@@ -25,29 +24,19 @@ export function quantile(histogram: Histogram, q: number): number {
   return max;
 }
 
-export class PercentileObserver implements Observer {
+export class PercentileObserver extends HistogramObserver {
   readonly #share: number;
-  readonly #seen = new GrowingHistogram();
 
   /** `percent` in 50 … 100. Throws `usage/bad-value`. */
   constructor(percent = 99.99) {
+    super();
     if (!(percent >= 50 && percent <= 100)) {
       throw new AvocetError("usage/bad-value", `expected a percentile between 50 and 100, got ${percent}`);
     }
     this.#share = percent / 100;
   }
 
-  see(values: Float32Array): void {
-    this.#seen.see(values);
-  }
-
-  statistics(): Seen {
-    return this.#seen.statistics();
-  }
-
-  propose(choice: GridChoice, useful?: Ends): Affine {
-    if (this.#seen.count === 0) throw nothingSeen();
-    const histogram = this.#seen.histogram(useful);
+  protected override choose(choice: GridChoice, histogram: Histogram): Affine {
     if (this.#share === 1) return affineOfRange(histogram.min, histogram.max, choice);
     return affineOfRange(quantile(histogram, 1 - this.#share), quantile(histogram, this.#share), choice);
   }

@@ -4,8 +4,8 @@
  */
 import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";
 import { Density } from "./density.ts";
-import { clipped, GrowingHistogram, type Histogram } from "./growing-histogram.ts";
-import { nothingSeen, type Observer, type Seen } from "./observer.ts";
+import { clipped, type Histogram } from "./growing-histogram.ts";
+import { HistogramObserver } from "./histogram-observer.ts";
 import { searchRange } from "./range-search.ts";
 import type { Ends } from "./useful-range.ts";
 
@@ -29,25 +29,16 @@ export function leastErrorRange(
   );
 }
 
-export class SquaredErrorObserver implements Observer {
-  readonly #seen = new GrowingHistogram();
+export class SquaredErrorObserver extends HistogramObserver {
   readonly #clippingWeight: number;
 
   /** `clippingWeight` 1 is the plain mean squared error. */
   constructor(clippingWeight = sqnrClippingWeight) {
+    super();
     this.#clippingWeight = clippingWeight;
   }
 
-  see(values: Float32Array): void {
-    this.#seen.see(values);
-  }
-
-  statistics(): Seen {
-    return this.#seen.statistics();
-  }
-
-  propose(choice: GridChoice, useful?: Ends): Affine {
-    if (this.#seen.count === 0) throw nothingSeen();
-    return leastErrorRange(this.#seen.histogram(), choice, useful, this.#clippingWeight);
+  protected override choose(choice: GridChoice, histogram: Histogram): Affine {
+    return leastErrorRange(histogram, choice, undefined, this.#clippingWeight);
   }
 }
