@@ -40,5 +40,6 @@ export async function quantizeWithoutData(model, runtime, { preprocess, granular
     plan = corrected.plan;
     reports.push(corrected.report);
   }
-  return { plan, shipped: lower(float, plan).model, steps: reports };
+  const lowered = lower(float, plan);
+  return { plan, lowered, shipped: lowered.model, steps: reports };
 }

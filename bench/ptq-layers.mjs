@@ -1,7 +1,7 @@
 /**
- * Where the noise of a quantized network comes from: `node bench/ptq-layers.mjs TASK RECIPE [SAMPLES]` prints the SQNR of the
- * outputs with every weight and every activation quantized alone, lowest first. Biases are corrected for each weight, so that
- * what is told is noise and not a shift of the mean.
+ * Where the noise of a quantized network comes from: `node bench/ptq-layers.mjs TASK RECIPE [SAMPLES [shifts]]` prints the SQNR of
+ * the outputs with every weight and every activation quantized alone, lowest first. Biases are corrected for each weight, so that
+ * what is told is noise and not a shift of the mean; with `shifts` they stay.
  */
 import { readFileSync } from "node:fs";
 import { compareValues } from "../dist/analysis/inner.js";
@@ -16,7 +16,7 @@ import { parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
 import { openRuntime } from "../dist/runtime/inner.js";
 import { tasks } from "./ptq-tasks.mjs";
 
-const [name, recipe, count = "32"] = process.argv.slice(2);
+const [name, recipe, count = "32", shifts] = process.argv.slice(2);
 const task = tasks().find((one) => one.name === name);
 if (!task) throw new Error(`no task ${name}: ${tasks().map((one) => one.name)}`);
 const model = readModelFile(task.model);
@@ -39,6 +39,7 @@ for (const { kind, value, tiedTo } of plan.entries) {
 for (const { what, sqnr } of lines.sort((a, b) => a.sqnr - b.sqnr).slice(0, 20)) console.log(sqnr.toFixed(1), what);
 
 async function corrected(keep) {
+  if (shifts) return await judged(keep);
   const context = { runtime, data: few, target };
   const part = { ...plan, entries: plan.entries.filter((entry) => keep(entry)) };
   const { model, plan: solved } = await correctBiases(prepared, part, context);
