@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeNpy } from "../dist/data/inner.js";
+import { writeNpy } from "../dist/data/inner-files.js";
 import { writeModelFile } from "../dist/formats/inner-node.js";
 import { parseModel } from "../dist/ir/inner.js";
 import { Tensor } from "../dist/tensor/inner.js";

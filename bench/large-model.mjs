@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { writeNpy } from "../dist/data/inner.js";
+import { writeNpy } from "../dist/data/inner-files.js";
 import { writeModelFile } from "../dist/formats/inner-node.js";
 import { addNode, Graph, Model, tensorType } from "../dist/ir/inner.js";
 import { Tensor } from "../dist/tensor/inner.js";

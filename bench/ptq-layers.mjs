@@ -5,7 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { compareValues } from "../dist/analysis/inner.js";
-import { parsePreprocess, samples } from "../dist/data/inner.js";
+import { samples } from "../dist/data/inner.js";
+import { parsePreprocess } from "../dist/data/inner-files.js";
 import { openData } from "../dist/data/inner-node.js";
 import { readModelFile } from "../dist/formats/inner-node.js";
 import { cloneModel } from "../dist/ir/inner.js";

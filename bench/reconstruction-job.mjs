@@ -5,7 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { evaluate, meanIoU, topK } from "../dist/analysis/inner.js";
-import { alignLabels, parsePreprocess } from "../dist/data/inner.js";
+import { alignLabels } from "../dist/data/inner.js";
+import { parsePreprocess } from "../dist/data/inner-files.js";
 import { openData, openLabels } from "../dist/data/inner-node.js";
 import { readModelFile } from "../dist/formats/inner-node.js";
 import { applyAdaRound, applyReconstruction, removeDeadChannels } from "../dist/methods/inner.js";

@@ -42,7 +42,8 @@ export {
 export { readModel, writeModel } from "./formats/inner.ts";
 export { check, cloneModel, Model, parseModel, printModel } from "./ir/inner.ts";
 export type { OnEpoch } from "./methods/inner.ts";
-export { type Plan, type PlanEntry, planFromJson, planToJson } from "./quant/inner.ts";
+export type { Plan, PlanEntry } from "./quant/inner.ts";
+export { planFromJson, planToJson } from "./quant/inner-files.ts";
 export {
   Candidate,
   defineConfig,

@@ -4,7 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { fromTensors, readNpy } from "../src/data/inner.ts";
+import { fromTensors } from "../src/data/inner.ts";
+import { readNpy } from "../src/data/inner-files.ts";
 import { readModelFile } from "../src/formats/inner-node.ts";
 import { parseModel } from "../src/ir/inner.ts";
 import { additions, movers } from "../src/ops/inner.ts";

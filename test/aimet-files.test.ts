@@ -12,11 +12,9 @@ import {
   type Plan,
   parseGrid,
   place,
-  planFromJson,
-  planToJson,
-  readEncodings,
   writeEncodings,
 } from "../src/quant/inner.ts";
+import { planFromJson, planToJson, readEncodings } from "../src/quant/inner-files.ts";
 import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { aimetFeeds, aimetModel, recordedText } from "./aimet-goldens.ts";
 

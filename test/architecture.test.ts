@@ -28,8 +28,8 @@ const rank: Readonly<Record<string, number>> = {
 const frontDoor = 13;
 const rankOf = (layer: string) => (layer === "" ? frontDoor : rank[layer]);
 
-/** The inner doors: what other folders may import of a folder, and what of it works in Node only. */
-const isInner = (file: string) => /^src\/[^/]+\/inner(-node)?\.ts$/.test(file);
+/** The inner doors: what other folders may import of a folder, what of it takes long to load, and what works in Node only. */
+const isInner = (file: string) => /^src\/[^/]+\/inner(-files|-node|-place)?\.ts$/.test(file);
 /** The public doors, which package.json exports: nothing in src/ looks through them. */
 const isPublic = (file: string) => /^src\/([^/]+\/)?index(-node)?\.ts$/.test(file);
 /** Files that may import node: modules. */
@@ -193,7 +193,7 @@ describe("platforms", () => {
   test("the doors of a folder load nothing that only works in Node", () => {
     const byPath = new Map(sources.map((file) => [file.path, file]));
     const faults = sources
-      .filter((file) => /^src\/([^/]+\/)?(index|inner)\.ts$/.test(file.path) && file.layer !== "cli")
+      .filter((file) => /^src\/([^/]+\/)?(index|inner(-files|-place)?)\.ts$/.test(file.path) && file.layer !== "cli")
       .flatMap((file) => wayTo(/^node:/, file, byPath) ?? []);
     expect(faults, "export it from inner-node.ts instead: the doors must load in a browser").toEqual([]);
   });
@@ -204,6 +204,22 @@ describe("platforms", () => {
       .filter((file) => isPublic(file.path) || isInner(file.path))
       .flatMap((file) => wayTo(/^onnxruntime-/, file, byPath) ?? []);
     expect(faults, 'import the runtime when it is first opened: await import("onnxruntime-node")').toEqual([]);
+  });
+});
+
+describe("start of the command", () => {
+  test("looking at a model loads no schemas, no decoders, no gradients and no training", () => {
+    const byPath = new Map(sources.map((file) => [file.path, file]));
+    const commands = ["inspect", "optimize", "print", "diff", "extract", "convert", "upgrade"];
+    const faults = commands.flatMap((name) => {
+      const command = byPath.get(`src/cli/commands/${name}.ts`)!;
+      return (
+        wayTo(/^(zod|fast-png|fflate|@jsquash\/.*)$|\/(autodiff|train|methods)\/inner\.ts$/, command, byPath) ?? []
+      );
+    });
+    expect(faults, "schemas and decoders stand behind inner-files.ts, placement alone behind inner-place.ts").toEqual(
+      [],
+    );
   });
 });
 

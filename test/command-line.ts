@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Random } from "../src/base/inner.ts";
 import type { RawIo } from "../src/cli/io.ts";
 import { main } from "../src/cli/program.ts";
-import { writeNpy } from "../src/data/inner.ts";
+import { writeNpy } from "../src/data/inner-files.ts";
 import { writeModelFile } from "../src/formats/inner-node.ts";
 import { type Model, parseModel } from "../src/ir/inner.ts";
 import { openRuntime } from "../src/runtime/inner.ts";

@@ -8,7 +8,7 @@ import { cpSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { writeNpy } from "../src/data/inner.ts";
+import { writeNpy } from "../src/data/inner-files.ts";
 import { parseModel } from "../src/ir/inner.ts";
 import { Tensor } from "../src/tensor/inner.ts";
 import { avocet, tinyText, workshop } from "./command-line.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { networkInputs } from "../examples/pictures/dataset.mjs";
-import { writeNpy } from "../src/data/inner.ts";
+import { writeNpy } from "../src/data/inner-files.ts";
 import { readModelFile } from "../src/formats/inner-node.ts";
 import { openRuntime } from "../src/runtime/inner.ts";
 import { Tensor } from "../src/tensor/inner.ts";

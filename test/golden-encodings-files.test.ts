@@ -1,9 +1,11 @@
 /** Encodings files against those that AIMET-onnx 2.42 exported for the same model, data and configuration (golden/files). */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { fromArray, readNpy } from "../src/data/inner.ts";
+import { fromArray } from "../src/data/inner.ts";
+import { readNpy } from "../src/data/inner-files.ts";
 import { readModelFile } from "../src/formats/inner-node.ts";
-import { builtinTarget, calibrate, place, readEncodings, writeEncodings } from "../src/quant/inner.ts";
+import { builtinTarget, calibrate, place, writeEncodings } from "../src/quant/inner.ts";
+import { readEncodings } from "../src/quant/inner-files.ts";
 import { firstSample, openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { golden, missing } from "./fixtures.ts";
 

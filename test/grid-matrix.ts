@@ -14,11 +14,11 @@ import {
   type Observer,
   type Plan,
   type PlanEntry,
-  parseTarget,
   type Target,
   targetFile,
   type WeightGranularity,
 } from "../src/quant/inner.ts";
+import { parseTarget } from "../src/quant/inner-files.ts";
 import { openRuntime, type Runtime, traceShapes } from "../src/runtime/inner.ts";
 import { runQuantized } from "./quantized-reference.ts";
 import { seededFeeds } from "./same-outputs.ts";

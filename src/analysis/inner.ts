@@ -29,13 +29,7 @@ export { type MetricRow, metricDocument, metricRows, metricTable } from "./metri
 export { topK } from "./metrics/top-k.ts";
 export { OutputDifference } from "./output-difference.ts";
 export { type ClassAxis, type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";
-export {
-  type LayerSensitivity,
-  mergeSensitivities,
-  readSensitivities,
-  type Sensitivities,
-  type SensitivityCandidate,
-} from "./sensitivities.ts";
+export type { LayerSensitivity, Sensitivities, SensitivityCandidate } from "./sensitivities.ts";
 export { nearestFloats, outputSignals, signalNames } from "./signal-names.ts";
 export { compareValues, type Similarity, type SimilarityOptions, type ValuePair } from "./similarity.ts";
 export {

@@ -1,7 +1,7 @@
 /** How sensitive the layers of a model are to compression: plain data that is saved, merged, chosen from and shown. */
 import { z } from "zod";
 import { AvocetError, parseJson } from "../base/inner.ts";
-import { checkSchema } from "../data/inner.ts";
+import { checkSchema } from "../data/inner-files.ts";
 
 const count = z.number().nonnegative();
 

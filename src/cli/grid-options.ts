@@ -1,8 +1,9 @@
 /** `--grid 'SELECTOR=w4a16'` and `--plan plan.json`: a precision for every layer, as text and as a file. */
 import { AvocetError } from "../base/inner.ts";
-import { parsePlan, targetNames } from "../quant/inner.ts";
+import { targetNames } from "../quant/inner.ts";
+import { parsePlan } from "../quant/inner-files.ts";
 import type { RecipeInput } from "../recipe/inner.ts";
-import { readJson } from "./inputs.ts";
+import { readJson } from "./text-file.ts";
 
 type Rule = NonNullable<RecipeInput["grids"]>[number];
 

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Workshop, workshop } from "../../test/command-line.ts";
-import { writeNpy } from "../data/inner.ts";
+import { writeNpy } from "../data/inner-files.ts";
 import { readModelFile, writeModelFile } from "../formats/inner-node.ts";
 import { Tensor } from "../tensor/inner.ts";
 import { main } from "./program.ts";

@@ -1,15 +1,16 @@
 /** What commands read: models and folders of `quantize`, data, labels, metrics. One place for how options name them. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { AvocetError, parseJson, type Work } from "../base/inner.ts";
+import { AvocetError, type Work } from "../base/inner.ts";
 import { disk, quietly, sha256OfFile } from "../base/inner-node.ts";
-import { type Dataset, type Preprocess, parsePreprocess, samples } from "../data/inner.ts";
+import { type Dataset, type Preprocess, samples } from "../data/inner.ts";
+import { parsePreprocess } from "../data/inner-files.ts";
 import { dataPaths, openData } from "../data/inner-node.ts";
 import { foreignFolder, readModelFile } from "../formats/inner-node.ts";
 import type { Model } from "../ir/inner.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/inner.ts";
 import { openRuntime, type RuntimeName } from "../runtime/inner.ts";
-import { readTextFile } from "./text-file.ts";
+import { readJson } from "./text-file.ts";
 
 export interface DataOptions {
   readonly data?: string;
@@ -101,10 +102,6 @@ export function sha256(path: string): string {
       cause,
     });
   }
-}
-
-export function readJson(path: string): unknown {
-  return parseJson(readTextFile(path), { at: path, code: "usage/bad-value" });
 }
 
 /** --preprocess FILE, else what the recipe says. */

@@ -4,10 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { expectSameOutputs } from "../../test/same-outputs.ts";
-import { readNpz } from "../data/inner.ts";
+import { readNpz } from "../data/inner-files.ts";
 import { readModelFile } from "../formats/inner-node.ts";
 import { type Model, parseModel } from "../ir/inner.ts";
-import { lower, planFromJson } from "../quant/inner.ts";
+import { lower } from "../quant/inner.ts";
+import { planFromJson } from "../quant/inner-files.ts";
 
 let shop: Workshop;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 import { fieldCase, fixture, missing } from "../../test/fixtures.ts";
 import { Random } from "../base/inner.ts";
-import { readNpz, writeNpz } from "../data/inner.ts";
+import { readNpz, writeNpz } from "../data/inner-files.ts";
 import { parseModel } from "../ir/inner.ts";
 import { openRuntime } from "../runtime/inner.ts";
 import { type Feeds, Tensor } from "../tensor/inner.ts";

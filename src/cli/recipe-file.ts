@@ -4,7 +4,7 @@ import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AvocetError } from "../base/inner.ts";
 import { disk, quietly } from "../base/inner-node.ts";
-import { readJson } from "./inputs.ts";
+import { readJson } from "./text-file.ts";
 
 const endings = [".ts", ".mts", ".mjs", ".js", ".json"];
 

@@ -6,9 +6,10 @@ import { expectModelFile } from "../formats/inner-node.ts";
 import { targetNames } from "../quant/inner.ts";
 import { parseMethod, parseRecipe, placeChoices, type Recipe, type RecipeInput } from "../recipe/inner.ts";
 import { parseGridRule, readPlan } from "./grid-options.ts";
-import { type DataOptions, inputsOf, preprocessOf, readJson, sha256 } from "./inputs.ts";
+import { type DataOptions, inputsOf, preprocessOf, sha256 } from "./inputs.ts";
 import { type ClassAxisOptions, classAxisOf } from "./metric-options.ts";
 import { findConfig, readRecipeFile } from "./recipe-file.ts";
+import { readJson } from "./text-file.ts";
 
 export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly recipe?: string;

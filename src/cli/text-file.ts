@@ -1,5 +1,5 @@
 /** Texts that commands read next to models and data: recipes, preprocessing, targets, plans, reports. */
-import { AvocetError, jsonLimits } from "../base/inner.ts";
+import { AvocetError, jsonLimits, parseJson } from "../base/inner.ts";
 import { disk, readBytes } from "../base/inner-node.ts";
 
 /** A text. Throws `import/not-found` for what is no file that can be read, and `import/too-large`. */
@@ -25,4 +25,9 @@ export function readTextFile(path: string, most: number = jsonLimits.characters)
       cause,
     });
   }
+}
+
+/** A JSON document. Throws as `readTextFile` does, and `usage/bad-value` for what is no JSON. */
+export function readJson(path: string): unknown {
+  return parseJson(readTextFile(path), { at: path, code: "usage/bad-value" });
 }

@@ -1,7 +1,8 @@
 /** Compression end to end on a small network with correlated data: budgets are kept, moments beat the plain form, wrong input is told. */
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../test/array-data.ts";
-import { macsOf, mergeSensitivities, parametersOf, readSensitivities } from "../analysis/inner.ts";
+import { macsOf, parametersOf } from "../analysis/inner.ts";
+import { mergeSensitivities, readSensitivities } from "../analysis/inner-files.ts";
 import { Random } from "../base/inner.ts";
 import { inferTypes } from "../facts/inner.ts";
 import { check, type Model, parseModel } from "../ir/inner.ts";

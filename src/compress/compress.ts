@@ -1,5 +1,6 @@
 /** Compression, end to end in memory: a float model and data in, a smaller float model out. */
-import { layerCosts, macsOf, mergeSensitivities, parametersOf, type Sensitivities } from "../analysis/inner.ts";
+import { layerCosts, macsOf, parametersOf, type Sensitivities } from "../analysis/inner.ts";
+import { mergeSensitivities } from "../analysis/inner-files.ts";
 import { AvocetError, expectArguments, throwIfAborted } from "../base/inner.ts";
 import { type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model, type TensorType } from "../ir/inner.ts";

@@ -4,16 +4,18 @@ export {
   type IndexedDataset,
   type InputPort,
   indexedDataset,
-  openWav,
   type Preprocess,
   type PreprocessInput,
+  recordStates,
+  withStates,
+} from "./inner.ts";
+export {
+  openWav,
   parsePreprocess,
   readNpy,
   readNpz,
-  recordStates,
   tokenDataset,
   wavWindows,
-  withStates,
   writeNpy,
   writeNpz,
-} from "./inner.ts";
+} from "./inner-files.ts";

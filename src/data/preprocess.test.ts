@@ -6,7 +6,8 @@ import { rowsOfTensor } from "./array-rows.ts";
 import { scaledRows } from "./arrays/arrays.ts";
 import type { Image } from "./images/image.ts";
 import { arrayImages, imageDataset } from "./images/images.ts";
-import { type PreprocessInput, parsePreprocess, preprocessSchema, valueMap } from "./preprocess.ts";
+import { type PreprocessInput, parsePreprocess, preprocessSchema } from "./preprocess.ts";
+import { valueMap } from "./preprocess-arithmetic.ts";
 
 const noise: Image = {
   width: 5,

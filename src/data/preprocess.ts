@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
+import { channelsOf, factorOf } from "./preprocess-arithmetic.ts";
 import { checkSchema } from "./schema-faults.ts";
 
 const side = z.number().int().min(1).max(65_535);
@@ -87,34 +88,4 @@ export function parsePreprocess(input: unknown, at = "preprocess"): Preprocess {
     at,
     hint: 'for example {"resize": {"short": 256}, "crop": 224, "scale": "1/255", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}',
   });
-}
-
-/** The number that `scale` or `gain` means. */
-export function factorOf(given: number | string): number {
-  if (typeof given === "number") return given;
-  const [over = "", under = ""] = given.split("/");
-  return Number(over) / Number(under);
-}
-
-/** The arithmetic of preprocessing for one channel, in float64: y = (x·scale − mean) / std · gain. */
-export function valueMap(preprocess: Preprocess, channel: number): (x: number) => number {
-  const of = (given: number | number[]) =>
-    typeof given === "number" ? given : given[given.length === 1 ? 0 : channel]!;
-  const mean = of(preprocess.mean);
-  const std = of(preprocess.std);
-  const times = (given: number | string) => {
-    if (typeof given === "number") return (x: number) => x * given;
-    // Dividing last is exact where multiplying by 1/255 is not: 255 becomes 1.
-    const [over = "", under = ""] = given.split("/");
-    const [a, b] = [Number(over), Number(under)];
-    return (x: number) => (x * a) / b;
-  };
-  const scale = times(preprocess.scale);
-  const gain = times(preprocess.gain);
-  return (x) => gain((scale(x) - mean) / std);
-}
-
-/** How many channels the input has. */
-export function channelsOf(color: Preprocess["color"]): 1 | 3 {
-  return color === "gray" ? 1 : 3;
 }

@@ -1,7 +1,8 @@
 /** A method as a step of a run: a name, a schema that is the only source of its options, and what changes when it runs. */
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
-import { checkSchema, type Dataset } from "../data/inner.ts";
+import type { Dataset } from "../data/inner.ts";
+import { checkSchema } from "../data/inner-files.ts";
 import type { Model } from "../ir/inner.ts";
 import type { Plan } from "../quant/inner.ts";
 import type { MethodContext, MethodReport, MethodResult, PreparationContext, Prepared, StepContext } from "./method.ts";

@@ -6,9 +6,8 @@ export {
   type Encoding,
   type Lowered,
   lower,
-  parseTarget,
   place,
-  readEncodings,
   type Target,
   writeEncodings,
 } from "./inner.ts";
+export { parseTarget, readEncodings } from "./inner-files.ts";

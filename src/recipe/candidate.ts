@@ -2,7 +2,8 @@
 import { AvocetError, expectArguments, packRecord, unpackRecord } from "../base/inner.ts";
 import { readModel, writeModel } from "../formats/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { type Lowered, lower, type Plan, planFromJson, planToJson } from "../quant/inner.ts";
+import { type Lowered, lower, type Plan } from "../quant/inner.ts";
+import { planFromJson, planToJson } from "../quant/inner-files.ts";
 
 export interface CandidateParts {
   /** The float model before any weight was rounded. */

@@ -7,12 +7,12 @@ import {
   type PlaceOptions,
   type Plan,
   parseGrids,
-  parsePlan,
   place,
   type Scheme,
   type Target,
   type WeightGranularity,
 } from "../quant/inner.ts";
+import { parsePlan } from "../quant/inner-files.ts";
 import type { Recipe } from "./schema.ts";
 
 /** The choices of a recipe that go to placement. */

@@ -5,7 +5,7 @@ import type { Checkpoint } from "../base/inner.ts";
 import { type Dataset, fromArray } from "../data/inner.ts";
 import { writeModel } from "../formats/inner.ts";
 import { type Model, parseModel } from "../ir/inner.ts";
-import { planToJson } from "../quant/inner.ts";
+import { planToJson } from "../quant/inner-files.ts";
 import { openRuntime } from "../runtime/inner.ts";
 import { parseRecipe, type Quantized, quantizeModel, type RecipeInput } from "./inner.ts";
 

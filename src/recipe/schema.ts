@@ -1,7 +1,7 @@
 /** The recipe: what the user asked for, as data. Validated here; published as JSON Schema. */
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
-import { checkSchema, preprocessSchema } from "../data/inner.ts";
+import { checkSchema, preprocessSchema } from "../data/inner-files.ts";
 import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";

@@ -3,14 +3,8 @@ import { type Checkpoint, checkpointUnder, throwIfAborted } from "../base/inner.
 import type { Dataset } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { type MethodReport, type State as MethodState, type StepContext, shapesFor } from "../methods/inner.ts";
-import {
-  builtinTarget,
-  type Plan,
-  parseTarget,
-  type Scheme,
-  type Target,
-  type ValueStatistics,
-} from "../quant/inner.ts";
+import { builtinTarget, type Plan, type Scheme, type Target, type ValueStatistics } from "../quant/inner.ts";
+import { parseTarget } from "../quant/inner-files.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import type { Step } from "./methods.ts";
 import { granularityOf, placedBy } from "./placement.ts";

@@ -1,7 +1,7 @@
 /** What is damaged: small models of our own making, and one or two sound files of every kind that is read. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeNpy, writeNpz } from "../../src/data/inner.ts";
+import { writeNpy, writeNpz } from "../../src/data/inner-files.ts";
 import { writeModel } from "../../src/formats/inner.ts";
 import { type Model, parseModel } from "../../src/ir/inner.ts";
 import { ops, type StandardOp } from "../../src/ops/inner.ts";

@@ -8,10 +8,9 @@ import { gzipSync } from "node:zlib";
 import { macsOf, parametersOf, peakActivations } from "../../src/analysis/inner.ts";
 import { gradientModel } from "../../src/autodiff/inner.ts";
 import { AvocetError, parseJson, type Random } from "../../src/base/inner.ts";
+import { bytesSource, fromTensors, textLabels } from "../../src/data/inner.ts";
 import {
-  bytesSource,
   decodePng,
-  fromTensors,
   openNpz,
   openWav,
   parsePackIndex,
@@ -19,9 +18,8 @@ import {
   parseTokenLines,
   readNpy,
   readNpz,
-  textLabels,
   writeNpz,
-} from "../../src/data/inner.ts";
+} from "../../src/data/inner-files.ts";
 import { nodeImageDecoder, openData, openLabels, parseDataSpec } from "../../src/data/inner-node.ts";
 import { inferTypes } from "../../src/facts/inner.ts";
 import { readModel, writeModel } from "../../src/formats/inner.ts";
@@ -43,14 +41,11 @@ import {
   lower,
   makeObserver,
   type Observer,
-  parseTarget,
   place,
-  planFromJson,
-  planToJson,
-  readEncodings,
   targetNames,
   writeEncodings,
 } from "../../src/quant/inner.ts";
+import { parseTarget, planFromJson, planToJson, readEncodings } from "../../src/quant/inner-files.ts";
 import { parseRecipe, quantizeModel } from "../../src/recipe/inner.ts";
 import { readReport, renderReport, verdictSentence } from "../../src/report/inner.ts";
 import { openRuntime, type Runtime, traceShapes } from "../../src/runtime/inner.ts";

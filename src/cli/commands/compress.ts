@@ -1,7 +1,7 @@
 /** `avocet compress`: a float model in; a folder with a smaller float model, what each layer may lose, and a page that shows it out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { readSensitivities } from "../../analysis/inner.ts";
+import { readSensitivities } from "../../analysis/inner-files.ts";
 import { AvocetError } from "../../base/inner.ts";
 import { expectApart } from "../../base/inner-node.ts";
 import {
@@ -18,13 +18,13 @@ import { openOutputFolder } from "../../recipe/inner-node.ts";
 import { bytes as bytesText, type CompressionReport, figure, percent, renderCompression } from "../../report/inner.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/inner.ts";
 import { watchInputs } from "../input-watch.ts";
-import { type DataOptions, inputsOf, openSamples, pathsRead, preprocessOf, readJson } from "../inputs.ts";
+import { type DataOptions, inputsOf, openSamples, pathsRead, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openJudging } from "../judging.ts";
 import type { JudgeOptions } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
-import { readTextFile } from "../text-file.ts";
+import { readJson, readTextFile } from "../text-file.ts";
 
 export interface CompressCommandOptions extends DataOptions, JudgeOptions {
   readonly output: string;

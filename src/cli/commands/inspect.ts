@@ -22,7 +22,7 @@ import {
   runPass,
   trainingNodes,
 } from "../../passes/inner.ts";
-import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/inner.ts";
+import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/inner-place.ts";
 import type { Io } from "../io.ts";
 import { modelBytes } from "../model-size.ts";
 

@@ -3,7 +3,8 @@
 import { inferTypes } from "../../facts/inner.ts";
 import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
 import { normalise } from "../../passes/inner.ts";
-import { gridName, type Plan, planToJson } from "../../quant/inner.ts";
+import { gridName, type Plan } from "../../quant/inner.ts";
+import { planToJson } from "../../quant/inner-files.ts";
 import { placedBy, targetOf } from "../../recipe/inner.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";

@@ -1,6 +1,6 @@
 /** `avocet report`: the page of one run, or of several side by side. */
 import { basename, join, resolve } from "node:path";
-import { readSensitivities } from "../../analysis/inner.ts";
+import { readSensitivities } from "../../analysis/inner-files.ts";
 import { AvocetError } from "../../base/inner.ts";
 import {
   jsonNumbers,

@@ -1,7 +1,7 @@
 /** `avocet run`: the outputs of a model on data. */
 import { batchOf } from "../../analysis/inner.ts";
 import { throwIfAborted } from "../../base/inner.ts";
-import { writeNpz } from "../../data/inner.ts";
+import { writeNpz } from "../../data/inner-files.ts";
 import { dataFilesOf } from "../../formats/inner-node.ts";
 import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/inner.ts";
 import { dtypes, type Tensor } from "../../tensor/inner.ts";

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/inner.ts";
 import type { Dataset } from "../../data/inner.ts";
 import { randomNodes, trainingForm, trainingNodes } from "../../passes/inner.ts";
-import { type KernelFinding, planFromJson, readShipped, roundedInputs } from "../../quant/inner.ts";
+import { type KernelFinding, readShipped, roundedInputs } from "../../quant/inner.ts";
+import { planFromJson } from "../../quant/inner-files.ts";
 import { isDataFree, type JudgedData, judgedOnOther, judgedOnOwn } from "../../recipe/inner.ts";
 import {
   decibels,
@@ -18,7 +19,7 @@ import { openRuntime, type RuntimeName } from "../../runtime/inner.ts";
 import { agreementDocument } from "../agreement-document.ts";
 import { placeOf } from "../data-place.ts";
 import type { ExitCode } from "../exit.ts";
-import { agreementGate, judgeGates } from "../gates.ts";
+import { judgeGates } from "../gates.ts";
 import {
   type DataOptions,
   inputsOf,
@@ -33,6 +34,7 @@ import { kernelsOf } from "../kernels.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
+import { agreementGate } from "../score-gates.ts";
 import { readTextFile } from "../text-file.ts";
 
 export interface VerifyOptions extends DataOptions, ClassAxisOptions {

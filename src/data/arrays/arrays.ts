@@ -5,7 +5,8 @@ import type { ArrayRows } from "../array-rows.ts";
 import type { IndexedDataset, SampleAxes } from "../dataset.ts";
 import { encoderOf } from "../images/pixels.ts";
 import { indexedDataset } from "../indexed.ts";
-import { type Preprocess, valueMap } from "../preprocess.ts";
+import type { Preprocess } from "../preprocess.ts";
+import { valueMap } from "../preprocess-arithmetic.ts";
 import type { Placed } from "./array-axes.ts";
 
 /** Arrays by input name. Throws `data/wrong-shape` when their sample counts differ, `data/none`. */

@@ -1,7 +1,8 @@
 /** From 8-bit pixels to a model's numbers: one table of 256 values per channel, in the layout of the input. */
 import { AvocetError, roundHalfEven } from "../../base/inner.ts";
 import { arrayKind, type DType, type Shape, Tensor, toFloat16Bits } from "../../tensor/inner.ts";
-import { channelsOf, type Preprocess, valueMap } from "../preprocess.ts";
+import type { Preprocess } from "../preprocess.ts";
+import { channelsOf, valueMap } from "../preprocess-arithmetic.ts";
 import type { Image } from "./image.ts";
 
 type Numbers = Float32Array | Uint16Array | Uint8Array | Int8Array;

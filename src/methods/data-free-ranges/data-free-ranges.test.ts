@@ -1,7 +1,7 @@
 /** Ranges without data: what preprocessing and batch norms give, and what cannot be derived. */
 import { expect, test } from "vitest";
 import { AvocetError } from "../../base/inner.ts";
-import { parsePreprocess } from "../../data/inner.ts";
+import { parsePreprocess } from "../../data/inner-files.ts";
 import { type Model, parseModel, tensorType } from "../../ir/inner.ts";
 import { setBatchNormStatistics } from "../../passes/inner.ts";
 import { builtinTarget, encodingMax, encodingMin, entriesByValue, lower, type Plan, place } from "../../quant/inner.ts";

@@ -11,12 +11,12 @@ import {
   lower,
   type Plan,
   parseGrid,
-  parseTarget,
   place,
   type Target,
   targetFile,
   type WeightGranularity,
 } from "../../quant/inner.ts";
+import { parseTarget } from "../../quant/inner-files.ts";
 import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import { quantizeWithRange, quantizeWithScale } from "./emit.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { fromBfloat16Bits, fromFloat16Bits } from "../../tensor/inner.ts";
 import { codedTensor } from "../lower/stored.ts";
 import { planFromJson, planToJson } from "../plan/plan-json.ts";
-import { parseTarget } from "../targets/target.ts";
+import { parseTarget } from "../targets/parse-target.ts";
 import { targetFile } from "../targets/targets.ts";
 import type { Codec, ScaledCodec } from "./codec.ts";
 import {

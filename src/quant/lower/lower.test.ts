@@ -18,11 +18,10 @@ import {
   type PlanEntry,
   parseGrid,
   place,
-  planFromJson,
-  planToJson,
   quantizeDequantize,
   requiredOpset,
 } from "../inner.ts";
+import { planFromJson, planToJson } from "../inner-files.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 const parse = (text: string) => parseModel(text, { seed: 5 });

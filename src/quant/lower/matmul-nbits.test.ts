@@ -13,11 +13,7 @@ import {
   type Plan,
   type PlanEntry,
   parseGrid,
-  parseTarget,
   place,
-  planFromJson,
-  planToJson,
-  readEncodings,
   readShipped,
   type Target,
   targetFile,
@@ -26,6 +22,7 @@ import {
   withoutStorage,
   writeEncodings,
 } from "../inner.ts";
+import { parseTarget, planFromJson, planToJson, readEncodings } from "../inner-files.ts";
 
 const runtimes = { node: await openRuntime("ort-node"), web: await openRuntime("ort-web") };
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { type Model, parseModel, type TensorType } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
-import { type PlaceOptions, type Plan, parseTarget, place, targetFile } from "../inner.ts";
+import { type PlaceOptions, type Plan, place, targetFile } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 import type { TargetFile } from "../targets/target-schema.ts";
 
 /** AIMET's default target, with other sections. */

@@ -1,16 +1,8 @@
 /** Weights, biases and parameters of normalizations: on which grid each is placed, or why it stays in float. */
 import { describe, expect, test } from "vitest";
 import { parseModel, type TensorType } from "../../ir/inner.ts";
-import {
-  builtinTarget,
-  gridName,
-  type PlaceOptions,
-  type Plan,
-  parseGrid,
-  parseTarget,
-  place,
-  targetFile,
-} from "../inner.ts";
+import { builtinTarget, gridName, type PlaceOptions, type Plan, parseGrid, place, targetFile } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 import type { TargetFile } from "../targets/target-schema.ts";
 
 /** The plan for a target, with other sections where some are given. */

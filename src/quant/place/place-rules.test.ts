@@ -1,7 +1,8 @@
 /** The rules of placement one by one: on a graph that differs in one thing, what one value becomes, with its reason. */
 import { describe, expect, test } from "vitest";
 import { parseModel, type TensorType } from "../../ir/inner.ts";
-import { isMoved, type PlaceOptions, type Plan, parseGrid, parseTarget, place, targetFile } from "../inner.ts";
+import { isMoved, type PlaceOptions, type Plan, parseGrid, place, targetFile } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 function planOf(text: string, target: string, options: Partial<PlaceOptions> = {}): Plan {

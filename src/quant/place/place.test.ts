@@ -1,7 +1,8 @@
 /** Placement: which values are quantized, tied or left, and the sentence for each. Our own goldens, on small graphs. */
 import { describe, expect, test } from "vitest";
 import { type Model, parseModel, type TensorType, tensorType } from "../../ir/inner.ts";
-import { gridName, type PlaceOptions, parseGrid, parseTarget, place, targetFile } from "../inner.ts";
+import { gridName, type PlaceOptions, parseGrid, place, targetFile } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 const parse = (text: string) => parseModel(text, { seed: 1 });

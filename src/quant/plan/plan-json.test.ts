@@ -5,7 +5,8 @@ import { seededFeeds } from "../../../test/same-outputs.ts";
 import { fromArray } from "../../data/inner.ts";
 import { parseModel } from "../../ir/inner.ts";
 import { openRuntime, traceShapes } from "../../runtime/inner.ts";
-import { calibrate, entriesByValue, type PlaceOptions, type Plan, place, planFromJson, planToJson } from "../inner.ts";
+import { calibrate, entriesByValue, type PlaceOptions, type Plan, place } from "../inner.ts";
+import { planFromJson, planToJson } from "../inner-files.ts";
 import { builtinTarget } from "../targets/targets.ts";
 
 const model = () =>

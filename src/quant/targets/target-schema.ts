@@ -8,7 +8,7 @@ import { isUsableGrid } from "../grids/grid.ts";
 import { storageNames } from "../grids/storage-names.ts";
 
 /** AIMET writes booleans as the texts "True" and "False"; JSON's own are taken too. */
-const flag = z.union([z.boolean(), z.enum(["True", "False"]).transform((text) => text === "True")]);
+const flag = z.union([z.boolean(), z.enum(["True", "False"])]);
 
 const kernel = z.strictObject({
   bitwidth: z.union([z.literal(4), z.literal(8), z.literal(16), z.literal(32)]),

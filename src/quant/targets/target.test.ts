@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { AvocetError } from "../../base/inner.ts";
 import { inferTypes } from "../../facts/inner.ts";
 import { parseModel } from "../../ir/inner.ts";
-import { builtinTarget, gridName, parseGrid, parseTarget, place, targetFile, targetNames } from "../inner.ts";
+import { builtinTarget, gridName, parseGrid, place, targetFile, targetNames } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 
 /** The minimal example of AIMET's documentation. */
 const minimal = {

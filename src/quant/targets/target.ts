@@ -1,10 +1,9 @@
-/** Targets: what a device or runtime can do, as data. Parsed from AIMET's configuration format (target-schema.ts). */
-import { z } from "zod";
+/** Targets: what a device or runtime can do, as data. Made from AIMET's configuration format (target-schema.ts). */
 import { AvocetError } from "../../base/inner.ts";
 import type { Grid } from "../grids/codec.ts";
 import { parseGrid } from "../grids/grid.ts";
 import type { StorageName } from "../grids/storage-names.ts";
-import { type TargetFile, targetSchema } from "./target-schema.ts";
+import type { TargetFile } from "./target-schema.ts";
 
 /** What a target says of one kind of parameter; absent: the more general rule holds. */
 export interface ParameterRule {
@@ -104,16 +103,8 @@ const aimetTies = {
 /** The pattern passes of AIMET that placement knows; "MaskedSoftmax" is in no shipped file. */
 const knownPatterns = ["MatmulAdd", "LayerNormalization", "RMSNormalization"];
 
-/** Checks a target's JSON and gives it a name. Throws `target/invalid` with every fault at once. */
-export function parseTarget(json: unknown, name: string): Target {
-  const result = targetSchema.safeParse(json);
-  if (!result.success) {
-    throw new AvocetError("target/invalid", `the target has faults:\n${z.prettifyError(result.error)}`, {
-      at: name,
-      hint: "the format is AIMET's quantsim configuration (docs/targets.md)",
-    });
-  }
-  const file = result.data;
+/** The target that a checked file describes. Throws `target/invalid` for patterns that placement does not know. */
+export function targetOf(file: TargetFile, name: string): Target {
   const unknown = (file.supergroup_pass_list ?? []).filter((pattern) => !knownPatterns.includes(pattern));
   if (unknown.length > 0) {
     throw new AvocetError(
@@ -130,32 +121,32 @@ export function parseTarget(json: unknown, name: string): Target {
   return {
     name,
     description: own.description ?? "",
-    outputQuantized: file.defaults.ops.is_output_quantized ?? false,
-    inputQuantized: file.defaults.ops.is_input_quantized ?? false,
-    symmetric: file.defaults.ops.is_symmetric ?? false,
+    outputQuantized: isOn(file.defaults.ops.is_output_quantized),
+    inputQuantized: isOn(file.defaults.ops.is_input_quantized),
+    symmetric: isOn(file.defaults.ops.is_symmetric),
     param: {
-      quantized: file.defaults.params.is_quantized ?? false,
-      symmetric: file.defaults.params.is_symmetric ?? false,
+      quantized: isOn(file.defaults.params.is_quantized),
+      symmetric: isOn(file.defaults.params.is_symmetric),
     },
-    strict: file.defaults.strict_symmetric ?? false,
-    unsignedSymmetric: file.defaults.unsigned_symmetric ?? false,
-    perChannel: file.defaults.per_channel_quantization ?? false,
+    strict: isOn(file.defaults.strict_symmetric),
+    unsignedSymmetric: isOn(file.defaults.unsigned_symmetric),
+    perChannel: isOn(file.defaults.per_channel_quantization),
     hardware: file.defaults.hw_version ?? null,
     supportedKernels: file.defaults.supported_kernels ? kernelsOf(file.defaults.supported_kernels) : null,
     params: parameterRules(file.params),
     operators: new Map(Object.entries(file.op_type).map(([op, rule]) => [op, operatorRule(rule)])),
     supergroups: file.supergroups.map((group) => group.op_list).sort((a, b) => b.length - a.length),
     patterns: file.supergroup_pass_list ?? [],
-    modelInput: file.model_input.is_input_quantized ?? false,
-    modelOutput: file.model_output.is_output_quantized ?? false,
+    modelInput: isOn(file.model_input.is_input_quantized),
+    modelOutput: isOn(file.model_output.is_output_quantized),
     activations: parseGrid(own.activations ?? "uint8"),
     weights: parseGrid(own.weights ?? "int8"),
     bias: own.bias ?? "float",
     outputTakesInput: new Set(ties.output_takes_input),
     inputsTakeOutput: new Set(ties.inputs_take_output),
-    depthwiseSupergroups: own.depthwise_supergroups ?? false,
-    pairSafeWeights: own.pair_safe_weights ?? false,
-    shortScales: own.short_scales,
+    depthwiseSupergroups: isOn(own.depthwise_supergroups),
+    pairSafeWeights: isOn(own.pair_safe_weights),
+    shortScales: own.short_scales === undefined ? undefined : isOn(own.short_scales),
     weightBlock: own.weight_block ?? null,
     storage: own.storage ?? null,
     kernels: own.integer_kernels
@@ -172,21 +163,24 @@ export function parseTarget(json: unknown, name: string): Target {
   };
 }
 
-type Parsed = z.output<typeof targetSchema>;
+/** AIMET's booleans are texts. */
+function isOn(flag: boolean | "True" | "False" | undefined): boolean {
+  return flag === true || flag === "True";
+}
 
-function parameterRules(rules: Parsed["params"]): Record<string, ParameterRule> {
+function parameterRules(rules: TargetFile["params"]): Record<string, ParameterRule> {
   return Object.fromEntries(
     Object.entries(rules).map(([name, rule]) => [
       name,
       {
-        ...(rule.is_quantized === undefined ? {} : { quantized: rule.is_quantized }),
-        ...(rule.is_symmetric === undefined ? {} : { symmetric: rule.is_symmetric }),
+        ...(rule.is_quantized === undefined ? {} : { quantized: isOn(rule.is_quantized) }),
+        ...(rule.is_symmetric === undefined ? {} : { symmetric: isOn(rule.is_symmetric) }),
       },
     ]),
   );
 }
 
-function kernelsOf(kernels: NonNullable<Parsed["defaults"]["supported_kernels"]>): SupportedKernel[] {
+function kernelsOf(kernels: NonNullable<TargetFile["defaults"]["supported_kernels"]>): SupportedKernel[] {
   const side = (given: { bitwidth: number; dtype: "int" | "float" }): KernelSide => ({
     bits: given.bitwidth,
     kind: given.dtype,
@@ -197,19 +191,17 @@ function kernelsOf(kernels: NonNullable<Parsed["defaults"]["supported_kernels"]>
   }));
 }
 
-function operatorRule(rule: Parsed["op_type"][string]): OperatorRule {
+function operatorRule(rule: TargetFile["op_type"][string]): OperatorRule {
   const { min, max } = rule.encoding_constraints ?? {};
   return {
     params: parameterRules(rule.params ?? {}),
-    ...(rule.is_input_quantized === undefined ? {} : { inputQuantized: rule.is_input_quantized }),
-    ...(rule.is_output_quantized === undefined ? {} : { outputQuantized: rule.is_output_quantized }),
-    ...(rule.is_symmetric === undefined ? {} : { symmetric: rule.is_symmetric }),
+    ...(rule.is_input_quantized === undefined ? {} : { inputQuantized: isOn(rule.is_input_quantized) }),
+    ...(rule.is_output_quantized === undefined ? {} : { outputQuantized: isOn(rule.is_output_quantized) }),
+    ...(rule.is_symmetric === undefined ? {} : { symmetric: isOn(rule.is_symmetric) }),
     ...(rule.supported_kernels ? { supportedKernels: kernelsOf(rule.supported_kernels) } : {}),
-    ...(rule.per_channel_quantization === undefined ? {} : { perChannel: rule.per_channel_quantization }),
+    ...(rule.per_channel_quantization === undefined ? {} : { perChannel: isOn(rule.per_channel_quantization) }),
     ...(rule.encoding_constraints
       ? { range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } }
       : {}),
   };
 }
-
-export type { TargetFile };

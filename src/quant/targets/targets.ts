@@ -1,6 +1,6 @@
 /** The built-in targets, as the files they would be. */
 import { AvocetError, didYouMean } from "../../base/inner.ts";
-import { parseTarget, type Target } from "./target.ts";
+import { type Target, targetOf } from "./target.ts";
 import type { TargetFile } from "./target-schema.ts";
 
 /** What AIMET's shipped configurations have in common. */
@@ -238,5 +238,5 @@ export function targetFile(name: string): TargetFile {
 
 /** A built-in target by name ("ort-cpu"). Throws `target/unknown`. */
 export function builtinTarget(name: string): Target {
-  return parseTarget(targetFile(name), name);
+  return targetOf(targetFile(name), name);
 }

@@ -1,0 +1,4 @@
+/** @module Plans, encodings and targets that are read from files, checked against their schemas. Loads zod. */
+export { parsePlan, planFromJson, planToJson } from "./plan/plan-json.ts";
+export { readEncodings } from "./plan/read-encodings.ts";
+export { parseTarget } from "./targets/parse-target.ts";
