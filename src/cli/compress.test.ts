@@ -83,6 +83,14 @@ test("ratios by layer in the plain form need no data", async () => {
   expect(json.layers).toMatchObject([{ layer: "conv", scheme: "spatial-svd", rank: 8, macs: [41472, 20736] }]);
 });
 
+test("channels go, and what reads them with them", async () => {
+  const { code, json } = await compress("channels", "--target-macs", "0.5", "--schemes", "channel-pruning");
+  expect(code).toBe(0);
+  expect(json.cost.after.macs).toBe(macsIn("channels", "model.onnx"));
+  expect(json.layers).toMatchObject([{ layer: "conv", scheme: "channel-pruning", rank: 8 }]);
+  expect(json.refused).toContainEqual({ layer: "gemm", reason: "it is an output of the model" });
+});
+
 test("the metric chooses when it is asked to", async () => {
   const options = ["--target-macs", "0.6", "--selection", "metric", "--monotone", "--candidates", "3"];
   const { code, json } = await compress("metric", ...options, "--labels", shop.at("y.npy"), "--schemes", "output-svd");

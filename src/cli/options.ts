@@ -88,7 +88,10 @@ export function compressing(command: Command): void {
     .option("--target-macs <share>", "share of the multiply-accumulates that may stay: 0.5", fraction)
     .option("--target-bytes <share>", "share of the parameters that may stay: 0.5", fraction)
     .option("--ratios <file>", "JSON: layers by name, and the share of the cost of each that may stay")
-    .option("--schemes <list>", "spatial-svd, weight-svd, output-svd; several with commas (default: all)")
+    .option(
+      "--schemes <list>",
+      "spatial-svd, weight-svd, output-svd (default: these), channel-pruning; several with commas",
+    )
     .addOption(
       new Option("--fit <how>", "least squares on data, or singular values alone").choices(["moments", "plain"]),
     )
@@ -100,7 +103,7 @@ export function compressing(command: Command): void {
     )
     .option("--candidates <n>", "ratios tried of each layer: k/n (default 32; by metric 10)", positive)
     .option("--monotone", "fit scores so that they do not fall as more is kept")
-    .option("--multiple <n>", "ranks are multiples of it (default 1)", positive)
+    .option("--multiple <n>", "ranks and numbers of channels are multiples of it (default 1)", positive)
     .option("--ignore <layer>", "a layer that stays as it is (repeatable)", collect)
     .option("--sensitivity <file>", "sensitivity.json of an earlier run: what it knows is not computed again")
     .option("--samples <n>", "samples that layers are fitted on: N spread evenly (default 500), or first:N")

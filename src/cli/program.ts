@@ -148,7 +148,9 @@ function train(program: Command, io: Io, args: readonly string[], exit: Exit): v
 function compress(program: Command, io: Io): void {
   const command = program
     .command("compress")
-    .description("fewer multiply-accumulates or parameters: layers of low rank, chosen by what they lose")
+    .description(
+      "fewer multiply-accumulates or parameters: layers of low rank, fewer channels, chosen by what they lose",
+    )
     .argument("<model>", "an ONNX file");
   compressing(command);
   judging(command);

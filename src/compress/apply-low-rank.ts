@@ -10,24 +10,38 @@ import { biasShift, LayerInputs } from "../methods/inner.ts";
 import { putBias, shiftedBias } from "../passes/inner.ts";
 import type { Moments } from "../quant/inner.ts";
 import { type Decision, layerName } from "./candidates.ts";
-import { damped, refitted } from "./dense/solve.ts";
+import { damped, fittedToKept, refitted } from "./dense/solve.ts";
 import { fittedOn, settableBias } from "./layer-moments.ts";
 import { composedWeight, type Factors, lowRank } from "./low-rank/factors.ts";
 import { type LowRankForm, type LowRankScheme, lowRankForm } from "./low-rank/form.ts";
 import { putFactors } from "./low-rank/put.ts";
 import { damping, type ImportanceOptions, importanceOf } from "./output-importance.ts";
 
-/** Plain singular value decompositions, which need no data. */
-export function applyPlain(model: Model, decisions: ReadonlyMap<string, Decision>): Model {
+/** Columns that stay of the layers that read channels which go: all other weights become zero. */
+export type KeptColumns = ReadonlyMap<string, readonly number[]>;
+
+/** Plain singular value decompositions and zeros, which need no data. */
+export function applyPlain(
+  model: Model,
+  decisions: ReadonlyMap<string, Decision>,
+  keep: KeptColumns = new Map(),
+): Model {
   const copy = cloneModel(model);
   for (const layer of matrixLayers(copy.graph)) {
+    const kept = keep.get(layerName(layer));
+    if (kept) {
+      const stays = new Set(kept);
+      const { columns } = layer.matrix;
+      const weight = matrixOf(layer.matrix, layer.weight.tensor).map((w, i) => (stays.has(i % columns) ? w : 0));
+      layer.weight.value.initializer = weightOf(layer.matrix, layer.weight.tensor, weight);
+    }
     const decision = decisions.get(layerName(layer));
     if (!decision) continue;
     const form = expectForm(layer, decision.scheme);
     const weight = Float64Array.from(matrixOf(layer.matrix, layer.weight.tensor));
     putFactors(layer, form, decision.rank, lowRank(form, weight, null, decision.rank).factors(decision.rank));
   }
-  check(copy, "after splitting layers");
+  check(copy, "after compressing layers");
   return copy;
 }
 
@@ -35,6 +49,7 @@ export function applyPlain(model: Model, decisions: ReadonlyMap<string, Decision
 export async function applyOnMoments(
   model: Model,
   decisions: ReadonlyMap<string, Decision>,
+  keep: KeptColumns,
   importance: ReadonlyMap<string, Float64Array> | null,
   { runtime, data, seed, threads, batch, signal, onProgress }: ImportanceOptions,
 ): Promise<Model> {
@@ -45,8 +60,7 @@ export async function applyOnMoments(
     const [layer, own] = [matrixLayerAt(node), matrixLayerAt(copies[i]!)];
     return layer && own ? [{ layer, own }] : [];
   });
-  const last = pairs.findLastIndex(({ layer }) => decisions.has(layerName(layer)));
-  const begin = pairs.findIndex(({ layer }) => decisions.has(layerName(layer)));
+  const begin = pairs.findIndex(({ layer }) => decisions.has(layerName(layer)) || keep.has(layerName(layer)));
   await using inputs = new LayerInputs({
     cursor: {
       model,
@@ -62,7 +76,7 @@ export async function applyOnMoments(
   });
   for (const [index, { layer, own }] of pairs.entries()) {
     throwIfAborted({ signal });
-    if (last < 0 || index < begin) continue;
+    if (begin < 0 || index < begin) continue;
     const name = layerName(layer);
     onProgress?.({ step: "compress", done: index, total: pairs.length, detail: name });
     const decision = decisions.get(name);
@@ -71,7 +85,8 @@ export async function applyOnMoments(
     const weight = Float64Array.from(matrixOf(layer.matrix, layer.weight.tensor));
     const bias = settableBias(own);
     const fitted = fittedOn(moments, bias !== null);
-    const target = targetOf(layer, weight, fitted);
+    const kept = keep.get(name);
+    const target = kept ? onKept(layer, weight, fitted, kept) : targetOf(layer, weight, fitted);
     let made: Float64Array = target;
     if (decision) {
       const form = expectForm(own, decision.scheme);
@@ -91,7 +106,7 @@ export async function applyOnMoments(
     }
   }
   onProgress?.({ step: "compress", done: pairs.length, total: pairs.length });
-  check(copy, "after splitting layers");
+  check(copy, "after compressing layers");
   return copy;
 }
 
@@ -116,6 +131,16 @@ function targetOf(
     target.set(refitted(weight.subarray(g * size, (g + 1) * size), h, r, columns), g * size);
   }
   return target;
+}
+
+/** The same with some columns alone; the others are zero. Channels that go are read by layers without groups only. */
+function onKept(
+  { matrix: { columns } }: MatrixLayer,
+  weight: Float64Array,
+  { h, r }: Pick<Moments, "h" | "r">,
+  kept: readonly number[],
+): Float64Array {
+  return fittedToKept(weight, damped(h, columns, damping), r, columns, kept);
 }
 
 /** As the model stores them. */

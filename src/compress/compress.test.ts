@@ -170,6 +170,23 @@ test("the given model is not changed, a model with a fixed batch of one and plai
   expect(macsOf(fixed, inferTypes(fixed))).toBe(before);
 });
 
+test("channels go within a budget, alone and before layers are split", async () => {
+  const channels = await compress({ target: { macs: 0.5 }, schemes: ["channel-pruning"] });
+  const both = await compress({ target: { macs: 0.5 }, schemes: ["channel-pruning", "output-svd"] });
+  for (const { model: smaller, cost } of [channels, both]) {
+    check(smaller, "the compressed model");
+    const types = inferTypes(smaller);
+    expect(cost.after).toEqual({ macs: macsOf(smaller, types), parameters: parametersOf(smaller) });
+    expect(cost.after.macs).toBeLessThanOrEqual(0.5 * cost.before.macs);
+    expect(cost.after.macs).toBeGreaterThan(0.35 * cost.before.macs);
+  }
+  expect(new Set(both.layers.map(({ scheme }) => scheme))).toEqual(new Set(["channel-pruning", "output-svd"]));
+  // The classifier's outputs are the model's.
+  expect(channels.sensitivities.refused).toContainEqual({ layer: "head", reason: "it is an output of the model" });
+  const norms = await compress({ target: { macs: 0.5 }, schemes: ["channel-pruning"], fit: "plain" });
+  expect(await loss(channels.model)).toBeLessThan(0.5 * (await loss(norms.model)));
+});
+
 test("a multiple of ranks, and layers that are to stay", async () => {
   const { layers } = await compress({ target: { macs: 0.8 }, multiple: 4, ignore: ["stem"] });
   expect(layers.map(({ layer }) => layer)).not.toContain("stem");
@@ -196,6 +213,31 @@ describe("wrong input is told by name", () => {
       /it was asked to stay/,
     ],
     ["an unknown scheme", { target: { macs: 0.5 }, schemes: ["svd" as "spatial-svd"] }, "usage/bad-value", /got "svd"/],
+    [
+      "channels by metric",
+      { target: { macs: 0.5 }, schemes: ["channel-pruning"], selection: "metric" },
+      "usage/bad-value",
+      /got "metric"/,
+    ],
+    ["channels of nobody", { ratios: { bdoy: 0.5 }, schemes: ["channel-pruning"] }, "compress/no-such-layer", /bdoy/],
+    [
+      "channels of the output",
+      { ratios: { head: 0.5 }, schemes: ["channel-pruning"] },
+      "compress/no-such-layer",
+      /an output/,
+    ],
+    [
+      "channels out of reach",
+      { target: { macs: 0.0001 }, schemes: ["channel-pruning"] },
+      "compress/unreachable",
+      /at most/,
+    ],
+    [
+      "ratios of two kinds",
+      { ratios: { body: 0.5 }, schemes: ["channel-pruning", "spatial-svd"] },
+      "usage/bad-value",
+      /alone/,
+    ],
     ["no metric", { target: { macs: 0.5 }, selection: "metric" }, "usage/missing", /what judges/],
     ["a multiple of nothing", { target: { macs: 0.5 }, multiple: 0 }, "usage/bad-value", /from 1 on, got 0/],
   ])("%s", async (_, options, code, message) => {

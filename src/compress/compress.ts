@@ -1,21 +1,16 @@
 /** Compression, end to end in memory: a float model and data in, a smaller float model out. */
-import { layerCosts, macsOf, parametersOf, type Sensitivities } from "../analysis/inner.ts";
-import { mergeSensitivities } from "../analysis/inner-files.ts";
+import { type LayerSensitivity, layerCosts, macsOf, parametersOf, type Sensitivities } from "../analysis/inner.ts";
 import { AvocetError, expectArguments, throwIfAborted } from "../base/inner.ts";
 import { type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model, type TensorType } from "../ir/inner.ts";
 import { shapesFor } from "../methods/inner.ts";
 import { normalise } from "../passes/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
-import { applyOnMoments, applyPlain } from "./apply-low-rank.ts";
-import type { Decision } from "./candidates.ts";
-import { compressible, sensitivitiesOf } from "./compressible.ts";
-import { predictedLosses } from "./losses.ts";
-import { rankFor } from "./low-rank/form.ts";
-import { scoredAlone } from "./metric-scores.ts";
+import { pruneChannels } from "./channels/prune.ts";
+import { sensitivitiesOf } from "./compressible.ts";
 import { type CompressOptions, settled } from "./options.ts";
-import { outputImportance } from "./output-importance.ts";
-import { chooseRatios, tradeoffOf } from "./selection/choose.ts";
+import type { ImportanceOptions } from "./output-importance.ts";
+import { splitLayers } from "./split-layers.ts";
 
 /** A layer that was made smaller. */
 export interface CompressedLayer {
@@ -65,18 +60,22 @@ export async function compressModel(
   });
   const asked = settled(options);
   const { by, fit, selection } = asked;
+  const { ignore = [] } = options;
   const clock = stopwatch();
   const prepared = cloneModel(given);
   await normalise(prepared, { runtime });
   const part = data && samples(data, options.samples ?? 500);
-  if (!part && (fit === "moments" || (selection === "moments" && asked.share !== undefined))) {
+  if (
+    !part &&
+    (fit === "moments" || (selection === "moments" && asked.share !== undefined && asked.schemes.length > 0))
+  ) {
     throw new AvocetError("data/none", "expected data that layers are fitted on, got none", {
       hint: '--data DATA; the fit "plain" with ratios needs none',
     });
   }
-  const shapes = await shapesFor(prepared, { runtime, ...(part ? { data: part } : {}), signal: options.signal });
+  const context = { runtime, ...(part ? { data: part } : {}), signal: options.signal };
+  const shapes = await shapesFor(prepared, context);
   const before = costOf(prepared, shapes);
-  const { layers, refused } = compressible(prepared, shapes, asked, options.ignore ?? [], asked.ratios);
   const seconds = { prepare: clock(), sensitivity: 0, compress: 0 };
   throwIfAborted(options);
 
@@ -88,78 +87,58 @@ export async function compressModel(
     signal: options.signal,
     onProgress: options.onProgress,
   };
+  const used: ImportanceOptions | null = part && { ...work, data: part };
   const notes: string[] = [];
-  const found = part
-    ? await outputImportance(
-        prepared,
-        layers.map(({ layer }) => layer),
-        { ...work, data: part },
-      )
-    : null;
-  if (found && "refused" in found)
-    notes.push(`errors of all layers count alike, relative to the size of their outputs: ${found.refused}`);
-  const importance = found && "of" in found ? found.of : null;
-  let sensitivities = sensitivitiesOf(given.source ?? given.graph.name, before, layers, refused);
-  if (options.sensitivities) sensitivities = mergeSensitivities(sensitivities, options.sensitivities);
-  let decisions: ReadonlyMap<string, Decision>;
-  if (asked.ratios) {
-    decisions = new Map(
-      layers.map(({ name, forms }) => {
-        const { form, costs } = forms[0]!;
-        return [name, { scheme: form.scheme, rank: rankFor(form, costs, asked.ratios![name]!, by, asked.multiple) }];
-      }),
+  const done: LayerSensitivity[] = [];
+  let model = prepared;
+  let now = { shapes, cost: before };
+  let refused: Sensitivities["refused"] = [];
+  if (asked.prune) {
+    const { count, multiple, ratios, schemes } = asked;
+    const share = asked.share === undefined ? undefined : schemes.length > 0 ? Math.sqrt(asked.share) : asked.share;
+    const pruned = await pruneChannels(
+      prepared,
+      shapes,
+      { by, count, multiple, ratios, ignore, ...(share === undefined ? {} : { saving: (1 - share) * before[by] }) },
+      fit === "plain" ? null : used,
     );
-  } else {
-    sensitivities =
-      selection === "metric"
-        ? await scoredAlone(prepared, layers, sensitivities, options.scorer!, options)
-        : await predictedLosses(prepared, layers, sensitivities, importance, { ...work, data: part! });
-    const limit = { by, budget: asked.share! * before[by], total: before[by] };
-    sensitivities = { ...sensitivities, tradeoff: tradeoffOf(sensitivities, limit) };
-    decisions = chooseRatios(sensitivities, { ...limit, selection, monotone: options.monotone === true });
+    model = pruned.model;
+    refused = pruned.refused;
+    done.push(...pruned.layers);
+    if (pruned.note !== undefined) notes.push(`errors of all layers count alike: ${pruned.note}`);
+    const next = await shapesFor(model, context);
+    now = { shapes: next, cost: costOf(model, next) };
+    seconds.compress += clock();
+    throwIfAborted(options);
   }
-  sensitivities = {
-    ...sensitivities,
-    layers: sensitivities.layers.map((one) => {
-      const decision = decisions.get(one.layer);
-      return { ...one, chosen: decision?.scheme === one.scheme ? decision.rank : null };
-    }),
-  };
-  seconds.sensitivity = clock();
-  throwIfAborted(options);
-
-  const model =
-    fit === "plain"
-      ? applyPlain(prepared, decisions)
-      : await applyOnMoments(prepared, decisions, importance, { ...work, data: part! });
-  seconds.compress = clock();
-  const after = costOf(
-    model,
-    await shapesFor(model, { runtime, ...(part ? { data: part } : {}), signal: options.signal }),
-  );
+  let sensitivities: Sensitivities = sensitivitiesOf(given.source ?? given.graph.name, before, [], refused);
+  if (asked.schemes.length > 0) {
+    const limit = { by, budget: (asked.share ?? 1) * before[by], total: now.cost[by], whole: before[by] };
+    const split = await splitLayers(model, now.shapes, { asked, limit, options, ignore }, used);
+    model = split.model;
+    sensitivities = { ...split.sensitivities, ...before, refused: [...refused, ...split.sensitivities.refused] };
+    notes.push(...split.notes);
+    seconds.sensitivity += split.seconds;
+    seconds.compress += clock() - split.seconds;
+  }
+  sensitivities = { ...sensitivities, layers: [...done, ...sensitivities.layers] };
+  const after = costOf(model, await shapesFor(model, context));
   return {
     model,
     prepared,
-    layers: layers.flatMap(({ name, forms }): CompressedLayer[] => {
-      const decision = decisions.get(name);
-      const costs = forms.find(({ form }) => form.scheme === decision?.scheme)?.costs;
-      if (!decision || !costs) return [];
-      const { original } = costs;
-      const now = costs.at(decision.rank);
-      return [
-        {
-          layer: name,
-          ...decision,
-          macs: [original.macs, now.macs],
-          parameters: [original.parameters, now.parameters],
-        },
-      ];
-    }),
+    layers: sensitivities.layers.flatMap(compressedLayer),
     sensitivities,
     cost: { before, after },
     notes,
     seconds,
   };
+}
+
+function compressedLayer({ layer, scheme, macs, parameters, candidates, chosen }: LayerSensitivity): CompressedLayer[] {
+  const taken = candidates.find(({ rank }) => rank === chosen);
+  if (!taken) return [];
+  const { rank } = taken;
+  return [{ layer, scheme, rank, macs: [macs, taken.macs], parameters: [parameters, taken.parameters] }];
 }
 
 /** Multiply-accumulates of one sample, and parameters. Where operators besides the layers do not tell, the layers count alone. */

@@ -2,10 +2,10 @@
 import type { Sensitivities } from "../analysis/inner.ts";
 import { AvocetError, didYouMean, type Work } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { type LowRankScheme, lowRankSchemes } from "./low-rank/form.ts";
+import { lowRankSchemes } from "./low-rank/form.ts";
 
-export const compressionSchemes = lowRankSchemes;
-export type CompressionScheme = LowRankScheme;
+export const compressionSchemes = [...lowRankSchemes, "channel-pruning"] as const;
+export type CompressionScheme = (typeof compressionSchemes)[number];
 
 /** What a model is worth, by the user's metric. */
 export interface ModelScorer {
@@ -16,9 +16,15 @@ export interface ModelScorer {
 export interface CompressOptions extends Work {
   /** Share of the model's multiply-accumulates, or of its parameters, that may stay: between 0 and 1. One of them, or `ratios`. */
   readonly target?: { readonly macs: number } | { readonly parameters: number };
-  /** Layers by name, and the share of each one's cost that may stay; all others stay as they are. */
+  /**
+   * Layers by name, and the share of each one's cost that may stay; all others stay as they are. Where channels go, it is the share of the
+   * channels that the named layer makes.
+   */
   readonly ratios?: Readonly<Record<string, number>>;
-  /** Default: all that split layers, of which each layer gets the best. */
+  /**
+   * Default: all that split layers, of which each layer gets the best. With "channel-pruning" next to them, channels go first, and save the
+   * square root of the whole.
+   */
   readonly schemes?: readonly CompressionScheme[];
   /** "moments" (default): least squares on what layers see. "plain": singular values alone, as AIMET does it; needs no data. */
   readonly fit?: "moments" | "plain";
@@ -73,12 +79,26 @@ export function settled(options: CompressOptions) {
     if (Number.isSafeInteger(value) && value >= least) continue;
     throw new AvocetError("usage/bad-value", `expected a whole number from ${least} on, got ${value}`, { at: name });
   }
+  const prune = schemes.includes("channel-pruning");
+  if (prune && selection === "metric") {
+    throw new AvocetError("usage/bad-value", 'expected the selection "moments" for channel-pruning, got "metric"', {
+      at: "selection",
+      hint: "channels are chosen by what they lose",
+    });
+  }
   if (selection === "metric" && target && !options.scorer) {
     throw new AvocetError("usage/missing", "expected what judges for the selection by metric, got none", {
       hint: "--evaluate DATA with --labels and --metric",
     });
   }
-  return { by, share, ratios, schemes, fit, selection, multiple, count: candidates };
+  if (prune && ratios && schemes.length > 1) {
+    throw new AvocetError("usage/bad-value", "expected ratios for channel-pruning alone, or for schemes without it", {
+      at: "schemes",
+      hint: "compress twice: channels first",
+    });
+  }
+  const lowRank = lowRankSchemes.filter((scheme) => schemes.includes(scheme));
+  return { by, share, ratios, prune, schemes: lowRank, fit, selection, multiple, count: candidates };
 }
 
 function expectShare(value: number, at: string): void {

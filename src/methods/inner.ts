@@ -19,7 +19,7 @@ export { removeDeadChannels } from "./dead-channels/apply.ts";
 export type { Expectation } from "./expectations/expectation.ts";
 export type { Expectations } from "./expectations/propagate.ts";
 export { applyGptq } from "./gptq/apply.ts";
-export { choleskyLower } from "./gptq/math.ts";
+export { choleskyLower, invert } from "./gptq/math.ts";
 export type { GptqOptions } from "./gptq/options.ts";
 export { settle, type Trained } from "./learned-quantizers/settle.ts";
 export { type LearnedQuantizer, type TrainableModel, trainableModel } from "./learned-quantizers/trainable.ts";

@@ -182,7 +182,7 @@ function layerTable({ layers }: CompressionReport): Markup | null {
     "Parameters before",
     "Parameters after",
   ];
-  return html`<h2>Layers before and after</h2><p>${plural(layers.length, "layer")} became two layers each, of this rank.</p>
+  return html`<h2>Layers before and after</h2><p>${plural(layers.length, "layer")} (or groups of layers with common channels) became two of this rank, or kept so many channels.</p>
   <div class="card sheet"><input type="search" class="filter" placeholder="name or scheme" aria-label="filter layers" hidden>
   <table><thead><tr>${heads.map((title, i) => html`<th class="${i > 1 ? "n" : ""}" data-sort="${i > 1 ? "number" : "text"}">${title}</th>`)}</tr></thead><tbody>
   ${layers.map(({ layer, scheme, rank, macs, parameters }) => {
@@ -204,6 +204,6 @@ function refused({ refused: left }: Sensitivities): Markup | null {
   if (left.length === 0) return null;
   const byReason = new Map<string, string[]>();
   for (const { layer, reason } of left) byReason.set(reason, [...(byReason.get(reason) ?? []), layer]);
-  return html`<h2>What stays as it is</h2><p>Layers that no scheme splits, by the reason.</p>
+  return html`<h2>What stays as it is</h2><p>Layers that no scheme makes smaller, by the reason.</p>
   <div class="card"><ul>${[...byReason].map(([reason, names]) => html`<li>${plural(names.length, "layer")}: ${reason} <span class="soft">(${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""})</span></li>`)}</ul></div>`;
 }

@@ -67,3 +67,31 @@ export function refitted(weight: Float64Array, h: Float64Array, r: Float64Array,
   const step = solveRows(factorOf(h, n), n, shift);
   return weight.map((w, i) => w - step[i]!);
 }
+
+/**
+ * The same where only some columns of x̂ are read: Q = (W·E[xx̂ᵀ])_P·(H_PP)⁻¹ with E[xx̂ᵀ] = H − Rᵀ, and zeros elsewhere: what stays takes over
+ * from what goes.
+ */
+export function fittedToKept(
+  weight: Float64Array,
+  h: Float64Array,
+  r: Float64Array,
+  n: number,
+  kept: readonly number[],
+): Float64Array {
+  const size = kept.length;
+  const rows = weight.length / n;
+  const cross = new Float64Array(rows * size);
+  for (let o = 0; o < rows; o++)
+    for (let i = 0; i < n; i++) {
+      const own = weight[o * n + i]!;
+      if (own === 0) continue;
+      for (let j = 0; j < size; j++) cross[o * size + j]! += own * (h[i * n + kept[j]!]! - r[kept[j]! * n + i]!);
+    }
+  const inner = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) inner[i * size + j] = h[kept[i]! * n + kept[j]!]!;
+  const found = solveRows(factorOf(inner, size), size, cross);
+  const result = new Float64Array(weight.length);
+  for (let o = 0; o < rows; o++) for (let j = 0; j < size; j++) result[o * n + kept[j]!] = found[o * size + j]!;
+  return result;
+}

@@ -10,8 +10,13 @@ export interface Limit {
   readonly by: "macs" | "parameters";
   /** What the model may cost. */
   readonly budget: number;
-  /** What it costs as it is. */
+  /** What it costs as it is now. */
   readonly total: number;
+  /** What shares are of: its cost before anything was compressed. */
+  readonly whole: number;
+}
+
+export interface How {
   readonly selection: "moments" | "metric";
   readonly monotone: boolean;
 }
@@ -24,28 +29,25 @@ function unitsOf({ layers }: Sensitivities): LayerSensitivity[][] {
 }
 
 /** The least loss at shares of the cost in steps of 0.05, for those that can be reached and predicted. */
-export function tradeoffOf(
-  sensitivities: Sensitivities,
-  { by, total }: Pick<Limit, "by" | "total">,
-): Sensitivities["tradeoff"] {
+export function tradeoffOf(sensitivities: Sensitivities, { by, total, whole }: Limit): Sensitivities["tradeoff"] {
   const units = unitsOf(sensitivities);
   if (units.some((forms) => forms.some(({ candidates }) => candidates.some(({ loss }) => loss === null)))) return [];
   const others = total - units.reduce((sum, [one]) => sum + one![by], 0);
   const choices = units.map((forms) => choicesOf(forms, by));
   const points: { share: number; loss: number }[] = [];
   for (let step = 19; step > 0; step--) {
-    const found = chooseWithin(choices, (step / 20) * total - others);
+    const found = chooseWithin(choices, (step / 20) * whole - others);
     if (!found) break;
     const sum = (key: "cost" | "loss") => found.reduce((all, index, u) => all + choices[u]![index]![key], 0);
-    points.push({ share: (sum("cost") + others) / total, loss: sum("loss") });
+    points.push({ share: (sum("cost") + others) / whole, loss: sum("loss") });
   }
   return points.reverse();
 }
 
 /** The decisions by layer; layers without one stay. Throws `compress/unreachable`, which names the nearest budget. */
-export function chooseRatios(sensitivities: Sensitivities, limit: Limit): Map<string, Decision> {
+export function chooseRatios(sensitivities: Sensitivities, limit: Limit, how: How): Map<string, Decision> {
   const units = unitsOf(sensitivities);
-  const { by, budget, total } = limit;
+  const { by, budget, total, whole } = limit;
   // What the budget leaves for the layers that can be compressed.
   const others = total - units.reduce((sum, [one]) => sum + one![by], 0);
   const least = units.reduce(
@@ -53,13 +55,13 @@ export function chooseRatios(sensitivities: Sensitivities, limit: Limit): Map<st
     others,
   );
   const found =
-    limit.selection === "metric"
-      ? byScore(units, sensitivities.metric!.better, budget - others, limit)
+    how.selection === "metric"
+      ? byScore(units, sensitivities.metric!.better, budget - others, limit.by, how)
       : byLoss(units, budget - others, by);
   if (found) return found;
   throw new AvocetError(
     "compress/unreachable",
-    `expected a budget that can be met, got ${share(budget, total)} of the ${by === "macs" ? "MACs" : "parameters"}; the least is ${share(least, total, Math.ceil)}`,
+    `expected a budget that can be met, got ${share(budget, whole)} of the ${by === "macs" ? "MACs" : "parameters"}; the least is ${share(least, whole, Math.ceil)}`,
     { at: "target" },
   );
 }
@@ -93,18 +95,19 @@ function byScore(
   units: readonly LayerSensitivity[][],
   better: "higher" | "lower",
   budget: number,
-  limit: Limit,
+  by: Limit["by"],
+  how: How,
 ): Map<string, Decision> | null {
   const sign = better === "higher" ? 1 : -1;
   const layers = units.map(([form]) => {
     const scored = form!.candidates.map((one) => ({
       ratio: one.ratio,
-      cost: one[limit.by],
+      cost: one[by],
       score: sign * one.score!,
       rank: one.rank,
     }));
     const ranks = scored.map(({ rank }) => rank);
-    return { cost: form![limit.by], scored: limit.monotone ? monotone(scored) : scored, ranks };
+    return { cost: form![by], scored: how.monotone ? monotone(scored) : scored, ranks };
   });
   const found = greedySelection(layers, budget);
   return (
