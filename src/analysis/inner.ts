@@ -40,3 +40,4 @@ export {
   type VerifyOptions,
   verify,
 } from "./verify.ts";
+export { type ChannelWeights, type WeightRanges, weightRanges } from "./weight-ranges.ts";

@@ -134,3 +134,23 @@ describe("refused, with nothing left behind", () => {
     for (const { code, out } of [both, none]) expect([code, JSON.parse(out).error.code]).toEqual([2, "usage/missing"]);
   });
 });
+
+test("inspect draws the weights, and refuses half of what that needs", async () => {
+  const inspect = (...options: string[]) => avocet(["inspect", shop.at("tiny.onnx"), "--json", ...options]);
+  const { code, out } = await inspect("--weights", "-o", shop.at("weights.html"));
+  expect(code).toBe(0);
+  const { weights } = JSON.parse(out);
+  expect(
+    weights.map(({ layer, channels }: { layer: string; channels: unknown[] }) => [layer, channels.length]),
+  ).toEqual([
+    ["conv", 16],
+    ["gemm", 5],
+  ]);
+  const page = readFileSync(shop.at("weights.html"), "utf8");
+  for (const text of ["Weights of tiny.onnx", "16 channels", "Widest / narrowest"]) expect(page).toContain(text);
+  expect(page).not.toMatch(/NaN|undefined|Infinity/);
+  for (const options of [["--weights"], ["-o", shop.at("other.html")]]) {
+    const { code: refused, out: told } = await inspect(...options);
+    expect([refused, JSON.parse(told).error.code]).toEqual([2, "usage/missing"]);
+  }
+});

@@ -65,6 +65,13 @@ const rules: readonly Rule[] = [
     hint: "a plan says the grid of every value already: edit it",
   },
   {
+    commands: ["inspect"],
+    options: ["output"],
+    idle: ({ weights }) => weights === undefined,
+    problem: "--weights next to",
+    hint: "it names the page of the weights",
+  },
+  {
     commands: ["convert"],
     options: ["shardBytes"],
     idle: ({ external }) => external === "never",
@@ -72,7 +79,7 @@ const rules: readonly Rule[] = [
     hint: "without files of weights there is none to cut",
   },
   {
-    commands: ["run", "print", "plan"],
+    commands: ["inspect", "run", "print", "plan"],
     options: ["force"],
     idle: ({ output }) => output === undefined,
     problem: "-o FILE next to",

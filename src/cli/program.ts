@@ -106,6 +106,9 @@ function inspect(program: Command, io: Io): void {
     .argument("<model>", "an ONNX file")
     .option("--target <target>", "judge for this target", "ort-cpu")
     .option("--layers", "also what each linear layer costs")
+    .option("--weights", "also a page of how widely the weights of each channel spread; -o names it")
+    .option("-o, --output <file>", "the page to write")
+    .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")
     .action(async (model, options) => (await import("./commands/inspect.ts")).inspect(model, options, io));
 }

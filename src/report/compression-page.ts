@@ -3,7 +3,7 @@ import type { LayerSensitivity, Sensitivities } from "../analysis/inner.ts";
 import { type CurvePoint, type CurveScale, sensitivityCurve } from "./charts/sensitivity-curve.ts";
 import { frame } from "./frame.ts";
 import { html, type Markup } from "./markup.ts";
-import { bytes, count, figure, percent, plural, tail } from "./words.ts";
+import { bytes, count, figure, percent, plural, short, tail } from "./words.ts";
 
 export interface CompressionReport {
   readonly name: string;
@@ -93,9 +93,10 @@ function scaleOf({ metric }: Sensitivities, scored: boolean, values: readonly nu
   const span = Math.max(high - low, 1);
   return {
     at: (value) => (Math.log10(Math.max(value, 1e-30)) - low) / span,
-    ticks: Array.from({ length: span + 1 }, (_, i) => ({ value: 10 ** (low + i), text: `1e${low + i}` })).filter(
-      (_, i) => span < 4 || i % 2 === span % 2,
-    ),
+    ticks: Array.from({ length: span + 1 }, (_, i) => ({
+      value: 10 ** (low + i),
+      text: `${short(100 * 10 ** (low + i))} %`,
+    })).filter((_, i) => span < 4 || i % 2 === span % 2),
   };
 }
 

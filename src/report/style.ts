@@ -42,6 +42,7 @@ svg text{fill:var(--soft);font:11px ui-sans-serif,system-ui,sans-serif}
 .f{fill:var(--float)}.q{fill:var(--quant)}.c{fill:var(--clip)}
 .band{fill:var(--quant);opacity:.13}.edge{stroke:var(--quant);stroke-width:1.4}
 .dot{fill:var(--quant)}.dot.warn{fill:var(--warn)}.dot.bad{fill:var(--bad)}
+.range{stroke:var(--quant)}.range.far{stroke:var(--warn)}
 .chosen{stroke:var(--warn);stroke-width:1;stroke-dasharray:3 3}
 .path{fill:none;stroke:var(--quant);stroke-width:1;opacity:.45}
 .key{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px;vertical-align:-1px}

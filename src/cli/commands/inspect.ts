@@ -1,5 +1,5 @@
 /** `avocet inspect`: what is in a model, what can be quantized and what not, and why. Never executes it. */
-
+import { basename } from "node:path";
 import {
   type LayerCost,
   layerCosts,
@@ -7,6 +7,7 @@ import {
   type PeakMemory,
   parametersOf,
   peakActivations,
+  weightRanges,
 } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
 import { graphsOf, inferTypes } from "../../facts/inner.ts";
@@ -25,11 +26,16 @@ import {
 import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/inner-place.ts";
 import type { Io } from "../io.ts";
 import { modelBytes } from "../model-size.ts";
+import { openOutputFile } from "../output-file.ts";
 
 export interface InspectOptions {
   readonly target: string;
   /** What each linear layer costs, in the text too. */
   readonly layers?: boolean;
+  /** The page of the weights is written to `output`. */
+  readonly weights?: boolean;
+  readonly output?: string;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -44,7 +50,14 @@ interface Quantizable {
 }
 
 export async function inspect(path: string, options: InspectOptions, io: Io): Promise<void> {
+  if (options.weights && options.output === undefined) {
+    throw new AvocetError("usage/missing", "expected -o FILE next to --weights, got none", { at: "avocet inspect" });
+  }
+  const page = options.weights
+    ? openOutputFile(options.output!, { force: options.force, kind: "page", inputs: [path] })
+    : undefined;
   const model = readModelFile(path);
+  page?.expectApart(dataFilesOf(model));
   const dataFiles = dataFilesOf(model);
   const { operators, unknown } = operatorsOf(model);
   // Calls of functions cost what their bodies cost.
@@ -52,8 +65,15 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
   if (flat.functions.length > 0) await runPass(flat, inlineFunctions);
   await runPass(flat, hoistConstants);
   const shapes = inferTypes(flat);
+  const weights = page ? weightRanges(await folded(flat)) : undefined;
+  if (page) {
+    // Loaded where it is needed: looking at a model must stay quick.
+    const { renderWeights } = await import("../../report/inner.ts");
+    page.write(renderWeights(basename(path), weights!));
+  }
   const result = {
     file: path,
+    ...(weights ? { page: options.output, weights } : {}),
     inputs: model.graph.inputs.filter((v) => !v.initializer).map((v) => ({ name: v.name, ...portOf(v.type) })),
     outputs: model.graph.outputs.map((v) => ({ name: v.name, ...portOf(v.type) })),
     opset: model.opset,
@@ -77,6 +97,7 @@ export async function inspect(path: string, options: InspectOptions, io: Io): Pr
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
   if (options.layers && !options.json) io.out(layerTable(result.layers));
+  if (page && !options.json) io.out(`${options.output} is written.\n`);
 }
 
 /** Nodes by operator, bodies and functions included; the operators that have no row are opaque to Avocet. */
@@ -165,6 +186,18 @@ function text(r: {
     ...Object.entries(q.inBodies).map(([op, n]) => `  float: ${n} × it sits in a body of ${op}`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** With batch norms in the layers, as they would be quantized; as it is where that is refused. Nothing is executed. */
+async function folded(model: Model): Promise<Model> {
+  const copy = cloneModel(model);
+  try {
+    await normalise(copy);
+    return copy;
+  } catch (error) {
+    if (!AvocetError.is(error) || !error.code.startsWith("import/")) throw error;
+    return model;
+  }
 }
 
 /** A line for each layer. */
