@@ -7,6 +7,7 @@ export { bootstrapInterval, type Interval, mcNemar, pairedInterval, wilsonInterv
 export { macsOf, macsOfNode, parametersOf, type Shapes } from "./cost.ts";
 export { type Decisions, type DecisionUnit, decisionLayout } from "./decision-layout.ts";
 export { batchOf, type EvaluateOptions, type Evaluation, evaluate, evaluateAll, type Judged } from "./evaluate.ts";
+export { type KernelLoss, type KernelTime, kernelLosses, kernelTimes, type Profiler } from "./kernel-times.ts";
 export { type LatencyOptions, latencies, median } from "./latency.ts";
 export { type LayerCost, layerCosts } from "./layer-costs.ts";
 export { type LayerDifference, type LayerDifferenceOptions, layerDifferences } from "./layer-difference.ts";
@@ -34,6 +35,7 @@ export { nearestFloats, outputSignals, signalNames } from "./signal-names.ts";
 export { compareValues, type Similarity, type SimilarityOptions, type ValuePair } from "./similarity.ts";
 export {
   type AgreementShares,
+  type MeasuredLatency,
   type Verification,
   type VerifiedFile,
   type VerifiedOutput,

@@ -10,7 +10,7 @@ import { cloneModel, type Model, parseModel } from "../ir/inner.ts";
 import { builtinTarget, calibrate, lower, place } from "../quant/inner.ts";
 import { openRuntime, type Runtime, type SessionOptions, traceShapes } from "../runtime/inner.ts";
 import { Tensor } from "../tensor/inner.ts";
-import { evaluate, layerDifferences, type Metric, verify } from "./inner.ts";
+import { evaluate, layerDifferences, type Metric, type VerifyOptions, verify } from "./inner.ts";
 
 const random = new Random(8);
 const numbers = (n: number) => Float32Array.from({ length: n }, () => random.normal());
@@ -114,6 +114,36 @@ describe("verify", () => {
     expect(found.bytes).toEqual({ float: 100, quantized: 100 });
     const spoilt = await verify(file(shippedPath), file(floatPath), faulty("first"), data, classes);
     expect(spoilt.agreement.simulation).toBeLessThan(found.agreement.simulation!);
+  });
+
+  test("a file that is slower than float is profiled, and the kernels that lose are named", async () => {
+    const slow: Runtime = {
+      ...real,
+      open: async (source, options) => {
+        const session = await real.open(source, options);
+        if (source !== shippedPath) return session;
+        const run = async (...of: Parameters<typeof session.run>) => {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          return session.run(...of);
+        };
+        return {
+          inputs: session.inputs,
+          outputs: session.outputs,
+          run,
+          [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+        };
+      },
+    };
+    const profiled: unknown[] = [];
+    const profile: VerifyOptions["profile"] = async (file, feeds, options) => {
+      profiled.push([file, Object.keys(feeds), options]);
+      return [{ node: "pool", op: file === floatPath ? "MaxPool" : "QLinearMaxPool", ms: file === floatPath ? 1 : 3 }];
+    };
+    const found = await verify(file(shippedPath), file(floatPath), slow, data, { profile, threads: 1 });
+    expect(found.latencyMs!.losses).toEqual([{ kernel: "QLinearMaxPool", node: "pool", float: 1, quantized: 3 }]);
+    expect(profiled).toEqual([floatPath, shippedPath].map((path) => [path, ["x"], { threads: 1 }]));
+    const untold = await verify(file(shippedPath), file(floatPath), slow, data, { threads: 1 });
+    expect(untold.latencyMs).not.toHaveProperty("losses");
   });
 
   test("three sessions are open at once, and one while single layers are compared: large models must fit", async () => {

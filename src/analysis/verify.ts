@@ -9,6 +9,7 @@ import { attempt, type Unjudged } from "./attempt.ts";
 import type { Interval } from "./confidence.ts";
 import type { DecisionUnit } from "./decision-layout.ts";
 import { batchOf } from "./evaluate.ts";
+import { type KernelLoss, kernelLosses, type Profiler } from "./kernel-times.ts";
 import { latencies } from "./latency.ts";
 import { type LayerDifference, layerDifferences } from "./layer-difference.ts";
 import { OutputDifference } from "./output-difference.ts";
@@ -40,6 +41,14 @@ export interface VerifiedOutput {
   readonly equal: { readonly simulation: number | null; readonly float: number | null };
 }
 
+/** Milliseconds of one sample. */
+export interface MeasuredLatency {
+  readonly float: number;
+  readonly quantized: number;
+  /** What takes longer than in float, where the whole does and somebody profiled both; else absent. */
+  readonly losses?: readonly KernelLoss[] | undefined;
+}
+
 export interface Verification {
   readonly runtime: RuntimeName;
   readonly runtimeVersion: string;
@@ -49,7 +58,7 @@ export interface Verification {
   readonly ties: number | null;
   readonly outputs: readonly VerifiedOutput[];
   /** Null where one of the two did not run. */
-  readonly latencyMs: { readonly float: number; readonly quantized: number } | null;
+  readonly latencyMs: MeasuredLatency | null;
   readonly bytes: { readonly float: number; readonly quantized: number };
   /** Layers whose integers differ between stock session and simulation, the worst first. */
   readonly differences: readonly LayerDifference[];
@@ -60,7 +69,12 @@ export interface Verification {
 export interface VerifyOptions extends Work, MeaningOptions {
   readonly batch?: number;
   readonly threads?: number;
+  /** Tells what operators took, where the shipped file is slower than float. Absent: nobody can. */
+  readonly profile?: Profiler | undefined;
 }
+
+/** Beyond this the shipped file is slower: less is what other programs do to the machine. */
+const slower = 1.05;
 
 /** One side: a model and how many bytes its file has. */
 export interface VerifiedFile {
@@ -161,8 +175,21 @@ async function compareWhole(
       sqnr: { simulation: simulating.of(name)?.sqnr() ?? null, float: floating.of(name)?.sqnr() ?? null },
       equal: { simulation: simulating.of(name)?.equal() ?? null, float: floating.of(name)?.equal() ?? null },
     })),
-    latencyMs: (await attempt("latency", unjudged, () => timed(reference, stock, names, data, options))) ?? null,
+    latencyMs: (await latency()) ?? null,
   };
+
+  async function latency(): Promise<MeasuredLatency | undefined> {
+    const found = await attempt("latency", unjudged, () => timed(reference, stock, names, data, options));
+    const { profile } = options;
+    if (!found || !profile || found.quantized <= slower * found.float) return found;
+    const losses = await attempt("which kernels are slower", unjudged, async () => {
+      for await (const { feeds } of data.batches(batchOf(stock, 1, data), options.signal)) {
+        return kernelLosses(await profile(float.file, feeds, threads), await profile(shipped.file, feeds, threads));
+      }
+      return undefined;
+    });
+    return losses ? { ...found, losses } : found;
+  }
 }
 
 function expectOutputs(reference: Session | undefined, names: readonly string[], { file, model }: VerifiedFile): void {

@@ -20,6 +20,7 @@ import { watchInputs } from "./input-watch.ts";
 import { floatFile, openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
 import { openJudging } from "./judging.ts";
+import { profilerOf } from "./kernel-times.ts";
 import { kernelsOf } from "./kernels.ts";
 import { classAxisOf, type JudgeOptions } from "./metric-options.ts";
 import { modelBytes } from "./model-size.ts";
@@ -127,6 +128,7 @@ export async function quantizedRun(
       classAxis,
       classes: judging !== null || options.minAgreement !== undefined,
       kernels: (_, quantized) => kernelsOf(shippedPath, quantized.lowered, quantized.plan, runtime),
+      profile: profilerOf(runtime),
     },
     about: { avocet: version, environment: environmentOf(options.command ?? [], runtime, options.threads) },
     checkpoint,

@@ -4,6 +4,7 @@ import {
   type ClassAxis,
   clippedShares,
   compareValues,
+  type Profiler,
   type Similarity,
   type Unjudged,
   type Verification,
@@ -43,6 +44,7 @@ export interface JudgeParts {
   readonly kernels:
     | ((file: VerifiedFile["file"], quantized: Quantized) => Promise<readonly KernelFinding[]>)
     | undefined;
+  readonly profile: Profiler | undefined;
 }
 
 /** What a run is judged on, and what its outputs are. */
@@ -89,7 +91,12 @@ export async function judgeRun(parts: JudgeParts, { judged, classAxis, classes }
     return figures;
   }
   const checked = await attempt("the shipped file in a stock session", lines, () =>
-    verify({ model: shipped, ...parts.shipped }, float, runtime, judged.data, { ...work, classAxis, classes }),
+    verify({ model: shipped, ...parts.shipped }, float, runtime, judged.data, {
+      ...work,
+      classAxis,
+      classes,
+      profile: parts.profile,
+    }),
   );
   const compared = samples(judged.data, similaritySamples);
   const similarity = await attempt("signal and noise of values", lines, () =>

@@ -2,6 +2,8 @@
  * A run: a float model, data and a recipe in; the quantized model and what it is worth out. It needs no disk: what opens and writes files
  * stands outside and hands in what only it can do.
  */
+
+import type { Profiler } from "../analysis/inner.ts";
 import { AvocetError, type Checkpoint, expectArguments, type Work } from "../base/inner.ts";
 import { type Dataset, type Labels, samples } from "../data/inner.ts";
 import { writeModel } from "../formats/inner.ts";
@@ -63,6 +65,8 @@ export interface JudgementOptions {
   readonly classes?: boolean;
   /** Reads which layers of the shipped file the runtime runs as integer kernels. Absent: nobody can, and the report says so. */
   readonly kernels?: (file: string | Uint8Array, quantized: Quantized) => Promise<readonly KernelFinding[]>;
+  /** Tells what operators took, where the shipped file is slower than float. Absent: the report says no more than that. */
+  readonly profile?: Profiler | undefined;
 }
 
 /** What was asked for, what was made of it, and what that is worth: all that a report follows from. */
@@ -126,6 +130,7 @@ export async function run(request: RunRequest): Promise<Run> {
       work: workOf(request),
       batch: request.batch,
       kernels: judgement.kernels,
+      profile: judgement.profile,
     },
     {
       judged: judgedDataOf({ judging, data, used, quantized, recipe }),

@@ -289,6 +289,23 @@ describe("warnings", () => {
   });
 });
 
+test("the kernels that lose against float are named, the heaviest three", () => {
+  const losses = ["QLinearAveragePool", "Softmax", "QuantizeLinear", "Pad"].map((kernel, i) => ({
+    kernel,
+    node: `node_${i}`,
+    float: 0.1,
+    quantized: 1.5 - 0.1 * i,
+  }));
+  const latencyMs = { float: 1, quantized: 2, losses };
+  const report = { ...sampleReport(), latencyMs };
+  const [warning] = warningsOf(report);
+  expect(warning!.text).toMatch(
+    /^slower than float on this machine: 1\.00 ms → 2\.00 ms.*; it loses in QLinearAveragePool \(0\.10 ms → 1\.50 ms, most in node_0\), Softmax \(.*\), QuantizeLinear \(.*\)$/,
+  );
+  expect(warning!.text).not.toContain("Pad");
+  expect(readReport(writeReport(report), "report.json")).toEqual(report);
+});
+
 describe("report.json", () => {
   test("is read back as it was, with the decibels of what is exact and of what is no number", () => {
     const report = sampleReport();

@@ -86,7 +86,13 @@ const schema = z.object({
     .nullable()
     .default(null),
   ties: share,
-  latencyMs: pair.nullable(),
+  latencyMs: pair
+    .extend({
+      losses: z
+        .array(z.object({ kernel: z.string(), node: z.string(), float: z.number(), quantized: z.number() }))
+        .optional(),
+    })
+    .nullable(),
   bytes: pair,
   outputs: z.array(z.object({ name: z.string(), sqnr: decibels, cosine: figure })),
   values: z.array(

@@ -1,5 +1,13 @@
 /** What a report tells about one run, as data: this is `report.json`, and all that the page is made from. */
-import type { AgreementShares, Guessing, Interval, LayerDifference, Similarity, Unjudged } from "../analysis/inner.ts";
+import type {
+  AgreementShares,
+  Guessing,
+  Interval,
+  LayerDifference,
+  MeasuredLatency,
+  Similarity,
+  Unjudged,
+} from "../analysis/inner.ts";
 
 /** A value of the graph in the order of execution, float next to quantized. */
 export interface ValueReport {
@@ -152,7 +160,8 @@ export interface RunReport {
   /** Share of decisions where several classes share the quantized model's highest score; null without classes. */
   readonly ties: number | null;
   /** Null where it was not measured. */
-  readonly latencyMs: { readonly float: number; readonly quantized: number } | null;
+  /** Milliseconds of one sample; `losses`: the kernels that take longer than in float, where the whole does. */
+  readonly latencyMs: MeasuredLatency | null;
   readonly bytes: { readonly float: number; readonly quantized: number };
   readonly outputs: readonly Similarity[];
   readonly values: readonly ValueReport[];

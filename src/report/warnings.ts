@@ -148,6 +148,18 @@ function seenData({ judgedOn, agreement, score }: Judged): Warning[] {
   ];
 }
 
+/** The kernels that lose, each with its family's milliseconds in float and here. */
+function lost({ losses = [] }: NonNullable<Judged["latencyMs"]>): string {
+  if (losses.length === 0) return "";
+  const told = losses
+    .slice(0, 3)
+    .map(
+      ({ kernel, node, float, quantized }) =>
+        `${kernel} (${milliseconds(float)} → ${milliseconds(quantized)}, most in ${node})`,
+    );
+  return `; it loses in ${told.join(", ")}`;
+}
+
 function cost({ model, bytes: size, latencyMs, kernels }: Judged): Warning[] {
   const found: Warning[] = [];
   if (model.quantized !== null && model.parameters > 0 && model.quantized < model.parameters / 2) {
@@ -162,7 +174,7 @@ function cost({ model, bytes: size, latencyMs, kernels }: Judged): Warning[] {
       integer + float.length > 0 ? `, ${integer} of ${integer + float.length} products run as integer kernels` : "";
     found.push({
       kind: "slower",
-      text: `slower than float on this machine: ${milliseconds(latencyMs.float)} → ${milliseconds(latencyMs.quantized)}${why}`,
+      text: `slower than float on this machine: ${milliseconds(latencyMs.float)} → ${milliseconds(latencyMs.quantized)}${why}${lost(latencyMs)}`,
     });
   }
   if (size.quantized > size.float) {

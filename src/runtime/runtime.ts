@@ -24,6 +24,11 @@ export interface SessionOptions {
   /** Where the runtime writes its optimized graph (ort-node only). */
   readonly optimizedModelPath?: string;
   /**
+   * Where the runtime writes how long each operator took, when the session is disposed of: it adds the time of day and ".json"
+   * (ort-node only). Runs are slower.
+   */
+  readonly profilePath?: string;
+  /**
    * Execution providers, the preferred one first; what it cannot run goes to the CPU. ort-node: "cpu" (the default) and
    * what its build has; ort-web: "wasm" (the default), and in a browser "webgpu" and "webnn".
    */

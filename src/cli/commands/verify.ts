@@ -30,6 +30,7 @@ import {
   preprocessOf,
 } from "../inputs.ts";
 import type { Io } from "../io.ts";
+import { profilerOf } from "../kernel-times.ts";
 import { kernelsOf } from "../kernels.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
@@ -69,6 +70,7 @@ export async function verify(
       onProgress: progress.show,
       classAxis,
       classes: options.minAgreement !== undefined,
+      profile: profilerOf(runtime),
       ...(options.batch ? { batch: options.batch } : {}),
       ...(options.threads ? { threads: options.threads } : {}),
     },

@@ -63,11 +63,12 @@ async function open(ort: Ort, model: Model | string | Uint8Array, options: Sessi
 }
 
 function settings(options: SessionOptions): OrtSettings {
-  const { threads, optimizedModelPath, providers, frugal = false } = options;
+  const { threads, optimizedModelPath, profilePath, providers, frugal = false } = options;
   return {
     ...sessionSettings(options, providers),
     ...(threads === undefined ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
     ...(frugal ? { enableCpuMemArena: false, enableMemPattern: false } : {}),
     ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),
+    ...(profilePath === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePath }),
   };
 }

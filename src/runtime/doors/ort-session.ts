@@ -50,7 +50,7 @@ export async function openSession(
           : ort.InferenceSession.create(file, settings),
     );
     debug(3, () => `opened ${source ?? "a model"} in ${(performance.now() - start).toFixed(1)} ms`);
-    return new OrtSession(ort, session, source);
+    return new OrtSession(ort, session, source, settings.enableProfiling === true);
   } catch (cause) {
     throw loadFailure(cause, source);
   }
@@ -63,10 +63,12 @@ class OrtSession implements Session {
   readonly outputs: readonly PortInfo[];
   readonly #ort: Ort;
   readonly #source: string | undefined;
+  readonly #profiled: boolean;
   #session: InferenceSession | null;
 
-  constructor(ort: Ort, session: InferenceSession, source: string | undefined) {
+  constructor(ort: Ort, session: InferenceSession, source: string | undefined, profiled: boolean) {
     this.#ort = ort;
+    this.#profiled = profiled;
     this.#session = session;
     this.#source = source;
     this.inputs = session.inputMetadata.map(portOf);
@@ -100,6 +102,7 @@ class OrtSession implements Session {
   async [Symbol.asyncDispose](): Promise<void> {
     const session = this.#session;
     this.#session = null;
+    if (this.#profiled) session?.endProfiling();
     await session?.release();
   }
 

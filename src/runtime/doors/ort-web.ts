@@ -25,10 +25,11 @@ async function open(
   model: Model | string | Uint8Array,
   options: SessionOptions & RuntimeOptions,
 ): Promise<Session> {
-  const { providers = ["wasm"], optimizedModelPath, threads = platform.webThreads } = options;
-  if (optimizedModelPath !== undefined) {
-    throw new AvocetError("usage/bad-value", "expected no path for the optimized graph, ort-web sees no disk", {
-      at: optimizedModelPath,
+  const { providers = ["wasm"], optimizedModelPath, profilePath, threads = platform.webThreads } = options;
+  const asked = optimizedModelPath ?? profilePath;
+  if (asked !== undefined) {
+    throw new AvocetError("usage/bad-value", "expected no path for what the engine writes, ort-web sees no disk", {
+      at: asked,
       hint: "ort-node writes it",
     });
   }
