@@ -34,7 +34,12 @@ const networks: Record<string, Expected> = {
     integer: 26,
     float: [narrow, narrowDepthwise],
   },
-  ESPNet: { file: "espnet-camvid/espnet_camvid.onnx", integer: 81, float: [narrow, noKernel, noKernel, noKernel] },
+  ESPNet: {
+    file: "espnet-camvid/espnet_camvid.onnx",
+    integer: 76,
+    // Between the transposed convolutions five dilated ones read two channels: 501 µs where their integer kernels took 2,372.
+    float: [narrow, noKernel, narrow, narrow, narrow, narrow, narrow, noKernel, noKernel],
+  },
   FastestDet: { file: "fastestdet-coco/FastestDet.onnx", integer: 69, float: [narrow] },
 };
 

@@ -191,5 +191,11 @@ describe("in files that are written by hand", () => {
     const pools = (op: string) =>
       holdPools(file(`a = ${op} <kernel_shape = [2,2]> (x) b = QuantizeLinear(a, s, z) y = Cast <to = 1> (b)`).graph);
     expect(["MaxPool", "com.microsoft.MaxPool", "AveragePool"].map(pools)).toEqual([1, 0, 0]);
+    const integers = (op: string) =>
+      holdPools(
+        file(`i = QuantizeLinear(x, s, z) r = DequantizeLinear(i, s, z) a = ${op} <kernel_shape = [2,2]> (r)
+          b = QuantizeLinear(a, s, z) y = DequantizeLinear(b, s, z)`).graph,
+      );
+    expect(["MaxPool", "com.microsoft.AveragePool", "AveragePool"].map(integers)).toEqual([0, 0, 1]);
   });
 });

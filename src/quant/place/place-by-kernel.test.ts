@@ -354,9 +354,13 @@ describe("convolutions that are narrow", () => {
     ]);
   });
 
-  test("only pictures are read so: few channels inside the model are another matter, and so are other layers", () => {
+  test("inside the model, too; other layers and kernels of unknown shape are another matter", () => {
     const inside = rgb("s = Sin(x) c = Conv(s, t) y = Conv(c, k)");
-    expect(about(inside, "s c")).toEqual([read, gives("Conv")]);
+    expect(about(inside, "s c t")).toEqual([
+      "float: Sin runs in float, and no integer kernel reads its output",
+      read,
+      few,
+    ]);
     const text = `<ir_version: 8, opset_import: ["": 21]> f (float[2,3] a) => (float y) <float[3,3] g, float[3,8] h> { m = Gemm(a, g) r = Tanh(m) y = MatMul(r, h) }`;
     expect(about(text, "a g").map((one) => one.split(":")[0])).toEqual(["on", "on"]);
     const computed = pictures("k = Sin(u) c = Conv(x, w) y = Conv(c, k)");
@@ -364,6 +368,16 @@ describe("convolutions that are narrow", () => {
     const grouped = pictures("k = Sin(u) c = Conv(x, w) y = Conv <group = 4> (c, k)");
     expect(about(grouped, "c k"), "grouped or not").toEqual([gives("Conv"), read]);
   });
+});
+
+test("an AveragePool between convolutions stays float, and what it gives is integers for the next; a global one follows", () => {
+  const slow = "float: its integer kernel is many times slower than the float one (GlobalAveragePool's is not)";
+  const pooled = (op: string, rest: string) => pictures(`c = Conv(x, w) p = ${op} (c) ${rest}`);
+  expect(about(pooled("AveragePool <kernel_shape = [3,3]>", "y = Conv(p, v)"), "c p")).toEqual([gives("Conv"), read]);
+  expect(about(pooled("AveragePool <kernel_shape = [3,3]>", "y = Relu(p)"), "p")).toEqual([slow]);
+  expect(about(pooled("GlobalAveragePool", "y = Conv(p, v)"), "p")).toEqual([
+    "on: GlobalAveragePool runs on integers between integer kernels",
+  ]);
 });
 
 test("integers are not placed", () => {

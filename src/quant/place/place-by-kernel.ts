@@ -254,8 +254,8 @@ class KernelPlacement {
 }
 
 /**
- * Convolutions with too few channels for their integer kernel, each with the reason: those that read pictures, and narrow
- * depthwise ones. Where they are all that there is to quantize, they are quantized nevertheless.
+ * Convolutions with too few channels for their integer kernel, each with the reason: those that read pictures, spectra or a few maps, and
+ * narrow depthwise ones. Where they are all that there is to quantize, they are quantized nevertheless.
  */
 export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<Node, string> {
   const { leastInputChannels, leastDepthwiseChannels } = kernels;
@@ -272,7 +272,7 @@ export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<N
         node,
         `a depthwise Conv of fewer than ${leastDepthwiseChannels} channels is faster in float than on integers`,
       );
-    } else if (!depthwise && inputs < leastInputChannels && node.input(0)?.isGraphInput) {
+    } else if (!depthwise && inputs < leastInputChannels) {
       found.set(node, `a Conv of fewer than ${leastInputChannels} input channels is faster in float than on integers`);
     } else others++;
   }

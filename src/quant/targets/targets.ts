@@ -175,13 +175,14 @@ const ortCpu: TargetFile = {
     integer_kernels: {
       linear: ["Conv", "Gemm", "MatMul"],
       float_output: ["Gemm", "MatMul"],
-      follow: ["Add", "Mul", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu", "Relu", "Clip", "Sigmoid"],
+      follow: ["Add", "Mul", "Concat", "GlobalAveragePool", "LeakyRelu", "Relu", "Clip", "Sigmoid"],
       merged_padding: ["Conv"],
       least_input_channels: 4,
       least_depthwise_channels: 16,
     },
     float: {
       ConvTranspose: `${noKernel}: a quantized weight would be turned back into float at every run`,
+      AveragePool: "its integer kernel is many times slower than the float one (GlobalAveragePool's is not)",
       PRelu: noKernel,
       HardSwish: noKernel,
       HardSigmoid: noKernel,
