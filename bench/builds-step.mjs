@@ -1,17 +1,13 @@
 // One training step of bench/builds.mjs with the build of a folder: node bench/builds-step.mjs FOLDER NET → milliseconds of processor time, least of 12.
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { partsOf } from "./builds-parts.mjs";
 
 const [folder, name] = process.argv.slice(2);
-const from = (path) => import(join(resolve(folder), path));
-/** What a folder of an older build offered stood in its index. */
-const door = (name) =>
-  from(existsSync(join(resolve(folder), "dist", name, "inner.js")) ? `dist/${name}/inner.js` : `dist/${name}/index.js`);
-const { Random } = await door("base");
-const { openRuntime } = await door("runtime");
-const { Tensor } = await door("tensor");
-const { crossEntropy, trainingGraph } = await door("train");
-const { nets } = await from("bench/gradient-nets.mjs");
+const { Random } = await partsOf(folder, "base");
+const { openRuntime } = await partsOf(folder, "runtime");
+const { Tensor } = await partsOf(folder, "tensor");
+const { crossEntropy, trainingGraph } = await partsOf(folder, "train");
+const { nets } = await import(join(resolve(folder), "bench/gradient-nets.mjs"));
 
 const runtime = await openRuntime("ort-node", { threads: 1 });
 const net = nets[name](true);

@@ -2,7 +2,10 @@
  * Two builds of Avocet in turn in one run: what a change of the structure costs. FOLDER is a checkout of the other commit, with
  * `npm ci && npm run build` done there and here:
  *
- *     node bench/builds.mjs --old FOLDER [--rounds 5] [--only PATTERN]
+ *     node bench/builds.mjs --old FOLDER [--moved FOLDER] [--rounds 5] [--only PART OF A NAME]
+ *
+ * `--moved` is a third checkout, of the last commit that only moved what was there: bundles are weighed with it, too, because what
+ * later features weigh is not what the structure costs.
  *
  * Every figure is made by a process of its own, old and new by turns; which of them goes first alternates. Processor time on one
  * thread where a task does one thing; the ratio is new / old of the least of all rounds, because neighbours on a machine only ever
@@ -19,7 +22,12 @@ import { rolldown } from "rolldown";
 
 const run = promisify(execFile);
 const { values: flags } = parseArgs({
-  options: { old: { type: "string" }, rounds: { type: "string", default: "5" }, only: { type: "string", default: "" } },
+  options: {
+    old: { type: "string" },
+    moved: { type: "string" },
+    rounds: { type: "string", default: "5" },
+    only: { type: "string", default: "" },
+  },
 });
 if (!flags.old) throw new Error("--old FOLDER: a checkout of the other commit, built");
 const here = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -44,19 +52,29 @@ const calibration = (model, data, prepared, job) => {
   const { command, read } = script("calibration-job.mjs", JSON.stringify(given));
   return { command, read: (stdout) => read(stdout).cpu, unit: "s" };
 };
-const ptq = (task, spec) => {
-  const { command, read } = script("ptq-job.mjs", task, JSON.stringify(spec), "1");
-  return { command, read: (stdout) => read(stdout).cpuSeconds, unit: "s" };
-};
+const ptq = (task, recipe) => ({
+  command: (folder) => [join(here, "bench/builds-ptq.mjs"), folder, task, JSON.stringify(recipe)],
+  read: (stdout) => JSON.parse(stdout).value,
+  unit: "s",
+  most: 3,
+});
 const step = (net) => ({
   command: (folder) => [join(here, "bench/builds-step.mjs"), folder, net],
   read: (stdout) => JSON.parse(stdout).value,
   unit: "ms",
 });
-const cli = (...args) => ({ command: (folder) => [join(folder, "dist/cli/main.js"), ...args], unit: "s", whole: true });
+// Starts are short, and most of them is Node's own: more rounds find the least.
+const cli = (...args) => ({
+  command: (folder) => [join(folder, "dist/cli/main.js"), ...args],
+  unit: "s",
+  whole: true,
+  least: 12,
+});
 
 const rows = {
   "start: avocet --version": cli("--version"),
+  "start: avocet --help": cli("--help"),
+  "start: avocet quantize --help": cli("quantize", "--help"),
   "start: avocet inspect of a small model": cli("inspect", join(here, "examples/models/pictures.onnx"), "--json"),
   "calibration, minmax, MobileNetV1": calibration(
     "mobilenetv1-025-imagenet/mobilenet_v1_0.25_224.onnx",
@@ -70,9 +88,14 @@ const rows = {
     "mobilenet-v1",
     "sqnr",
   ),
-  "quantize fast, ResNet-20": ptq("ResNet-20", { recipe: { preset: "fast" } }),
-  "quantize standard, ResNet-20 W4A8": ptq("ResNet-20", { recipe: { preset: "standard", weights: "int4" } }),
-  "quantize fast, MobileNetV1": ptq("MobileNetV1", { recipe: { preset: "fast" } }),
+  // The calibration of the presets weighs errors anew since the old build: another one shows what the structure costs.
+  "quantize fast with calibration mse, ResNet-20": ptq("ResNet-20", { preset: "fast", calibration: "mse" }),
+  "quantize standard with calibration mse, ResNet-20 W4A8": ptq("ResNet-20", {
+    preset: "standard",
+    weights: "int4",
+    calibration: "mse",
+  }),
+  "quantize fast with calibration mse, MobileNetV1": ptq("MobileNetV1-0.25", { preset: "fast", calibration: "mse" }),
   "QAT step, ResNet-20": step("resnet20"),
   "QAT step, MobileNetV1": step("mobilenet"),
 };
@@ -87,7 +110,7 @@ async function measure({ command, read, whole }, folder) {
   return user + system;
 }
 
-/** Bytes that a page loads, compressed, of a folder's own sources. */
+/** Bytes that a page loads, compressed, of a folder's own sources: with all that the files of `entry` offer. */
 async function bundleBytes(folder, entry) {
   const { exports, imports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const sourceOf = (built) => join(folder, built.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
@@ -96,9 +119,21 @@ async function bundleBytes(folder, entry) {
   for (const [subpath, target] of Object.entries(exports).reverse()) {
     if (typeof target !== "string") alias[`avocet${subpath.slice(1)}`] = sourceOf(target.default);
   }
-  const input = [join(folder, entry), join(folder, entry.replace("inner.ts", "index.ts"))].find(existsSync);
+  const known = entry.map((file) =>
+    [file, file.replace("inner.ts", "index.ts")].find((f) => existsSync(join(folder, f))),
+  );
+  const code = known.flatMap((file, i) =>
+    file ? [`export * as part${i} from ${JSON.stringify(join(folder, file))};`] : [],
+  );
   const build = await rolldown({
-    input,
+    input: "entry",
+    plugins: [
+      {
+        name: "entry",
+        resolveId: (id) => (id === "entry" ? id : null),
+        load: (id) => (id === "entry" ? code.join("\n") : null),
+      },
+    ],
     cwd: folder,
     platform: "browser",
     tsconfig: false,
@@ -108,8 +143,8 @@ async function bundleBytes(folder, entry) {
   });
   const { output } = await build.generate({ format: "esm", minify: true });
   await build.close();
-  const code = output.flatMap((part) => (part.type === "chunk" ? [part.code] : []));
-  return code.reduce((sum, text) => sum + gzipSync(text).length, 0);
+  const parts = output.flatMap((part) => (part.type === "chunk" ? [part.code] : []));
+  return parts.reduce((sum, text) => sum + gzipSync(text).length, 0);
 }
 
 const lines = [];
@@ -124,30 +159,40 @@ const report = (name, unit, old, now) => {
 for (const [name, row] of Object.entries(rows)) {
   if (!name.includes(flags.only)) continue;
   const least = { old: Infinity, new: Infinity };
-  for (let round = 0; round < Number(flags.rounds); round++) {
+  const rounds = Math.max(row.least ?? 0, Math.min(row.most ?? Infinity, Number(flags.rounds)));
+  for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? ["old", "new"] : ["new", "old"];
     for (const which of order) least[which] = Math.min(least[which], await measure(row, folders[which]));
   }
   report(name, row.unit, least.old, least.new);
 }
-for (const entry of ["src/formats/inner.ts", "test/browser/quantizer.ts", "test/browser/everything.ts"]) {
-  if (!`bundle of ${entry}`.includes(flags.only)) continue;
-  report(
-    `bundle of ${entry}, gzip`,
-    "bytes",
-    await bundleBytes(folders.old, entry),
-    await bundleBytes(folders.new, entry),
-  );
+const commit = (folder) =>
+  execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: folder, encoding: "utf8" }).trim();
+// The new build reads ONNX text wherever it reads models, which the old one did in another folder: both have it in the rows that say so.
+const text = "src/ir/text/parse.ts";
+const everywhere =
+  "analysis autodiff base data formats ir methods ops passes quant recipe report runtime tensor train".split(" ");
+const bundles = {
+  "bundle of the readers": ["src/formats/inner.ts"],
+  "bundle of the readers, ONNX text in both": ["src/formats/inner.ts", text],
+  "bundle of the quantizer": ["test/browser/quantizer.ts"],
+  "bundle of the quantizer, ONNX text in both": ["test/browser/quantizer.ts", text],
+  "bundle of every folder": everywhere.flatMap((name) => [`src/${name}/inner.ts`, `src/${name}/inner-files.ts`]),
+};
+for (const [name, entry] of Object.entries(bundles)) {
+  if (!name.includes(flags.only)) continue;
+  const old = await bundleBytes(folders.old, entry);
+  if (flags.moved)
+    report(`${name}, at ${commit(flags.moved)}`, "bytes", old, await bundleBytes(resolve(flags.moved), entry));
+  report(name, "bytes", old, await bundleBytes(folders.new, entry));
 }
 
 if (flags.only === "") {
-  const commit = (folder) =>
-    execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: folder, encoding: "utf8" }).trim();
   const head = [
     "# Old build and new build, in turn",
     "",
     `\`node bench/builds.mjs --old FOLDER\`: ${commit(folders.old)} against ${commit(folders.new)}, ${cpus()[0].model}, Node ${process.versions.node}.`,
-    `Processor time on one thread, the least of ${flags.rounds} rounds in turn, a process for each figure; bundles are compressed bytes without the engine.`,
+    `Processor time on one thread, the least of ${flags.rounds} rounds in turn (12 of starts, 3 of quantizations), a process for each figure; bundles are compressed bytes without the engine.`,
     "",
     "| what | old | new | new / old |",
     "| --- | --: | --: | --: |",

@@ -9,7 +9,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parsePreprocess } from "../dist/data/inner.js";
+import { parsePreprocess } from "../dist/data/inner-files.js";
 import { openData } from "../dist/data/inner-node.js";
 import { readModelFile } from "../dist/formats/inner-node.js";
 import { cumulative } from "../dist/methods/expectations/normal.js";
