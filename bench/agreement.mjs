@@ -75,8 +75,8 @@ function table() {
 Shares in percent (\`node bench/agreement.mjs\`, ${cpus()[0].model}). "Ties" are decisions between equal scores; "differing" is the
 largest share of integers of one layer that its integer kernel gives otherwise than the simulation, on two samples.
 
-| network, target, granularity, preset | decides as simulated | as float | score | simulated | ties | differing | samples |
-| --- | --: | --: | --: | --: | --: | --: | --: |
+| network | target | granularity | preset | decides as simulated | as float | score | simulated | ties | differing | samples |
+| --- | --- | --- | --- | --: | --: | --: | --: | --: | --: | --: |
 ${lines.join("\n")}
 `;
 }
