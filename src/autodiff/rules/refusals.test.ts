@@ -106,6 +106,23 @@ test.each([
     /the inverse of half a spectrum/,
   ],
   ["a transform along no axis", "f (float[2,2,5,1] x) => (float[2,2,5,2] y) { y = DFT(x) }", /its axis is left out/],
+  ...["cubic", "bicubic"].map((mode): [string, string, RegExp] => [
+    `points read ${mode}`,
+    graph("float[1,1,3,3] x, float[1,2,2,2] g", `y = GridSample <mode = "${mode}"> (x, g)`),
+    /its cubic mode/,
+  ]),
+  ...[`mode = "max", sampling_ratio = 2`, "sampling_ratio = 0", "sampling_ratio = -1"].map(
+    (how): [string, string, RegExp] => [
+      `boxes with ${how}`,
+      graph("float[1,1,6,6] x, float[2,4] r, int64[2] o", `y = RoiAlign <${how}> (x, r, o)`),
+      how.startsWith("mode") ? /its mode max/ : /sampling_ratio 0/,
+    ],
+  ),
+  [
+    "lengths of keys",
+    graph("float[1,2,3,4] x, float[1,2,3,4] k, int64[1] n", `y = Attention(x, k, k, "", "", "", n)`),
+    /its nonpad_kv_seqlen/,
+  ],
   [
     "a loop whose body could not be run alone",
     "f (float[3] x) => (float y) <int64 n = {2}> { y = Loop (n, , x) <body = s (int64 i, bool c, a) => (bool d, b) { b = Sin(a) d = Identity(c) }> }",

@@ -45,7 +45,8 @@ export function lower(model: Model, plan: Plan): Lowered {
   const record = new LoweringRecord(copy);
   emit(copy, constrained("file", plan, { model }), record);
   roundFloatBiases(copy.graph);
-  if (holdFloatProducts(copy.graph) + holdBlocks(copy.graph) + holdPools(copy.graph) > 0) nameNodes(copy.graph);
+  for (const hold of [holdFloatProducts, holdBlocks, holdPools]) hold(copy.graph);
+  nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, irVersionOf(copy.opset));
   check(copy, "after lowering");
   return record.finished(model, copy);

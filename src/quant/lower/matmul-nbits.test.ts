@@ -1,6 +1,7 @@
 /** Weights stored for MatMulNBits: the same numbers as Q/DQ in both runtimes, and what the operator cannot hold is left or refused. */
 import { describe, expect, test } from "vitest";
 import { arrayData } from "../../../test/array-data.ts";
+import { entry as planEntry } from "../../../test/hand-made-plan.ts";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
 import { matrixLayers } from "../../facts/inner.ts";
 import { type Model, parseModel } from "../../ir/inner.ts";
@@ -9,6 +10,7 @@ import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import {
   applyEncodings,
   calibrate,
+  type Granularity,
   lower,
   type Plan,
   type PlanEntry,
@@ -23,6 +25,8 @@ import {
   writeEncodings,
 } from "../inner.ts";
 import { parseTarget, planFromJson, planToJson, readEncodings } from "../inner-files.ts";
+import { matMulNBits } from "./matmul-nbits.ts";
+import { withStorage } from "./storage.ts";
 
 const runtimes = { node: await openRuntime("ort-node"), web: await openRuntime("ort-web") };
 
@@ -183,8 +187,59 @@ describe("what it cannot hold stays behind a DequantizeLinear, and the plan says
     const plan = await planned(model, { granularity: "channel" });
     const changed = withEntries(plan, new Map([["w", { ...entryOf(plan, "w"), storage: "matmulnbits" }]]));
     expect(() => lower(model, changed)).toThrowError(
-      expect.objectContaining({ code: "quant/invalid-plan", message: expect.stringContaining("blocks") }),
+      expect.objectContaining({
+        code: "quant/invalid-plan",
+        message: expect.stringContaining("blocks"),
+        detail: { at: "w", hint: expect.stringContaining("DequantizeLinear") },
+      }),
     );
+  });
+});
+
+describe("one entry at a time", () => {
+  const blocks: Granularity = { kind: "block", axis: 0, size: 16, channelAxis: 1 };
+  const refusal = (body: string, granularity: Granularity = blocks) => {
+    const model = parseModel(
+      `<ir_version: 8, opset_import: ["" : 17, "com.example" : 1]>
+      f (float[32,32] x, bool c) => (float[32,32] y) <float[32,32] w> { ${body} }`,
+      { seed: 4 },
+    );
+    const weight = model.graph.valuesByName().get("w")!;
+    const entry = { ...planEntry("w", "weight", "int4", { granularity }), granularity };
+    return matMulNBits.refusal(entry, weight, new Map());
+  };
+
+  test.each<[string, RegExp | undefined]>([
+    ["y = MatMul(x, w)", undefined],
+    ["y = MatMul(w, x)", /not only MatMul/],
+    ["y = MatMul(w, w)", /not only MatMul/],
+    ["y = com.example.MatMul(x, w)", /not only MatMul/],
+    [
+      "y = If(c) <then_branch = t () => (a) { a = MatMul(x, w) }, else_branch = e () => (b) { b = Neg(x) }>",
+      /not only MatMul/,
+    ],
+  ])("%s", (body, wanted) => {
+    const found = refusal(body);
+    if (wanted === undefined) expect(found).toBeUndefined();
+    else expect(found).toMatch(wanted);
+  });
+
+  test("scales in blocks along the inputs, no others", () => {
+    const body = "y = MatMul(x, w)";
+    for (const other of [
+      { kind: "tensor" },
+      { kind: "channel", axis: 0 },
+      { ...blocks, axis: 1, channelAxis: 0 },
+    ] as const)
+      expect(refusal(body, other)).toBe("it takes scales in blocks");
+  });
+
+  test("only weights are asked for, and only packed products have one", () => {
+    const model = parseModel(text, { seed: 4 });
+    const activation = planEntry("x", "activation", "uint8");
+    expect(withStorage([activation], model, "matmulnbits")[0]).toBe(activation);
+    const [product] = model.graph.nodes;
+    expect(matMulNBits.weightOf(product!)).toBeUndefined();
   });
 });
 

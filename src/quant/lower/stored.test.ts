@@ -104,3 +104,12 @@ describe("numbers", () => {
     expect(biasTensor(Tensor.float32([1], [-1e12]), Float32Array.of(1)).numbers()).toEqual([-(2 ** 31 - 1)]);
   });
 });
+
+test("numbers are stored above the zero point of their slice, along any axis", () => {
+  const options = { granularity: { kind: "channel", axis: 1 }, symmetric: false } as const;
+  const columns = on("uint8", [-1, -20, -3], [1, 2, 4], options);
+  const values = Tensor.float32([2, 3], [3, -8, 8, -1, 6, 0]);
+  expect(quantizedTensor(values, columns).numbers()).toEqual([4, 16, 5, 0, 23, 3]);
+  const rows = on("uint8", [-1, -20], [1, 2], { granularity: { kind: "channel", axis: 0 }, symmetric: false });
+  expect(quantizedTensor(values, rows).numbers()).toEqual([4, 0, 9, 20, 23, 20]);
+});

@@ -127,16 +127,19 @@ describe("how many samples", () => {
   test("batches of another shape take no part", async () => {
     const free = parseModel(`
       <ir_version: 10, opset_import: ["": 21]>
-      g (float[2,n] x) => (y) { h = Neg(x) y = ReduceSum(h) }`);
+      g (float[2,n] x, float[2] t) => (y) { h = Neg(x) s = ReduceSum(h) y = Mul(s, t) }`);
     const widths = [3, 2, 3];
     const data: Dataset = {
       count: 6,
       source: "widths of the test",
-      axes: { x: 0 },
+      axes: { x: 0, t: 0 },
       async *batches() {
         for (const [i, width] of widths.entries())
           yield {
-            feeds: { x: Tensor.float32([2, width], new Float32Array(2 * width).fill(i)) },
+            feeds: {
+              x: Tensor.float32([2, width], new Float32Array(2 * width).fill(i)),
+              t: Tensor.float32([2], [1, 1]),
+            },
             first: 2 * i,
             size: 2,
           };

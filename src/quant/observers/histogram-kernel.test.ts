@@ -51,7 +51,7 @@ test("long stretches, planes across pieces, numbers far outside the bins, and si
   x.set([3.4e38, -3.4e38, -0, 0, 1e-40]);
   // Planes of 5,000 fill a piece of 65,536 thirteen times, planes of 70,000 are longer than it.
   for (const length of [5000, 70_000]) {
-    const planes = { length, groupOf: Uint8Array.of(1, 0, 7) };
+    const planes = { length, groupOf: Uint8Array.of(7, 2, 1, 0) };
     const [a, b] = [new Float64Array(8 * 2048), new Float64Array(8 * 2048)];
     wasm.histogram(x, always({ inverse: 30, origin: -1000, counts: a }), planes);
     plainKernel.histogram(x, always({ inverse: 30, origin: -1000, counts: b }), planes);
@@ -62,6 +62,7 @@ test("long stretches, planes across pieces, numbers far outside the bins, and si
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(wasm.range(Float32Array.of(1, bad, 2, 3)).finite).toBe(false);
     expect(wasm.range(Float32Array.of(1, 2, 3, 4, 5, bad)).finite).toBe(false);
+    expect(plainKernel.range(Float32Array.of(1, bad, 2)).finite).toBe(false);
   }
 });
 
@@ -158,6 +159,12 @@ describe("the platform", () => {
     expect(kernel()).toBe(kernel());
     const values = new Float32Array(mostErrors).fill(2);
     expect(kernel().errors(values)({ scale: 1, offset: 0 }, 1, Number.POSITIVE_INFINITY)).toBe(mostErrors);
+  });
+
+  test("the kernel is the one in WebAssembly where there is one", async () => {
+    vi.resetModules();
+    const again = await import("./histogram-kernel.ts");
+    expect(again.kernel()).not.toBe(again.plainKernel);
   });
 
   test("without WebAssembly, or without SIMD, there is none; other faults are told", () => {

@@ -97,6 +97,22 @@ describe("attention", () => {
          y = com.microsoft.MultiHeadAttention <num_heads = 2, scale = 0.6> (q, k, v, b, m, a) }`,
       feeds: { m: ints([2, 4], [1, 1, 1, 0, 1, 1, 1, 1]) },
     },
+    "MultiHeadAttention, causal": call(
+      "MultiHeadAttention",
+      threes.replace("[2,3,8]", "[2,4,8]"),
+      "num_heads = 2, unidirectional = 1",
+    ),
+    "Attention with something added to the scores": {
+      text: `f (float[2,3,4] x, float[4,24] w, float[24] b, float[1,2,3,3] a) => (float y) {
+         y = com.microsoft.Attention <num_heads = 2> (x, w, b, , , a) }`,
+    },
+    "GroupQueryAttention without rotation": {
+      text: `f (float[1,3,32] q, float[1,3,16] k, float[1,3,16] v) => (float y, float nk, float nv)
+         <int32[1] last = {2}, int32 total = {3}> {
+         y, nk, nv = com.microsoft.GroupQueryAttention <num_heads = 2, kv_num_heads = 1> (q, k, v, , , last, total) }`,
+      outputs: ["y"],
+      wrt: ["q", "k", "v"],
+    },
     Attention: {
       text: `f (float[2,3,4] x, float[4,24] w, float[24] b) => (float y) {
          y = com.microsoft.Attention <num_heads = 2> (x, w, b) }`,

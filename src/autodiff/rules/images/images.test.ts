@@ -50,6 +50,13 @@ describe("Resize", () => {
       `mode = "cubic", cubic_coeff_a = -0.5, exclude_outside = 1`,
     ),
     "given axes": resize("1,2,3,4", [2, 1.5], `mode = "linear", axes = [2,3]`),
+    "axes from the end": resize("1,2,3,4", [2, 1.5], `mode = "linear", axes = [-2,-1]`),
+    "the first axes": resize("3,4", [2, 1.5], `mode = "linear", axes = [0,1]`),
+    "a scale that leaves the length": resize("1,1,4,5", [1, 1, 1.1, 1], `mode = "linear"`),
+    "scales that hold nothing beside sizes": {
+      text: `f (float[1,2,3,4] x) => (float y) <float[0] e = {}, int64[4] s = {1,2,5,4}> {
+         y = Resize <mode = "linear"> (x, , e, s) }`,
+    },
     "a crop": {
       text: `f (float[1,2,5,6] x) => (float y)
         <float[8] r = {0.0, 0.0, 0.1, 0.3, 1.0, 1.0, 0.8, 1.2}, int64[4] s = {1,2,4,4}> {
@@ -74,6 +81,7 @@ describe("GridSample", () => {
     reflection: sample(`mode = "linear", padding_mode = "reflection"`),
     "reflection, align_corners": sample(`mode = "linear", padding_mode = "reflection", align_corners = 1`),
     nearest: { ...sample(`mode = "nearest"`), wrt: ["x"] },
+    "nearest, whose points have no slope": sample(`mode = "nearest"`),
     "3-D": {
       text: `f (float[1,2,3,4,5] x, float[1,2,2,2,3] g) => (float y) { y = GridSample <mode = "linear"> (x, g) }`,
       feeds: { g: places },

@@ -102,6 +102,13 @@ describe("RoiAlign", () => {
   });
   gradientSuite({
     "two samples": align("output_height = 2, output_width = 3, sampling_ratio = 2"),
+    "boxes that reach far over the end": {
+      ...align("output_height = 3, output_width = 3, sampling_ratio = 2"),
+      feeds: {
+        r: Tensor.float32([3, 4], [3.2, 2.8, 9.7, 8.9, 2.1, 3.3, 7.9, 13.4, -4.3, -3.1, 3.6, 2.2]),
+        o: owners,
+      },
+    },
     "old coordinates, scaled": align(
       `output_height = 2, output_width = 2, sampling_ratio = 3, spatial_scale = 0.7,
        coordinate_transformation_mode = "output_half_pixel"`,

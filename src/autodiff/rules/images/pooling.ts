@@ -128,7 +128,7 @@ function lpPool(b: Backward, window: Window): InputGradients {
   const power = b.node.int("p", 2);
   const [shape, from] = [b.shapeOf(0), b.outShape];
   const x = b.input(0);
-  const raised = (value: Value, to: number) => (to === 1 ? value : b.op("Pow", [value, b.scalar(to)]));
+  const raised = (value: Value, to: number) => b.op("Pow", [value, b.scalar(to)]);
   // Where all elements of a window are zero there is no slope; the floor keeps 0 · ∞ away.
   const scale = power === 1 ? b.dy : b.mul(b.dy, raised(b.op("Max", [b.y, b.scalar(1e-9)]), 1 - power));
   const spread = spreadOverWindows(b, scale, from, shape, window);

@@ -22,6 +22,7 @@ describe("DFT", () => {
     complex: dft("2,5,2", "inverse = 0"),
     inverse: dft("2,5,2", "inverse = 1"),
     padded: dft("2,5,1", "inverse = 0", 8),
+    "complex, padded": dft("2,3,2", "inverse = 0", 5),
     cut: dft("2,6,2", "inverse = 0", 4),
     "along the first axis": dft("4,2,3,2", "inverse = 0", undefined, 0),
     "along the last but one of four, padded": dft("1,2,3,1", "onesided = 1", 5, -2),

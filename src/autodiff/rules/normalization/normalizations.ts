@@ -13,7 +13,7 @@ function layerNorm(b: Backward, centred: boolean): InputGradients {
   }
   const shape = b.shapeOf(0);
   const first = node.int("axis", -1);
-  const axes = shape.map((_, axis) => axis).slice(first < 0 ? first + shape.length : first);
+  const axes = shape.map((_, axis) => axis).slice(first);
   // The statistics that the forward pass gives out need not be computed again.
   const told = (index: number) => (node.outputs[index]?.name ? node.outputs[index] : undefined);
   const epsilon = node.float("epsilon", 1e-5);
@@ -69,14 +69,13 @@ function groupNorm(b: Backward): InputGradients {
 
 /** y = (x − μ) / (σ + 1e-9), with σ of the whole batch. */
 function meanVariance(b: Backward): InputGradients {
-  const axes = b.node.ints("axes", [0, 2, 3]).map((axis) => (axis < 0 ? axis + b.outShape.length : axis));
+  const axes = b.node.ints("axes", [0, 2, 3]);
   return [normalInput(b, standardized(b, b.input(0), axes, 1e-18), b.dy)];
 }
 
 /** y = x / ‖x‖: dx = (dy − (1-norm: sign x, 2-norm: y) · Σ dy · y) / ‖x‖. */
 function lpNorm(b: Backward): InputGradients {
-  const given = b.node.int("axis", -1);
-  const axis = given < 0 ? given + b.outShape.length : given;
+  const axis = b.node.int("axis", -1);
   const isFirst = b.node.int("p", 2) === 1;
   const x = b.input(0);
   const norm = b.op(isFirst ? "ReduceL1" : "ReduceL2", [x, b.ints([axis])], { keepdims: 1 });

@@ -93,6 +93,11 @@ describe("GRU", () => {
     "samples of different length, reset after": net("GRU", { lens: [2, 5], attributes: "linear_before_reset = 1" }),
     "the last state only": net("GRU", { outputs: ", yh" }),
     "clipped gates": { ...net("GRU", { attributes: "clip = 0.9", steps: 3 }), seed: 2 },
+    "other functions in the other direction": net("GRU", {
+      directions: 2,
+      steps: 2,
+      attributes: `activations = ["Sigmoid", "Tanh", "Sigmoid", "Softsign"]`,
+    }),
     "other activations": net("GRU", { attributes: `activations = ["Sigmoid", "Softplus"]`, steps: 2 }),
   });
 });
@@ -112,6 +117,7 @@ describe("RNN", () => {
       attributes: `activations = ["Tanh", "Affine"], activation_alpha = [0.4], activation_beta = [0.1]`,
     }),
     "the weights alone": { ...net("RNN", { steps: 2 }), wrt: ["w"] },
+    "the weights alone, both directions": { ...net("RNN", { steps: 2, directions: 2 }), wrt: ["w"] },
     "the recurrence alone": { ...net("RNN", { steps: 2 }), wrt: ["r", "h0"] },
     "a function with its usual numbers": net("RNN", { attributes: `activations = ["HardSigmoid"]`, steps: 2 }),
     "thresholded relu": net("RNN", {

@@ -33,6 +33,8 @@ describe("Slice", () => {
     "steps along the last axes": slice("2,3,5,6", [1, 0], [5, 6], [2, 3], [2, 3]),
     "steps along the first axis": slice("5,3,2", [0], [5], [0], [2]),
     backwards: slice("6,5", [-1, 3], [-100, 0], [0, 1], [-1, -2]),
+    "backwards from behind the end": slice("6,5", [100], [-100], [0], [-2]),
+    nothing: slice("2,3", [1], [1]),
     "bounds that Constant nodes give": {
       text: `f (float[6,4] x) => (float y) {
          s = Constant <value_ints = [2]> ()  e = Constant <value_ints = [5]> ()
@@ -87,6 +89,13 @@ describe("Gather", () => {
     "along an inner axis": {
       text: "f (float[2,4,3] x, int64[3] i) => (float y) { y = Gather <axis = 1> (x, i) }",
       feeds: { i: Tensor.int64([3], [1, 3, 1]) },
+    },
+    "two constant rows, and the first one alone": {
+      text: `f (float[3,2] x) => (float y, float z) <${ints("i", 2, 0)}, int64 o = {0}> { y = Gather(x, i) z = Gather(x, o) }`,
+    },
+    "one computed element": {
+      text: "f (float[3,2] x, int64 i) => (float y) { y = Gather(x, i) }",
+      feeds: { i: Tensor.int64([], [2]) },
     },
     "one element": { text: "f (float[2,4,3] x) => (float y) <int64 i = {-2}> { y = Gather <axis = 1> (x, i) }" },
   });

@@ -96,10 +96,8 @@ function tile(b: Backward): InputGradients {
 
 /** The values go back to the places that the operator tells itself. */
 function topK(b: Backward): InputGradients {
-  const dy = b.gradient(0);
-  if (!dy) return [];
   const axis = b.node.int("axis", -1);
-  return [b.op("ScatterElements", [b.filled(b.shapeOf(0), 0), b.node.outputs[1]!, dy], { axis })];
+  return [b.op("ScatterElements", [b.filled(b.shapeOf(0), 0), b.node.outputs[1]!, b.dy], { axis })];
 }
 
 /** The same reversal undoes it. */
