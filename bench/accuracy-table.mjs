@@ -31,7 +31,7 @@ function besidePeers(tasks, rows) {
     ];
   });
   const head = line(["network", "target", "observer", "simulated", "stock session", "peer", "which"]);
-  return ["### Beside the peers", "", head, line(["---", "---", "---", "--:", "--:", "--:", "---"]), ...found].join(
+  return ["### Next to the peers", "", head, line(["---", "---", "---", "--:", "--:", "--:", "---"]), ...found].join(
     "\n",
   );
 }

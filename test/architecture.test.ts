@@ -1,7 +1,8 @@
 /** The architecture as a test: which layer may import which, where platforms may appear, what files are called. */
-import { posix } from "node:path";
+import { readFileSync } from "node:fs";
+import { join, posix } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cycleIn, importsOf, type SourceFile, sourceFiles } from "./source-files.ts";
+import { cycleIn, importsOf, root, type SourceFile, sourceFiles } from "./source-files.ts";
 
 /** A folder imports only folders of a lower rank (docs/architecture.md). */
 const rank: Readonly<Record<string, number>> = {
@@ -111,6 +112,15 @@ describe("layers", () => {
   test("every folder of src/ has a rank", () => {
     const unknown = [...new Set(sources.map((file) => file.layer))].filter((layer) => rankOf(layer) === undefined);
     expect(unknown, "name the folder and its rank in test/architecture.test.ts and docs/architecture.md").toEqual([]);
+  });
+
+  test("docs/architecture.md lists the same ranks", () => {
+    const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
+    const rows = [...page.matchAll(/^\| (\d+) \| (.+) \|$/gm)];
+    const listed = rows.flatMap(([, number, cell]) =>
+      [...cell!.matchAll(/`([a-z]+)`/g)].map((match) => [match[1]!, Number(number)]),
+    );
+    expect(Object.fromEntries(listed)).toEqual(rank);
   });
 
   test("a folder imports only folders of a lower rank, types included", () => {

@@ -11,7 +11,7 @@ const out = mkdtempSync(join(tmpdir(), "avocet-demo-"));
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 const unbuilt = !existsSync(join(root, "dist/cli/main.js"));
 
-/** Runs a program of examples/ and gives back what it says. */
+/** Runs a program of examples/ and returns what it says. */
 function run(...args: string[]): string {
   const [program = "", ...rest] = args;
   return execFileSync(process.execPath, [join(root, "examples", program), ...rest], {

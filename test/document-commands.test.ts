@@ -64,7 +64,7 @@ beforeAll(async () => {
   // The page's own preprocessing is that of ImageNet's networks; its form is checked below.
   writeFileSync(at("preprocess.json"), JSON.stringify(preprocess));
   writePngs(folder, "calibration", 24);
-  for (const name of ["pictures", "validation", "train", "test"]) {
+  for (const name of ["images", "validation", "train", "test"]) {
     if (name !== "calibration") cpSync(at("calibration"), at(name), { recursive: true });
   }
   const labels = pictureLabels("calibration", 24);

@@ -24,6 +24,18 @@ describe.each(documents)("%s", (document) => {
   });
 });
 
+test("source files that documents name are there", () => {
+  const named = documents.flatMap((document) =>
+    [...read(document).matchAll(/`([a-z][a-z0-9/.-]*\/[a-z0-9.-]+\.(?:ts|mjs|wat))`/g)].map((match) => match[1]!),
+  );
+  expect(named.length).toBeGreaterThan(50);
+  // Within src/ a path may begin with any of its folders, in docs/ and examples/ with the document's own.
+  const files = ["src", "test", "bench", "tools", "examples"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((name) => `/${folder}/${name}`),
+  );
+  expect(named.filter((path) => !files.some((file) => file.endsWith(`/${path}`)))).toEqual([]);
+});
+
 test("the README lists every command and no other", async () => {
   let help = "";
   const say = (text: string) => {

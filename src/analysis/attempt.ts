@@ -1,4 +1,4 @@
-/** Judging takes no result away: what fails is told next to what could be judged. */
+/** Judging takes no result away: what fails is reported next to what could be judged. */
 import { AvocetError } from "../base/inner.ts";
 
 /** Something that could not be judged. */

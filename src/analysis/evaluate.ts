@@ -20,7 +20,7 @@ export interface Evaluation {
   readonly unit: string;
   readonly better: "higher" | "lower";
   readonly value: number;
-  /** Where the score of all such data lies in 95 of 100 cases; null where the metric does not tell. */
+  /** Where the score of all such data lies in 95 of 100 cases; null where the metric does not say. */
   readonly interval: Interval | null;
   readonly samples: number;
   readonly seconds: number;
@@ -103,7 +103,7 @@ function unequalData(data: Dataset): AvocetError {
 
 type TruthOf = (batch: Batch, reference: Feeds) => BatchLabels[LabelKind];
 
-/** What a metric is told of each batch. */
+/** What a metric gets of each batch. */
 function truthOf(metric: Metric, data: Dataset, given: EvaluateOptions["labels"], hasReference: boolean): TruthOf {
   const { labels: kind, name } = metric;
   const placeOf = ({ first, size }: Batch) => ({ first, size });

@@ -48,7 +48,7 @@ interface Facts {
   readonly opset: number;
 }
 
-/** What follows from the file; a model that contradicts itself tells nothing. */
+/** What follows from the file; nothing follows from a model that contradicts itself. */
 function typesOf(model: Model): Facts["types"] {
   try {
     return inferTypes(model);

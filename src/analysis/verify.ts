@@ -87,7 +87,7 @@ export interface VerifiedFile {
 
 /**
  * Runs the shipped file stock and unoptimised, and the float file, on the same samples. Only a stock session that does not open or
- * run is an error; whatever else cannot be judged is told in `unjudged`. Throws `runtime/…`, `data/none`, `graph/invalid`.
+ * run is an error; whatever else cannot be judged is listed in `unjudged`. Throws `runtime/…`, `data/none`, `graph/invalid`.
  */
 export async function verify(
   shipped: VerifiedFile,

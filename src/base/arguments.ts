@@ -1,4 +1,4 @@
-/** Arguments of public functions, checked for programs without types: a wrong one is told by name, not met as a TypeError. */
+/** Arguments of public functions, checked for programs without types: a wrong one is reported by name, not as a TypeError. */
 import { AvocetError } from "./errors.ts";
 
 interface Kind {

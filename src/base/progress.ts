@@ -1,4 +1,4 @@
-/** Progress, abort and trace: what every long piece of work takes, and what it tells. */
+/** Progress, abort and trace: what every long piece of work takes, and what it reports. */
 import { AvocetError } from "./errors.ts";
 
 export interface ProgressEvent {

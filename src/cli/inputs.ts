@@ -169,7 +169,7 @@ export function hasStates({ inputs = {} }: Pick<Recipe, "inputs">): boolean {
   return Object.values(inputs).some((input) => input.state !== undefined);
 }
 
-/** What the states of a model are computed with, and what is told of it. */
+/** What the states of a model are computed with, and what is printed about it. */
 export interface SampleRun extends Work {
   readonly runtime: RuntimeName;
   readonly threads?: number;

@@ -23,7 +23,7 @@ export async function readMetricModule(path: string): Promise<MakeMetric> {
     expectArguments(path, { "what the default export makes": [metric, "metric"] });
     return metric as Metric;
   };
-  // A wrong shape is told before anything long begins.
+  // A wrong shape is reported before anything long begins.
   makeChecked({});
   return makeChecked;
 }

@@ -54,7 +54,7 @@ export async function openMetric(
   const given = { ...judged, ...(options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel }) };
   const needed = new Set(rows.map(({ labels }) => labels));
   const opened = (row: OpenRow, labels: OpenedMetric["labels"], namedClasses: number | null): OpenedMetric => {
-    // Labels that do not fit the data are told before anything long begins.
+    // Labels that do not fit the data are reported before anything long begins.
     if (labels) alignLabels(labels, data);
     return { labels, namedClasses, make: () => row.make(given) };
   };

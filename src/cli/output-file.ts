@@ -35,7 +35,7 @@ export interface OutputFile {
 }
 
 /**
- * Opens the output of a command before its work begins, so that what stands in the way is told at once. Throws `output/exists`
+ * Opens the output of a command before its work begins, so that what stands in the way is reported at once. Throws `output/exists`
  * without --force; with it `output/not-ours` for what is of another kind; `output/is-input`; `output/not-writable`.
  */
 export function openOutputFile(

@@ -1,4 +1,4 @@
-/** A precision for every layer on the command line: `--grid`, and a plan that is written, edited and given back. */
+/** A precision for every layer on the command line: `--grid`, and a plan that is written, edited and taken back. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";

@@ -60,7 +60,7 @@ export interface Asked {
 
 /**
  * Runs one of the commands that make a quantized model. `prepare` opens what the command needs next to model and data, so that
- * wrong input is told before anything long begins.
+ * wrong input is reported before anything long begins.
  */
 export async function quantizedRun(
   path: string,
@@ -97,7 +97,7 @@ export async function quantizedRun(
     recipe.data || !isDataFree(recipe)
       ? await openSamples(model, recipe.data, recipe.preprocess, undefined, recipe, { ...options, signal: io.signal })
       : null;
-  // What judges is opened before anything long begins, so that wrong labels are told at once.
+  // What judges is opened before anything long begins, so that wrong labels are reported at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
   if (judging && options.maxDrop) {
     const { name, unit } = judging.metric();

@@ -33,7 +33,7 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
 }
 
 /**
- * The recipe of a run. A file that was found and not named is told. Throws `import/not-found` without a model file,
+ * The recipe of a run. A file that was found and not named is printed. Throws `import/not-found` without a model file,
  * `recipe/invalid` with every fault at once, `usage/…`.
  */
 export async function recipeOf(
@@ -99,7 +99,7 @@ function expectObject(recipe: unknown, at: string): object {
   });
 }
 
-/** A built-in target by name, else a file. What is neither is told by the target's own error. */
+/** A built-in target by name, else a file. What is neither is refused by the error of the target. */
 function targetOf(text: string): string | object {
   if (targetNames.includes(text) || !isFile(text)) return text;
   return readJson(text) as object;

@@ -1,4 +1,4 @@
-/** The checkpoint of one command: whose it is, and what people are told of it. */
+/** The checkpoint of one command: whose it is, and what is printed about it. */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { disk, quietly } from "../base/inner-node.ts";

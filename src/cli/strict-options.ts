@@ -5,7 +5,7 @@ import { refuseIdle } from "./idle-options.ts";
 
 /**
  * Makes a command strict. Options that must be there are asked for after those that nobody knows: `--dta x.npy` without `-o`
- * is told as a misspelt option. Throws `usage/missing`, `usage/bad-value` when the command runs.
+ * is reported as a misspelt option. Throws `usage/missing`, `usage/bad-value` when the command runs.
  */
 export function strict(command: Command): void {
   const needed = command.options.filter((option) => option.mandatory);

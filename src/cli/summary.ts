@@ -1,4 +1,4 @@
-/** What `quantize` tells people at the end: a small table with intervals, warnings, the settings, where things are. */
+/** What `quantize` prints at the end: a small table with intervals, warnings, the settings, where things are. */
 import { join } from "node:path";
 import type { Interval } from "../analysis/inner.ts";
 import {

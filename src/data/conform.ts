@@ -27,8 +27,8 @@ export async function conform(dataset: Dataset, inputs: readonly InputPort[]): P
   const axes: SampleAxes = Object.fromEntries(inputs.map((port) => [port.name, portAxis(port)]));
   // Where the model takes one tensor for all samples and the data has one for each, samples run one by one.
   const singly = inputs.some((port) => {
-    const told = given?.[port.name];
-    return axes[port.name] === null && port.constant === undefined && told !== null;
+    const stated = given?.[port.name];
+    return axes[port.name] === null && port.constant === undefined && stated !== null;
   });
   // Samples of one shape can run together, whatever the data knows of them.
   const isFixed = inputs.every((port) =>

@@ -32,7 +32,7 @@ export interface Origin {
  * for await (const { feeds, size } of data.batches(16)) console.log(size, Object.keys(feeds));
  */
 export interface Dataset {
-  /** Samples in all; null when only iterating tells. */
+  /** Samples in all; null when only iterating shows it. */
   readonly count: number | null;
   /** For messages and reports: where the data came from. */
   readonly source: string;

@@ -13,7 +13,7 @@ export function portAxis({ batch, shape }: InputPort): number | null {
 /**
  * The tensor of `rows` samples with its samples on the axis of the port. `from` is the axis on which it has them
  * (undefined: the first; null: it holds for all). A tensor of one axis more than the port is a stack of whole inputs of
- * one sample each. What fits in no way is given back as it is, for the check of shapes to refuse.
+ * one sample each. What fits in no way is returned as it is, for the check of shapes to refuse.
  */
 export function fitAxis(
   given: Tensor | undefined,
@@ -53,7 +53,7 @@ function sameForAll(given: Tensor, port: InputPort, source: string): Tensor {
   return first;
 }
 
-/** One sample's tensor for every sample. Without an axis of length 1 to repeat it is given back as it is. */
+/** One sample's tensor for every sample. Without an axis of length 1 to repeat it is returned as it is. */
 function repeated(given: Tensor, axis: number, rows: number): Tensor {
   return given.shape[axis] === 1 && rows > 1 ? gatherRows(given, new Array<number>(rows).fill(0), axis) : given;
 }

@@ -7,8 +7,8 @@ type Numbers = Float32Array;
 
 /** The axis on which samples lie: the first where nothing is said, null for what is the same for all samples. */
 export function axisOf(axes: SampleAxes | undefined, name: string): number | null {
-  const told = axes?.[name];
-  return told === undefined ? 0 : told;
+  const stated = axes?.[name];
+  return stated === undefined ? 0 : stated;
 }
 
 /** Samples `start` to `end` of a tensor; a view where samples lie on the first axis. */

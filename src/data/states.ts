@@ -1,4 +1,4 @@
-/** Stateful models (streaming audio, recurrent nets): each step's inputs with the states that the step before gave back. */
+/** Stateful models (streaming audio, recurrent nets): each step's inputs with the states that the step before returned. */
 import { AvocetError, throwIfAborted, type Work } from "../base/inner.ts";
 import type { Feeds, Tensor } from "../tensor/inner.ts";
 import { type Dataset, type IndexedDataset, type SampleAxes, traitsOf } from "./dataset.ts";

@@ -1,4 +1,4 @@
-/** The element type of a value, as far as the graph itself tells. */
+/** The element type of a value, as far as it follows from the graph itself. */
 
 import type { Node, Value } from "../ir/inner.ts";
 import type { DType } from "../tensor/inner.ts";

@@ -1,4 +1,4 @@
-/** The rank of a value, as far as the graph itself tells: from its type, or from what computes it. */
+/** The rank of a value, as far as it follows from the graph itself: from its type, or from what computes it. */
 
 import type { Node, Value } from "../ir/inner.ts";
 import { constantOf } from "./constants.ts";

@@ -1,4 +1,4 @@
-/** What a file is that is no ONNX model, told from its first bytes and its name, and how it becomes one. */
+/** What a file is that is no ONNX model, recognised by its first bytes and its name, and how it becomes one. */
 export interface Foreign {
   readonly what: string;
   /** The usual way to ONNX. */

@@ -14,7 +14,7 @@ export interface FileReadOptions {
 }
 
 /**
- * The format of a model file, from its beginning: files of any size are told in no time. Throws `import/not-found`,
+ * The format of a model file, from its beginning: files of any size are recognised at once. Throws `import/not-found`,
  * `import/too-large`, `import/unknown-format`, `import/truncated`.
  */
 export function expectModelFile(path: string): SourceFormat {

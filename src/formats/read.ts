@@ -6,7 +6,7 @@ import type { ExternalData } from "./onnx/context.ts";
 import { sourceOf } from "./sources.ts";
 
 export interface ReadOptions {
-  /** The file's name, for messages and for formats that are told by name (default: "model.onnx"). */
+  /** The file's name, for messages and for formats that are recognised by name (default: "model.onnx"). */
   readonly name?: string;
   /** Finds external data by location; without it a model that has any is refused. */
   readonly external?: ExternalData;

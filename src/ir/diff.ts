@@ -15,7 +15,7 @@ export interface ModelDifference {
 
 /**
  * The differences from `a` to `b`. Nodes are the same when they compute a value of the same name; what only their
- * order or their names tell apart is no difference. Numbers are compared bit by bit, and the largest distance is told.
+ * order or their names tell apart is no difference. Numbers are compared bit by bit, and the largest distance is reported.
  */
 export function diffModels(a: Model, b: Model): ModelDifference[] {
   const versions = (model: Model) => new Map([...model.opsets].map(([domain, v]) => [domain || "ai.onnx", `${v}`]));

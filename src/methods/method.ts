@@ -62,7 +62,7 @@ export interface MethodReport {
   readonly notes: readonly string[];
 }
 
-/** What a preparation gives back; the model that it was given is unchanged. */
+/** What a preparation returns; the model that it was given is unchanged. */
 export interface Prepared {
   readonly model: Model;
   readonly report: MethodReport;

@@ -1,5 +1,5 @@
 /**
- * What the numbers in attributes may be. The schemas tell types only; their prose tells ranges, and kernels of the
+ * What the numbers in attributes may be. The schemas state types only; their prose states ranges, and kernels of the
  * runtime divide by them and allocate by them. A limit holds for every operator whose row has such an attribute.
  */
 import type { Attribute, Node } from "../ir/inner.ts";

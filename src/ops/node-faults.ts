@@ -5,7 +5,7 @@ import type { AttributeFacts, OpSchema, Signature } from "./row.ts";
 import { attributesAt, rowOf } from "./table.ts";
 import { windowFaults } from "./window-faults.ts";
 
-/** Standard operators of opsets before this one may have had other attributes than the rows tell. */
+/** Standard operators of opsets before this one may have had other attributes than the rows state. */
 const oldest = 7;
 /** Newer versions may take and give more than the rows say, and hardly less. */
 export const newest = 26;

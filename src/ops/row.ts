@@ -55,7 +55,7 @@ export interface LinearRole {
   inputAxis(node: Node): number;
 }
 
-/** Static shapes of the values of a node, as a trace or the model tells. */
+/** Static shapes of the values of a node, from a trace or from the model. */
 export interface NodeShapes {
   readonly inputs: readonly (readonly number[] | null)[];
   readonly outputs: readonly (readonly number[] | null)[];

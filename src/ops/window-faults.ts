@@ -1,4 +1,4 @@
-/** Whether the weights and windows of a node go together, as far as constants tell: groups, kernels, lengths of lists. */
+/** Whether the weights and windows of a node go together, as far as it follows from constants: groups, kernels, lengths of lists. */
 import type { Node, Value } from "../ir/inner.ts";
 import type { OpRow } from "./row.ts";
 

@@ -20,9 +20,9 @@ export interface Pass {
   requires?(model: Model): void;
   /**
    * Edits the model in place; returns how many edits it made. Zero means the model is untouched. What it recognises
-   * but leaves alone it tells to `refuse`, what people should know of its edits to `tell`.
+   * but leaves alone it tells to `refuse`, what people should know of its edits to `note`.
    */
-  run(model: Model, refuse?: Refuse, tell?: Refuse): number | Promise<number>;
+  run(model: Model, refuse?: Refuse, note?: Refuse): number | Promise<number>;
 }
 
 export interface PassReport {

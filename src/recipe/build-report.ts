@@ -29,7 +29,7 @@ export interface ReportParts extends Figures {
 
 /**
  * Plain data; nothing is run here. How long everything took is known only when it has been written. A part that a strange model breaks
- * is left out and told.
+ * is left out and reported.
  */
 export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   const { quantized, verification, similarity } = parts;

@@ -1,5 +1,5 @@
 /**
- * What quantization gives back, whichever way it went. A model has one word for each of its forms: *source* (as it was read),
+ * What quantization returns, whichever way it went. A model has one word for each of its forms: *source* (as it was read),
  * *prepared*, *decided*, *shipped*.
  */
 import type { Model, TensorType } from "../ir/inner.ts";

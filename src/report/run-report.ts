@@ -88,13 +88,13 @@ export interface ScoreReport {
   readonly float: number;
   readonly quantized: number;
   readonly samples: number;
-  /** 95 % intervals; that of the loss (float − quantized where higher is better) is of pairs. Null where the metric does not tell. */
+  /** 95 % intervals; that of the loss (float − quantized where higher is better) is of pairs. Null where the metric does not say. */
   readonly interval: { readonly float: Interval; readonly quantized: Interval; readonly lost: Interval } | null;
   /** The chance of such a difference between equally good models (McNemar); null where that does not apply. */
   readonly p: number | null;
   /** What guessing would score. */
   readonly guessing: Guessing | null;
-  /** Classes of the model's output, and how many the labels name (folders, names); null where it is not told. */
+  /** Classes of the model's output, and how many the labels name (folders, names); null where nothing says it. */
   readonly classes: number | null;
   readonly namedClasses: number | null;
 }

@@ -45,19 +45,19 @@ export function scoreWarnings(
   who = "float",
 ): Warning[] {
   const { float, unit, guessing, samples, interval, classes, namedClasses } = score;
-  const told = (value: number) => figure(value, unit);
+  const shown = (value: number) => figure(value, unit);
   const found: Warning[] = [];
   const low = interval ? interval.float[0] : float;
   if (guessing && (low <= guessing.chance || float <= guessing.commonest)) {
     const reached = Math.max(guessing.chance, guessing.commonest);
-    const range = interval ? `, 95 % interval ${told(low)} to ${told(interval.float[1])}` : "";
+    const range = interval ? `, 95 % interval ${shown(low)} to ${shown(interval.float[1])}` : "";
     const fault =
       float > reached
         ? "so few samples cannot tell them apart"
         : "labels, the order of classes or preprocessing do not fit the model";
     found.push({
       kind: "near-chance",
-      text: `${who} scores ${told(float)} of ${samples} samples${range}, and guessing ${told(reached)}: ${fault}, and nothing follows from the scores`,
+      text: `${who} scores ${shown(float)} of ${samples} samples${range}, and guessing ${shown(reached)}: ${fault}, and nothing follows from the scores`,
     });
   }
   if (classes !== null && namedClasses !== null && classes !== namedClasses) {
@@ -81,12 +81,12 @@ function withinNoise(score: ScoreReport): Warning[] {
   const { interval, samples } = score;
   if (!interval || interval.lost[0] > 0 || interval.lost[1] < 0) return [];
   const lost = scoreLoss(score);
-  const told = (value: number) => change(value, score);
-  const range = `95 % interval ${told(interval.lost[0])} to ${told(interval.lost[1])}`;
+  const shown = (value: number) => change(value, score);
+  const range = `95 % interval ${shown(interval.lost[0])} to ${shown(interval.lost[1])}`;
   const text =
     Math.abs(lost) < lossBounds(score).same
-      ? `no difference was seen on ${samples} samples, which would not show less than ${told(interval.lost[1])} (${range})`
-      : `the difference of ${told(lost)} lies within noise: ${range} on ${samples} samples`;
+      ? `no difference was seen on ${samples} samples, which would not show less than ${shown(interval.lost[1])} (${range})`
+      : `the difference of ${shown(lost)} lies within noise: ${range} on ${samples} samples`;
   return [{ kind: "within-noise", text }];
 }
 

@@ -29,8 +29,8 @@ export function inputPorts(model: Model, choices: Readonly<Record<string, InputC
     }
   }
   const batchName = symbolOfBatch(inputs);
-  const told = inputs.map((value) => choices[value.name]?.batch ?? undefined);
-  const sure = inputs.map((value, i) => (told[i] === undefined ? axisIn(value, batchName) : told[i]));
+  const stated = inputs.map((value) => choices[value.name]?.batch ?? undefined);
+  const sure = inputs.map((value, i) => (stated[i] === undefined ? axisIn(value, batchName) : stated[i]));
   const lead = inputs.findIndex((value, i) => sure[i] !== undefined && sure[i] !== null && shapeOf(value));
   const first = lead < 0 ? inputs.findIndex((value) => (shapeOf(value)?.length ?? 0) > 0) : lead;
   const length = first < 0 ? null : (shapeOf(inputs[first]!)?.[sure[first] ?? 0] ?? null);

@@ -24,8 +24,8 @@ export function decide(
 ): Decided {
   const places = height * width;
   const tensor = judgedOutput(outputs, output);
-  const told = meaning?.kind === "scores" && meaning.sure ? decisionLayout(meaning, tensor.shape)?.layout : undefined;
-  const layout = isFloat(tensor.dtype) ? (told ?? scoreLayout(tensor.shape, places)) : null;
+  const known = meaning?.kind === "scores" && meaning.sure ? decisionLayout(meaning, tensor.shape)?.layout : undefined;
+  const layout = isFloat(tensor.dtype) ? (known ?? scoreLayout(tensor.shape, places)) : null;
   const classes = layout ? argmaxClasses(tensor, layout) : tensor.numbers();
   if (classes.length !== size * places) {
     throw new AvocetError(

@@ -59,8 +59,8 @@ export async function evaluate(path: string, options: EvaluateOptions, io: Io): 
     io.out(`${JSON.stringify({ ...result, warnings }, jsonNumbers)}\n`);
     return;
   }
-  const told = (score: number) => figure(score, result.unit);
-  const range = interval ? `, 95 % interval ${told(interval[0])} to ${told(interval[1])}` : "";
-  io.out(`${result.metric} ${told(value)} of ${result.samples} samples in ${result.seconds.toFixed(1)} s${range}\n`);
+  const shown = (score: number) => figure(score, result.unit);
+  const range = interval ? `, 95 % interval ${shown(interval[0])} to ${shown(interval[1])}` : "";
+  io.out(`${result.metric} ${shown(value)} of ${result.samples} samples in ${result.seconds.toFixed(1)} s${range}\n`);
   for (const { text } of warnings) io.out(`warning: ${text}\n`);
 }

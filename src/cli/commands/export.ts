@@ -1,4 +1,4 @@
-/** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format, beside their float model. */
+/** `avocet export`: the encodings of a folder of `quantize`, in each version of AIMET's format, next to their float model. */
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AvocetError } from "../../base/inner.ts";

@@ -1,10 +1,10 @@
-/** What the two processes tell each other over a pipe of their own: one JSON document a line. */
+/** What the two processes send each other over a pipe of their own: one JSON document a line. */
 
 /** The pipe between supervisor and worker, as the worker's file descriptor. */
 export const pipe = 3;
 
 /** From the worker to the supervisor. */
-export type Told =
+export type Message =
   /** What is about to enter native code, the outermost work first. */
   | { readonly doing: string; readonly at?: string }
   /** The watchdog ends the worker because of this. */

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { AvocetError } from "../../base/inner.ts";
-import { interruptLine, lineReader, type Told } from "./messages.ts";
+import { interruptLine, lineReader, type Message } from "./messages.ts";
 
 /** Milliseconds that an interrupted worker has to put things away. */
 const grace = 1400;
@@ -25,7 +25,7 @@ export async function supervise(args: readonly string[]): Promise<Outcome> {
   // A worker that died cannot be written to; its end is seen elsewhere.
   channel.on("error", () => {});
   const seen = new Seen();
-  channel.on("data", lineReader((line) => seen.take(JSON.parse(line) as Told))); // biome-ignore format: one thing
+  channel.on("data", lineReader((line) => seen.take(JSON.parse(line) as Message))); // biome-ignore format: one thing
   const interrupted = passSignals(worker, channel);
   const ended = await endOf(worker);
   if ("error" in ended) return { error: startFailure(ended.error) };
@@ -76,15 +76,15 @@ async function cleanUp(args: readonly string[]): Promise<void> {
 class Seen {
   #doing = "starting";
   #at: string | undefined;
-  #ending: Extract<Told, { ending: unknown }> | undefined;
+  #ending: Extract<Message, { ending: unknown }> | undefined;
   done: number | undefined;
 
-  take(told: Told): void {
-    if ("done" in told) this.done = told.done;
-    else if ("ending" in told) this.#ending = told;
+  take(message: Message): void {
+    if ("done" in message) this.done = message.done;
+    else if ("ending" in message) this.#ending = message;
     else {
-      this.#doing = told.doing;
-      this.#at = told.at;
+      this.#doing = message.doing;
+      this.#at = message.at;
     }
   }
 

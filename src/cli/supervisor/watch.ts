@@ -1,9 +1,9 @@
-/** The worker's side: starts the watchdog, and tells the supervisor what is about to enter native code. */
+/** The worker's side: starts the watchdog, and reports to the supervisor what is about to enter native code. */
 import { writeSync } from "node:fs";
 import { totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Doing, setWatcher } from "../../base/inner.ts";
-import { pipe, type Told } from "./messages.ts";
+import { type Message, pipe } from "./messages.ts";
 import type { WatchdogData } from "./watchdog.ts";
 
 /**
@@ -41,7 +41,7 @@ export function watchOver(interrupted: () => void): void {
     going.push(doing);
     const said = toldOf(going);
     // A session runs thousands of times: what the supervisor knows already is not written again.
-    if (said !== last) tell(said);
+    if (said !== last) send(said);
     last = said;
     if (doing.seconds) {
       serial++;
@@ -54,18 +54,18 @@ export function watchOver(interrupted: () => void): void {
   });
 }
 
-/** Tells the supervisor that the command has ended, so that a fault while the process is torn down does not count. */
+/** Reports to the supervisor that the command has ended, so that a fault while the process is torn down does not count. */
 export function tellDone(code: number): void {
-  tell(JSON.stringify({ done: code } satisfies Told));
+  send(JSON.stringify({ done: code } satisfies Message));
 }
 
 function toldOf(going: readonly Doing[]): string {
   const named = going.findLast(({ seconds }) => seconds !== undefined) ?? going.at(-1)!;
-  const told: Told = { doing: named.what, ...(named.at === undefined ? {} : { at: named.at }) };
-  return JSON.stringify(told);
+  const message: Message = { doing: named.what, ...(named.at === undefined ? {} : { at: named.at }) };
+  return JSON.stringify(message);
 }
 
-function tell(line: string): void {
+function send(line: string): void {
   try {
     writeSync(pipe, `${line}\n`);
   } catch {

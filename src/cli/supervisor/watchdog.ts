@@ -4,7 +4,7 @@
  */
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-import { interruptLine, pipe, type Told } from "./messages.ts";
+import { interruptLine, type Message, pipe } from "./messages.ts";
 
 export interface WatchdogData {
   /** [0] counts while the main thread is alive; [1] which limited work goes on (0: none); [2] its limit in seconds. */
@@ -28,9 +28,9 @@ function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-function end(told: Told): void {
+function end(message: Message): void {
   clearInterval(clock);
-  supervisor.write(`${JSON.stringify(told)}\n`, die);
+  supervisor.write(`${JSON.stringify(message)}\n`, die);
   setTimeout(die, 500);
 }
 

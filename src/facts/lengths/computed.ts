@@ -1,4 +1,4 @@
-/** Small integer tensors that are computed from shapes and constants: what Reshape, Slice, Pad and Expand are told. */
+/** Small integer tensors that are computed from shapes and constants: the operands of Reshape, Slice, Pad and Expand. */
 
 import type { Tensor } from "../../tensor/inner.ts";
 import type { Computed } from "./length.ts";

@@ -1,4 +1,4 @@
-/** Which small integers an operator computes from lengths: what Reshape, Slice, Pad and Expand are told. */
+/** Which small integers an operator computes from lengths: the operands of Reshape, Slice, Pad and Expand. */
 import type { Node } from "../../ir/inner.ts";
 import { bodies, combining, containers, contrib, mapping, random, reducing, texts } from "../tables/groups.ts";
 import { each, type Table } from "../tables/row.ts";

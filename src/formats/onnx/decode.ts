@@ -106,7 +106,7 @@ function decodeInto(type: MessageType<object>, target: Fields, input: Input, end
   return target;
 }
 
-/** Reads one field into `target`; gives back the runs, which most messages do not have. */
+/** Reads one field into `target`; returns the runs, which most messages do not have. */
 function readField(
   row: Row,
   wire: WireType,

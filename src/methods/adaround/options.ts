@@ -1,4 +1,4 @@
-/** What AdaRound on moments can be told. */
+/** The options of AdaRound on moments. */
 import { z } from "zod";
 import { annealing, layerOptions, yes } from "../moment-options.ts";
 

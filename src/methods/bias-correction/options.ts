@@ -1,4 +1,4 @@
-/** What bias correction can be told. */
+/** The options of bias correction. */
 import { z } from "zod";
 import { yes } from "../moment-options.ts";
 

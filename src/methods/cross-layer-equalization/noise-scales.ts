@@ -13,7 +13,7 @@
  * logits on 40 calibration images, a bound for each channel: 4.6 dB before, 11.2 dB with equal ranges, 16.6 dB with the least noise.
  */
 
-/** A layer with what flows through it. Groups as in `LayerStrengths`. */
+/** A layer with the statistics of its inputs. Groups as in `LayerStrengths`. */
 export interface NoisyLayer {
   /** Largest magnitude and energy (Σ w²) of the weights between each pair of connected channels. */
   readonly largest: Float64Array;

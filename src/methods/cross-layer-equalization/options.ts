@@ -1,4 +1,4 @@
-/** What a recipe can tell cross-layer equalization. */
+/** The options of cross-layer equalization. */
 import { z } from "zod";
 
 export const equalizeOptions = z

@@ -1,4 +1,4 @@
-/** What GPTQ can be told. */
+/** The options of GPTQ. */
 import { z } from "zod";
 import { layerOptions, yes } from "../moment-options.ts";
 

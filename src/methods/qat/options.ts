@@ -1,4 +1,4 @@
-/** What quantization-aware training can be told. */
+/** The options of quantization-aware training. */
 import { z } from "zod";
 
 const positive = z.number().positive();

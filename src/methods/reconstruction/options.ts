@@ -1,4 +1,4 @@
-/** What block-wise reconstruction can be told. */
+/** The options of block-wise reconstruction. */
 import { z } from "zod";
 import { annealing, yes } from "../moment-options.ts";
 import { optionsOf } from "../step.ts";

@@ -1,4 +1,4 @@
-/** What SeqMSE can be told. */
+/** The options of SeqMSE. */
 import { z } from "zod";
 import { rowsPerColumn } from "../moment-options.ts";
 

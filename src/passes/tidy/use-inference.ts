@@ -35,9 +35,9 @@ const pass = passOf("use-inference", [inferring]);
 
 export const useInference: Pass = {
   name: pass.name,
-  run(model, refuse, tell) {
+  run(model, refuse, note) {
     for (const node of trainingNodes(model)) {
-      if (inferring.why(node) === undefined) tell?.(node, trainingForm);
+      if (inferring.why(node) === undefined) note?.(node, trainingForm);
     }
     return pass.run(model, refuse);
   },

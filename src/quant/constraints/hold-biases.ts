@@ -56,8 +56,8 @@ export function holdBiases(plan: Plan, { model }: PlanContext): Plan {
       return s >= least ? s : weight.shortScale ? shortWeightScale(least) : least;
     });
     if (scale.every((s, slice) => s === encoding.scale[slice])) continue;
-    const told = weight.frozen && !weight.reason.endsWith(why) ? { reason: `${weight.reason}${why}` } : {};
-    changed.set(weight.value, { ...weight, ...told, encoding: { ...encoding, scale } });
+    const reason = weight.frozen && !weight.reason.endsWith(why) ? { reason: `${weight.reason}${why}` } : {};
+    changed.set(weight.value, { ...weight, ...reason, encoding: { ...encoding, scale } });
   }
   return changed.size > 0 ? withEntries(plan, changed) : plan;
 }

@@ -18,7 +18,7 @@ import type { PlanContext } from "./constraint.ts";
 /** 255 · 128 = 32,640 fits into 16 signed bits, 255 · 129 = 32,895 does not. */
 const largestPair = 128;
 
-/** For each output channel the places of its weights in the order in which a kernel adds their products, two by two. */
+/** For each output channel the positions of its weights in the order in which a kernel adds their products, two by two. */
 type Order = (channel: number) => Int32Array;
 
 /**
@@ -68,14 +68,14 @@ export function limitPairs(weight: Value, rounded: Tensor, encoding: Encoding): 
   return edits === 0 ? rounded : Tensor.float32(rounded.shape, values);
 }
 
-function limitRow(values: Float32Array, places: Int32Array, scale: number): number {
+function limitRow(values: Float32Array, positions: Int32Array, scale: number): number {
   let edits = 0;
-  for (let i = 0; i + 1 < places.length; i += 2) {
-    const [a, b] = [integerOf(values[places[i]!]!, scale), integerOf(values[places[i + 1]!]!, scale)];
+  for (let i = 0; i + 1 < positions.length; i += 2) {
+    const [a, b] = [integerOf(values[positions[i]!]!, scale), integerOf(values[positions[i + 1]!]!, scale)];
     const excess = Math.abs(a + b) - largestPair;
     if (a * b <= 0 || excess <= 0) continue;
     const larger = Math.abs(a) >= Math.abs(b) ? a : b;
-    values[places[larger === a ? i : i + 1]!] = Math.fround(scale) * (larger - Math.sign(larger) * excess);
+    values[positions[larger === a ? i : i + 1]!] = Math.fround(scale) * (larger - Math.sign(larger) * excess);
     edits++;
   }
   return edits;
@@ -98,22 +98,22 @@ export function pairLayouts(weight: Value): PairLayout[] {
 }
 
 /**
- * Convolutions run channels last, so the input channels of one place are neighbours; where the layout is not changed, the
- * places of one channel are. Both orders are kept safe. Products add along the input axis.
+ * Convolutions run channels last, so the input channels of one position are neighbours; where the layout is not changed, the
+ * positions of one channel are. Both orders are kept safe. Products add along the input axis.
  */
 function layout(node: Node, { out, in: summed }: LayerAxes, shape: readonly number[]): PairLayout {
   if (node.op === "Conv") {
     const [channels = 0, inputs = 0] = shape;
-    const places = shape.slice(2).reduce((product, length) => product * length, 1);
-    const each = inputs * places;
+    const positions = shape.slice(2).reduce((product, length) => product * length, 1);
+    const each = inputs * positions;
     const first: Order = (c) => {
       const order = new Int32Array(each);
-      for (let place = 0, t = 0; place < places; place++)
-        for (let input = 0; input < inputs; input++, t++) order[t] = c * each + input * places + place;
+      for (let position = 0, t = 0; position < positions; position++)
+        for (let input = 0; input < inputs; input++, t++) order[t] = c * each + input * positions + position;
       return order;
     };
     const second: Order = (c) => evenly(each, c * each, 1);
-    return { channels, orders: inputs === 1 || places === 1 ? [second] : [first, second] };
+    return { channels, orders: inputs === 1 || positions === 1 ? [second] : [first, second] };
   }
   const inputAxis = summed[0]!;
   const [rows, columns] = [shape[inputAxis]!, shape[out]!];
@@ -138,9 +138,9 @@ function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Pair
   for (let channel = 0; channel < channels; channel++) {
     const slice = scale.length === 1 ? 0 : channel % scale.length;
     for (const order of orders) {
-      const places = order(channel);
-      const largest = largestFloatSum(weights, places);
-      while (!isSafe(weights, places, scale[slice]!, largest)) {
+      const positions = order(channel);
+      const largest = largestFloatSum(weights, positions);
+      while (!isSafe(weights, positions, scale[slice]!, largest)) {
         // First what the float sums ask for, then small steps: rounding may push a pair one over.
         const next = Math.max(largest / largestPair, scale[slice]! * 1.002);
         scale[slice] = short ? shortWeightScale(next) : next;
@@ -151,23 +151,23 @@ function pairSafe(tensor: Tensor, encoding: Encoding, { channels, orders }: Pair
 }
 
 /** The largest |a + b| of neighbouring weights of one sign. */
-function largestFloatSum(weights: Float32Array, places: Int32Array): number {
+function largestFloatSum(weights: Float32Array, positions: Int32Array): number {
   let largest = 0;
-  for (let i = 0; i + 1 < places.length; i += 2) {
-    const a = weights[places[i]!]!;
-    const b = weights[places[i + 1]!]!;
+  for (let i = 0; i + 1 < positions.length; i += 2) {
+    const a = weights[positions[i]!]!;
+    const b = weights[positions[i + 1]!]!;
     if (a * b > 0) largest = Math.max(largest, Math.abs(a + b));
   }
   return largest;
 }
 
 /** Whether |a + b| ≤ 128 for all neighbouring integers of one sign. `largest` is that of the floats. */
-function isSafe(weights: Float32Array, places: Int32Array, scale: number, largest: number): boolean {
+function isSafe(weights: Float32Array, positions: Int32Array, scale: number, largest: number): boolean {
   // Rounding adds half a step to each of two; the tenth is more than float32 can be off.
   if (largest / scale < largestPair - 1.1) return true;
-  for (let i = 0; i + 1 < places.length; i += 2) {
-    const a = integerOf(weights[places[i]!]!, scale);
-    const b = integerOf(weights[places[i + 1]!]!, scale);
+  for (let i = 0; i + 1 < positions.length; i += 2) {
+    const a = integerOf(weights[positions[i]!]!, scale);
+    const b = integerOf(weights[positions[i + 1]!]!, scale);
     if (a * b > 0 && Math.abs(a + b) > largestPair) return false;
   }
   return true;
@@ -204,9 +204,9 @@ export function saturatingPairs(shipped: Model): SaturationRisk[] {
     const { channels, orders } = layout(node, axes, integers.shape);
     let [pairs, largest] = [0, 0];
     for (let channel = 0; channel < channels; channel++) {
-      const places = orders[0]!(channel);
-      for (let i = 0; i + 1 < places.length; i += 2) {
-        const [a, b] = [stored[places[i]!]!, stored[places[i + 1]!]!];
+      const positions = orders[0]!(channel);
+      for (let i = 0; i + 1 < positions.length; i += 2) {
+        const [a, b] = [stored[positions[i]!]!, stored[positions[i + 1]!]!];
         if (a * b <= 0 || Math.abs(a + b) <= largestPair) continue;
         pairs++;
         largest = Math.max(largest, Math.abs(a + b));

@@ -30,7 +30,7 @@ const integerKernels = new Set([
 
 /**
  * One finding for each product of the shipped file (Conv, ConvTranspose, Gemm, MatMul, and what a storage form wrote for one), in
- * its order. `optimized` is what ONNX Runtime wrote for that file; `plan` tells what was left in float on purpose.
+ * its order. `optimized` is what ONNX Runtime wrote for that file; `plan` says what stays in float on purpose.
  */
 export function kernelReport({ products }: Pick<Shipped, "products">, optimized: Model, plan: Plan): KernelFinding[] {
   const running = [...optimized.graph.nodes];

@@ -60,7 +60,7 @@ function emit(copy: Model, plan: Plan, record: LoweringRecord): void {
   }
 }
 
-/** Runtimes keep the names of nodes through their optimisation, so a name tells which kernel a layer became. */
+/** Runtimes keep the names of nodes through their optimisation, so a name says which kernel a layer became. */
 function nameNodes(graph: Graph): void {
   const taken = new Set([...graph.nodes].map((node) => node.name));
   for (const node of graph.nodes) {

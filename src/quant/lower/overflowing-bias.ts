@@ -10,7 +10,7 @@ import { unheld, unwidened } from "./read-shipped.ts";
 /** The largest integer of an accumulator. */
 const most = 2 ** 31 - 1;
 
-/** Whether the product would run on integers beside a bias that saturates. */
+/** Whether the product would run on integers next to a bias that saturates. */
 export function overflowsBias(node: Node): boolean {
   const added = node.domain === "" ? addedVector(node) : undefined;
   if (!added) return false;

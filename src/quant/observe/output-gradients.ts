@@ -29,7 +29,7 @@ export interface OutputGradientOptions extends Work {
   readonly fetch: (emitter: Emitter, value: Value, gradient: Value) => readonly Value[];
   /** How many samples are enough, given the numbers that the watched values have for one. */
   readonly most: (numbers: number) => number;
-  /** Whether errors of each output count beside its own size (its root mean square in the first batch). Default false. */
+  /** Whether errors of each output count relative to its own size (its root mean square in the first batch). Default false. */
   readonly relative?: boolean;
   readonly session?: SessionOptions | undefined;
 }

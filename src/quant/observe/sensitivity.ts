@@ -15,7 +15,7 @@ import { outputGradients } from "./output-gradients.ts";
 const mostNumbers = 2 ** 27;
 const leastSamples = 8;
 const mostSamples = 48;
-/** Elements of constants and numbers of one sample beyond which a backward pass would not fit beside the rest. */
+/** Elements of constants and numbers of one sample beyond which a backward pass would not fit next to the rest. */
 const largest = 2 ** 26;
 
 /** For values of so many numbers in a sample: none that would not fit, more than the usual most where they cost next to nothing. */

@@ -53,7 +53,7 @@ export function refuseUnfit(model: Model): void {
   }
 }
 
-/** What models compute in beside float32. */
+/** What models compute in next to float32. */
 const otherPrecisions: readonly (readonly [dtypes: RegExp, what: string, hint: string])[] = [
   [
     /^b?float16$/,

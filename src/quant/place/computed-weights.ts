@@ -16,11 +16,11 @@ export interface ComputedWeight {
   readonly grid: Grid;
 }
 
-/** By the value that holds the encoding, never by one that was moved from it or is tied to it. */
+/** By the value that holds the encoding, never by one that was moved from it or shares it. */
 export function computedWeights(
   placement: Placement,
   decided: ReadonlyMap<Value, Decision>,
-  ties: ReadonlyMap<Value, Value>,
+  shared: ReadonlyMap<Value, Value>,
 ): Map<Value, ComputedWeight> {
   const { facts, target, precisions } = placement;
   const found = new Map<Value, ComputedWeight>();
@@ -30,7 +30,7 @@ export function computedWeights(
     // A later reader may only narrow what an earlier one asked for.
     const grid = before && codecOf(before.grid).bits < codecOf(one.grid).bits ? before.grid : one.grid;
     found.set(value, { grid, symmetric: one.symmetric || before?.symmetric === true });
-    const head = ties.get(value);
+    const head = shared.get(value);
     // Where the output takes its input's encoding, the two are merged; where inputs take the output's, that decides alone.
     if (head && value.producer && target.outputTakesInput.has(value.producer.op)) note(head, found.get(value)!);
   };
@@ -38,7 +38,7 @@ export function computedWeights(
     const weight = computedWeightOf(node);
     const origin = weight && originOf(weight, decided);
     if (!origin) continue;
-    const activations = precisions.activations(ties.get(origin) ?? origin).what;
+    const activations = precisions.activations(shared.get(origin) ?? origin).what;
     const rule = { ...target.param, ...target.params.weight, ...target.operators.get(node.op)?.params.weight };
     note(origin, { symmetric: rule.symmetric, grid: activations });
     if (node.op !== "MatMul" || target.hardware === null || activations.kind !== "int") continue;

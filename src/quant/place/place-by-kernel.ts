@@ -1,6 +1,6 @@
 /**
  * Which activations are quantized when the aim is a runtime's integer kernels: what a convolution or matrix product reads, what
- * convolutions give, and what lies between them as long as it stays among integers. A quantizer beside a float operator would
+ * convolutions give, and what lies between them as long as it stays among integers. A quantizer next to a float operator would
  * only add noise and time, so the rest stays float.
  */
 import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf, weightOperand } from "../../facts/inner.ts";
@@ -53,7 +53,7 @@ class KernelPlacement {
   }
 
   /**
-   * Who reads a number in float that is computed in float, or given so: the integers beside it are for others. What an integer
+   * Who reads a number in float that is computed in float, or given so: the integers next to it are for others. What an integer
    * kernel gives is there as integers only.
    */
   #floatReaders(value: Value, decided: ReadonlyMap<Value, Decision>): string[] {
@@ -254,7 +254,7 @@ class KernelPlacement {
 }
 
 /**
- * Convolutions with too few channels for their integer kernel, each with the reason: those that read pictures, spectra or a few maps, and
+ * Convolutions with too few channels for their integer kernel, each with the reason: those that read images, spectra or a few maps, and
  * narrow depthwise ones. Where they are all that there is to quantize, they are quantized nevertheless.
  */
 export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<Node, string> {

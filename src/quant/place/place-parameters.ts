@@ -13,8 +13,8 @@ import type { PlanEntry } from "../plan/plan.ts";
 import { isBeforeV73, type Target } from "../targets/target.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 import type { WeightGranularity } from "./precisions.ts";
+import type { SharedEncodings } from "./shared-encodings.ts";
 import type { Unit } from "./supergroups.ts";
-import type { Ties } from "./ties.ts";
 
 /** An entry, or the reason for which the constant stays float. */
 export type Placed = PlanEntry | { readonly value: string; readonly left: string };
@@ -23,7 +23,7 @@ export type Placed = PlanEntry | { readonly value: string; readonly left: string
 export function placeParameters(
   placement: Placement,
   decided: ReadonlyMap<Value, Decision>,
-  { heads }: Pick<Ties, "heads">,
+  { heads }: Pick<SharedEncodings, "heads">,
   shortScales: boolean,
 ): Map<Value, Placed> {
   const found = new Map<Value, Placed>();

@@ -18,8 +18,8 @@ import { decideByKernel, narrowConvolutions } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";
 import { layerNormPrecision, type NumberForm, placeParameters, shortScale } from "./place-parameters.ts";
 import { type GridRule, type Held, Precisions, type WeightGranularity } from "./precisions.ts";
+import { type SharedEncodings, sharedEncodings } from "./shared-encodings.ts";
 import { unitsOf } from "./supergroups.ts";
-import { type Ties, tiesOf } from "./ties.ts";
 
 export interface PlaceOptions {
   /** Element type and shape of every value as it runs, from `traceShapes`. */
@@ -83,12 +83,12 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
-  const ties = tiesOf(placement, decided);
-  precisions.join(placement.units, ties.heads);
-  const parameters = placeParameters(placement, decided, ties, short);
+  const shared = sharedEncodings(placement, decided);
+  precisions.join(placement.units, shared.heads);
+  const parameters = placeParameters(placement, decided, shared, short);
   // What layers give has the coarsest scales; those of sums must suit what is added (halfway-sums.ts).
   const shortOf = (value: Value) => short && (exact && !isSum(value, placement) ? "coarse" : true);
-  const computed = computedWeights(placement, decided, ties.heads);
+  const computed = computedWeights(placement, decided, shared.heads);
   const entries: PlanEntry[] = [];
   const left: LeftFloat[] = [];
   for (const value of inReadingOrder(model)) {
@@ -100,7 +100,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     }
     const decision = decided.get(value);
     if (!decision) continue;
-    const asked = precisions.activations(ties.heads.get(value) ?? value);
+    const asked = precisions.activations(shared.heads.get(value) ?? value);
     if (!decision.on) left.push({ value: value.name, reason: `${decision.reason}${precisions.unmet(value)}` });
     else if (isLeftFloat(asked.what)) left.push({ value: value.name, reason: "you asked for activations in float" });
     else if (initializerOf(value)) {
@@ -110,7 +110,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
           ? layerNormPrecision(gain, target)
           : { grid: asked.what, symmetric: target.symmetric };
       entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, short));
-    } else entries.push(activationEntry(value, asked, decision, placement, ties, computed, shortOf));
+    } else entries.push(activationEntry(value, asked, decision, placement, shared, computed, shortOf));
   }
   refuseNoBlocks(model, entries, [{ granularity }, ...grids]);
   const stored = target.storage === null ? entries : withStorage(entries, model, target.storage);
@@ -167,7 +167,7 @@ function* inReadingOrder(model: Model): Iterable<Value> {
   }
 }
 
-/** A constant beside activations has one scale, and needs no data to calibrate it. */
+/** A constant next to activations has one scale, and needs no data to calibrate it. */
 function constantEntry(value: Value, { grid, symmetric }: NumberForm, decision: Decision, short: boolean): PlanEntry {
   return {
     value: value.name,
@@ -186,7 +186,7 @@ function activationEntry(
   { what: activations, conflict }: Held<Grid>,
   decision: Decision,
   { target }: Placement,
-  { heads, ranges }: Ties,
+  { heads, ranges }: SharedEncodings,
   computed: ReadonlyMap<Value, ComputedWeight>,
   shortOf: (value: Value) => PlanEntry["shortScale"] | false,
 ): PlanEntry {

@@ -30,13 +30,13 @@ function accuracyOf({ score, agreement, warnings, outputs }: RunReport): string 
     return `was not judged (float scores ${figure(score.float, score.unit)}, see the warnings)`;
   if (score) {
     const lost = scoreLoss(score);
-    const told = (value: number) => change(value, score);
+    const shown = (value: number) => change(value, score);
     const range = score.interval?.lost;
     const noise = range && range[0] <= 0 && range[1] >= 0;
-    const doubt = noise ? `, within noise (${told(range[0])} to ${told(range[1])} of loss)` : "";
+    const doubt = noise ? `, within noise (${shown(range[0])} to ${shown(range[1])} of loss)` : "";
     if (Math.abs(lost) <= lossBounds(score).same)
       return `scores as float on ${plural(score.samples, "sample")}${doubt}`;
-    return `${lost > 0 ? `loses ${told(lost)}` : `gains ${told(-lost)}`}${doubt}`;
+    return `${lost > 0 ? `loses ${shown(lost)}` : `gains ${shown(-lost)}`}${doubt}`;
   }
   if (agreement.float !== null) {
     return `chooses the same class as float for ${percent(agreement.float, 1)} of the ${agreement.of ?? "samples"}`;
@@ -92,10 +92,10 @@ function scoreTile(score: ScoreReport, worthless: boolean): Markup {
   const moved = score.better === "higher" ? -lost : lost;
   const sign = moved < -same ? "−" : moved > same ? "+" : "±";
   const { interval, unit } = score;
-  const told = (value: number) => change(value, score);
+  const shown = (value: number) => change(value, score);
   const range = ([low, high]: readonly [number, number]) => `${figure(low, unit, 1)} to ${figure(high, unit, 1)}`;
   return html`<div class="card tile"><span class="label">${score.metric}, ${plural(score.samples, "sample")}</span>
-    <b class="${mood}">${sign}${told(Math.abs(lost))}</b>
+    <b class="${mood}">${sign}${shown(Math.abs(lost))}</b>
     ${pairBars(
       [
         { label: "float", value: score.float, text: figure(score.float, unit) },
@@ -105,8 +105,8 @@ function scoreTile(score: ScoreReport, worthless: boolean): Markup {
     )}
     ${
       interval
-        ? html`<span class="label">95 % intervals: float ${range(interval.float)}, quantized ${range(interval.quantized)}, loss ${told(interval.lost[0])} to
-      ${told(interval.lost[1])}${score.p === null ? null : html` (McNemar p = ${score.p.toPrecision(2)})`}</span>`
+        ? html`<span class="label">95 % intervals: float ${range(interval.float)}, quantized ${range(interval.quantized)}, loss ${shown(interval.lost[0])} to
+      ${shown(interval.lost[1])}${score.p === null ? null : html` (McNemar p = ${score.p.toPrecision(2)})`}</span>`
         : null
     }</div>`;
 }

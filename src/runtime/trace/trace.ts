@@ -48,7 +48,7 @@ export async function traceShapes(model: Model, runtime: Runtime, feeds: Feeds):
 }
 
 /**
- * The same from what the model declares, for a model that must not be run, or null when it does not tell all: inputs
+ * The same from what the model declares, for a model that must not be run, or null when it does not state all: inputs
  * or values without a type, or with lengths that are no numbers.
  */
 export function declaredTypes(model: Model): Map<string, TensorType> | null {
@@ -95,9 +95,9 @@ async function dtypesOf(model: Model, runtime: Runtime, values: readonly Value[]
   const byName = copy.graph.valuesByName();
   copy.graph.setOutputs(unknown.map((value) => byName.get(value.name)!));
   await using session = await runtime.open(copy, { optimization: "off" });
-  const told = new Map(session.outputs.map((output) => [output.name, output.dtype]));
+  const stated = new Map(session.outputs.map((output) => [output.name, output.dtype]));
   for (const value of unknown) {
-    const dtype = told.get(value.name);
+    const dtype = stated.get(value.name);
     if (dtype) found.set(value, dtype);
   }
   return found;

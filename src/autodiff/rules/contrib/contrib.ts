@@ -23,10 +23,10 @@ function skipNorm(b: Backward, centred: boolean): InputGradients {
   const { node } = b;
   const biasIndex = centred ? 4 : 3;
   const last = [b.outShape.length - 1];
-  const told = node.outputs[3];
+  const computed = node.outputs[3];
   const bias = node.input(biasIndex);
   const plain = () => b.add(b.input(0), b.input(1));
-  const sum = told?.name ? told : bias ? b.add(plain(), bias) : plain();
+  const sum = computed?.name ? computed : bias ? b.add(plain(), bias) : plain();
   const epsilon = node.float("epsilon", 1e-5);
   const normal = centred ? standardized(b, sum, last, epsilon) : unitRoot(b, sum, last, epsilon);
   const dy = b.gradient(0);

@@ -7,10 +7,12 @@ import { roiAlign } from "./roi-align.ts";
 
 /** Each element of y goes to the element of x that was largest, by the flat index that the forward pass can tell. */
 function maxPool(b: Backward): InputGradients {
-  const told = b.node.int("storage_order", 0) === 0 ? b.node.outputs[1] : undefined;
+  const computed = b.node.int("storage_order", 0) === 0 ? b.node.outputs[1] : undefined;
   const attributes = Object.fromEntries(b.node.attributes);
   const indices =
-    told && told.name !== "" ? told : b.ops("MaxPool", 2, [b.input(0)], { ...attributes, storage_order: 0 })[1]!;
+    computed && computed.name !== ""
+      ? computed
+      : b.ops("MaxPool", 2, [b.input(0)], { ...attributes, storage_order: 0 })[1]!;
   const shape = b.shapeOf(0);
   const window = windowOf(b.node, shape.slice(2), b.outShape.slice(2), b.node.ints("kernel_shape", []));
   return [toLargest(b, indices, shape, window)];

@@ -13,16 +13,16 @@ export interface Normal {
   readonly centred: boolean;
 }
 
-/** x̂ = (x − μ) / √(σ² + ε); what the forward pass has told of μ and 1 / σ is used. */
+/** x̂ = (x − μ) / √(σ² + ε); what the forward pass has computed of μ and 1 / σ is used. */
 export function standardized(
   e: Emitter,
   x: Value,
   axes: readonly number[],
   epsilon: number,
-  told: { readonly mean?: Value | undefined; readonly inverse?: Value | undefined } = {},
+  computed: { readonly mean?: Value | undefined; readonly inverse?: Value | undefined } = {},
 ): Normal {
-  const centred = e.sub(x, told.mean ?? e.mean(x, axes, true));
-  const inverse = told.inverse ?? inverseRoot(e, e.mean(e.square(centred), axes, true), epsilon);
+  const centred = e.sub(x, computed.mean ?? e.mean(x, axes, true));
+  const inverse = computed.inverse ?? inverseRoot(e, e.mean(e.square(centred), axes, true), epsilon);
   return { x: e.mul(centred, inverse), inverse, axes, centred: true };
 }
 
@@ -32,9 +32,9 @@ export function unitRoot(
   x: Value,
   axes: readonly number[],
   epsilon: number,
-  told: Value | undefined = undefined,
+  computed: Value | undefined = undefined,
 ): Normal {
-  const inverse = told ?? inverseRoot(e, e.mean(e.square(x), axes, true), epsilon);
+  const inverse = computed ?? inverseRoot(e, e.mean(e.square(x), axes, true), epsilon);
   return { x: e.mul(x, inverse), inverse, axes, centred: false };
 }
 

@@ -15,11 +15,11 @@ function layerNorm(b: Backward, centred: boolean): InputGradients {
   const first = node.int("axis", -1);
   const axes = shape.map((_, axis) => axis).slice(first);
   // The statistics that the forward pass gives out need not be computed again.
-  const told = (index: number) => (node.outputs[index]?.name ? node.outputs[index] : undefined);
+  const computed = (index: number) => (node.outputs[index]?.name ? node.outputs[index] : undefined);
   const epsilon = node.float("epsilon", 1e-5);
   const normal = centred
-    ? standardized(b, b.input(0), axes, epsilon, { mean: told(1), inverse: told(2) })
-    : unitRoot(b, b.input(0), axes, epsilon, told(1));
+    ? standardized(b, b.input(0), axes, epsilon, { mean: computed(1), inverse: computed(2) })
+    : unitRoot(b, b.input(0), axes, epsilon, computed(1));
   return affine(b, normal, dy);
 }
 

@@ -59,8 +59,8 @@ export function frameOf(b: Backward): Frame {
   const { node } = b;
   const [steps = 1, samples = 1, inputs = 1] = b.shapeOf(0);
   const hidden = b.shapeOf(2)[2]!;
-  const told = node.outputs[0];
-  const y = told?.name ? told : b.op(node.op, node.inputs, Object.fromEntries(node.attributes));
+  const computed = node.outputs[0];
+  const y = computed?.name ? computed : b.op(node.op, node.inputs, Object.fromEntries(node.attributes));
   const lens = node.input(4);
   const time = () =>
     b.constant(

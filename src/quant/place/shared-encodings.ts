@@ -1,6 +1,7 @@
 /**
- * Values that share one encoding. AIMET ties the output of AveragePool, Relu and Resize to their input, and the inputs of Concat
- * to its output, unless somebody else reads such an input too; fixed ranges are merged or stand against it; what moves data keeps the encoding of what it moves.
+ * Values that share one encoding, as AIMET has it: the outputs of AveragePool, Relu and Resize have that of their input, and the inputs
+ * of a Concat that of its output, unless another node reads such an input too. Fixed ranges are merged, or keep values apart. What moves
+ * data keeps the encoding of what it moves.
  */
 import { addsOnlyZero, keepsGrid } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
@@ -9,34 +10,34 @@ import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
 
 type Range = NonNullable<OperatorRule["range"]>;
 
-export interface Ties {
-  /** Tied value → the value whose encoding it shares, which is never tied itself. */
+export interface SharedEncodings {
+  /** Value → the head, whose encoding it shares. A head shares that of no other value. */
   readonly heads: ReadonlyMap<Value, Value>;
-  /** Fixed ends that a head takes over from what is tied to it: those of a Relu behind a convolution. */
+  /** Fixed ends that a head takes over from what shares its encoding: those of a Relu behind a convolution. */
   readonly ranges: ReadonlyMap<Value, Range>;
 }
 
-export function tiesOf(placement: Placement, decided: ReadonlyMap<Value, Decision>): Ties {
+export function sharedEncodings(placement: Placement, decided: ReadonlyMap<Value, Decision>): SharedEncodings {
   const { target, facts, units } = placement;
-  const ties = new Map<Value, Value>();
+  const shared = new Map<Value, Value>();
   const ranges = new Map<Value, Range>();
   const rangeOf = (value: Value) => {
     const node = value.producer;
     return ranges.get(value) ?? (node ? target.operators.get(node.op)?.range : undefined);
   };
-  for (const [value, decision] of decided) if (decision.on && decision.movedFrom) ties.set(value, decision.movedFrom);
+  for (const [value, decision] of decided) if (decision.on && decision.movedFrom) shared.set(value, decision.movedFrom);
   for (const node of facts.model.graph.nodes) {
     const value = node.output;
-    if (!value || !decided.get(value)?.on || ties.has(value) || units.get(node)!.nodes.length > 1) continue;
+    if (!value || !decided.get(value)?.on || shared.has(value) || units.get(node)!.nodes.length > 1) continue;
     if (!target.outputTakesInput.has(node.op) || leavesRange(node)) continue;
     const input = node.input(0);
     const origin = input ? originOf(input, decided) : undefined;
     if (!input || !origin) continue;
-    const [own, others] = [rangeOf(value), rangeOf(root(origin, ties))];
+    const [own, others] = [rangeOf(value), rangeOf(root(origin, shared))];
     // A fixed range would clip what others read; and two of them cannot both hold.
     if (own && (!readOnceFrom(origin, input) || (others && !sameRange(own, others)))) continue;
-    ties.set(value, origin);
-    if (own) ranges.set(root(origin, ties), own);
+    shared.set(value, origin);
+    if (own) ranges.set(root(origin, shared), own);
   }
   // From the last to the first, as AIMET: a Concat inside another one belongs to that.
   for (const node of [...facts.model.graph.nodes].reverse()) {
@@ -45,20 +46,20 @@ export function tiesOf(placement: Placement, decided: ReadonlyMap<Value, Decisio
     const operands = node.inputs.filter((input) => input !== null && facts.isFloat(input));
     const origins = operands.flatMap((input) => originOf(input!, decided) ?? []);
     const common = origins[0] && rangeOf(origins[0]);
-    // What is not quantized beside them keeps to no range.
+    // What is not quantized next to them keeps to no range.
     const oneRange =
       common !== undefined &&
-      !ties.has(value) &&
+      !shared.has(value) &&
       origins.length === operands.length &&
       origins.every((one) => sameRange(rangeOf(one), common));
     if (oneRange) ranges.set(value, common);
     for (const origin of origins) {
-      if (origin === value || ties.has(origin) || (rangeOf(origin) && !oneRange) || !onlyReaches(origin, node))
+      if (origin === value || shared.has(origin) || (rangeOf(origin) && !oneRange) || !onlyReaches(origin, node))
         continue;
-      ties.set(origin, value);
+      shared.set(origin, value);
     }
   }
-  const heads = new Map([...ties.keys()].map((value) => [value, root(value, ties)]));
+  const heads = new Map([...shared.keys()].map((value) => [value, root(value, shared)]));
   return { heads, ranges };
 }
 
@@ -74,20 +75,20 @@ function readOnceFrom(origin: Value, value: Value): boolean {
   }
 }
 
-/** A cubic Resize overshoots its neighbours, and a crop beyond the picture holds a number of its own: AIMET ties these, too. */
+/** A cubic Resize overshoots its neighbours, and a crop beyond the image holds a number of its own: AIMET lets these share, too. */
 function leavesRange(node: Node): boolean {
   if (node.op !== "Resize") return false;
   return node.string("mode", "nearest") === "cubic" || !addsOnlyZero(node);
 }
 
-/** A Scatter that adds or multiplies has inputs that its output need not reach; AIMET ties these, too. */
+/** A Scatter that adds or multiplies has inputs that its output need not reach; AIMET lets these share, too. */
 function accumulates(node: Node): boolean {
   return ["add", "mul"].includes(node.string("reduction", "none"));
 }
 
-function root(value: Value, ties: ReadonlyMap<Value, Value>): Value {
+function root(value: Value, shared: ReadonlyMap<Value, Value>): Value {
   let at = value;
-  for (let next = ties.get(at); next; next = ties.get(at)) at = next;
+  for (let next = shared.get(at); next; next = shared.get(at)) at = next;
   return at;
 }
 
