@@ -147,7 +147,7 @@ test("inspect draws the weights, and refuses half of what that needs", async () 
     ["gemm", 5],
   ]);
   const page = readFileSync(shop.at("weights.html"), "utf8");
-  for (const text of ["Weights of tiny.onnx", "16 channels", "Widest / narrowest"]) expect(page).toContain(text);
+  for (const text of ["Weights of tiny.onnx", "16 channels", "Spread"]) expect(page).toContain(text);
   expect(page).not.toMatch(/NaN|undefined|Infinity/);
   for (const options of [["--weights"], ["-o", shop.at("other.html")]]) {
     const { code: refused, out: told } = await inspect(...options);

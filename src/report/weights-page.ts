@@ -25,8 +25,8 @@ export function renderWeights(name: string, layers: readonly WeightRanges[]): st
 const widest = ({ channels }: WeightRanges) => channels.reduce((most, { relative }) => Math.max(most, relative), 0);
 
 function table(layers: readonly WeightRanges[]): Markup {
-  const heads = ["Layer", "Operator", "Weight", "Channels", "Smallest", "Largest", "Widest / narrowest", "Outliers"];
-  return html`<h2>Layers</h2><p>The most uneven first.</p>
+  const heads = ["Layer", "Operator", "Weight", "Channels", "Smallest", "Largest", "Spread", "Outliers"];
+  return html`<h2>Layers</h2><p>The most uneven first. Spread: the range of the widest channel as a multiple of the narrowest; beyond a million, a channel is dead.</p>
   <div class="card sheet"><input type="search" class="filter" placeholder="name or operator" aria-label="filter layers" hidden>
   <table><thead><tr>${heads.map((head, i) => html`<th class="${i > 2 ? "n" : ""}" data-sort="${i > 2 ? "number" : "text"}">${head}</th>`)}</tr></thead><tbody>
   ${layers.map((layer) => {
