@@ -1,8 +1,8 @@
-/** Reads model files of any readable format from disk; external data stays there until a tensor is looked at. */
+/** Reads model files of any readable format from disk; external data and the weights of large files stay there until a tensor is looked at. */
 import { basename, dirname } from "node:path";
 import { expectArguments } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { readStart, readWhole } from "./file-source-node.ts";
+import { fileSource, readStart, readWhole } from "./file-source-node.ts";
 import { limits } from "./limits.ts";
 import { externalIn } from "./onnx/external-node.ts";
 import type { SourceFormat } from "./source-format.ts";
@@ -12,6 +12,9 @@ export interface FileReadOptions {
   /** Folder of the external data (default: the model's). Nothing outside it is ever opened. */
   readonly folder?: string;
 }
+
+/** Bytes of a file that is held in memory whole: one of lazy tensors holds as much (tensor/loaded.ts). */
+const held = 256e6;
 
 /**
  * The format of a model file, from its beginning: files of any size are recognised at once. Throws `import/not-found`,
@@ -24,7 +27,9 @@ export function expectModelFile(path: string): SourceFormat {
 /** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
 export function readModelFile(path: string, options: FileReadOptions = {}): Model {
   expectArguments("readModelFile(path)", { path: [path, "text"] });
-  const { limit, read } = expectModelFile(path);
-  const bytes = readWhole(path, limit.bytes, limit.hint);
-  return read({ name: path, bytes, external: externalIn(options.folder ?? dirname(path), basename(path)) });
+  const { limit, read, withoutWeights } = expectModelFile(path);
+  const external = externalIn(options.folder ?? dirname(path), basename(path));
+  const source = fileSource(path);
+  const light = source.size > held ? withoutWeights?.(source, external) : undefined;
+  return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external });
 }

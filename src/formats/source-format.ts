@@ -1,8 +1,9 @@
 /** What a format has to say for its files to become models: one row of `sources.ts`, in a folder of its own. */
 import type { Model } from "../ir/inner.ts";
+import type { ByteSource } from "./byte-source.ts";
 import type { ExternalData } from "./onnx/context.ts";
 
-/** A file that was read whole. */
+/** A file that was read whole, or all of it but weights that `external` finds. */
 export interface SourceFile {
   /** Its path or name, for messages. */
   readonly name: string;
@@ -23,4 +24,6 @@ export interface SourceFormat {
   recognises(start: Uint8Array, name: string): boolean;
   /** The model. Throws `import/…` and `graph/invalid-node`, never anything else, whatever the bytes are. */
   read(file: SourceFile): Model;
+  /** A large file with its weights left where they are; undefined where that cannot be. `external` finds what lies in others. */
+  withoutWeights?(source: ByteSource, external: ExternalData): SourceFile | undefined;
 }

@@ -17,8 +17,8 @@ export interface SessionOptions {
   /** Threads inside an operator. Default: the runtime's choice. Sessions of ort-web share those of the first one. */
   readonly threads?: number;
   /**
-   * Whether memory that a run has used is given back after each operator, not kept for the next run (ort-node only). Slower; for models
-   * whose single values are large. Default false.
+   * Whether memory that a run has used is given back after each operator, not kept for the next run, and what follows from constants is
+   * computed right before it is needed (ort-node only). Slower; for models whose single values are large. Default false.
    */
   readonly frugal?: boolean;
   /** Where the runtime writes its optimized graph (ort-node only). */

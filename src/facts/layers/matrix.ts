@@ -38,7 +38,9 @@ export function matrixView(node: Node, shape: readonly number[]): MatrixView | R
 /** The elements as a matrix [groups · outputs, columns], row-major. */
 export function matrixOf({ order }: MatrixView, weight: Tensor): Float32Array {
   const data = elementsOf(weight);
-  return Float32Array.from(order, (position) => data[position]!);
+  const matrix = new Float32Array(order.length);
+  for (let i = 0; i < order.length; i++) matrix[i] = data[order[i]!]!;
+  return matrix;
 }
 
 /** A matrix back in the shape and type of a weight. */
@@ -51,7 +53,10 @@ export function weightOf({ order }: MatrixView, { dtype, shape }: Tensor, matrix
 }
 
 function identity(size: number): Int32Array {
-  return Int32Array.from({ length: size }, (_, i) => i);
+  // A loop: for the millions of elements of a large weight, a call each takes seconds.
+  const order = new Int32Array(size);
+  for (let i = 0; i < size; i++) order[i] = i;
+  return order;
 }
 
 /** Gemm with transB has [outputs, columns] already; otherwise the weight is [columns, outputs]. */

@@ -9,6 +9,7 @@ import { Reading } from "./context.ts";
 import { Decoding, decode } from "./decode.ts";
 import { modelFromProto } from "./model-from-proto.ts";
 import { modelType } from "./schema.ts";
+import { withoutWeights } from "./without-weights.ts";
 
 export const onnx: SourceFormat = {
   name: "onnx",
@@ -17,6 +18,7 @@ export const onnx: SourceFormat = {
   // ONNX has no signature: what some other format claims is none, and the rest has to begin as a ModelProto may.
   recognises: (start, name) => foreignFormat(start, name) === undefined && beginsAsModel(start),
   read: readOnnx,
+  withoutWeights,
 };
 
 function readOnnx({ name, bytes, external }: SourceFile): Model {

@@ -255,7 +255,7 @@ const nodeType: MessageType<NodeProto> = message<NodeProto>("NodeProto", {
   metadata: { many: [9, () => entryType] },
 });
 
-const graphType: MessageType<GraphProto> = message<GraphProto>("GraphProto", {
+export const graphType: MessageType<GraphProto> = message<GraphProto>("GraphProto", {
   node: { many: [1, () => nodeType] },
   name: { one: [2, "string"] },
   initializer: { many: [5, () => tensorProtoType] },

@@ -50,6 +50,11 @@ export interface WrittenFiles {
 
 /** The files next to the model that its tensors are still read from, sorted. */
 export function dataFilesOf(model: Model): string[] {
+  return filesOf(model).filter((file) => file !== model.source);
+}
+
+/** With the model's own file, where it is a large one. */
+function filesOf(model: Model): string[] {
   const files = new Set<string>();
   for (const tensor of initializersOf(model)) {
     const file = fileOf(tensor);
@@ -75,7 +80,7 @@ export function writeModelFile(model: Model, path: string, options: FileWriteOpt
   const outside = isExternal(externalData, tensors)
     ? [...tensors].filter((t) => t.dtype !== "string" && t.byteLength >= externalFrom)
     : [];
-  expectApart(path, dataFilesOf(model));
+  expectApart(path, filesOf(model));
   const place = outputPlace(path);
   const shards = planShards(outside, shardBytes);
   sweepFiles(place);

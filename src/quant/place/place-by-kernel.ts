@@ -3,9 +3,8 @@
  * convolutions give, and what lies between them as long as it stays among integers. A quantizer next to a float operator would
  * only add noise and time, so the rest stays float.
  */
-import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf, weightOperand } from "../../facts/inner.ts";
+import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
-import { type Facts, isDepthwise } from "../facts.ts";
 import type { IntegerKernels } from "../targets/target.ts";
 import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";
 import type { Unit } from "./supergroups.ts";
@@ -23,10 +22,12 @@ class KernelPlacement {
   readonly #kernels: IntegerKernels;
   /** Units of following operators that run on integers. It only shrinks until nothing changes any more. */
   readonly #following = new Set<Unit>();
+  readonly #demanded: ReadonlySet<Value>;
 
   constructor(placement: Placement, kernels: IntegerKernels) {
     this.#placement = placement;
     this.#kernels = kernels;
+    this.#demanded = this.#findDemanded();
   }
 
   decide(): Map<Value, Decision> {
@@ -105,16 +106,22 @@ class KernelPlacement {
 
   /** Whether the value is among integers anyway, or can be at no cost. */
   #canBeInteger(value: Value, memo: Map<Value, boolean>): boolean {
-    const known = memo.get(value);
-    if (known !== undefined) return known;
-    const node = value.producer;
-    const unit = node ? this.#placement.units.get(node) : undefined;
-    const source = node && this.#moves(node) ? node.input(0) : null;
-    const answer =
-      (unit !== undefined && unit.last === node && (this.#isLinear(unit) || this.#following.has(unit))) ||
-      (source !== null && this.#canBeInteger(source, memo)) ||
-      this.#demanded(value);
-    memo.set(value, answer);
+    const moved: Value[] = [];
+    let answer: boolean | undefined;
+    for (let at: Value | null = value; answer === undefined; ) {
+      if (!at) answer = false;
+      else {
+        const node: Node | null = at.producer;
+        const unit = node ? this.#placement.units.get(node) : undefined;
+        const isInteger =
+          (unit !== undefined && unit.last === node && (this.#isLinear(unit) || this.#following.has(unit))) ||
+          this.#demanded.has(at);
+        answer = memo.get(at) ?? (isInteger || undefined);
+        moved.push(at);
+        at = node && this.#moves(node) ? node.input(0) : null;
+      }
+    }
+    for (const one of moved) memo.set(one, answer);
     return answer;
   }
 
@@ -125,22 +132,27 @@ class KernelPlacement {
       unit !== undefined &&
       this.#isLinear(unit) &&
       this.#kernels.floatOutput.has(unit.first.op) &&
-      !this.#demanded(value)
+      !this.#demanded.has(value)
     );
   }
 
   /**
-   * Whether a convolution or matrix product reads the value, perhaps after data movement. What is float before a MaxPool is quantized
-   * behind it: there are fewer numbers, and MaxPool of uint8 is ten times slower than that of floats (docs/onnx-runtime.md).
+   * What a convolution or matrix product reads, perhaps after data movement. What is float before a MaxPool is quantized behind it: there
+   * are fewer numbers, and MaxPool of uint8 is ten times slower than that of floats (docs/onnx-runtime.md). Found from the end of the graph
+   * on, so that all that a value goes into is known.
    */
-  #demanded(value: Value): boolean {
-    return value.consumers().some((node) => {
-      const unit = this.#placement.units.get(node)!;
+  #findDemanded(): Set<Value> {
+    const demanded = new Set<Value>();
+    const reads = (node: Node, value: Value): boolean => {
+      const unit = this.#placement.units.get(node);
       if (unit?.first === node && this.#isLinear(unit)) return this.#dataInputs(node).includes(value);
       return (
-        node.op !== "MaxPool" && this.#passesOn(node, value) && node.outputs.some((output) => this.#demanded(output))
+        node.op !== "MaxPool" && this.#passesOn(node, value) && node.outputs.some((output) => demanded.has(output))
       );
-    });
+    };
+    for (const value of [...this.#placement.facts.model.graph.values()].reverse())
+      if (value.consumers().some((node) => reads(node, value))) demanded.add(value);
+    return demanded;
   }
 
   /** The inputs of a linear operator that may be data: the first, and the second of a product of two activations. */
@@ -154,20 +166,26 @@ class KernelPlacement {
 
   /** Whether integers are of use to a reader. */
   #wanted(value: Value): boolean {
-    return value.consumers().some((node) => {
-      const unit = this.#placement.units.get(node);
-      if (!unit) return false;
-      if (unit.first === node && this.#isLinear(unit)) return this.#dataInputs(node).includes(value);
-      if (unit.first === node && this.#following.has(unit)) return this.#operands(unit).includes(value);
-      return this.#passesOn(node, value) && node.outputs.some((output) => this.#wanted(output));
-    });
+    const moved = [value];
+    for (let at = moved.pop(); at; at = moved.pop()) {
+      for (const node of at.consumers()) {
+        const unit = this.#placement.units.get(node);
+        if (!unit) continue;
+        if (unit.first === node && this.#isLinear(unit)) {
+          if (this.#dataInputs(node).includes(at)) return true;
+        } else if (unit.first === node && this.#following.has(unit)) {
+          if (this.#operands(unit).includes(at)) return true;
+        } else if (this.#passesOn(node, at)) moved.push(...node.outputs);
+      }
+    }
+    return false;
   }
 
   #decide(value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
     const { units, kept, facts, narrow } = this.#placement;
     if (initializerOf(value)) return this.#decideConstant(value);
     const node = value.producer;
-    const demanded = this.#demanded(value);
+    const demanded = this.#demanded.has(value);
     if (!node) {
       if (demanded) return { on: true, reason: "an integer kernel reads this input of the model" };
       return { on: false, reason: "no integer kernel reads this input of the model" };
@@ -251,30 +269,4 @@ class KernelPlacement {
       )
     );
   }
-}
-
-/**
- * Convolutions with too few channels for their integer kernel, each with the reason: those that read images, spectra or a few maps, and
- * narrow depthwise ones. Where they are all that there is to quantize, they are quantized nevertheless.
- */
-export function narrowConvolutions(facts: Facts, kernels: IntegerKernels): Map<Node, string> {
-  const { leastInputChannels, leastDepthwiseChannels } = kernels;
-  const found = new Map<Node, string>();
-  let others = 0;
-  for (const node of facts.model.graph.nodes) {
-    if (node.domain !== "" || !kernels.linear.has(node.op)) continue;
-    const weight = node.op === "Conv" ? weightOperand(node) : undefined;
-    const shape = weight ? facts.shape(weight) : undefined;
-    const [channels = Number.POSITIVE_INFINITY, inputs = Number.POSITIVE_INFINITY] = shape ?? [];
-    const depthwise = shape !== undefined && isDepthwise(node, shape);
-    if (depthwise && channels < leastDepthwiseChannels) {
-      found.set(
-        node,
-        `a depthwise Conv of fewer than ${leastDepthwiseChannels} channels is faster in float than on integers`,
-      );
-    } else if (!depthwise && inputs < leastInputChannels) {
-      found.set(node, `a Conv of fewer than ${leastInputChannels} input channels is faster in float than on integers`);
-    } else others++;
-  }
-  return others > 0 ? found : new Map();
 }

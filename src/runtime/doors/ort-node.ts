@@ -1,7 +1,9 @@
 /** The door to ONNX Runtime in Node: the only file that loads `onnxruntime-node`, and only when it is asked for. */
 import { AvocetError } from "../../base/inner.ts";
+import { readModel } from "../../formats/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import type { Runtime, RuntimeOptions, Session, SessionOptions } from "../runtime.ts";
+import { constantsFirst } from "./constants-first.ts";
 import { providerMissing } from "./ort-failure.ts";
 import { type Ort, type OrtSettings, openSession, quieten, sessionSettings } from "./ort-session.ts";
 import { modelOfOtherFormat } from "./other-format-node.ts";
@@ -51,7 +53,7 @@ function expectProviders(ort: OrtNode, providers: readonly string[]): void {
 }
 
 async function open(ort: Ort, model: Model | string | Uint8Array, options: SessionOptions): Promise<Session> {
-  const read = typeof model === "string" ? (modelOfOtherFormat(model) ?? largeModel(model) ?? model) : model;
+  const read = frugally(options, typeof model === "string" ? (modelOfOtherFormat(model) ?? model) : model);
   if (typeof read === "string") return openSession(ort, read, settings(options), read);
   if (read instanceof Uint8Array) return openSession(ort, read, settings(options), undefined);
   const packed = await packModel(read);
@@ -60,6 +62,14 @@ async function open(ort: Ort, model: Model | string | Uint8Array, options: Sessi
   } finally {
     await packed.remove();
   }
+}
+
+/** The model, where it is one that should not cross as the file that it is. */
+function frugally({ frugal = false }: SessionOptions, model: Model | string | Uint8Array): Model | string | Uint8Array {
+  if (!frugal) return typeof model === "string" ? (largeModel(model) ?? model) : model;
+  const read =
+    typeof model === "string" ? largeModel(model, 0) : model instanceof Uint8Array ? readModel(model) : model;
+  return read ? constantsFirst(read) : model;
 }
 
 function settings(options: SessionOptions): OrtSettings {
