@@ -1,77 +1,226 @@
 /**
  * Every call to the disk of every command that writes, failed in turn: faults, full disks and kills, all of them instead of the sample that
- * `npm test` takes. Then processes that are really killed: SIGKILL at the n-th call of `quantize`, `convert` and `train`, and the same command
- * again. Needs `npm run build`. Takes about half an hour; `node bench/faults.mjs kills` does only the second part.
+ * `npm test` takes. Then processes that are really killed: SIGKILL right before a call that changes something, and the same command again;
+ * and Ctrl-C and SIGTERM at many moments of every command. Needs `npm run build`.
+ *
+ *     nice node bench/faults.mjs [calls|kills|interrupts] [--only quantize,train] [--kills 24] [--table bench/results/faults.md]
+ *
+ * `kills` takes at most so many calls a command (0: all), those where a new file gets its name among them, and under a minute of a processor
+ * for each command; `calls` takes half an hour, `interrupts` ten minutes.
  */
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { writeNpy } from "../dist/data/inner-files.js";
 import { writeModelFile } from "../dist/formats/inner-node.js";
 import { parseModel } from "../dist/ir/inner.js";
 import { Tensor } from "../dist/tensor/inner.js";
 
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, kills: { type: "string", default: "24" }, table: { type: "string" } },
+});
+/** Longer than any of these commands takes on a busy machine: a run that hangs is one that is wrong. */
+const patience = 120_000;
+const [part] = positionals;
 const root = fileURLToPath(new URL("..", import.meta.url));
-if (process.argv[2] !== "kills") {
-  const env = { ...process.env, AVOCET_FAULTS: "all" };
-  spawnSync("npx", ["vitest", "run", "test/faults.test.ts", "--maxWorkers=1"], { cwd: root, env, stdio: "inherit" });
+const lines = [
+  `# Faults of the disk, and kills\n\n\`node bench/faults.mjs\`, ${cpus()[0].model.trim()}, Node ${process.version.slice(1)}.`,
+];
+if (part === undefined || part === "calls") lines.push(calls());
+if (part === undefined || part === "kills") lines.push(await kills());
+if (part === undefined || part === "interrupts") lines.push(interrupts());
+const text = `${lines.join("\n\n")}\n`;
+process.stdout.write(text);
+if (options.table) writeFileSync(options.table, text);
+
+/** Simulated: test/faults.test.ts with all calls. */
+function calls() {
+  const only = options.only ? ["-t", `^(${options.only.replaceAll(",", "|")}) `] : [];
+  const results = tested("test/faults.test.ts", { AVOCET_FAULTS: "all" }, only);
+  const rows = new Map();
+  for (const { ancestorTitles, title, status, meta } of results) {
+    if (status === "passed" || status === "failed") {
+      const row = rows.get(ancestorTitles[0]) ?? {};
+      rows.set(ancestorTitles[0], { ...row, [title]: status === "passed" ? `${meta.tried}` : "**failed**" });
+    }
+  }
+  return `Each call to the disk of a command fails once, in the process: with an error, by a disk that is full from there on, by a kill (nothing
+reaches the disk any more). Inputs stay, the output is the old or the new one and whole, nothing is left over, and the same command then ends well.
+
+| command | calls with an error | full disk | killed |\n| --- | --: | --: | --: |
+${[...rows].map(([name, { fault, full, kill }]) => `| ${name} | ${fault} | ${full} | ${kill} |`).join("\n")}`;
 }
 
-const text = `<ir_version: 10, opset_import: ["" : 21]>
+/** What the tests of a file say, with what they noted. */
+function tested(file, env, more = []) {
+  const folder = mkdtempSync(join(tmpdir(), "avocet-faults-"));
+  const output = join(folder, "results.json");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${output}`];
+  const args = ["vitest", "run", file, "--maxWorkers=1", ...reporters, ...more];
+  spawnSync("npx", args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", 2, 2] });
+  const { assertionResults } = JSON.parse(readFileSync(output, "utf8")).testResults[0];
+  rmSync(folder, { recursive: true });
+  return assertionResults;
+}
+
+/** Every command, at 20 moments. */
+function interrupts() {
+  const results = tested("test/interrupts.test.ts", { AVOCET_INTERRUPTS: "20" });
+  const rows = results.map(({ title, status, meta }) => {
+    const slowest = Math.max(...(meta.ended ?? []));
+    return `| ${title.replaceAll("'", "")} | ${meta.ended?.length ?? 0} | ${slowest} | ${status === "passed" ? "" : "**failed**"} |`;
+  });
+  return `Ctrl-C or SIGTERM at moments of the first 2.5 seconds: starting, at work, in native code that never comes back, writing. Milliseconds to
+the end of the command; its output is whole or not there, and nothing else is left.
+
+| command | signals | slowest end, ms | |\n| --- | --: | --: | --- |\n${rows.join("\n")}`;
+}
+
+/** Real: processes that end at their n-th change of the disk. */
+async function kills() {
+  const text = `<ir_version: 10, opset_import: ["" : 21]>
   tiny (float[N,8,6,6] x) => (float[N,5] y) <float[16,8,3,3] w1, float[16] b1, float[5,16] w2> {
     c = Conv <pads = [1,1,1,1]> (x, w1, b1)
     r = Relu(c)
     p = GlobalAveragePool(r)
     f = Flatten(p)
     y = Gemm <transB = 1> (f, w2) }`;
-const inputs = mkdtempSync(join(tmpdir(), "avocet-kills-"));
-writeModelFile(parseModel(text, { seed: 2 }), join(inputs, "tiny.onnx"));
-const ramp = Float32Array.from({ length: 8 * 288 }, (_, i) => Math.sin(i));
-writeFileSync(join(inputs, "x.npy"), writeNpy(Tensor.float32([8, 8, 6, 6], ramp)));
+  const inputs = mkdtempSync(join(tmpdir(), "avocet-kills-"));
+  writeModelFile(parseModel(text, { seed: 2 }), join(inputs, "tiny.onnx"));
+  const ramp = Float32Array.from({ length: 8 * 288 }, (_, i) => Math.sin(i));
+  writeFileSync(join(inputs, "x.npy"), writeNpy(Tensor.float32([8, 8, 6, 6], ramp)));
+  const quick = ["--data", "x.npy", "-o", "out", "--preset", "fast", "--samples", "4", "--threads", "1", "--quiet"];
+  const all = {
+    quantize: ["quantize", "tiny.onnx", ...quick],
+    train: ["train", "tiny.onnx", ...quick, "--epochs", "1", "--batch", "4"],
+    convert: ["convert", "tiny.onnx", "-o", "out", "--external", "always"],
+  };
+  const rows = [];
+  for (const [name, args] of Object.entries(all)) {
+    if (options.only && !options.only.split(",").includes(name)) continue;
+    const start = performance.now();
+    const { changes, output } = await undisturbed(inputs, args);
+    const chosen = chosenOf(changes, Number(options.kills));
+    const found = { whole: 0, absent: 0, wrong: 0 };
+    for (const n of chosen) {
+      const outcome = await killedAt(inputs, args, n, output);
+      found[outcome.kind]++;
+      process.stderr.write(`${name}: killed at call ${n} of ${changes.length} (${changes[n]}): ${outcome.told}\n`);
+    }
+    const seconds = Math.round((performance.now() - start) / 1000);
+    rows.push(
+      `| ${name} | ${changes.length} | ${chosen.length} | ${found.absent} | ${found.whole} | ${found.wrong} | ${seconds} |`,
+    );
+  }
+  rmSync(inputs, { recursive: true });
+  return `A process that kills itself (SIGKILL) right before a call that changes the disk, then the same command again (with \`--resume\` where there
+is a checkpoint). *Absent*, *whole*: what the output was after the kill. *Wrong*: half an output, a repeat that failed or gave other bytes than a
+run that nobody disturbed, or something left beside the output.
 
-/** Ends the process at its n-th call that changes the disk. */
-const hook = (n) =>
-  `data:text/javascript,${encodeURIComponent(`
-  import { interceptDisk } from ${JSON.stringify(new URL("../dist/base/inner-node.js", import.meta.url).href)};
-  let count = 0;
-  interceptDisk((call, path, act) => {
-    if (/^(create|mkdir|rename|link|unlink|rmdir|write)$/.test(call) && count++ === ${n}) process.kill(process.pid, "SIGKILL");
-    return act();
-  });`)}`;
-const command = join(root, "dist/cli/main.js");
-const env = { ...process.env, AVOCET_SUPERVISOR: "off" };
-const quick = ["--data", "x.npy", "-o", "out", "--preset", "fast", "--samples", "4", "--threads", "1", "--quiet"];
-const commands = {
-  quantize: ["quantize", "tiny.onnx", ...quick],
-  train: ["train", "tiny.onnx", ...quick, "--epochs", "1", "--batch", "4"],
-  convert: ["convert", "tiny.onnx", "-o", "out", "--external", "always"],
-};
-for (const [name, args] of Object.entries(commands)) {
-  let [kills, whole, absent, wrong] = [0, 0, 0, 0];
-  for (let n = 0; ; n++) {
-    const work = mkdtempSync(join(tmpdir(), "avocet-kill-"));
-    cpSync(inputs, work, { recursive: true, preserveTimestamps: true });
-    const killed = spawnSync(process.execPath, ["--import", hook(n), command, ...args], { cwd: work, env });
-    if (killed.signal !== "SIGKILL") {
-      rmSync(work, { recursive: true });
-      break;
-    }
-    kills++;
-    const there = existsSync(join(work, "out"));
-    if (there) whole++;
-    else absent++;
-    const again = [...args, ...(there ? ["--force"] : [])];
+| command | calls that change the disk | killed at | absent | whole | wrong | seconds |\n| --- | --: | --: | --: | --: | --: | --: |\n${rows.join("\n")}`;
+}
+
+/** Counts calls that change the disk; tells them at the end, or ends the process before the n-th. */
+function hook(body) {
+  const door = JSON.stringify(new URL("../dist/base/inner-node.js", import.meta.url).href);
+  return `data:text/javascript,${encodeURIComponent(`
+    import { writeFileSync } from "node:fs";
+    import { interceptDisk } from ${door};
+    const changes = [];
+    interceptDisk((call, path, act) => {
+      if (/^(create|mkdir|rename|link|unlink|rmdir|write)$/.test(call)) { changes.push(call); ${body.change ?? ""} }
+      return act();
+    });
+    ${body.end ?? ""}`)}`;
+}
+
+function run(work, args, imported) {
+  const before = imported ? ["--import", imported] : [];
+  const env = { ...process.env, AVOCET_SUPERVISOR: "off" };
+  return new Promise((resolve) => {
+    const command = [...before, join(root, "dist/cli/main.js"), ...args];
+    const child = spawn(process.execPath, command, { cwd: work, env, stdio: ["ignore", "ignore", "pipe"] });
+    let told = "";
+    child.stderr.on("data", (text) => {
+      told += text;
+    });
+    const clock = setTimeout(() => child.kill("SIGABRT"), patience);
+    child.on("close", (code, signal) => {
+      clearTimeout(clock);
+      resolve({ code, signal, told });
+    });
+  });
+}
+
+/** Always the same path: recipes hold it. */
+function workIn(inputs) {
+  const work = `${inputs}-work`;
+  cpSync(inputs, work, { recursive: true, preserveTimestamps: true });
+  return work;
+}
+
+async function undisturbed(inputs, args) {
+  const work = workIn(inputs);
+  const list = join(inputs, "..", `avocet-changes-${process.pid}.json`);
+  const end = `process.on("exit", () => writeFileSync(${JSON.stringify(list)}, JSON.stringify(changes)));`;
+  const { code, told } = await run(work, args, hook({ end }));
+  if (code !== 0) throw new Error(told);
+  const changes = JSON.parse(readFileSync(list, "utf8"));
+  const output = outputOf(work);
+  rmSync(work, { recursive: true });
+  rmSync(list);
+  return { changes, output };
+}
+
+/** Where files get their names, and some of the others, evenly. */
+function chosenOf(changes, most) {
+  const numbers = changes.map((_, n) => n);
+  if (most === 0 || numbers.length <= most) return numbers;
+  const names = numbers.filter((n) => /^(rename|link)$/.test(changes[n])).slice(-Math.ceil(most / 2));
+  const others = numbers.filter((n) => !names.includes(n));
+  const step = others.length / (most - names.length);
+  const evenly = Array.from({ length: most - names.length }, (_, i) => others[Math.floor(i * step)]);
+  return [...names, ...evenly].sort((a, b) => a - b);
+}
+
+async function killedAt(inputs, args, n, expected) {
+  const work = workIn(inputs);
+  try {
+    const change = `if (changes.length === ${n + 1}) process.kill(process.pid, "SIGKILL");`;
+    const killed = await run(work, args, hook({ change }));
+    if (killed.signal !== "SIGKILL") return { kind: "wrong", told: `ended with ${killed.code ?? killed.signal}` };
+    const kind = existsSync(join(work, "out")) ? "whole" : "absent";
+    if (kind === "whole" && outputOf(work) !== expected) return { kind: "wrong", told: "half an output" };
+    const again = [...args, ...(kind === "whole" ? ["--force"] : [])];
     if (existsSync(join(work, ".out.avocet-checkpoint"))) again.push("--resume");
-    const { status, stderr } = spawnSync(process.execPath, [command, ...again], { cwd: work, env });
+    const repeated = await run(work, again);
+    if (repeated.code !== 0)
+      return { kind: "wrong", told: `then exit ${repeated.code ?? repeated.signal}: ${repeated.told}` };
     const litter = readdirSync(work).filter((entry) => entry.startsWith("."));
-    if (status !== 0 || litter.length > 0) {
-      wrong++;
-      console.log(`${name}, killed at ${n}: then exit ${status}, left ${litter.join(" ") || "nothing"}\n${stderr}`);
-    }
+    if (litter.length > 0) return { kind: "wrong", told: `left ${litter.join(" ")}` };
+    if (outputOf(work) !== expected) return { kind: "wrong", told: "then other bytes" };
+    return { kind, told: `${kind}, then the same` };
+  } finally {
     rmSync(work, { recursive: true });
   }
-  console.log(`${name}: killed at ${kills} calls, output whole ${whole}, absent ${absent}; repeated wrongly ${wrong}`);
 }
-rmSync(inputs, { recursive: true });
+
+/** Names and digests of what the output consists of. Reports tell times, and hidden files are on their way to become one. */
+function outputOf(work) {
+  const digest = (path) => createHash("sha256").update(readFileSync(path)).digest("hex").slice(0, 12);
+  const out = join(work, "out");
+  const files = statSync(out).isDirectory()
+    ? readdirSync(out)
+        .filter((name) => !/^report\.|^\./.test(name))
+        .map((name) => join("out", name))
+    : readdirSync(work).filter((name) => name === "out" || name.startsWith("out."));
+  return files
+    .sort()
+    .map((name) => `${name} ${digest(join(work, name))}`)
+    .join("\n");
+}

@@ -14,6 +14,13 @@ import { Tensor } from "../src/tensor/inner.ts";
 import { avocet, tinyText, workshop } from "./command-line.ts";
 import { breakDisk, type DiskCall, type FaultKind, recordDisk } from "./faulty-disk.ts";
 
+declare module "vitest" {
+  interface TaskMeta {
+    /** For the table of bench/faults.mjs: at how many calls the command was broken. */
+    tried?: number;
+  }
+}
+
 interface Scenario {
   readonly args: readonly string[];
   readonly output: string;
@@ -168,49 +175,46 @@ describe.each(Object.entries(scenarios))("%s", (_, scenario) => {
     expect(calls.length).toBeGreaterThan(10);
   }, 60_000);
 
-  test.each(["fault", "full", "kill"] as const)(
-    "%s",
-    async (kind) => {
-      for (const at of chosen(calls, scenario, kind)) {
-        const place = `${kind} at ${at.call} ${at.path.replace(work(), "$")} (${at.nth})`;
-        await reset();
-        const broken = await (async () => {
-          using disk = breakDisk(kind, at);
-          const ended = await run(scenario.args);
-          return { ...ended, hit: disk.hit };
-        })();
-        expect(broken.hit, place).toBe(true);
-        expect(inputState(), place).toBe(untouched);
-        const left = stateOf(scenario.output);
-        const aside = existsSync(join(work(), `.${scenario.output}.avocet-old`));
-        // Between two renames of a folder neither has the name; both are there, and the next run puts one back.
-        if (!(kind === "kill" && aside)) expect([old, fresh], place).toContain(left);
-        if (kind !== "kill") {
-          const document = JSON.parse(broken.out);
-          if (broken.code === 0) expect(left, place).toBe(fresh);
-          else expect(document.error.code, `${place}\n${broken.err}`).toMatch(/^(output|import|data|resume)\//);
-          // What can't be removed because removing fails stays until the next run.
-          const removing = /^(unlink|rmdir|list|lstat|close|open|read|fstat)$/.test(at.call);
-          const litter = listing().filter(
-            (name) => name.includes(".avocet-") && !/avocet-checkpoint(\/[^.]+\.(bin|json))?$/.test(name),
-          );
-          if (!removing || kind === "full") expect(litter, place).toEqual([]);
-        }
-        if (aside) {
-          const back = left === "nothing" ? old : left;
-          const refused = await run(scenario.args.filter((arg) => arg !== "--force"));
-          expect([refused.code, stateOf(scenario.output)], place).toEqual([2, back]);
-        }
-        const again = [...scenario.args];
-        if (existsSync(join(work(), scenario.output)) && !again.includes("--force")) again.push("--force");
-        if (existsSync(join(work(), `.${scenario.output}.avocet-checkpoint`))) again.push("--resume");
-        const repeated = await run(again);
-        expect(repeated.code, `${place}, then ${repeated.err}`).toBe(0);
-        expect(stateOf(scenario.output), place).toBe(fresh);
-        expect(listing(), place).toEqual(known);
-        expect(inputState(), place).toBe(untouched);
+  test.for(["fault", "full", "kill"] as const)("%s", { timeout: all ? 3_600_000 : 60_000 }, async (kind, { task }) => {
+    task.meta.tried = chosen(calls, scenario, kind).length;
+    for (const at of chosen(calls, scenario, kind)) {
+      const place = `${kind} at ${at.call} ${at.path.replace(work(), "$")} (${at.nth})`;
+      await reset();
+      const broken = await (async () => {
+        using disk = breakDisk(kind, at);
+        const ended = await run(scenario.args);
+        return { ...ended, hit: disk.hit };
+      })();
+      expect(broken.hit, place).toBe(true);
+      expect(inputState(), place).toBe(untouched);
+      const left = stateOf(scenario.output);
+      const aside = existsSync(join(work(), `.${scenario.output}.avocet-old`));
+      // Between two renames of a folder neither has the name; both are there, and the next run puts one back.
+      if (!(kind === "kill" && aside)) expect([old, fresh], place).toContain(left);
+      if (kind !== "kill") {
+        const document = JSON.parse(broken.out);
+        if (broken.code === 0) expect(left, place).toBe(fresh);
+        else expect(document.error.code, `${place}\n${broken.err}`).toMatch(/^(output|import|data|resume)\//);
+        // What can't be removed because removing fails stays until the next run.
+        const removing = /^(unlink|rmdir|list|lstat|close|open|read|fstat)$/.test(at.call);
+        const litter = listing().filter(
+          (name) => name.includes(".avocet-") && !/avocet-checkpoint(\/[^.]+\.(bin|json))?$/.test(name),
+        );
+        if (!removing || kind === "full") expect(litter, place).toEqual([]);
       }
-    },
-    all ? 3_600_000 : 60_000,
-  );
+      if (aside) {
+        const back = left === "nothing" ? old : left;
+        const refused = await run(scenario.args.filter((arg) => arg !== "--force"));
+        expect([refused.code, stateOf(scenario.output)], place).toEqual([2, back]);
+      }
+      const again = [...scenario.args];
+      if (existsSync(join(work(), scenario.output)) && !again.includes("--force")) again.push("--force");
+      if (existsSync(join(work(), `.${scenario.output}.avocet-checkpoint`))) again.push("--resume");
+      const repeated = await run(again);
+      expect(repeated.code, `${place}, then ${repeated.err}`).toBe(0);
+      expect(stateOf(scenario.output), place).toBe(fresh);
+      expect(listing(), place).toEqual(known);
+      expect(inputState(), place).toBe(untouched);
+    }
+  });
 });
