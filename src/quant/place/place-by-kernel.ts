@@ -3,7 +3,7 @@
  * convolutions give, and what lies between them as long as it stays among integers. A quantizer next to a float operator would
  * only add noise and time, so the rest stays float.
  */
-import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf } from "../../facts/inner.ts";
+import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf, weightOperand } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { IntegerKernels } from "../targets/target.ts";
 import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";
