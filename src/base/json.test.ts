@@ -21,6 +21,11 @@ describe("as JSON.parse", () => {
   });
 });
 
+test("a mark of the byte order before the text is no part of it", () => {
+  expect(read('\ufeff{"a": 1}')).toEqual({ a: 1 });
+  expect(() => read('\ufeff\ufeff{"a": 1}')).toThrow("expected JSON");
+});
+
 describe("refused with the caller's code and place", () => {
   const faults: Record<string, [text: string, message: RegExp]> = {
     nothing: ["", /expected JSON/],

@@ -24,7 +24,9 @@ export interface JsonOrigin {
  * The value of a JSON text. Throws `code` where it is no JSON, is nested deeper or longer than the limits allow, or says a key
  * twice in one object (all but the last would be lost without a word).
  */
-export function parseJson(text: string, { at, code, hint }: JsonOrigin): unknown {
+export function parseJson(written: string, { at, code, hint }: JsonOrigin): unknown {
+  // Editors of one system put a mark of the byte order before the text; all else that reads text here passes over it, too.
+  const text = written.startsWith("\ufeff") ? written.slice(1) : written;
   const refuse = (problem: string, cause?: unknown) =>
     new AvocetError(code, problem, { at, ...(cause === undefined ? {} : { cause }), ...(hint ? { hint } : {}) });
   if (text.length > jsonLimits.characters) {

@@ -94,6 +94,22 @@ describe("pictures", () => {
     expect((await refused(() => decodePng(png(9, 9, 4), "short.png"))).code).toBe("data/unreadable");
   });
 
+  test("a second header, behind the one that is looked at, or a chunk before it", async () => {
+    const large = Uint8Array.from([...u32(16_000), ...u32(16_000), 8, 2, 0, 0, 0]);
+    expect((await refused(() => decodePng(png(1, 1, 4, [["IHDR", large]]), "twice.png"))).code).toBe("data/unreadable");
+    const bytes = png(1, 1, 4, [["IHDR", large]]);
+    bytes.set(new TextEncoder().encode("tEXt"), 12);
+    new DataView(bytes.buffer).setUint32(29, crc32(bytes.subarray(12, 29)));
+    expect((await refused(() => decodePng(bytes, "late.png"))).code).toBe("data/unreadable");
+  });
+
+  test("palette numbers without a palette", () => {
+    const bytes = png(1, 1, 2);
+    bytes[25] = 3;
+    new DataView(bytes.buffer).setUint32(29, crc32(bytes.subarray(12, 29)));
+    expect(() => decodePng(bytes, "numbers.png")).toThrow(/expected a palette/);
+  });
+
   const golden = JSON.parse(readFileSync(new URL("images/golden/images.json", import.meta.url), "utf8"));
   const oneJpeg = () => Uint8Array.from(Buffer.from(golden.jpeg[0].data, "base64"));
 
@@ -176,6 +192,15 @@ describe("archives", () => {
       "data/unreadable",
     );
   });
+});
+
+test("a gzip file of empty gzip files", async () => {
+  const one = gzipSync(new Uint8Array(0));
+  const packed = new Uint8Array(one.length * 100_000);
+  for (let at = 0; at < packed.length; at += one.length) packed.set(one, at);
+  expect((await refused(() => openData(`${write("z.u8.gz", packed)}?shape=-1,4`, { inputs }))).code).toBe(
+    "data/unreadable",
+  );
 });
 
 test("a WAV file of empty chunks", async () => {

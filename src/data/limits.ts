@@ -20,6 +20,8 @@ export const dataLimits = {
   inflatedBytes: 2 ** 29,
   /** What one byte can inflate to: deflate's longest match, 258 bytes, in two bits. A larger claim is a lie. */
   inflateRatio: 1032,
+  /** Members of a gzip file. Those that can be read from the middle have one for every 64 kB: 8,192 in the largest. Each takes time. */
+  gzipMembers: 2 ** 14,
   /** Arrays of an .npz: one for each input of a model. */
   arrays: 1024,
   /** Bytes of a zip directory: as many arrays with the longest names. */

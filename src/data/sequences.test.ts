@@ -37,6 +37,7 @@ describe("token ids", () => {
   test("the model's length; longer lines are cut or made windows only when asked", async () => {
     const inputs = [port("ids", ["N", 2])];
     const long = parseTokenLines("[1, 2, 3, 4, 5]", "t");
+    expect(() => tokenDataset([], { inputs: [port("ids", ["N", "T"])] }, "t")).toThrow("expected at least one text");
     expect(() => tokenDataset(long, { inputs }, "t")).toThrow("expected at most 2 tokens, text 0 has 5");
     expect((await tokenDataset(long, { inputs, length: 2 }, "t").read([0])).ids!.numbers()).toEqual([1, 2]);
     const windows = tokenDataset(long, { inputs, hop: 1 }, "t");

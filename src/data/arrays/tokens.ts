@@ -49,6 +49,7 @@ export function tokenDataset(lines: readonly TokenLine[], options: TokenOptions,
   const { inputs, pad = 0, hop } = options;
   const main = (inputs.find(({ name }) => /input_?ids|tokens/i.test(name)) ?? inputs[0])?.name ?? "input_ids";
   const named = lines.map((line) => (line[""] ? { [main]: line[""] } : line));
+  if (lines.length === 0) throw new AvocetError("data/none", "expected at least one text, got none", { at: source });
   const fixed = inputs.find(({ name }) => name === main)?.shape?.[1];
   const longest = named.reduce((most, line) => Math.max(most, lengthOf(line)), 0);
   const length = options.length ?? (typeof fixed === "number" ? fixed : longest);

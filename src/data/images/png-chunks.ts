@@ -32,7 +32,11 @@ export function* chunksOf(bytes: Uint8Array, name: string): Generator<Chunk> {
 export function plainPng(bytes: Uint8Array, name: string): Uint8Array {
   const kept: Uint8Array[] = [bytes.subarray(0, 8)];
   const data: Uint8Array[] = [];
+  let isFirst = true;
   for (const { type, body, whole } of chunksOf(bytes, name)) {
+    // What is checked is the header at the front: another one would be what the decoder believes.
+    if ((type === "IHDR") !== isFirst) throw damaged(name, "one header, at the front");
+    isFirst = false;
     if (!["IHDR", "PLTE", "tRNS", "IDAT"].includes(type)) continue;
     const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
     if (crc32(whole.subarray(4, -4)) !== view.getUint32(whole.length - 4)) throw damaged(name, `a sound ${type} chunk`);

@@ -55,8 +55,9 @@ function open(bytes: Uint8Array, name: string): DecodedPng {
     });
   }
   const plain = plainPng(bytes, name);
+  let png: DecodedPng;
   try {
-    return decode(plain);
+    png = decode(plain);
   } catch (cause) {
     throw new AvocetError("data/unreadable", `expected a whole PNG image, got ${(cause as Error).message}`, {
       at: name,
@@ -64,6 +65,11 @@ function open(bytes: Uint8Array, name: string): DecodedPng {
       cause,
     });
   }
+  if (bytes[25] !== 3 || png.palette) return png;
+  throw new AvocetError("data/unreadable", "expected a palette for the numbers of the image, got none", {
+    at: name,
+    hint: "the image is damaged or was not copied completely",
+  });
 }
 
 /** The samples in 8 bits; gray of 1, 2 and 4 bits is stretched to 0 … 255, palette numbers are not. */
