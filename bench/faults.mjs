@@ -28,8 +28,12 @@ const { values: options, positionals } = parseArgs({
 const patience = 120_000;
 const [part] = positionals;
 const root = fileURLToPath(new URL("..", import.meta.url));
+const asked = process.argv
+  .slice(2)
+  .join(" ")
+  .replace(/ ?--table \S+/, "");
 const lines = [
-  `# Faults of the disk, and kills\n\n\`node bench/faults.mjs\`, ${cpus()[0].model.trim()}, Node ${process.version.slice(1)}.`,
+  `# Faults of the disk, and kills\n\n\`node bench/faults.mjs ${asked}\`, ${cpus()[0].model.trim()}, Node ${process.version.slice(1)}.`,
 ];
 if (part === undefined || part === "calls") lines.push(calls());
 if (part === undefined || part === "kills") lines.push(await kills());
