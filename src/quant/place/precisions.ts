@@ -62,6 +62,7 @@ export class Precisions {
   /** By the value that holds an encoding: those that share it, itself included. */
   #groups = new Map<Value, Value[]>();
   #units: ReadonlyMap<Node, Unit> = new Map();
+  readonly #held = new Map<Value, Held<Grid>>();
 
   /** `defaults`: what the whole model has. Throws what `select` throws. */
   constructor(facts: Facts, defaults: Defaults, rules: readonly GridRule[]) {
@@ -103,8 +104,13 @@ export class Precisions {
   join(units: ReadonlyMap<Node, Unit>, heads: ReadonlyMap<Value, Value>): void {
     this.#units = units;
     const groups = new Map<Value, Value[]>();
-    for (const [value, head] of heads) groups.set(head, [...(groups.get(head) ?? [head]), value]);
+    for (const [value, head] of heads) {
+      const group = groups.get(head);
+      if (group) group.push(value);
+      else groups.set(head, [head, value]);
+    }
     this.#groups = groups;
+    this.#held.clear();
   }
 
   /** The grid of the activations of a node, whatever others ask of its values. */
@@ -119,6 +125,15 @@ export class Precisions {
 
   /** The grid of an activation, by the value that holds its encoding. */
   activations(head: Value): Held<Grid> {
+    // All members ask, and a group may have thousands.
+    const known = this.#held.get(head);
+    if (known) return known;
+    const held = this.#heldBy(head);
+    this.#held.set(head, held);
+    return held;
+  }
+
+  #heldBy(head: Value): Held<Grid> {
     const members = this.#groups.get(head) ?? [head];
     const named = members.flatMap((value) => this.#ofValue.get(value)?.activations ?? []);
     const neighbours = members.flatMap((value) => this.#neighbours(value));
