@@ -116,3 +116,99 @@ test("methods and training decide the weights that the form then holds", async (
   expect(await sqnr(best)).toBeGreaterThan((await sqnr(fast)) + 1);
   expect((await avocet(["verify", trained])).code).toBe(0);
 }, 120_000);
+
+describe("--form weight-only", () => {
+  const tokens = `<ir_version: 8, opset_import: ["" : 17]> tokens (int64[N,6] ids) => (float[N,6,32] y)
+    <float[100,64] table, float[64,64] w1, float[64] b1, float[64,32] w2> {
+      [embed] e = Gather(table, ids)
+      [first] m = MatMul(e, w1)
+      [bias] a = Add(m, b1)
+      [tanh] t = Tanh(a)
+      [last] y = MatMul(t, w2) }`;
+  const make = async (name: string, ...options: string[]) => {
+    await shop.model("tokens.onnx", parseModel(tokens, { seed: 8 }));
+    const random = new Random(3);
+    const ids = BigInt64Array.from({ length: 240 }, () => BigInt(random.integer(100)));
+    shop.npy("ids.npy", Tensor.int64([40, 6], [...ids]));
+    const args = ["quantize", shop.at("tokens.onnx"), "--data", shop.at("ids.npy"), "-o", shop.at(name)];
+    const run = await avocetJson([...args, ...options]);
+    return { ...run, ops: () => [...readModelFile(shop.at(name, "model.onnx")).graph.nodes].map(({ op }) => op) };
+  };
+
+  test.each([
+    ["int4 in blocks of 32", []],
+    ["what is asked for instead", ["--weights", "int8", "--granularity", "block:16", "--grid", "embed=w4"]],
+  ] as const)("%s", async (name, options) => {
+    const made = await make(name, "--form", "weight-only", "--preset", "fast", ...options);
+    expect(made.code, JSON.stringify(made.json)).toBe(0);
+    expect(made.ops()).toEqual(["GatherBlockQuantized", "MatMulNBits", "Add", "Tanh", "MatMulNBits"]);
+    const { entries } = shop.json(name, "plan.json");
+    const bits = entries.map(({ value, grid }: { value: string; grid: { bits: number } }) => [value, grid.bits]);
+    expect(bits).toEqual([["table", 4], ["w1", options.length ? 8 : 4], ["w2", options.length ? 8 : 4]]); // biome-ignore format: one line
+    const { layers } = shop.json(name, "report.json");
+    expect(layers[0]).toMatchObject({ name: "embed", op: "Gather", weight: "int4" });
+    for (const runtime of ["ort-node", "ort-web"]) {
+      const { code, json } = await avocetJson(["verify", shop.at(name), "--runtime", runtime]);
+      expect(code).toBe(0);
+      expect(json.outputs[0].sqnr.simulation ?? Number.POSITIVE_INFINITY).toBeGreaterThan(90);
+    }
+  });
+
+  test("methods decide the weights in blocks: they are nearer to float than the nearest ones", async () => {
+    const sqnr = async (name: string, ...options: string[]) => {
+      await make(name, "--form", "weight-only", ...options);
+      const args = ["compare", shop.at("tokens.onnx"), shop.at(name), "--data", shop.at("ids.npy")];
+      return (await avocetJson(args)).json.outputs[0].sqnr;
+    };
+    // All of them round the table to nearest, so that only the weights tell them apart.
+    const nearest = await sqnr("nearest", "--preset", "fast");
+    for (const method of ["gptq", "adaround:iterations=0", "seqmse"]) {
+      const found = await sqnr(`by ${method.slice(0, 4)}`, "--method", method);
+      expect(found, method).toBeGreaterThan(nearest);
+    }
+  });
+
+  test("--form qdq takes away what the target asks for", async () => {
+    const target = targetOf("aimet-default", "int4", "matmulnbits");
+    const made = await make("without", "--target", target, "--form", "qdq", "--preset", "fast");
+    expect(made.ops()).not.toContain("MatMulNBits");
+  });
+});
+
+describe("--form dynamic", () => {
+  const integer = ["MatMulInteger", "MatMulInteger", "MatMulInteger", "MatMulInteger"];
+  const opsOf = (name: string) =>
+    [...readModelFile(shop.at(name, "model.onnx")).graph.nodes]
+      .map(({ op }) => op)
+      .filter((op) => op === "MatMulInteger");
+
+  test.each(["ort-cpu", "aimet-default"])("%s: all products on integer kernels, in both runtimes", async (target) => {
+    const name = `dynamic ${target}`;
+    const folder = await quantized(name, target, "quantize", ["--form", "dynamic", "--preset", "fast"]);
+    expect(opsOf(name)).toEqual(integer);
+    const report = shop.json(name, "report.json");
+    expect(report.layers.filter(({ weight }: { weight: string | null }) => weight === "int8")).toHaveLength(4);
+    for (const { weight, kernel } of report.layers) if (weight) expect(kernel).toBe("DynamicQuantizeMatMul");
+    for (const runtime of ["ort-node", "ort-web"]) {
+      const { code, json } = await avocetJson(["verify", folder, "--runtime", runtime]);
+      expect(code).toBe(0);
+      expect(json.outputs[0].sqnr.simulation ?? Number.POSITIVE_INFINITY).toBeGreaterThan(60);
+    }
+    const sqnr = async (which: string) =>
+      (await avocetJson(["compare", shop.at("rows.onnx"), which, "--data", shop.at("rows.npy")])).json.outputs[0].sqnr;
+    // Ranges of the batch as it comes are about those that calibration saw in all of the data, and less is quantized.
+    const fixed = await quantized(`static ${target}`, target, "quantize", [
+      "--preset",
+      "fast",
+      "--calibration",
+      "minmax",
+    ]);
+    expect(await sqnr(folder)).toBeGreaterThan((await sqnr(fixed)) - 3);
+  });
+
+  test("needs no data", async () => {
+    const args = ["quantize", shop.at("rows.onnx"), "-o", shop.at("undated"), "--form", "dynamic"];
+    expect((await avocetJson([...args, "--preset", "data-free"])).code).toBe(0);
+    expect(opsOf("undated")).toEqual(integer);
+  });
+});

@@ -87,7 +87,7 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
   "activations that are all NaN": [model("nan.onnx"), "data/not-finite", 1, /Sqrt root/],
   "an unknown target": [quantize("--target", "ort-gpu"), "target/unknown", 2, /ort-cpu/],
   "a target file that is none": [quantize("--target", "$/pictures.json"), "target/invalid", 2],
-  "an unknown grid": [quantize("--weights", "int7"), "quant/unknown-grid", 2],
+  "an unknown grid": [quantize("--weights", "int17"), "quant/unknown-grid", 2],
   "an unknown granularity": [quantize("--granularity", "row"), "recipe/invalid", 2, /tensor, channel or block/],
   "an unknown calibration": [quantize("--calibration", "magic"), "recipe/invalid", 2, /sqnr/],
   "an unknown preset": [quantize("--preset", "fancy"), "recipe/invalid", 2, /fast/],

@@ -59,7 +59,7 @@ const rules: readonly Rule[] = [
   },
   {
     commands: ["quantize", "train", "plan"],
-    options: ["weights", "activations", "granularity", "float", "grid"],
+    options: ["weights", "activations", "granularity", "float", "grid", "form"],
     idle: ({ plan }) => plan !== undefined,
     problem: "either --plan or",
     hint: "a plan says the grid of every value already: edit it",

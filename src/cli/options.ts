@@ -60,6 +60,12 @@ export function placing(command: Command): Command {
       "SELECTOR=w4a16 or SELECTOR=w4,block:32: other grids for some layers (repeatable; the later rule holds)",
       collect,
     )
+    .addOption(
+      new Option(
+        "--form <name>",
+        "what weights are stored for: DequantizeLinear, packed int4 in blocks, or int8 with inputs rounded as it runs",
+      ).choices(["qdq", "weight-only", "dynamic"]),
+    )
     .option("--plan <file>", "a plan of `avocet plan`, edited perhaps, instead of all these grids");
 }
 

@@ -20,6 +20,7 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly calibration?: string;
   readonly float?: readonly string[];
   readonly grid?: readonly string[];
+  readonly form?: string;
   readonly plan?: string;
   readonly preset?: string;
   readonly method?: readonly string[];
@@ -61,6 +62,7 @@ export async function recipeOf(
     weights,
     activations,
     granularity,
+    form: options.form,
     calibration,
     float,
     preset,

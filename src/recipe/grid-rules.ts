@@ -37,14 +37,15 @@ interface Chosen {
   readonly granularity?: string | undefined;
   readonly float: readonly string[];
   readonly grids: readonly unknown[];
+  readonly form?: string | undefined;
   readonly plan?: object | undefined;
 }
 
 /** Throws `recipe/invalid` for choices of placement next to a plan, which has them already. */
 export function refuseBesidePlan(recipe: Chosen, at: string): void {
   if (recipe.plan === undefined) return;
-  const { weights, activations, granularity, float, grids } = recipe;
-  const beside = Object.entries({ weights, activations, granularity, float, grids }).flatMap(([key, choice]) =>
+  const { weights, activations, granularity, float, grids, form } = recipe;
+  const beside = Object.entries({ weights, activations, granularity, float, grids, form }).flatMap(([key, choice]) =>
     choice === undefined || (Array.isArray(choice) && choice.length === 0) ? [] : [key],
   );
   if (beside.length === 0) return;

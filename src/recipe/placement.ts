@@ -13,22 +13,21 @@ import {
   type WeightGranularity,
 } from "../quant/inner.ts";
 import { parsePlan } from "../quant/inner-files.ts";
+import { type Form, forms } from "./forms.ts";
 import type { Recipe } from "./schema.ts";
 
 /** The choices of a recipe that go to placement. */
-type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" | "grids">;
+type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" | "grids" | "form">;
 
 /** The same choices as `place` takes them. Throws `quant/unknown-grid` and `quant/unsupported-grid`. */
-export function placeChoices({
-  weights,
-  activations,
-  granularity,
-  float,
-  grids,
-}: Choices): Omit<PlaceOptions, "shapes"> {
+export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
+  const { float, grids } = recipe;
+  const form: Partial<Form> = recipe.form ? forms[recipe.form] : {};
+  const { weights = form.weights, activations = form.activations, granularity = form.granularity } = recipe;
   return {
     ...parseGrids({ weights, activations }),
     granularity: granularityOf(granularity),
+    storage: form.storage,
     keepFloat: float,
     grids: grids.map((rule): GridRule => {
       const { match, granularity: asked } = rule;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
 import { checkSchema, preprocessSchema } from "../data/inner-files.ts";
+import { formNames } from "./forms.ts";
 import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
@@ -58,6 +59,13 @@ export const recipeSchema = z.strictObject({
     .array(gridRuleSchema)
     .default([])
     .describe("Other grids for some layers; of two rules for one layer the later one holds, and float before all."),
+  /** What the weights are stored for: "qdq", "weight-only" or "dynamic". Default: what the target says. */
+  form: z
+    .enum(formNames)
+    .optional()
+    .describe(
+      "What weights are stored for: qdq (DequantizeLinear), or weight-only (float activations; int4 in blocks of 32, packed for MatMulNBits and GatherBlockQuantized), or dynamic (int8 weights, inputs rounded to uint8 as the model runs). Default: what the target says.",
+    ),
   /** A plan as `avocet plan` writes it, in the place of weights, activations, granularity, float and grids. */
   plan: z
     .looseObject({})

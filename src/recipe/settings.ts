@@ -31,6 +31,7 @@ export function settingsOf({
     ...(judgedOn?.data === "noise" ? { compared: "on noise, no data was given" } : {}),
     ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
     ...(recipe.grids.length > 0 ? { grids: recipe.grids.map(ruleText).join(" · ") } : {}),
+    ...(recipe.form ? { form: recipe.form } : {}),
     ...(recipe.plan ? { plan: "given" } : {}),
   };
 }

@@ -43,9 +43,12 @@ export function isUsableGrid(name: string, use: GridUse): boolean {
 export function parseGrid(name: string): Grid {
   const known = aliases.get(name) ?? name;
   if (Object.hasOwn(codecs, known)) return codecs[known as GridName].grid;
-  const usable = usableGrids("weight");
+  const [first, ...others] = usableGrids("weight");
+  const widest = others.findLast((one) => one.startsWith("int"))!;
+  const floats = others.filter((one) => codecs[one].grid.kind === "float");
+  const ints = `${first} to ${widest}, u${first} to u${widest}`;
   throw new AvocetError("quant/unknown-grid", `expected a grid, got "${name}"`, {
-    hint: `${usable.slice(0, -1).join(", ")}, or ${usable.at(-1)} (not quantized)`,
+    hint: `${[ints, ...floats.slice(0, -1)].join(", ")}, or ${floats.at(-1)} (not quantized)`,
   });
 }
 

@@ -50,9 +50,8 @@ export function integers(bits: Bits, signed: boolean): ScaledCodec {
   };
 }
 
-const widths = integerWidths.filter((width) => width <= widest);
 const tooWide = {
-  expected: `a grid of ${widths.slice(0, -1).join(", ")} or ${widths.at(-1)} bits`,
+  expected: `a grid of ${integerWidths[0]} to ${widest} bits`,
   hint: `int32 is the grid of biases; int${widest} is the widest of all others`,
 };
 

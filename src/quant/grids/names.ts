@@ -1,7 +1,8 @@
 /** What grids are called: the only place that spells their widths and names. What they are is in the rows of grid.ts. */
 
 /** Each width is two grids, signed and unsigned. All that differs between them follows from the width. */
-export const integerWidths = [2, 3, 4, 8, 16, 32] as const;
+// biome-ignore format: one line
+export const integerWidths = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32] as const;
 
 export type Bits = (typeof integerWidths)[number];
 

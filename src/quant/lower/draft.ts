@@ -85,13 +85,24 @@ export class Draft {
     return this.graph.insert(spec, place);
   }
 
-  /** Another node in the place of one, whose output's name and readers it takes over. */
-  replace(node: Node, replacement: Replacement): void {
+  /**
+   * Another node in the place of one, whose output's name and readers it takes over. `before`: what was put in front of it to compute the
+   * same with it.
+   */
+  replace(node: Node, replacement: Replacement, before: readonly Node[] = []): void {
     const place = this.#order.get(node);
     const { output } = node;
     const made = replaceNode(node, replacement);
     if (place !== undefined) this.#order.set(made, place);
-    this.record.computes(output, [made]);
+    this.record.computes(output, [...before, made]);
+  }
+
+  /** A node with several outputs right behind whoever gives a value, named after it. */
+  insertBehind(op: string, value: Value, outputs: readonly string[]): Node {
+    const [first] = this.graph.nodes;
+    const place = value.producer ? { after: value.producer } : first ? { before: first } : undefined;
+    const names = outputs.map((output) => `${value.name}_${output}`);
+    return this.graph.insert({ op, name: `${value.name}_${op}`, inputs: [value], outputs: names }, place);
   }
 
   /** The file uses operators of another domain, in this version at least. */

@@ -143,7 +143,7 @@ const faults: Record<string, [file: string, change: (json: Json) => void, messag
   "1.0.0: symmetric around something else": ["residual-1.0.0", (j) => { j.param_encodings[0].offset[0] = -100; }, /symmetric grid to begin/],
   "1.0.0: no symmetry": ["residual-1.0.0", (j) => { delete j.param_encodings[0].is_sym; }, /is_sym/],
   "1.0.0: several scales per tensor": ["residual-1.0.0", (j) => { Object.assign(j.activation_encodings[0], { scale: [1, 1], offset: [0, 0] }); }, /one scale per tensor/],
-  "1.0.0: five bits": ["residual-1.0.0", (j) => { j.activation_encodings[0].bw = 5; }, /bits/],
+  "1.0.0: seventeen bits": ["residual-1.0.0", (j) => { j.activation_encodings[0].bw = 17; }, /bits/],
   "1.0.0: forty bits": ["residual-1.0.0", (j) => { j.activation_encodings[0].bw = 40; }, /bits/],
   "1.0.0: a block size per channel": ["residual-1.0.0", (j) => { j.param_encodings[0].block_size = 4; }, /block_size/],
   "1.0.0: blocks without a size": ["blocks-1.0.0", (j) => { delete j.param_encodings.find((r: Json) => r.block_size).block_size; }, /block_size/],

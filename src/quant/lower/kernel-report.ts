@@ -65,8 +65,9 @@ function isSame(candidate: Node, node: Node, stored: Value | undefined): boolean
     const rest = candidate.name.slice(node.name.length);
     return rest === "" || rest === "/MatMulAddFusion" || /^_token_\d+$/.test(rest);
   }
+  const known = node.name === "" || node.op === "MatMulInteger";
   return (
-    node.name === "" &&
+    known &&
     stored?.useCount === 1 &&
     isIntegerKernel(candidate) &&
     candidate.inputs.some((value) => value?.name === stored.name)

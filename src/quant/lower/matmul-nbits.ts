@@ -5,10 +5,9 @@
  */
 import type { Node, Value } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
-import { nearestPieces } from "../grids/fake-quantize.ts";
-import { codecOf, isIntGrid } from "../grids/grid.ts";
+import { isIntGrid } from "../grids/grid.ts";
 import { entryAt } from "../plan/entry-at.ts";
-import type { PlanEntry } from "../plan/plan.ts";
+import { packedMatrix } from "./packed-rows.ts";
 import type { StorageForm } from "./row.ts";
 
 const float32 = 1;
@@ -16,6 +15,7 @@ const float32 = 1;
 export const matMulNBits: StorageForm = {
   name: "matmulnbits",
   title: "MatMulNBits",
+  replaces: "product",
   matches: ({ storage }) => storage === "matmulnbits",
   refusal({ grid, granularity }, value, entries) {
     if (!isIntGrid(grid) || ![2, 4, 8].includes(grid.bits)) return "it takes 2, 4 or 8 bits";
@@ -32,8 +32,9 @@ export const matMulNBits: StorageForm = {
   whyFloat: (node) =>
     `its weight stays packed in ${node.int("bits", 4)} bits, in blocks of ${node.int("block_size", 0)}, and multiplies float inputs`,
   emit(entry, value, draft) {
-    const { bits, block, packed, scales, zeroPoints } = packedWeight(entry, value);
+    const { bits, block, bytes, scales, zeroPoints } = packedMatrix(value.initializer!, entry.encoding!, 0);
     const [K, N] = value.initializer!.shape as [number, number];
+    const packed = Tensor.of("uint8", [N, K / block, (block * bits) / 8], bytes);
     const stored = draft.constant(`${entry.value}_packed`, packed);
     const inputs = [stored, draft.constant(`${entry.value}_scale`, scales)];
     if (zeroPoints) inputs.push(draft.constant(`${entry.value}_zero_point`, zeroPoints));
@@ -55,64 +56,4 @@ export const matMulNBits: StorageForm = {
 function isFactor(node: Node, value: Value): boolean {
   const isProduct = node.op === "MatMul" && node.domain === "" && node.graph === value.graph;
   return isProduct && node.input(1) === value && node.input(0) !== value;
-}
-
-interface PackedWeight {
-  readonly bits: number;
-  readonly block: number;
-  readonly packed: Tensor;
-  readonly scales: Tensor;
-  /** Absent where all are in the middle of the grid, as the operator has them by default. */
-  readonly zeroPoints?: Tensor;
-}
-
-/** The weight [K, N] of a MatMul, by output and packed. */
-function packedWeight({ encoding }: PlanEntry, { initializer }: Value): PackedWeight {
-  const { grid, granularity, scale, offset } = encoding!;
-  const bits = codecOf(grid).bits;
-  const block = granularity.kind === "block" ? granularity.size : 1;
-  const [K, N] = initializer!.shape as [number, number];
-  const blocks = K / block;
-  const integers = new PackedRows(N, K, bits);
-  nearestPieces(initializer!, encoding!, "half-even", (piece, start, slice, step) => {
-    for (let k = 0, of = slice; k < piece.length; k++, of += step) {
-      const i = start + k;
-      // AIMET's integers count from the lowest number on, as those of this operator do.
-      integers.put(i % N, Math.floor(i / N), piece[k]! - offset[of]!);
-    }
-  });
-  const zeros = new PackedRows(N, blocks, bits);
-  const scales = new Float32Array(scale.length);
-  scale.forEach((s, i) => {
-    const [output, place] = [i % N, Math.floor(i / N)];
-    scales[output * blocks + place] = s;
-    zeros.put(output, place, -offset[i]!);
-  });
-  const middle = offset.every((low) => -low === 2 ** (bits - 1));
-  return {
-    bits,
-    block,
-    packed: Tensor.of("uint8", [N, blocks, (block * bits) / 8], integers.bytes),
-    scales: Tensor.float32([N, blocks], scales),
-    ...(middle ? {} : { zeroPoints: Tensor.of("uint8", [N, zeros.rowBytes], zeros.bytes) }),
-  };
-}
-
-/** Rows of integers of so many bits, each row from a byte of its own on, the first integer in the lowest bits. */
-class PackedRows {
-  readonly bytes: Uint8Array;
-  readonly rowBytes: number;
-  readonly #bits: number;
-
-  constructor(rows: number, length: number, bits: number) {
-    this.#bits = bits;
-    this.rowBytes = Math.ceil((length * bits) / 8);
-    this.bytes = new Uint8Array(rows * this.rowBytes);
-  }
-
-  put(row: number, place: number, integer: number): void {
-    const at = place * this.#bits;
-    const byte = row * this.rowBytes + (at >> 3);
-    this.bytes[byte] = this.bytes[byte]! | (integer << (at & 7));
-  }
 }

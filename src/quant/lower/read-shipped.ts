@@ -14,6 +14,7 @@ export function readShipped(model: Model): Shipped {
   const values = model.graph.valuesByName();
   const products = [...model.graph.nodes].flatMap((node): LoweredProduct[] => {
     const stored = storedFor(node);
+    if (stored?.form.replaces === "lookup") return [];
     if (stored) return [{ nodes: [node], weight: stored.weight }];
     return isProduct(node) ? [{ nodes: [node], weight: weightOf(node) }] : [];
   });

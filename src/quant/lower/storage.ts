@@ -2,10 +2,16 @@
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
+import { dynamicInt8 } from "./dynamic-int8.ts";
+import { gatherBlockQuantized } from "./gather-block-quantized.ts";
 import { matMulNBits } from "./matmul-nbits.ts";
 import type { StorageForm } from "./row.ts";
 
-export const storageForms: Readonly<Record<StorageName, StorageForm>> = { matmulnbits: matMulNBits };
+export const storageForms: Readonly<Record<StorageName, StorageForm>> = {
+  matmulnbits: matMulNBits,
+  gatherblockquantized: gatherBlockQuantized,
+  dynamicint8: dynamicInt8,
+};
 
 /** The form that writes such nodes, and the constant with the weight that this one reads. */
 export function storedFor(node: Node): { readonly form: StorageForm; readonly weight: Value } | undefined {
@@ -16,17 +22,29 @@ export function storedFor(node: Node): { readonly form: StorageForm; readonly we
   return undefined;
 }
 
-/** The entries of a plan, each weight that the form can hold stored in it; of the others the reason says why not. */
-export function withStorage(entries: readonly PlanEntry[], model: Model, name: StorageName): PlanEntry[] {
-  const form = storageForms[name];
+/** The entries of a plan, each weight stored in the first of the forms that can hold it; of the others the reason says why not. */
+export function withStorage(entries: readonly PlanEntry[], model: Model, names: readonly StorageName[]): PlanEntry[] {
   const values = model.graph.valuesByName();
   const known = new Map(entries.map((entry) => [entry.value, entry]));
   return entries.map((entry) => {
     if (entry.kind !== "weight") return entry;
-    const refused = form.refusal(entry, values.get(entry.value)!, known);
-    if (refused === undefined) return { ...entry, storage: name, reason: `${entry.reason}, stored for ${form.title}` };
-    return { ...entry, reason: `${entry.reason}, not stored for ${form.title}: ${refused}` };
+    const value = values.get(entry.value)!;
+    const refusals: string[] = [];
+    for (const name of names) {
+      const form = storageForms[name];
+      if (form.replaces !== useOf(value)) continue;
+      const refused = form.refusal(entry, value, known);
+      if (refused === undefined)
+        return { ...entry, storage: name, reason: `${entry.reason}, stored for ${form.title}` };
+      refusals.push(`, not stored for ${form.title}: ${refused}`);
+    }
+    return { ...entry, reason: `${entry.reason}${refusals.join("")}` };
   });
+}
+
+/** A table that every reader takes rows of; else a factor. */
+function useOf(value: Value): StorageForm["replaces"] {
+  return value.consumers().every(({ op }) => op === "Gather") ? "lookup" : "product";
 }
 
 /** The plan of a file of Q/DQ alone: the same numbers, in a form whose weights can be replaced one by one. */

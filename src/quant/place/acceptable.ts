@@ -11,6 +11,7 @@ const quantizing = new Set([
   "QcQuantizeOp",
   "QGemm",
   "MatMulNBits",
+  "GatherBlockQuantized",
   "DynamicQuantizeMatMul",
   "MatMulIntegerToFloat",
 ]);

@@ -6,6 +6,7 @@ import type { Model, Node, TensorType, Value } from "../../ir/inner.ts";
 import { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { parseGrid } from "../grids/grid.ts";
+import type { StorageName } from "../grids/storage-names.ts";
 import { isLeftFloat, refuseGrid } from "../grids/usable-grid.ts";
 import { withStorage } from "../lower/storage.ts";
 import type { LeftFloat, Plan, PlanEntry } from "../plan/plan.ts";
@@ -18,6 +19,7 @@ import { narrowConvolutions } from "./narrow-convolutions.ts";
 import { decideByKernel } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";
 import { layerNormPrecision, type NumberForm, placeParameters, shortScale } from "./place-parameters.ts";
+import { placeTables } from "./place-tables.ts";
 import { type GridRule, type Held, Precisions, type WeightGranularity } from "./precisions.ts";
 import { type SharedEncodings, sharedEncodings } from "./shared-encodings.ts";
 import { unitsOf } from "./supergroups.ts";
@@ -35,6 +37,8 @@ export interface PlaceOptions {
   readonly keepFloat?: readonly string[] | undefined;
   /** Other grids and granularities for some layers; of several rules for one layer the later one holds. Default: none. */
   readonly grids?: readonly GridRule[] | undefined;
+  /** What weights are stored for, the first form that can hold one. Default: what the target says. */
+  readonly storage?: readonly StorageName[] | undefined;
   /**
    * Whether scales of grids of 8 bits and fewer may be chosen so that integer kernels are exact (short-scale.ts), unless the target
    * forbids it. Default false: ranges of AIMET's schemes give AIMET's scales.
@@ -64,7 +68,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     if (rule.weights) refuseGrid(rule.weights, "weight", rule.match);
   }
   const facts = new Facts(model, options.shapes);
-  const { granularity, grids = [], keepFloat = [] } = options;
+  const { granularity, grids = [], keepFloat = [], storage = target.storage } = options;
   const defaults = { weights, activations: grid, granularity };
   const precisions = new Precisions(facts, defaults, [...grids, ...keepFloat.map(inFloat)]);
   const kept = precisions.kept();
@@ -87,6 +91,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   const shared = sharedEncodings(placement, decided);
   precisions.join(placement.units, shared.heads);
   const parameters = placeParameters(placement, decided, shared, short);
+  if (storage.includes("gatherblockquantized")) placeTables(placement, decided, shared, parameters);
   // What layers give has the coarsest scales; those of sums must suit what is added (halfway-sums.ts).
   const shortOf = (value: Value) => short && (exact && !isSum(value, placement) ? "coarse" : true);
   const computed = computedWeights(placement, decided, shared.heads);
@@ -114,7 +119,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     } else entries.push(activationEntry(value, asked, decision, placement, shared, computed, shortOf));
   }
   refuseNoBlocks(model, entries, [{ granularity }, ...grids]);
-  const stored = target.storage === null ? entries : withStorage(entries, model, target.storage);
+  const stored = withStorage(entries, model, storage);
   if (entries.length === 0) {
     const bodies = Object.keys(layersInBodies(model)).join(", ");
     const first = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";

@@ -167,8 +167,11 @@ export class Precisions {
 
   /** What is asked of a constant, by its own name or of the nodes that own it. */
   #ofConstant(value: Value): readonly Answers[] {
-    const owners = this.#facts.parameters(value).map(({ node }) => this.#ofNode.get(node));
-    return [this.#ofValue.get(value), ...owners].filter((one) => one !== undefined);
+    const owned = this.#facts.parameters(value).map(({ node }) => node);
+    const owners = owned.length > 0 ? owned : value.consumers();
+    return [this.#ofValue.get(value), ...owners.map((node) => this.#ofNode.get(node))].filter(
+      (one) => one !== undefined,
+    );
   }
 
   /** The nodes that give and read a value: of what runs as one operator all of its nodes. */

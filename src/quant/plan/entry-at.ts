@@ -10,7 +10,9 @@ export function entryAt(value: Value | null, entries: ReadonlyMap<string, PlanEn
   const entry = entries.get(value.name);
   if (entry) return isIntGrid(entry.grid) ? entry : undefined;
   const source = value.producer;
-  return source && keepsGrid(source) ? entryAt(source.input(0), entries) : undefined;
+  const moved = source && keepsGrid(source) ? entryAt(source.input(0), entries) : undefined;
+  // Rows of a table that has more scales than one are floats: their scale depends on which they are.
+  return source?.op === "Gather" && moved?.granularity.kind !== "tensor" ? undefined : moved;
 }
 
 /** Whether the entry only repeats, after an operator that moves data, what another entry says. */

@@ -284,7 +284,9 @@ function decompressed(row: z.output<typeof row2>, refuse: Refuse): Nested {
 
 function expectSound({ name, bits, symmetric, scale, offset }: FileEncoding, refuse: Refuse): void {
   if (!integerWidths.some((width) => width === bits))
-    throw refuse(`expected ${integerWidths.join(", ")} bits for ${name}, got ${bits}`);
+    throw refuse(
+      `expected ${integerWidths[0]} to ${integerWidths.at(-2)} or ${integerWidths.at(-1)} bits for ${name}, got ${bits}`,
+    );
   const half = 2 ** (bits - 1);
   for (const [i, s] of scale.entries()) {
     const o = offset[i]!;

@@ -76,9 +76,11 @@ const avocet = z.strictObject({
       "Inputs of a layer that share a scale of its weight, where they divide its inputs. Default: per_channel_quantization.",
     ),
   storage: z
-    .enum(storageNames)
+    .union([z.enum(storageNames), z.array(z.enum(storageNames))])
     .optional()
-    .describe("What weights are stored for, where it can hold them: matmulnbits. Default: behind a DequantizeLinear."),
+    .describe(
+      "What weights are stored for, the first that can hold one: matmulnbits, gatherblockquantized, dynamicint8. Default: behind a DequantizeLinear.",
+    ),
   integer_kernels: z
     .strictObject({
       linear: z.array(z.string()).describe("Operators whose integer kernel is worth quantizing their inputs for."),

@@ -81,8 +81,8 @@ export interface Target {
   readonly shortScales: boolean | undefined;
   /** Inputs that share a scale of a weight, where nobody asks for another granularity; null: per channel or per tensor. */
   readonly weightBlock: number | null;
-  /** What weights are stored for, where its form can hold them; null: integers behind a DequantizeLinear. */
-  readonly storage: StorageName | null;
+  /** What weights are stored for, the first form that can hold one; empty: integers behind a DequantizeLinear. */
+  readonly storage: readonly StorageName[];
   /** null: AIMET's way, every output is quantized unless a rule says otherwise. */
   readonly kernels: IntegerKernels | null;
   /** Why an operator stays float, by operator. */
@@ -148,7 +148,7 @@ export function targetOf(file: TargetFile, name: string): Target {
     pairSafeWeights: isOn(own.pair_safe_weights),
     shortScales: own.short_scales === undefined ? undefined : isOn(own.short_scales),
     weightBlock: own.weight_block ?? null,
-    storage: own.storage ?? null,
+    storage: [own.storage ?? []].flat(),
     kernels: own.integer_kernels
       ? {
           linear: new Set(own.integer_kernels.linear),
