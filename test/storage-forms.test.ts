@@ -212,3 +212,9 @@ describe("--form dynamic", () => {
     expect(opsOf("undated")).toEqual(integer);
   });
 });
+
+test.each(["weight-only", "dynamic"])("--form %s next to activations of integers is refused", async (form) => {
+  const args = ["quantize", shop.at("rows.onnx"), "--data", shop.at("rows.npy"), "-o", shop.at("refused")];
+  const { json } = await avocetJson([...args, "--form", form, "--activations", "uint8"]);
+  expect(json.error).toMatchObject({ code: "recipe/invalid", message: expect.stringContaining(`the form ${form}`) });
+});

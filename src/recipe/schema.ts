@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
 import { checkSchema, preprocessSchema } from "../data/inner-files.ts";
-import { formNames } from "./forms.ts";
+import { formNames, refuseIntegers } from "./forms.ts";
 import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
@@ -130,6 +130,7 @@ export function parseRecipe(input: unknown, at = "recipe"): Recipe {
   const result = checkSchema(recipeSchema, input);
   if ("value" in result) {
     refuseBesidePlan(result.value, at);
+    refuseIntegers(result.value, at);
     return result.value;
   }
   throw new AvocetError("recipe/invalid", `the recipe has faults:\n${result.faults}`, {

@@ -15,13 +15,13 @@ import {
   type Plan,
   type PlanEntry,
   parseGrid,
-  parseTarget,
   place,
   quantizeDequantize,
   readShipped,
   targetFile,
   type WeightGranularity,
 } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 
 const runtimes = { node: await openRuntime("ort-node"), web: await openRuntime("ort-web") };
 const header = `<ir_version: 8, opset_import: ["" : 17]>`;

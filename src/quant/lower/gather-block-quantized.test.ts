@@ -12,7 +12,6 @@ import {
   type Plan,
   type PlanEntry,
   parseGrid,
-  parseTarget,
   place,
   quantizeDequantize,
   readShipped,
@@ -20,6 +19,7 @@ import {
   type WeightGranularity,
   withoutStorage,
 } from "../inner.ts";
+import { parseTarget } from "../inner-files.ts";
 
 const runtimes = { node: await openRuntime("ort-node"), web: await openRuntime("ort-web") };
 const header = `<ir_version: 8, opset_import: ["" : 17]>`;
