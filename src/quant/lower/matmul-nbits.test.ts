@@ -237,7 +237,7 @@ describe("one entry at a time", () => {
   test("only weights are asked for, and only packed products have one", () => {
     const model = parseModel(text, { seed: 4 });
     const activation = planEntry("x", "activation", "uint8");
-    expect(withStorage([activation], model, "matmulnbits")[0]).toBe(activation);
+    expect(withStorage([activation], model, ["matmulnbits"])[0]).toBe(activation);
     const [product] = model.graph.nodes;
     expect(matMulNBits.weightOf(product!)).toBeUndefined();
   });
