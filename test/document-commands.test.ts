@@ -52,6 +52,8 @@ const placeholders: Readonly<Record<string, string>> = {
   "DIR...": "quantized",
   VALUE: "logits",
   FILE: "made.onnx",
+  "DIR/model.onnx": "compressed/model.onnx",
+  "DIR/sensitivity.json": "compressed/sensitivity.json",
 };
 
 let folder: string;
@@ -89,6 +91,18 @@ beforeAll(async () => {
     "--quiet",
   ]);
   expect(made.code, made.err).toBe(0);
+  const small = await avocet([
+    "compress",
+    "model.onnx",
+    "--data",
+    "x.npy",
+    "--target-macs",
+    "0.5",
+    "-o",
+    "compressed",
+    "--quiet",
+  ]);
+  expect(small.code, small.err).toBe(0);
 });
 
 afterAll(() => {
