@@ -152,6 +152,8 @@ describe("version 2.0.0", () => {
   test("no bias without the scale of its input or of its weight; the plan's own before another", () => {
     expect(rows(w)).toEqual([w2]);
     expect(rows(x)).toEqual([x2]);
+    const { encoding: _, ...open } = w;
+    expect(rows(open, x)).toEqual([x2]);
     const near = entry("i", "activation", "uint8", { symmetric: false, offset: [-10], scale: [2] });
     expect(rows(w, x, near).find(({ name }: { name: string }) => name === "b").y_scale).toEqual([1, 0.5]);
     const own = entry("b", "bias", "int32", {
@@ -160,6 +162,30 @@ describe("version 2.0.0", () => {
       offset: [-(2 ** 31), -(2 ** 31)],
     });
     expect(rows(w, x, own)).toEqual([w2, { ...bias, y_scale: [3, 4] }, x2]);
+  });
+
+  test("a bias is the vector next to the weight of a product, and nothing else that an operator adds", () => {
+    const others = parseModel(
+      `<ir_version: 10, opset_import: ["": 21]>
+      f (float[1,2,4,4] x, float[2,2,1,1] k, float[2] a, float[3,2] q) => (float[1,2,4,4] y, float[3,2] z)
+      <float[2] s, float[2] t, float[2] mean, float[2] var, float[2] b, float[2,2,1,1] w, float[2,2] m, float[1,2] row> {
+        n = BatchNormalization(x, s, t, mean, var)
+        c = Conv(n, k, b)
+        y = Conv(c, w, a)
+        p = MatMul(q, m)
+        z = Add(p, row)
+      }`,
+      { seed: 1 },
+    );
+    const names = (...entries: PlanEntry[]) =>
+      JSON.parse(writeEncodings(planOf(...entries), others, { version: "2.0.0" })).encodings.map(
+        ({ name }: { name: string }) => name,
+      );
+    const own = entry("b", "bias", "int32");
+    const inputs = ["n", "c", "q"].map((name) => entry(name, "activation", "uint8"));
+    const weights = ["s", "w", "m"].map((name) => entry(name, "weight", "int8"));
+    // A scale is of no product; k is computed, and so tells nothing of b; a is computed itself; a row is a matrix.
+    expect(names(...weights, own, ...inputs)).toEqual(["s", "w", "m", "n", "c", "q"]);
   });
 
   test("what is not symmetric is unsigned, and zero points that are zero are left out", () => {

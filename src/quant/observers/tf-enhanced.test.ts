@@ -55,3 +55,20 @@ test("it says what it saw; an empty batch is none", () => {
   expect(histogram!.counts.reduce((a, b) => a + b)).toBeCloseTo(2500, 6);
   expect(Math.abs(histogram!.left - min)).toBeLessThan(2 * histogram!.width);
 });
+
+const byte = { bits: 8, symmetric: false };
+
+test("only zeros are taken for −1 … 1, whatever the grid, with the offset rounded down", () => {
+  const observer = new TfEnhancedObserver();
+  observer.see(new Float32Array(10));
+  expect(observer.propose(byte)).toEqual({ scale: 2 / 255, offset: -128 });
+  expect(observer.propose({ bits: 4, symmetric: true, strict: true })).toEqual({ scale: 2 / 14, offset: -7 });
+});
+
+test("nothing seen, and numbers that are none, are refused", () => {
+  const observer = new TfEnhancedObserver();
+  observer.see(new Float32Array(0));
+  expect(() => observer.propose(byte)).toThrow("expected at least one number");
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
+    expect(() => observer.see(Float32Array.of(1, bad, 2))).toThrow("expected finite numbers");
+});
