@@ -128,6 +128,7 @@ describe("an activation", () => {
     const one = entry("m", "activation", "uint8");
     const readers = (floatReaders?: string[]) => {
       const file = lowered(parse(text), floatReaders ? { ...one, floatReaders } : one);
+      expect(file.graph.outputs.map((output) => output.name)).toEqual(["y", "z", "m"]);
       return [...linesOf(file).filter((line) => /^[yz] /.test(line)), file.graph.outputs[2]!.producer!.op];
     };
     expect(readers()).toEqual(["y = Relu(m)", "z = Tanh(m)", "DequantizeLinear"]);

@@ -185,6 +185,10 @@ describe.each(Object.entries(choices))("%s", (_, { choice, levels }) => {
       plus(filled(20, 44, 400), filled(5, 6, 90), filled(59, 60, 90), filled(0, 64, 1)),
       -32,
     ),
+    "the lowest number on the edge of its bin": { ...histogramOf(filled(0, 50, 100), -32), min: -32 * width },
+    "the highest number on the edge of its bin": { ...histogramOf(filled(20, 60, 100), -32), max: 27 * width },
+    // In its window the far pair lies in a group with the hump, and without it all windows down to the hump diverge as much.
+    "a gap in which windows diverge equally": histogramOf(plus(filled(0, 44, 1000), filled(58, 60, 1)), 0),
     "as many bins as levels": histogramOf(filled(30, 30 + levels, 7), -32),
     "one bin less than levels": histogramOf(filled(30, 29 + levels, 7), -32),
   };

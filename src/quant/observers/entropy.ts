@@ -130,7 +130,7 @@ export function divergenceOf(window: HistogramWindow, levels: number): number {
   let divergence = (onLevels / total) * Math.log(inside / total);
   for (let level = 0; level < levels; level++) {
     const from = start + Math.ceil((level * size) / levels);
-    const to = level === levels - 1 ? stop + 1 : start + Math.ceil(((level + 1) * size) / levels);
+    const to = start + Math.ceil(((level + 1) * size) / levels);
     let sum = 0;
     let filled = 0;
     for (let i = from; i < to; i++) {
