@@ -128,6 +128,21 @@ describe("refused, with nothing left behind", () => {
     expect(shop.listing()).toEqual(before);
   });
 
+  test("a model that is quantized already", async () => {
+    const input = ["--data", shop.at("x.npy"), "-o"];
+    const made = await avocetJson(["quantize", shop.at("tiny.onnx"), ...input, shop.at("int8"), "--preset", "fast"]);
+    expect(made.code).toBe(0);
+    const again = ["compress", shop.at("int8", "model.onnx"), ...input, shop.at("refused"), "--target-macs", "0.5"];
+    const { code, json } = await avocetJson(again);
+    expect([code, json.error?.code]).toEqual([4, "quant/already-quantized"]);
+  });
+
+  test("a page of runs of a folder that compress made", async () => {
+    await compress("small", "--target-macs", "0.6");
+    const { code, out } = await avocet(["report", shop.at("small"), "-o", shop.at("none.html"), "--json"]);
+    expect([code, JSON.parse(out).error.message]).toEqual([1, "expected a report of quantize, got one of compress"]);
+  });
+
   test("folders and sensitivities at once, or neither", async () => {
     const both = await avocet(["report", shop.folder, "--sensitivity", "s.json", "-o", shop.at("none.html"), "--json"]);
     const none = await avocet(["report", "-o", shop.at("none.html"), "--json"]);

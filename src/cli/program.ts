@@ -141,6 +141,10 @@ function train(program: Command, io: Io, args: readonly string[], exit: Exit): v
         "learned",
       ]),
     )
+    .option(
+      "--teacher <model>",
+      "the float model that teaches (default: the given one): of a compressed model the original",
+    )
     .option("--evaluate-labels <labels>", "labels of --evaluate, where they do not lie with the data");
   judging(command);
   common(command).action(async (model, options) =>

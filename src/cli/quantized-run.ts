@@ -41,6 +41,8 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly evaluateSamples?: string;
   /** Of `train`: labels of the data, where those that judge are others. */
   readonly trainingLabels?: string;
+  /** Of `train`: the float model that teaches, where it is another. */
+  readonly teacher?: string;
   readonly maxDrop?: Tolerance;
   readonly minAgreement?: number;
   readonly threads?: number;
@@ -87,6 +89,7 @@ export async function quantizedRun(
     options.preprocess,
     options.target,
     options.classes,
+    options.teacher,
   ];
   const read = [recipe.data, options.evaluate, options.labels, options.trainingLabels];
   using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));

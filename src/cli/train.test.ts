@@ -2,8 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
+import { readModelFile } from "../formats/inner-node.ts";
 import { parseModel } from "../ir/inner.ts";
 import { parseRecipe } from "../recipe/inner.ts";
+import { Tensor } from "../tensor/inner.ts";
 
 let shop: Workshop;
 const input = () => [shop.at("tiny.onnx"), "--data", shop.at("x.npy")];
@@ -57,6 +59,31 @@ describe("train", () => {
     // Training did something: quantization alone gives another model.
     await avocetJson(["quantize", ...input(), "-o", shop.at("quantized"), "--weights", "int4"]);
     expect(bytes("quantized")[0]).not.toBe(bytes("taught")[0]);
+  });
+
+  test("another float model teaches where it is named", async () => {
+    // A teacher whose weights are others: what is learned from it must be other, too. Its own copy teaches as the source does.
+    const other = readModelFile(shop.at("tiny.onnx"));
+    for (const value of other.graph.initializers) {
+      const { shape, dtype } = value.initializer!;
+      if (dtype === "float32")
+        value.initializer = Tensor.float32(
+          shape,
+          value.initializer!.floats().map((one) => -one),
+        );
+    }
+    const teacher = await shop.model("teacher.onnx", other);
+    const { code, err } = await train("by-another", "--teacher", teacher);
+    expect(code, err).toBe(0);
+    expect(readFileSync(shop.at("by-another", "report.json"), "utf8")).toContain("taught by another float model");
+    await train("by-itself");
+    await train("by-copy", "--teacher", shop.at("tiny.onnx"));
+    expect(bytes("by-copy")).toEqual(bytes("by-itself"));
+    expect(bytes("by-another")[0]).not.toBe(bytes("by-itself")[0]);
+    other.graph.outputs[0]!.name = "other";
+    const refused = await train("refused", "--teacher", await shop.model("stranger.onnx", other));
+    expect([refused.code, refused.json.error.code]).toEqual([2, "usage/bad-value"]);
+    expect(existsSync(shop.at("refused"))).toBe(false);
   });
 
   test("statistics of folded batch norms are measured anew after training where the recipe asks for it", async () => {

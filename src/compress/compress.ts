@@ -5,6 +5,7 @@ import { type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model, type TensorType } from "../ir/inner.ts";
 import { shapesFor } from "../methods/inner.ts";
 import { normalise } from "../passes/inner.ts";
+import { refuseUnfit } from "../quant/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { pruneChannels } from "./channels/prune.ts";
 import { sensitivitiesOf } from "./compressible.ts";
@@ -41,7 +42,8 @@ export interface Compressed {
 /**
  * Makes layers smaller within a budget, or as `ratios` say. The given model is not changed. Data may be null where nothing needs any
  * ("plain" with ratios). Throws `usage/bad-value`, `usage/missing`, `data/none`, `compress/nothing-to-compress`,
- * `compress/unreachable`, `compress/no-such-layer`.
+ * `compress/unreachable`, `compress/no-such-layer`, and for a model that is no float32 model `quant/already-quantized` and
+ * `quant/unsupported-model`.
  *
  * @example
  * const { model: smaller, cost } = await compressModel(model, data, runtime, { target: { macs: 0.5 } });
@@ -62,6 +64,8 @@ export async function compressModel(
   const { by, fit, selection } = asked;
   const { ignore = [] } = options;
   const clock = stopwatch();
+  // Before normalising, which folds the constants behind quantizers and would hide them.
+  refuseUnfit(given);
   const prepared = cloneModel(given);
   await normalise(prepared, { runtime });
   const part = data && samples(data, options.samples ?? 500);

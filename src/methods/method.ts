@@ -35,6 +35,8 @@ export interface StepContext extends PreparationContext {
   readonly checkpoint?: Checkpoint | undefined;
   /** What is true of each sample of the data. */
   readonly labels?: Labels | undefined;
+  /** The float model that training learns from, in the place of the source: another one with the same inputs and outputs. */
+  readonly teacher?: Model | undefined;
   /** Called after each epoch of training with the model so far. */
   readonly onEpoch?: OnEpoch | undefined;
 }

@@ -71,10 +71,10 @@ export async function make(request: MakeRequest): Promise<Made> {
 export async function trainMade(
   { state: before, quantized }: Made,
   { recipe, runtime, data, options }: MakeRequest & { readonly data: Dataset },
-  { labels, onEpoch }: Pick<StepContext, "labels" | "onEpoch">,
+  { labels, teacher, onEpoch }: Pick<StepContext, "labels" | "teacher" | "onEpoch">,
 ): Promise<TrainedModel> {
   const clock = stopwatch();
-  const given = { recipe, runtime, data, options, labels, onEpoch, target: quantized.target };
+  const given = { recipe, runtime, data, options, labels, teacher, onEpoch, target: quantized.target };
   const stages = new Stages(given);
   const reports: StepReport[] = [];
   let state = before;

@@ -42,7 +42,7 @@ export interface RunRequest extends Work {
   readonly recipe: Recipe;
   readonly runtime: Runtime;
   /** Present: the model is trained behind its quantizers, on all of the data. */
-  readonly training?: Pick<TrainOptions, "labels" | "onEpoch"> & { readonly labels?: Labels | undefined };
+  readonly training?: Pick<TrainOptions, "labels" | "teacher" | "onEpoch"> & { readonly labels?: Labels | undefined };
   /** Labelled data on which source and shipped file are scored. */
   readonly judging?: Judging | null;
   readonly judgement?: JudgementOptions;

@@ -28,7 +28,7 @@ export interface StagesRun {
   readonly seconds: Quantized["seconds"];
 }
 
-export interface StageOptions extends Pick<StepContext, "inputs" | "labels" | "onEpoch"> {
+export interface StageOptions extends Pick<StepContext, "inputs" | "labels" | "teacher" | "onEpoch"> {
   readonly recipe: Recipe;
   readonly target: Target;
   readonly runtime: Runtime;
@@ -122,7 +122,7 @@ export class Stages {
   }
 
   #context(): StepContext {
-    const { recipe, target, runtime, data, inputs, labels, onEpoch, options } = this.#given;
+    const { recipe, target, runtime, data, inputs, labels, teacher, onEpoch, options } = this.#given;
     return {
       runtime,
       data: data ?? undefined,
@@ -133,6 +133,7 @@ export class Stages {
       seed: recipe.seed,
       batch: recipe.batch,
       labels,
+      teacher,
       onEpoch,
       threads: options.threads,
       signal: options.signal,

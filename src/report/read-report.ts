@@ -178,6 +178,12 @@ export function readReport(text: string, at: string): RunReport {
   const json = parseJson(text, { at, code: "import/malformed" });
   const result = schema.safeParse(json);
   if (result.success) return result.data;
+  if (typeof json === "object" && json !== null && "sensitivities" in json) {
+    throw new AvocetError("import/malformed", "expected a report of quantize, got one of compress", {
+      at,
+      hint: "its page is report.html next to it; avocet report --sensitivity draws its sensitivity.json",
+    });
+  }
   const faults = z.prettifyError(result.error).slice(0, 2000);
   throw new AvocetError("import/malformed", `expected a report of quantize, version 1:\n${faults}`, {
     at,

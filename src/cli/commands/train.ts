@@ -2,17 +2,20 @@
 import { AvocetError } from "../../base/inner.ts";
 import { alignLabels } from "../../data/inner.ts";
 import { dataFingerprint, openLabels } from "../../data/inner-node.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
 import type { ExitCode } from "../exit.ts";
+import { sha256 } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { quantizedRun, type RunOptions } from "../quantized-run.ts";
 
 export interface TrainCommandOptions extends RunOptions {
   readonly evaluateLabels?: string;
+  readonly teacher?: string;
 }
 
 export async function train(
   path: string,
-  { labels: labelSpec, evaluateLabels, ...rest }: TrainCommandOptions,
+  { labels: labelSpec, evaluateLabels, teacher, ...rest }: TrainCommandOptions,
   io: Io,
   exit: (code: ExitCode) => void,
 ): Promise<void> {
@@ -21,6 +24,7 @@ export async function train(
     ...rest,
     ...(evaluateLabels === undefined ? {} : { labels: evaluateLabels }),
     ...(labelSpec === undefined ? {} : { trainingLabels: labelSpec }),
+    ...(teacher === undefined ? {} : { teacher }),
   };
   await quantizedRun(path, options, io, exit, async (data) => {
     if (!data) {
@@ -28,8 +32,14 @@ export async function train(
     }
     const labels = labelSpec === undefined ? undefined : alignLabels(await openLabels(labelSpec), data);
     return {
-      training: labels === undefined ? {} : { labels },
-      identity: { labels: labelSpec === undefined ? "none" : await dataFingerprint(labelSpec) },
+      training: {
+        ...(labels === undefined ? {} : { labels }),
+        ...(teacher === undefined ? {} : { teacher: readModelFile(teacher) }),
+      },
+      identity: {
+        labels: labelSpec === undefined ? "none" : await dataFingerprint(labelSpec),
+        ...(teacher === undefined ? {} : { teacher: sha256(teacher) }),
+      },
     };
   });
 }

@@ -32,7 +32,7 @@ import { type QatOptions, type QatSettings, qatOptions } from "./options.ts";
 
 /** Without labels the float model alone teaches. */
 export interface QatContext extends MethodContext {
-  /** The float model that teaches: the one before any weight was rounded or trained. */
+  /** The float model that teaches: the one before any weight was rounded or trained, or `teacher`. */
   readonly reference: Model;
 }
 
@@ -92,7 +92,8 @@ export async function trainQuantized(
     ...(checkpoint ? { checkpoint } : {}),
     onEpoch: ({ epoch, loss: reached }) => context.onEpoch?.(epoch, reached, now),
   });
-  const taught = share === 0 ? "the float model" : share === 1 ? "labels" : `labels (${share}) and the float model`;
+  const teacher = context.teacher ? "another float model" : "the float model";
+  const taught = share === 0 ? teacher : share === 1 ? "labels" : `labels (${share}) and ${teacher}`;
   return {
     ...now(),
     report: {

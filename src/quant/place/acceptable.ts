@@ -32,7 +32,7 @@ export function refuseUnfit(model: Model): void {
       `expected a float model, got one with ${found.length} × ${kinds}`,
       {
         ...at,
-        hint: "quantize the float model it was made from",
+        hint: "take the float model it was made from",
       },
     );
   }
