@@ -55,7 +55,7 @@ describe("AIMET's configuration format", () => {
       /min not above max/,
     ],
     "a pattern that nobody knows": [{ ...minimal, supergroup_pass_list: ["MaskedSoftmax"] }, /MaskedSoftmax/],
-    "a grid that is none": [{ ...minimal, avocet: { weights: "int7" } }, /grid/],
+    "a grid that is none": [{ ...minimal, avocet: { weights: "int17" } }, /grid/],
     "no object": [[], /expected object/],
   };
   test.each(Object.entries(faults))("%s is named", (_, [json, message]) => {
