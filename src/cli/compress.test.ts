@@ -57,6 +57,28 @@ test("the folder, the document, and the page", async () => {
   expect(quantized.json.agreement.float).toBeGreaterThan(0.9);
 });
 
+test("what is much worse says so, and gates are missed", async () => {
+  const gates = ["--min-agreement", "0.99", "--max-drop", "0.01", "--labels", shop.at("y.npy")];
+  const { code, json, err } = await compress("tenth", "--target-macs", "0.1", ...gates);
+  expect(code).toBe(3);
+  expect(err.match(/gate\/missed/g)).toHaveLength(2);
+  // y.npy holds what the float model says, so both shares are of the same decisions on the same samples.
+  expect(json.agreement.float).toBe(json.score.compressed);
+  expect(json.agreement.float).toBeLessThan(0.98);
+  expect(json.score.interval.lost[1]).toBeGreaterThan(1 - json.score.compressed);
+  expect(json.warnings.map(({ kind }: { kind: string }) => kind)).toEqual(
+    expect.arrayContaining(["far-off", "seen-data"]),
+  );
+  const page = readFileSync(shop.at("tenth", "report.html"), "utf8");
+  for (const text of ["much worse than float", "Same class as float", "95 % interval"]) expect(page).toContain(text);
+  // Nothing to judge on: said, and not passed in silence.
+  shop.write("tenth.json", '{ "conv": 0.1 }');
+  const blind = ["compress", shop.at("tiny.onnx"), "-o", shop.at("blind"), "--fit", "plain"];
+  const unjudged = await avocetJson([...blind, "--ratios", shop.at("tenth.json"), "--schemes", "spatial-svd"]);
+  expect(unjudged.code).toBe(0);
+  expect(unjudged.json.warnings).toMatchObject([{ kind: "not-judged" }]);
+});
+
 test("sensitivities are taken up again, and shown alone", async () => {
   await compress("first", "--target-macs", "0.6");
   const again = await compress(
@@ -119,6 +141,7 @@ describe("refused, with nothing left behind", () => {
     ],
     ["a metric without labels", 2, "usage/missing", ["--target-macs", "0.5", "--metric", "top5"]],
     ["a choice by metric without one", 2, "usage/missing", ["--target-macs", "0.5", "--selection", "metric"]],
+    ["a gate without a score", 2, "usage/missing", ["--target-macs", "0.5", "--max-drop", "0.01"]],
     ["a fit that nobody does", 2, "usage/missing", ["--target-macs", "0.5", "--monotone"]],
     ["no file of ratios", 1, "import/not-found", ["--ratios", "nowhere.json"]],
   ])("%s", async (_, exit, error, options) => {

@@ -115,6 +115,8 @@ export function compressing(command: Command): void {
     .option("--samples <n>", "samples that layers are fitted on: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "score float and result on this data (default with --labels: on --data)")
     .option("--evaluate-samples <n>", "judge on so many of them")
+    .option("--max-drop <amount>", "gate: the score may get worse by so much: 0.01, 0.5dB, or 2%", tolerance)
+    .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
   data(command);

@@ -62,7 +62,7 @@ function build(io: Io, args: readonly string[], exit: Exit): Command {
   inspect(program, io);
   quantize(program, io, args, exit);
   train(program, io, args, exit);
-  compress(program, io);
+  compress(program, io, exit);
   evaluate(program, io);
   compare(program, io);
   verify(program, io, exit);
@@ -152,7 +152,7 @@ function train(program: Command, io: Io, args: readonly string[], exit: Exit): v
   );
 }
 
-function compress(program: Command, io: Io): void {
+function compress(program: Command, io: Io, exit: Exit): void {
   const command = program
     .command("compress")
     .description(
@@ -162,7 +162,7 @@ function compress(program: Command, io: Io): void {
   compressing(command);
   judging(command);
   common(command).action(async (model, options) =>
-    (await import("./commands/compress.ts")).compress(model, options, io),
+    (await import("./commands/compress.ts")).compress(model, options, io, exit),
   );
 }
 

@@ -15,7 +15,7 @@ export type { Quantized, StepReport, TrainedModel } from "./quantized.ts";
 export { clippingRanges, comparedValues } from "./report-values.ts";
 export { type Run, type RunFile, type RunRequest, report, run } from "./run.ts";
 export { defineConfig, parseRecipe, type Recipe, type RecipeInput, recipeJsonSchema } from "./schema.ts";
-export type { Judging } from "./score.ts";
+export { type Judging, scoreOf } from "./score.ts";
 export {
   localScorer,
   type Score,

@@ -1,9 +1,23 @@
 /** The page of a compression: what it gave, which layers are sensitive, what was chosen, and what stayed. */
-import type { LayerSensitivity, Sensitivities } from "../analysis/inner.ts";
+import type { AgreementShares, LayerSensitivity, Sensitivities } from "../analysis/inner.ts";
 import { type CurvePoint, type CurveScale, sensitivityCurve } from "./charts/sensitivity-curve.ts";
 import { frame } from "./frame.ts";
 import { html, type Markup } from "./markup.ts";
-import { bytes, count, figure, percent, plural, short, tail } from "./words.ts";
+import type { ScoreReport, Warning } from "./run-report.ts";
+import { scoreLoss } from "./score.ts";
+import {
+  bytes,
+  change,
+  count,
+  decibels,
+  decisions,
+  figure,
+  milliseconds,
+  percent,
+  plural,
+  short,
+  tail,
+} from "./words.ts";
 
 export interface CompressionReport {
   readonly name: string;
@@ -15,7 +29,19 @@ export interface CompressionReport {
     readonly better: "higher" | "lower";
     readonly float: number;
     readonly compressed: number;
+    readonly samples: number;
+    readonly interval: ScoreReport["interval"];
+    /** Of "both are as good": McNemar's, for shares. */
+    readonly p: number | null;
   } | null;
+  /** Of decisions on which both choose the same class; null: not judged. */
+  readonly agreement: AgreementShares | null;
+  readonly agreementSamples: number;
+  /** Signal against error of each output, in dB. */
+  readonly outputs: readonly { readonly name: string; readonly sqnr: number }[];
+  /** Milliseconds of one sample. */
+  readonly latencyMs: Readonly<Record<"before" | "after", number>> | null;
+  readonly warnings: readonly Warning[];
   readonly layers: readonly {
     readonly layer: string;
     readonly scheme: string;
@@ -38,7 +64,7 @@ export function renderCompression(report: CompressionReport): string {
   return frame(
     title,
     html`<header><p>Avocet compression report</p><h1>${title}</h1></header>${tiles(report)}
-    ${notesOf(report.notes)}${tradeoff(report.sensitivities, cost)}${sensitivity(report.sensitivities)}${layerTable(report)}${refused(report.sensitivities)}`,
+    ${notesOf([...report.warnings.map(({ text }) => text), ...report.notes])}${tradeoff(report.sensitivities, cost)}${sensitivity(report.sensitivities)}${layerTable(report)}${refused(report.sensitivities)}`,
   );
 }
 
@@ -51,15 +77,21 @@ export function renderSensitivities(sensitivities: Sensitivities): string {
   );
 }
 
-function tiles({ cost, bytes: size, score }: CompressionReport): Markup {
+function tiles(report: CompressionReport): Markup {
+  const { cost, bytes: size, score, agreement, outputs, latencyMs } = report;
   const tile = (label: string, before: string, after: string, note: string) =>
     html`<div class="card tile"><span class="label">${label}</span><b>${after}</b><span class="label">${before} before, ${note}</span></div>`;
+  const single = (label: string, value: string, note: string) =>
+    html`<div class="card tile"><span class="label">${label}</span><b>${value}</b><span class="label">${note}</span></div>`;
   const share = (before: number, after: number) => `${percent(after / Math.max(before, 1), 1)} stay`;
   return html`<div class="tiles">
     ${tile("Multiply-accumulates", count(cost.before.macs), count(cost.after.macs), share(cost.before.macs, cost.after.macs))}
     ${tile("Parameters", count(cost.before.parameters), count(cost.after.parameters), share(cost.before.parameters, cost.after.parameters))}
     ${tile("File", bytes(size.before), bytes(size.after), share(size.before, size.after))}
-    ${score ? tile(score.name, figure(score.float, score.unit), figure(score.compressed, score.unit), "without training") : null}</div>`;
+    ${score ? tile(score.name, figure(score.float, score.unit), figure(score.compressed, score.unit), score.interval ? `lost ${change(scoreLoss({ ...score, quantized: score.compressed }), score)}, 95 % interval ${score.interval.lost.map((end) => change(end, score)).join(" to ")}` : "without training") : null}
+    ${agreement && agreement.float !== null ? single("Same class as float", percent(agreement.float), `${decisions(agreement.of, report.agreementSamples)}${agreement.interval ? `, 95 % interval ${agreement.interval.map((end) => percent(end, 1)).join(" to ")}` : ""}`) : null}
+    ${outputs.slice(0, 3).map(({ name, sqnr }) => single("Output signal to error", decibels(sqnr), name))}
+    ${latencyMs ? tile("Latency", milliseconds(latencyMs.before), milliseconds(latencyMs.after), "one sample on this machine") : null}</div>`;
 }
 
 function notesOf(notes: readonly string[]): Markup | null {

@@ -14,7 +14,7 @@ export type {
   Warning,
   WeightReport,
 } from "./run-report.ts";
-export { scoreLoss } from "./score.ts";
+export { lossBounds, scoreLoss } from "./score.ts";
 export { type Advice, nextSteps } from "./sections/next.ts";
 export type { NamedRun } from "./sections/side-by-side.ts";
 export { verdictSentence } from "./sections/verdict.ts";

@@ -155,6 +155,7 @@ const schema = z.object({
           "random",
           "training-form",
           "near-chance",
+          "far-off",
           "class-count",
           "seen-data",
           "within-noise",

@@ -125,6 +125,7 @@ export interface Warning {
     | "random"
     | "training-form"
     | "near-chance"
+    | "far-off"
     | "class-count"
     | "seen-data"
     | "within-noise"

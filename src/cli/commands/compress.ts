@@ -13,18 +13,25 @@ import {
 } from "../../compress/inner.ts";
 import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
-import { Candidate, type Judging, localScorer, parseRecipe } from "../../recipe/inner.ts";
+import { Candidate, type Judging, judgedOnOther, judgedOnOwn, localScorer, parseRecipe } from "../../recipe/inner.ts";
 import { openOutputFolder } from "../../recipe/inner-node.ts";
-import { bytes as bytesText, type CompressionReport, figure, percent, renderCompression } from "../../report/inner.ts";
+import { type CompressionReport, jsonNumbers, renderCompression } from "../../report/inner.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/inner.ts";
+import { agreementDocument } from "../agreement-document.ts";
+import { compressionFigures, compressionGates, judgeCompressed } from "../compression-judgement.ts";
+import { compressionSummary } from "../compression-summary.ts";
+import { placeOf } from "../data-place.ts";
+import type { ExitCode } from "../exit.ts";
+import { judgeGates } from "../gates.ts";
 import { watchInputs } from "../input-watch.ts";
 import { type DataOptions, inputsOf, openSamples, pathsRead, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openJudging } from "../judging.ts";
-import type { JudgeOptions } from "../metric-options.ts";
+import { classAxisOf, type JudgeOptions } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
 import { readJson, readTextFile } from "../text-file.ts";
+import { expectFitting, type Tolerance } from "../tolerance.ts";
 
 export interface CompressCommandOptions extends DataOptions, JudgeOptions {
   readonly output: string;
@@ -41,6 +48,8 @@ export interface CompressCommandOptions extends DataOptions, JudgeOptions {
   readonly sensitivity?: string;
   readonly evaluate?: string;
   readonly evaluateSamples?: string;
+  readonly maxDrop?: Tolerance;
+  readonly minAgreement?: number;
   readonly seed?: number;
   readonly batch?: number;
   readonly threads?: number;
@@ -50,7 +59,12 @@ export interface CompressCommandOptions extends DataOptions, JudgeOptions {
   readonly json?: boolean;
 }
 
-export async function compress(path: string, options: CompressCommandOptions, io: Io): Promise<void> {
+export async function compress(
+  path: string,
+  options: CompressCommandOptions,
+  io: Io,
+  exit: (code: ExitCode) => void,
+): Promise<void> {
   const start = performance.now();
   const { targetMacs, targetBytes, ratios, sensitivity } = options;
   if ([targetMacs, targetBytes, ratios].filter((one) => one !== undefined).length !== 1) {
@@ -59,7 +73,7 @@ export async function compress(path: string, options: CompressCommandOptions, io
       hint: "--target-macs 0.5 keeps half of the multiply-accumulates",
     });
   }
-  const judged = options.evaluate ?? (options.labels === undefined ? undefined : options.data);
+  const judgedSpec = options.evaluate ?? (options.labels === undefined ? undefined : options.data);
   const files = [path, options.preprocess, ratios, sensitivity, options.classes];
   const read = [options.data, options.evaluate, options.labels];
   using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
@@ -73,7 +87,25 @@ export async function compress(path: string, options: CompressCommandOptions, io
     options.data === undefined && options.fit === "plain"
       ? null
       : await openSamples(model, options.data, preprocess, undefined, recipe, run);
-  const judging = judged === undefined ? null : await openJudging(model, judged, options, recipe);
+  const judging = judgedSpec === undefined ? null : await openJudging(model, judgedSpec, options, recipe);
+  if (options.maxDrop) {
+    if (!judging) {
+      throw new AvocetError(
+        "usage/missing",
+        "expected --evaluate DATA or --labels LABELS next to --max-drop, got none",
+        {
+          hint: "a drop needs a score",
+        },
+      );
+    }
+    const { name, unit } = judging.metric();
+    expectFitting(options.maxDrop, { metric: name, unit });
+  }
+  if (options.minAgreement !== undefined && !data && !judging) {
+    throw new AvocetError("usage/missing", "expected data next to --min-agreement, got none", {
+      hint: "agreement is measured on --evaluate or --data",
+    });
+  }
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const score = judging && scorerOf(judging, runtime, options, io);
@@ -99,20 +131,40 @@ export async function compress(path: string, options: CompressCommandOptions, io
     signal: io.signal,
     onProgress: progress.show,
   });
-  const scores = score && { float: await score.score(model), compressed: await score.score(made.model) };
   await watch.expectUnchanged();
   const target = join(folder.staging, "model.onnx");
   made.model.source = target;
   const { byteLength } = await writeModelFile(made.model, target);
-  const report: CompressionReport = {
-    name: basename(path),
-    ...reportOf(made),
-    bytes: { before: modelBytes(path, model), after: byteLength },
-    score: score && scores && { ...score.metric, ...scores },
+  const bytes = { before: modelBytes(path, model), after: byteLength };
+  const used = data && {
+    place: options.data === undefined ? undefined : placeOf(options.data),
+    data,
+    part: options.samples ?? 500,
+    by: "calibration" as const,
   };
+  const judged = judging
+    ? judgedOnOther(judging.place, judging.data, used, judgedSamples)
+    : used && judgedOnOwn(used, judgedSamples);
+  const figures = await judgeCompressed(
+    { model, file: path, bytes: bytes.before },
+    { model: made.model, file: target, bytes: bytes.after },
+    runtime,
+    {
+      judging,
+      judged,
+      classAxis: classAxisOf(options.classAxis),
+      batch: options.batch,
+      work: {
+        ...(options.threads ? { threads: options.threads } : {}),
+        signal: io.signal,
+        onProgress: progress.show,
+      },
+    },
+  );
+  const report: CompressionReport = { name: basename(path), ...reportOf(made), bytes, ...compressionFigures(figures) };
   folder.write("sensitivity.json", `${JSON.stringify(made.sensitivities, null, 1)}\n`);
   folder.write("report.html", renderCompression(report));
-  folder.write("report.json", `${JSON.stringify(report, null, 1)}\n`);
+  folder.write("report.json", `${JSON.stringify(report, jsonNumbers, 1)}\n`);
   const written = readdirSync(folder.staging).sort();
   folder.commit();
   progress.end();
@@ -120,6 +172,11 @@ export async function compress(path: string, options: CompressCommandOptions, io
     output: options.output,
     files: written,
     ...(report.score ? { score: { ...report.score, quantized: report.score.compressed } } : {}),
+    ...(report.agreement ? agreementDocument(report.agreement) : {}),
+    samples: report.agreementSamples,
+    outputs: report.outputs,
+    latencyMs: report.latencyMs,
+    warnings: report.warnings,
     cost: report.cost,
     bytes: report.bytes,
     layers: report.layers,
@@ -128,8 +185,12 @@ export async function compress(path: string, options: CompressCommandOptions, io
     seconds: { ...made.seconds, total: (performance.now() - start) / 1000 },
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
-  io.out(options.json ? `${JSON.stringify(result)}\n` : text(report, options.output));
+  io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : compressionSummary(report, options.output));
+  exit(judgeGates(compressionGates(options, figures), io));
 }
+
+/** Samples on which the result is compared with float. */
+const judgedSamples = 200;
 
 function reportOf({ layers, sensitivities, cost, notes }: Compressed) {
   return { layers, sensitivities, cost, notes };
@@ -182,25 +243,4 @@ function schemesOf(text: string): CompressionScheme[] {
       hint: compressionSchemes.join(", "),
     });
   });
-}
-
-function text({ cost, bytes, layers, score, sensitivities, notes }: CompressionReport, output: string): string {
-  const line = (what: string, before: number, after: number, shown: (value: number) => string) =>
-    `${what.padEnd(12)}${shown(before)} → ${shown(after)} (${percent(after / before, 1)})\n`;
-  const number = (value: number) => value.toLocaleString("en");
-  return [
-    line("MACs", cost.before.macs, cost.after.macs, number),
-    line("parameters", cost.before.parameters, cost.after.parameters, number),
-    line("file", bytes.before, bytes.after, bytesText),
-    score
-      ? `${score.name.padEnd(12)}${figure(score.float, score.unit)} → ${figure(score.compressed, score.unit)}\n`
-      : "",
-    ...layers.map(
-      ({ layer, scheme, rank, macs }) =>
-        `  ${layer}: ${scheme} ${rank}, ${percent(macs[1] / macs[0], 0)} of its MACs\n`,
-    ),
-    ...notes.map((note) => `note: ${note}\n`),
-    ...sensitivities.refused.map(({ layer, reason }) => `  stays ${layer}: ${reason}\n`),
-    `${output} is written.\n`,
-  ].join("");
 }
