@@ -67,9 +67,9 @@ function undone({ steps }: RunReport): string[] {
   return steps.flatMap(({ step, notes }) => (notes[0]?.startsWith("undone: ") ? [`${step} ${notes[0]}`] : []));
 }
 
-/** Weights that could not be placed as asked: the first of them, the report has all. */
+/** What could not be placed as asked: the first of them, the report has all. */
 function otherwisePlaced({ steps }: RunReport): string[] {
   const notes = steps.find(({ step }) => step === "place")?.notes ?? [];
-  const more = notes.length > 3 ? [`… and ${notes.length - 3} more weights without blocks`] : [];
+  const more = notes.length > 3 ? [`… and ${notes.length - 3} more, in the report`] : [];
   return [...notes.slice(0, 3), ...more];
 }

@@ -95,7 +95,7 @@ test("grids without a quantizer are refused before the model is touched, and the
     [{ weights: "int32" }, "quant/unsupported-grid"],
     [{ activations: "int32" }, "quant/unsupported-grid"],
     [{ activations: "float8e4m3fn" }, "quant/unsupported-grid"],
-    [{ weights: "int5" }, "quant/unknown-grid"],
+    [{ weights: "int17" }, "quant/unknown-grid"],
   ] as const) {
     for (const preset of ["fast", "data-free"] as const) {
       const { data, read } = counted(arrayData(feeds));
@@ -107,7 +107,7 @@ test("grids without a quantizer are refused before the model is touched, and the
   }
 });
 
-test("weights that get no blocks are in the report of the step that places", async () => {
+test("weights that get no blocks, or not the form, are in the report of the step that places", async () => {
   const runtime = await openRuntime();
   const mixed = parseModel(
     `<ir_version: 8, opset_import: ["" : 17]> f (float[N,6,6,6] x) => (float[N,8,2,2] y) <float[8,6,3,3] w, float[8,8,3,3] v> {
@@ -119,5 +119,17 @@ test("weights that get no blocks are in the report of the step that places", asy
   const { steps } = await quantizeModel(mixed, arrayData(seededFeeds(mixed, { dims: { N: 4 } })), recipe, runtime);
   expect(steps.find(({ step }) => step === "place")?.notes).toEqual([
     "w: a scale per channel: blocks of 4 do not divide 6 inputs",
+  ]);
+  const form = parseRecipe({ preset: "fast", form: "weight-only", granularity: "block:8" });
+  const packed = await quantizeModel(mixed, arrayData(seededFeeds(mixed, { dims: { N: 4 } })), form, runtime);
+  expect(packed.steps.find(({ step }) => step === "place")?.notes).toEqual([
+    "w: a scale per channel: blocks of 8 do not divide 6 inputs, not stored for MatMulNBits: not only MatMul reads it",
+    "v: not stored for MatMulNBits: not only MatMul reads it",
+  ]);
+  const three = parseRecipe({ preset: "fast", form: "dynamic", weights: "int3" });
+  const whole = await quantizeModel(mixed, arrayData(seededFeeds(mixed, { dims: { N: 4 } })), three, runtime);
+  expect(whole.steps.find(({ step }) => step === "place")?.notes).toEqual([
+    "w: not stored for products with dynamic int8: they take 8 bits",
+    "v: not stored for products with dynamic int8: they take 8 bits",
   ]);
 });

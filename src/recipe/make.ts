@@ -10,6 +10,7 @@ import { type Choice, chooseSteps } from "./choose.ts";
 import { chooseEqualization } from "./choose-equalization.ts";
 import { tryDraft } from "./draft.ts";
 import { fitData } from "./fit-data.ts";
+import { forms } from "./forms.ts";
 import { knownInputs } from "./known-inputs.ts";
 import type { Step } from "./methods.ts";
 import { observedInputs } from "./observed-inputs.ts";
@@ -168,12 +169,18 @@ function reportsOf(steps: readonly Step[], { reports, ranging }: StagesRun, { ve
   ];
 }
 
-/** What placement could not do as it was asked to: weights without the blocks that were wanted, rules that disagree. Else nothing. */
-function placementReport(plan: Plan, { granularity, grids }: Recipe): StepReport[] {
-  const blocks = [granularity, ...grids.map((rule) => rule.granularity)].some((one) => one?.startsWith("block"));
+/**
+ * What placement could not do as it was asked to: weights without the blocks or the form that were wanted, rules that disagree. Else
+ * nothing.
+ */
+function placementReport(plan: Plan, { granularity, grids, form }: Recipe): StepReport[] {
+  const wanted = granularity ?? (form && forms[form].granularity);
+  const blocks = [wanted, ...grids.map((rule) => rule.granularity)].some((one) => one?.startsWith("block"));
+  const stored = form !== undefined && forms[form].storage.length > 0;
   const notes = [...plan.entries, ...plan.left].flatMap(({ value, reason }) => {
     const found = [
-      blocks ? /(?:one scale|a scale per channel): [^;]+/.exec(reason) : null,
+      (blocks ? /(?:one scale|a scale per channel): [^;]+/.exec(reason) : null) ??
+        (stored ? /not stored for [^;]+/.exec(reason) : null),
       grids.length > 0 ? /it is [^;]+ asks, and not .+$|[^;]+ asks, needs a quantizer$/.exec(reason) : null,
     ];
     return found.flatMap((match) => (match ? [`${value}: ${match[0].trim()}`] : []));

@@ -42,6 +42,8 @@ describe("what does not fit", () => {
     ["blocks that do not divide", "w", { granularity: { kind: "block", axis: 1, size: 3, channelAxis: 0 } }, "quant/unsupported-granularity", /multiple of the block size 3/],
     ["scales per channel of an activation", "c", { granularity: { kind: "channel", axis: 1 } }, "quant/unsupported-granularity", /one scale/],
     ["a grid without kernels", "w", { grid: { kind: "int", bits: 32, signed: true } }, "quant/unsupported-grid", /int32/],
+    ["a weight as a bias", "w", { kind: "bias" }, "quant/invalid-plan", /int32 and a scaleFrom for an entry of kind bias, got int/],
+    ["a bias that has its scale from nothing", "w", { kind: "bias", grid: { kind: "int", bits: 32, signed: true } }, "quant/invalid-plan", /got no scaleFrom/],
     ["another grid than what it shares an encoding with", "t", { grid: parseGrid("uint16") }, "quant/invalid-plan", /t and c on one grid, got uint16 and uint8/],
   ])("%s", (_, value, more, code, message) => {
     expect(() => adoptPlan(model, edited(value, more))).toThrow(

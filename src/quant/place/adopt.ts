@@ -12,7 +12,7 @@ import { refuseUnfit } from "./acceptable.ts";
 /**
  * The plan for a prepared model, as calibration fills it: encodings are dropped but for frozen ones, which a method or a person
  * decided. Throws `quant/no-such-value` for a value that the model lacks, `quant/unsupported-grid`, `quant/unsupported-granularity` for
- * scales that do not fit a weight, `quant/invalid-plan` where a value is of another kind or where values that share an encoding are on
+ * scales that do not fit a weight, `quant/invalid-plan` where a value is of another kind, where a bias is not on the accumulator's grid, and where values that share an encoding are on
  * different grids, and `quant/nothing-to-quantize` for a plan without entries.
  */
 export function adoptPlan(model: Model, plan: Plan): Plan {
@@ -49,7 +49,18 @@ function absent(name: string, names: readonly string[], model: Model): AvocetErr
   });
 }
 
-function refuseKind({ value: name, kind }: PlanEntry, value: Value): void {
+function refuseKind({ value: name, kind, grid, scaleFrom }: PlanEntry, value: Value): void {
+  if (kind === "bias" && (gridName(grid) !== "int32" || !scaleFrom)) {
+    const got = gridName(grid) === "int32" ? "no scaleFrom" : gridName(grid);
+    throw new AvocetError(
+      "quant/invalid-plan",
+      `expected int32 and a scaleFrom for an entry of kind bias, got ${got}`,
+      {
+        at: name,
+        hint: "a bias is added to an accumulator and has its scale; without an entry it stays in float",
+      },
+    );
+  }
   if ((kind === "activation") === (initializerOf(value) === undefined)) return;
   const what = kind === "activation" ? "a value that is computed" : "a constant";
   throw new AvocetError("quant/invalid-plan", `expected ${what} for an entry of kind ${kind}, got another`, {

@@ -68,7 +68,8 @@ function placeOne(
 ): Placed {
   const { target, kept, facts, narrow, precisions } = placement;
   const { node, value, kind } = parameter;
-  const left = (reason: string): Placed => ({ value: value.name, left: reason });
+  const unmet = kind === "bias" ? "" : precisions.unmetWeights(value);
+  const left = (reason: string): Placed => ({ value: value.name, left: `${reason}${unmet}` });
   const asked = kept.get(node);
   if (asked !== undefined && !precisions.isWeightOnly(node)) return left(asked);
   if (target.kernels && !(parameter.layer && target.kernels.linear.has(node.op))) {

@@ -162,6 +162,21 @@ test("a weight that two layers share has the grid of the later rule, and both ar
 test("a rule for a value that has no quantizer says so", () => {
   const { reason } = placed("ort-cpu", [["head", undefined, "uint16"]]);
   expect(reason("y")).toMatch(/uint16, as head asks, needs a quantizer$/);
+  const mixed = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> net (float[1,3,8,8] x) => (float[1,8,4,4] y) <float[8,3,3,3] thin, float[8,8,3,3] w> {
+      [first] h = Conv(x, thin) y = Conv(h, w) }`,
+    { seed: 1 },
+  );
+  for (const match of ["first", "thin"]) {
+    const { left } = place(mixed, builtinTarget("ort-cpu"), {
+      shapes: new Map(),
+      grids: [{ match, weights: parseGrid("int3") }],
+    });
+    const found = left.find(({ value }) => value === "thin")!;
+    expect(found.reason).toBe(
+      `a Conv of fewer than 4 input channels is faster in float than on integers; int3, as ${match} asks, needs a quantizer`,
+    );
+  }
 });
 
 test("a grid that has no use is refused by the rule", () => {

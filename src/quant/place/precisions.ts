@@ -165,6 +165,14 @@ export class Precisions {
     return `; ${gridName(asked.what)}, as ${asked.by} asks, needs a quantizer`;
   }
 
+  /** The same for a constant that stays in float. */
+  unmetWeights(value: Value): string {
+    const asked = this.#ofConstant(value).flatMap(({ weights }) => weights ?? []);
+    const last = asked.sort((a, b) => a.turn - b.turn).at(-1);
+    if (!last || isLeftFloat(last.what)) return "";
+    return `; ${gridName(last.what)}, as ${last.by} asks, needs a quantizer`;
+  }
+
   /** What is asked of a constant, by its own name or of the nodes that own it. */
   #ofConstant(value: Value): readonly Answers[] {
     const owned = this.#facts.parameters(value).map(({ node }) => node);

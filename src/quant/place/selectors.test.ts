@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { AvocetError } from "../../base/inner.ts";
 import { type Model, parseModel } from "../../ir/inner.ts";
 import { builtinTarget } from "../targets/targets.ts";
 import { place } from "./place.ts";
@@ -82,6 +83,22 @@ describe("what lies between two values", () => {
 
   test.each(["vd..va", "b..c", "nothing..y", "x..nothing", "a.b"])("%s is nothing", (selector) => {
     expect(() => select(model, [selector])).toThrow(expect.objectContaining({ code: "quant/no-such-value" }));
+  });
+
+  test("an end that is misspelled has the nearest name in the hint", () => {
+    const wide = parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> g (float[4] x) => (float[4] y) { [first] middle = Relu(x) [last] y = Exp(middle) }`,
+      { seed: 1 },
+    );
+    const hint = (selector: string) => {
+      try {
+        return select(wide, [selector]);
+      } catch (cause) {
+        return (cause as AvocetError).detail.hint;
+      }
+    };
+    expect(hint("frist..last")).toBe("did you mean first..last?");
+    expect(hint("..midle")).toBe("did you mean ..middle?");
   });
 
   test.each(["x", "k"])("%s, which no node gives, is the value itself", (name) => {

@@ -26,7 +26,7 @@ export function select(model: Model, selectors: readonly string[]): Selected[] {
   const missed = selectors.filter((_, i) => found[i]!.nodes.length + found[i]!.values.length === 0);
   if (missed.length > 0) {
     const names = [...new Set(nodes.flatMap((node) => [node.op, ...namesOf(node)]))];
-    const near = missed.flatMap((one) => nearest(one, names, 3));
+    const near = missed.flatMap((one) => nearEnds(one, model, names) ?? nearest(one, names, 3));
     throw new AvocetError(
       "quant/no-such-value",
       `expected names of nodes, values or operators, got ${missed.join(", ")}`,
@@ -37,6 +37,18 @@ export function select(model: Model, selectors: readonly string[]): Selected[] {
     );
   }
   return found;
+}
+
+/** For FROM..TO with an end that the model lacks: the selector with the nearest name there. */
+function nearEnds(selector: string, model: Model, names: readonly string[]): string[] | undefined {
+  const cut = selector.indexOf("..");
+  if (cut < 0 || /^\/.+\/[imsu]*$/.test(selector)) return undefined;
+  const values = model.graph.valuesByName();
+  const ends = [...names, ...values.keys()];
+  const [from, to] = [selector.slice(0, cut), selector.slice(cut + 2)].map((end) =>
+    end === "" || ends.includes(end) ? [end] : nearest(end, ends, 3),
+  );
+  return from!.flatMap((start) => to!.map((end) => `${start}..${end}`)).filter((one) => one !== selector);
 }
 
 function namesOf(node: Node): string[] {

@@ -89,6 +89,10 @@ describe("plan.json", () => {
       }),
       /scale/,
     ],
+    "a range that ends before it begins": [
+      (plan) => ({ ...plan, entries: [{ ...plan.entries[0], range: { min: 3, max: 1 } }] }),
+      /min up to max/,
+    ],
     "fewer offsets than scales": [
       (plan) => ({ ...plan, entries: plan.entries.map((e) => ({ ...e, encoding: { ...e.encoding, offset: [] } })) }),
       /offset/,

@@ -67,7 +67,13 @@ const entry = z.strictObject({
   pairSafe: z.literal(true).optional(),
   shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
   parameter: z.literal(true).optional(),
-  range: z.strictObject({ min: z.number().optional(), max: z.number().optional() }).optional(),
+  range: z
+    .strictObject({ min: z.number().optional(), max: z.number().optional() })
+    .refine(
+      ({ min, max }) => min === undefined || max === undefined || min <= max,
+      "expected a range from min up to max",
+    )
+    .optional(),
   tiedTo: z.string().optional(),
   floatReaders: z.array(z.string()).min(1).optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
