@@ -93,7 +93,7 @@ test.each([
   [["--activations", "int32"], "quant/unsupported-grid"],
   [["--weights", "float8e5m2"], "quant/unsupported-grid"],
   [["--activations", "float8e4m3fn"], "quant/unsupported-grid"],
-  [["--activations", "uint5"], "quant/unknown-grid"],
+  [["--activations", "uint17"], "quant/unknown-grid"],
   [["--granularity", "block:1"], "recipe/invalid"],
   [["--granularity", "block:7"], "quant/unsupported-granularity"],
   [["--weights", "float32", "--activations", "float32"], "quant/nothing-to-quantize"],
