@@ -1,6 +1,6 @@
 /**
  * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, next to the float
- * model. Keys sorted and four spaces, as AIMET-onnx writes them, so that the files can be compared.
+ * model.
  */
 
 import { AvocetError, isRefused } from "../../base/inner.ts";
@@ -15,6 +15,7 @@ import { packScales } from "../grids/two-level.ts";
 import { biasEncoding } from "../plan/bias-encoding.ts";
 import { isMoved } from "../plan/entry-at.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
+import { sortedJson } from "./sorted-json.ts";
 
 export type EncodingsVersion = "0.6.1" | "1.0.0" | "2.0.0";
 
@@ -52,7 +53,7 @@ export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptio
         rowOf2(name, encoding, [encoding.scale.length]),
       ),
     ]);
-    return text({ version, producer, encodings: rows });
+    return sortedJson({ version, producer, encodings: rows });
   }
   const listed = plan.entries.filter(
     (entry) => entry.kind !== "bias" && !isMoved(model, entry) && (entry.encoding || isHalf(entry)),
@@ -62,7 +63,7 @@ export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptio
     version === "1.0.0"
       ? entries.map((entry) => rowOf1(entry, shapeOf(entry)))
       : Object.fromEntries(entries.map((entry) => [entry.value, rowsOf0(entry)]));
-  return text({
+  return sortedJson({
     version,
     producer,
     activation_encodings: section(activations),
@@ -232,18 +233,4 @@ function biasesOf(
     else if (encoding) found.push([bias.name, biasEncoding(encoding, weight.encoding, bias.initializer!.size)]);
   }
   return found;
-}
-
-function text(json: Json): string {
-  return `${JSON.stringify(sorted(json), null, 4)}\n`;
-}
-
-function sorted(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(sorted);
-  if (typeof json !== "object" || json === null) return json;
-  return Object.fromEntries(
-    Object.entries(json)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, value]) => [key, sorted(value)]),
-  );
 }
