@@ -76,6 +76,6 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   "compress/no-such-layer": "avocet inspect --layers lists the names",
   "gate/missed": "open the report: it says which layers cost most and what to try next",
   "abort/interrupted":
-    "nothing half-written is left behind. The same command with --resume goes on from what was finished",
+    "nothing half-written is left behind. quantize and train go on from what was finished with --resume",
   "resume/other-run": "repeat the interrupted command as it was, or leave --resume out to begin again",
 };
