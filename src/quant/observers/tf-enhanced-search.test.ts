@@ -70,7 +70,7 @@ function candidatesOf({ left, width, shares }: Shares, choice: GridChoice): Affi
   return [...within, all];
 }
 
-/** Cubes of even numbers, wider on one side, of which some lie far out; a second batch may be wider than the first. */
+/** Cubes of even numbers, wider on one side, of which some lie far out; a second batch may be wider than the first, or all positive. */
 function batchesOf(seed: number): Float32Array[] {
   const random = new Random(seed);
   const lean = random.uniform();
@@ -78,7 +78,8 @@ function batchesOf(seed: number): Float32Array[] {
   const one = (spread: number) =>
     Float32Array.from({ length: 200 }, (_, i) => {
       const u = random.uniform() - lean * 0.7 - 0.15;
-      return spread * (u ** 3 + 0.2 * u) * (i % 50 === 0 ? far : 1);
+      const x = spread * (u ** 3 + 0.2 * u) * (i % 50 === 0 ? far : 1);
+      return seed % 4 === 1 ? Math.abs(x) : x;
     });
   return seed % 3 === 0 ? [one(1), one(1.5 + random.uniform())] : [one(0.5 + random.uniform())];
 }
@@ -88,6 +89,7 @@ const choices: Record<string, GridChoice> = {
   "3 bits": { bits: 3, symmetric: false },
   "4 bits": { bits: 4, symmetric: false },
   "3 bits, symmetric": { bits: 3, symmetric: true },
+  "3 bits, unsigned where nothing is negative": { bits: 3, symmetric: true, unsignedSymmetric: true },
   "3 bits, strict": { bits: 3, symmetric: true, strict: true },
 };
 
