@@ -112,6 +112,7 @@ describe("a plan", () => {
   test.each([
     ["next to a grid", ["--plan", "$/p.json", "--weights", "int4"], "usage/missing", /either --plan or/],
     ["next to a rule", ["--plan", "$/p.json", "--grid", "conv=w4"], "usage/missing", /either --plan or/],
+    ["next to another target", ["--plan", "$/p.json", "--target", "htp-v73"], "usage/bad-value", /target of the plan, ort-cpu/],
     ["next to a recipe's grids", ["--plan", "$/p.json", "--recipe", "$/w4.json"], "recipe/invalid", /a plan or weights/],
     ["that is no plan", ["--plan", "$/w4.json"], "quant/invalid-plan", /entries/],
     ["that is not there", ["--plan", "$/none.json"], "import/not-found", /expected a file/],

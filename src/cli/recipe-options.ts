@@ -55,8 +55,16 @@ export async function recipeOf(
   const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
   const data = options.data ?? given.data;
   const planned = options.plan === undefined ? undefined : readPlan(options.plan);
+  const target = options.target === undefined ? undefined : targetOf(options.target);
+  // Entries of one target with the constraints and biases of another would be neither.
+  if (planned?.target !== undefined && target !== undefined && target !== planned.target) {
+    throw new AvocetError("usage/bad-value", `expected the target of the plan, ${planned.target}, got another`, {
+      at: "--target",
+      hint: `leave --target out, or make a plan with \`avocet plan --target ${options.target}\``,
+    });
+  }
   const chosen = {
-    target: options.target === undefined ? (rest.target ? undefined : planned?.target) : targetOf(options.target),
+    target: target ?? (rest.target ? undefined : planned?.target),
     plan: planned?.plan,
     grids: options.grid?.map(parseGridRule),
     weights,
