@@ -6,6 +6,7 @@ import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 // 13 kB of the readers are the rows of all operators: what is read is checked against them before anything relies on it.
 // 7 kB are ONNX text: a reader of models tells formats by content and takes them all.
 // 33 kB of the quantizer are checks of what it is given, the storage of every grid, and judging with intervals and warnings.
+// 16 kB of the whole are compression, by the share of its source.
 // 45 kB are re2js: regular expressions that cannot hang cost as much as all readers of models, and 0.4 % of the engine.
 test.each([
   { what: "reading and writing ONNX", entry: "src/formats/inner.ts", measured: 42_263, ceiling: 48_000 },
@@ -15,7 +16,7 @@ test.each([
     measured: 282_978,
     ceiling: 310_000,
   },
-  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 369_640, ceiling: 400_000 },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 415_455, ceiling: 440_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
   const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
   expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);
