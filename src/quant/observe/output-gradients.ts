@@ -36,7 +36,8 @@ export interface OutputGradientOptions extends Work {
 
 /**
  * What was asked for of each of these values, batch by batch; values that the outputs do not depend on are left out. Only batches
- * whose shapes are those of the first take part, as a gradient holds for its lengths. Throws `autodiff/no-gradient` where an operator
+ * whose shapes are those of the first take part, as a gradient holds for its lengths, and only whole ones: slopes of a handful of
+ * samples are noise, which ranges without slopes beat. Throws `autodiff/no-gradient` where an operator
  * on the way has none.
  */
 export async function* outputGradients(
@@ -102,7 +103,7 @@ export async function* outputGradients(
   for await (const { feeds, size } of data.batches(batch, signal)) {
     throwIfAborted(options);
     if (seen >= most(numbers)) break;
-    if (!sameShapes(feeds, first)) continue;
+    if (size !== batch || !sameShapes(feeds, first)) continue;
     const results = await session.run(
       { ...feedsFor(given, feeds), ...signs((output) => sizes?.get(output) ?? 1) },
       wanted,
