@@ -40,7 +40,7 @@ const judged = ["--data", "$/x.npy", "--labels", "$/y.npy"];
 /** Every command, on what takes it long. */
 const commands: Record<string, readonly string[]> = {
   inspect: ["inspect", "$/long.onnx"],
-  plan: ["plan", "$/long.onnx", "-o", "$/out"],
+  plan: ["plan", "$/long.onnx", "--target", "aimet-default", "-o", "$/out"],
   print: ["print", "$/long.onnx", "-o", "$/out"],
   convert: ["convert", "$/long.onnx", "-o", "$/out"],
   upgrade: ["upgrade", "$/long.onnx", "--opset", "22", "-o", "$/out"],
