@@ -19,4 +19,5 @@ export { breathe, type ProgressEvent, throwIfAborted, type Work } from "./progre
 export { Random } from "./random.ts";
 export { isRefused, type Refused, refuse } from "./refused.ts";
 export { roundHalfAway, roundHalfEven } from "./rounding.ts";
+export { stopwatch } from "./stopwatch.ts";
 export { type Doing, setWatcher, type Watcher, watched } from "./watch.ts";

@@ -1,7 +1,7 @@
 /** What `quantize` and `train` share: a float model in; a folder with the shipped file, encodings, plan, recipe and report out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { AvocetError } from "../base/inner.ts";
+import { AvocetError, stopwatch } from "../base/inner.ts";
 import { expectApart } from "../base/inner-node.ts";
 import type { Dataset } from "../data/inner.ts";
 import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/inner-node.ts";
@@ -212,17 +212,4 @@ function gatesOf({ maxDrop, minAgreement }: RunOptions, report: RunReport): Gate
   if (maxDrop !== undefined) gates.push(dropGate(maxDrop, report.score, worthless));
   if (minAgreement !== undefined) gates.push(agreementGate(minAgreement, report.agreement, worthless));
   return gates;
-}
-
-/** Seconds since the last call; `total` since the first. */
-function stopwatch(): (() => number) & { total(): number } {
-  const start = performance.now();
-  let last = start;
-  const lap = () => {
-    const now = performance.now();
-    const seconds = (now - last) / 1000;
-    last = now;
-    return seconds;
-  };
-  return Object.assign(lap, { total: () => (performance.now() - start) / 1000 });
 }

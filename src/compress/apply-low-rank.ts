@@ -3,15 +3,15 @@
  * really give it: its target is the weight that is best for those inputs, layers that keep their form are fitted to them as
  * well, and biases give the float model's means again.
  */
-import { isRefused, Random, throwIfAborted } from "../base/inner.ts";
+import { isRefused, throwIfAborted } from "../base/inner.ts";
 import { type MatrixLayer, matrixLayerAt, matrixLayers, matrixOf, vectorSlot, weightOf } from "../facts/inner.ts";
 import { check, cloneModel, type Model } from "../ir/inner.ts";
-import { biasShift, LayerInputs } from "../methods/inner.ts";
+import { biasShift } from "../methods/inner.ts";
 import { putBias, shiftedBias } from "../passes/inner.ts";
 import type { Moments } from "../quant/inner.ts";
 import { type Decision, layerName } from "./candidates.ts";
 import { damped, fittedToKept, refitted } from "./dense/solve.ts";
-import { fittedOn, settableBias } from "./layer-moments.ts";
+import { fittedOn, layerInputs, settableBias } from "./layer-moments.ts";
 import { composedWeight, type Factors, lowRank } from "./low-rank/factors.ts";
 import { type LowRankForm, type LowRankScheme, lowRankForm } from "./low-rank/form.ts";
 import { putFactors } from "./low-rank/put.ts";
@@ -51,7 +51,7 @@ export async function applyOnMoments(
   decisions: ReadonlyMap<string, Decision>,
   keep: KeptColumns,
   importance: ReadonlyMap<string, Float64Array> | null,
-  { runtime, data, seed, threads, batch, signal, onProgress }: ImportanceOptions,
+  work: ImportanceOptions,
 ): Promise<Model> {
   const copy = cloneModel(model);
   // Clones have the same nodes in the same order.
@@ -61,19 +61,8 @@ export async function applyOnMoments(
     return layer && own ? [{ layer, own }] : [];
   });
   const begin = pairs.findIndex(({ layer }) => decisions.has(layerName(layer)) || keep.has(layerName(layer)));
-  await using inputs = new LayerInputs({
-    cursor: {
-      model,
-      quantized: copy,
-      runtime,
-      data,
-      signal,
-      session: { ...(threads ? { threads } : {}) },
-      ...(batch ? { batch } : {}),
-    },
-    random: new Random(seed),
-    threads,
-  });
+  const { signal, onProgress } = work;
+  await using inputs = layerInputs(model, work, copy);
   for (const [index, { layer, own }] of pairs.entries()) {
     throwIfAborted({ signal });
     if (begin < 0 || index < begin) continue;

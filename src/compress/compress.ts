@@ -1,6 +1,6 @@
 /** Compression, end to end in memory: a float model and data in, a smaller float model out. */
 import { type LayerSensitivity, layerCosts, macsOf, parametersOf, type Sensitivities } from "../analysis/inner.ts";
-import { AvocetError, expectArguments, throwIfAborted } from "../base/inner.ts";
+import { AvocetError, expectArguments, stopwatch, throwIfAborted } from "../base/inner.ts";
 import { type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model, type TensorType } from "../ir/inner.ts";
 import { shapesFor } from "../methods/inner.ts";
@@ -150,13 +150,3 @@ function costOf(model: Model, shapes: ReadonlyMap<string, TensorType>): ModelCos
   const macs = macsOf(model, shapes) ?? layerCosts(model, shapes).reduce((sum, { macs }) => sum + (macs ?? 0), 0);
   return { macs, parameters: parametersOf(model) };
 }
-
-const stopwatch = () => {
-  let last = performance.now();
-  return () => {
-    const now = performance.now();
-    const seconds = (now - last) / 1000;
-    last = now;
-    return seconds;
-  };
-};

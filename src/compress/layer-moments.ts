@@ -1,7 +1,31 @@
 /** The moments that a layer is fitted on: around the mean where a bias takes care of the mean, around zero where there is none. */
-import { isRefused } from "../base/inner.ts";
+import { isRefused, Random } from "../base/inner.ts";
 import { biasOf, type MatrixLayer, vectorSlot } from "../facts/inner.ts";
+import type { Model } from "../ir/inner.ts";
+import { LayerInputs } from "../methods/inner.ts";
 import type { Moments } from "../quant/inner.ts";
+import type { ImportanceOptions } from "./output-importance.ts";
+
+/** What the layers of a model read, layer by layer; with `compressed`, what they read there as well. */
+export function layerInputs(
+  model: Model,
+  { runtime, data, seed, threads, batch, signal }: ImportanceOptions,
+  compressed?: Model,
+): LayerInputs {
+  return new LayerInputs({
+    cursor: {
+      model,
+      ...(compressed ? { quantized: compressed } : {}),
+      runtime,
+      data,
+      signal,
+      session: { ...(threads ? { threads } : {}) },
+      ...(batch ? { batch } : {}),
+    },
+    random: new Random(seed),
+    threads,
+  });
+}
 
 /** The bias where the layer has one that can be set: another one would cost parameters that no budget knows. */
 export function settableBias({ node, axes }: MatrixLayer): Float64Array | null {

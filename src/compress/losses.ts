@@ -1,12 +1,11 @@
 /** What each candidate of each layer is expected to lose, from moments of the float model: no candidate is run. */
 import type { Sensitivities } from "../analysis/inner.ts";
-import { Random, throwIfAborted } from "../base/inner.ts";
+import { throwIfAborted } from "../base/inner.ts";
 import { matrixOf } from "../facts/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { LayerInputs } from "../methods/inner.ts";
 import type { CompressibleLayer } from "./compressible.ts";
 import { damped } from "./dense/solve.ts";
-import { fittedOn, settableBias } from "./layer-moments.ts";
+import { fittedOn, layerInputs, settableBias } from "./layer-moments.ts";
 import { lowRank } from "./low-rank/factors.ts";
 import { damping, type ImportanceOptions, importanceOf } from "./output-importance.ts";
 
@@ -19,24 +18,14 @@ export async function predictedLosses(
   layers: readonly CompressibleLayer[],
   known: Sensitivities,
   importance: ReadonlyMap<string, Float64Array> | null,
-  { runtime, data, seed, threads, batch, signal, onProgress }: ImportanceOptions,
+  work: ImportanceOptions,
 ): Promise<Sensitivities> {
   const found = new Map<string, number>();
   const missing = new Set(
     known.layers.filter(({ candidates }) => candidates.some(({ loss }) => loss === null)).map(({ layer }) => layer),
   );
-  await using inputs = new LayerInputs({
-    cursor: {
-      model,
-      runtime,
-      data,
-      signal,
-      session: { ...(threads ? { threads } : {}) },
-      ...(batch ? { batch } : {}),
-    },
-    random: new Random(seed),
-    threads,
-  });
+  const { signal, onProgress } = work;
+  await using inputs = layerInputs(model, work);
   for (const [index, { name, layer, forms }] of layers.entries()) {
     throwIfAborted({ signal });
     onProgress?.({ step: "predicted losses", done: index, total: layers.length, detail: name });

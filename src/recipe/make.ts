@@ -1,5 +1,5 @@
 /** From a float model to the one that ships: the steps of a recipe, run in the same order whichever way it goes. */
-import { AvocetError, throwIfAborted } from "../base/inner.ts";
+import { AvocetError, stopwatch, throwIfAborted } from "../base/inner.ts";
 import { type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model } from "../ir/inner.ts";
 import type { StepContext } from "../methods/inner.ts";
@@ -19,7 +19,7 @@ import { isDataFree, stepsOf } from "./presets.ts";
 import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Quantized, StepReport, TrainedModel } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
-import { type StageOptions, Stages, type StagesRun, type State, stopwatch, targetOf } from "./stages.ts";
+import { type StageOptions, Stages, type StagesRun, type State, targetOf } from "./stages.ts";
 import { trainingSteps } from "./training-options.ts";
 
 export interface MakeRequest {

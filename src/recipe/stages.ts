@@ -1,5 +1,5 @@
 /** The stages between a normalised float model and a filled plan: preparing, placement, ranges, methods, training. */
-import { type Checkpoint, checkpointUnder, throwIfAborted } from "../base/inner.ts";
+import { type Checkpoint, checkpointUnder, stopwatch, throwIfAborted } from "../base/inner.ts";
 import type { Dataset } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { type MethodReport, type State as MethodState, type StepContext, shapesFor } from "../methods/inner.ts";
@@ -149,15 +149,4 @@ function rangingOf({ data }: Pick<StageOptions, "data">): Ranging {
 /** The target of a recipe: a built-in one, or the file that was given. */
 export function targetOf({ target }: Recipe): Target {
   return typeof target === "string" ? builtinTarget(target) : parseTarget(target, "recipe");
-}
-
-/** Seconds since the last call. */
-export function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const now = performance.now();
-    const seconds = (now - last) / 1000;
-    last = now;
-    return seconds;
-  };
 }

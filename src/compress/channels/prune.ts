@@ -1,13 +1,12 @@
 /** Channel pruning: which channels of each group go, what remains fitted to what it then reads, and the cut. */
 import type { LayerSensitivity, Sensitivities } from "../../analysis/inner.ts";
-import { AvocetError, didYouMean, Random, throwIfAborted } from "../../base/inner.ts";
+import { AvocetError, didYouMean, throwIfAborted } from "../../base/inner.ts";
 import { type MatrixLayer, matrixLayerAt, matrixOf } from "../../facts/inner.ts";
 import { check, type Model, type TensorType } from "../../ir/inner.ts";
-import { LayerInputs } from "../../methods/inner.ts";
 import { applyOnMoments, applyPlain } from "../apply-low-rank.ts";
 import { layerName } from "../candidates.ts";
 import { damped } from "../dense/solve.ts";
-import { fittedOn, settableBias } from "../layer-moments.ts";
+import { fittedOn, layerInputs, settableBias } from "../layer-moments.ts";
 import type { Cost } from "../low-rank/form.ts";
 import { damping, type ImportanceOptions, importanceOf, outputImportance } from "../output-importance.ts";
 import { channelsOf, type OrderedGroup, removalsWithin } from "./choose.ts";
@@ -180,20 +179,7 @@ async function ordersOf(
   const found = work && (await outputImportance(model, wanted, work));
   const importance = found && "of" in found ? found.of : null;
   const known = new Map<MatrixLayer["node"], Omit<Reader, "columnsOf">>();
-  await using inputs =
-    work &&
-    new LayerInputs({
-      cursor: {
-        model,
-        runtime: work.runtime,
-        data: work.data,
-        signal: work.signal,
-        session: { ...(work.threads ? { threads: work.threads } : {}) },
-        ...(work.batch ? { batch: work.batch } : {}),
-      },
-      random: new Random(work.seed),
-      threads: work.threads,
-    });
+  await using inputs = work && layerInputs(model, work);
   for (const [index, layer] of wanted.entries()) {
     if (work) throwIfAborted(work);
     work?.onProgress?.({ step: "order of channels", done: index, total: wanted.length, detail: layerName(layer) });
