@@ -94,7 +94,9 @@ async function forward(data) {
 
 /** The same values, reduced in the graph or fetched whole, in a plain session; opening it is part of the time. */
 async function floor(data, plan, reduced) {
-  const own = plan.entries.filter((e) => e.kind === "activation" && e.tiedTo === undefined && e.value !== input.name);
+  const own = plan.entries.filter(
+    (e) => e.kind === "activation" && e.sharesEncodingOf === undefined && e.value !== input.name,
+  );
   const names = own.map((entry) => entry.value);
   const start = performance.now();
   const part = extract(model, names);

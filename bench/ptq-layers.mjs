@@ -32,9 +32,9 @@ await normalise(reference, { runtime });
 const output = model.graph.outputs[0].name;
 
 const lines = [{ what: "everything", sqnr: await corrected(() => true) }];
-for (const { kind, value, tiedTo } of plan.entries) {
-  if (kind === "bias" || tiedTo) continue;
-  const only = (entry) => entry.value === value || (kind === "activation" && entry.tiedTo === value);
+for (const { kind, value, sharesEncodingOf } of plan.entries) {
+  if (kind === "bias" || sharesEncodingOf) continue;
+  const only = (entry) => entry.value === value || (kind === "activation" && entry.sharesEncodingOf === value);
   lines.push({ what: `${kind} ${value}`, sqnr: await (kind === "weight" ? corrected : judged)(only) });
 }
 for (const { what, sqnr } of lines.sort((a, b) => a.sqnr - b.sqnr).slice(0, 20)) console.log(sqnr.toFixed(1), what);

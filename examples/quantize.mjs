@@ -11,4 +11,4 @@ const model = readModelFile(fileURLToPath(new URL("models/pictures.onnx", import
 const data = fromIterable(() => networkInputs("calibration", 300), { count: 300, source: "rendered pictures" });
 const { shipped, plan } = await quantizeModel(model, data, parseRecipe({}), await openRuntime());
 await writeModelFile(shipped, process.argv[2] ?? "pictures-int8.onnx");
-console.log(`${plan.entries.length} values quantized, ${plan.left.length} left in float`);
+console.log(`${plan.entries.length} values quantized, ${plan.notQuantized.length} left in float`);

@@ -148,7 +148,7 @@ function sqnr(wanted: Float32Array, found: Float32Array): number {
 /** The value whose encoding holds for a value: itself, or what it is tied to. */
 function headOf(plan: Plan, name: string): string | undefined {
   const entry = plan.entries.find((one) => one.value === name);
-  return entry && (entry.tiedTo ?? entry.value);
+  return entry && (entry.sharesEncodingOf ?? entry.value);
 }
 
 describe.each(targets)("%s", (target) => {
@@ -166,7 +166,7 @@ describe.each(targets)("%s", (target) => {
     const shapes = await traceShapes(model, await openRuntime(), seededFeeds(model));
     const plan = place(model, builtinTarget(target), { shapes });
     expect(plan.entries.map((entry) => entry.value)).not.toContain("z");
-    expect(plan.left.find((left) => left.value === "z")?.reason).toMatch(/fills in .*holds nothing else/);
+    expect(plan.notQuantized.find((left) => left.value === "z")?.reason).toMatch(/fills in .*holds nothing else/);
   });
 
   test.each(Object.entries(joining))("%s", async (_, text) => {

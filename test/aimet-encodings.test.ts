@@ -72,7 +72,9 @@ test.each(Object.keys(recorded))("%s", async (key) => {
     fromIterable(() => feeds),
     { scheme: scheme.replace("min_max", "minmax") as Scheme, batch: 1, session: { optimization: "off" } },
   );
-  const tied = new Set(plan.entries.flatMap((one) => (one.tiedTo === undefined ? [] : [one.value, one.tiedTo])));
+  const tied = new Set(
+    plan.entries.flatMap((one) => (one.sharesEncodingOf === undefined ? [] : [one.value, one.sharesEncodingOf])),
+  );
   const wrong: string[] = [];
   let compared = 0;
   for (const { value, encoding } of plan.entries) {

@@ -46,7 +46,7 @@ describe.each(aimetModels)("%s", (name) => {
     for (const value of new Set([...ours.keys(), ...theirs.keys()])) {
       const [a, b] = [ours.get(value), theirs.get(value)];
       if ((a && b && describeOurs(a) === b) || explained(model, value, a, b)) continue;
-      const reason = plan.left.find((left) => left.value === value)?.reason ?? "-";
+      const reason = plan.notQuantized.find((left) => left.value === value)?.reason ?? "-";
       unexplained.push(`${value}: ours ${a ? describeOurs(a) : reason} | AIMET ${b ?? "-"}`);
     }
     expect(unexplained).toEqual([]);

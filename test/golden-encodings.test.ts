@@ -112,7 +112,9 @@ describe.skipIf(absent)("encodings as AIMET computes them", () => {
     const task = file.slice(0, file.indexOf("."));
     const plan = await calibrated(task, recorded);
     const tied = new Set(
-      plan.entries.flatMap((entry) => (entry.tiedTo === undefined ? [] : [entry.value, entry.tiedTo])),
+      plan.entries.flatMap((entry) =>
+        entry.sharesEncodingOf === undefined ? [] : [entry.value, entry.sharesEncodingOf],
+      ),
     );
     const wrong: string[] = [];
     let compared = 0;

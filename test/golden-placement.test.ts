@@ -120,7 +120,7 @@ describe.each(Object.keys(models))("%s", (name) => {
         if (a && b && describeOurs(a) === describeTheirs(b)) continue;
         if (rules.some((rule) => rule.explains(model, value, a, b))) continue;
         unexplained.push(
-          `${value}: ours ${a ? describeOurs(a) : (plan.left.find((l) => l.value === value)?.reason ?? "-")} | AIMET ${b ? describeTheirs(b) : "-"}`,
+          `${value}: ours ${a ? describeOurs(a) : (plan.notQuantized.find((l) => l.value === value)?.reason ?? "-")} | AIMET ${b ? describeTheirs(b) : "-"}`,
         );
       }
       if (unexplained.length > 0) differences[configuration] = unexplained;

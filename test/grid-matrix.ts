@@ -148,7 +148,7 @@ interface Prepared {
 async function prepare(runtime: Runtime): Promise<Prepared> {
   const model = parseModel(text, { seed: 3 });
   const feeds = seededFeeds(model);
-  const none: Plan = { version: 1, target: "none", entries: [], left: [] };
+  const none: Plan = { version: 1, target: "none", entries: [], notQuantized: [] };
   const observers = new Map<string, Observer>();
   for (const [name, { data }] of runQuantized(model, none, feeds)) {
     const observer = makeObserver("minmax");

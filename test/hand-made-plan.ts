@@ -21,7 +21,7 @@ export function entry(value: string, kind: PlanEntry["kind"], grid: string, more
   const offset = [-(2 ** (parsed.bits - 1))];
   return { ...base, encoding: { grid: parsed as IntGrid, granularity, symmetric, scale: [0.5], offset, ...more } };
 }
-export const planOf = (...entries: PlanEntry[]): Plan => ({ version: 1, target: "none", entries, left: [] });
+export const planOf = (...entries: PlanEntry[]): Plan => ({ version: 1, target: "none", entries, notQuantized: [] });
 export const parse = (text: string, opset = 21) =>
   parseModel(`<ir_version: 8, opset_import: ["": ${opset}]> ${text}`, { seed: 1 });
 export const lowered = (model: Model, ...entries: PlanEntry[]) => lower(model, planOf(...entries)).model;

@@ -22,8 +22,8 @@ export function about(text: string, values: string, options: Partial<PlaceOption
   const plan = planOf(text, options);
   return values.split(" ").map((value) => {
     const entry = plan.entries.find((one) => one.value === value);
-    if (entry) return `${entry.tiedTo ? `as ${entry.tiedTo}` : "on"}: ${entry.reason}`;
-    return `float: ${plan.left.find((one) => one.value === value)?.reason}`;
+    if (entry) return `${entry.sharesEncodingOf ? `as ${entry.sharesEncodingOf}` : "on"}: ${entry.reason}`;
+    return `float: ${plan.notQuantized.find((one) => one.value === value)?.reason}`;
   });
 }
 

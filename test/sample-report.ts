@@ -89,7 +89,7 @@ export function sampleReport(name = "tiny.onnx", values = 30): RunReport {
       ...(i % 5 === 4 ? {} : { sqnr: 42 - 0.8 * i }),
       kernel: i % 3 === 2 ? null : i === 7 ? "Conv (float)" : "QLinearConv",
     })),
-    left: [
+    notQuantized: [
       { value: "shape", reason: "an integer tensor is not quantized" },
       { value: "lo", reason: "a bound of Clip is no signal" },
       { value: "hi", reason: "a bound of Clip is no signal" },

@@ -125,7 +125,7 @@ describe("quantize", () => {
     const { plan } = await quantize(name, "--float", selector);
     const weights = plan().entries.filter(({ kind }: { kind: string }) => kind === "weight");
     expect(weights.map(({ value }: { value: string }) => value)).toEqual(["w2"]);
-    expect(plan().left.find(({ value }: { value: string }) => value === "w1").reason).toContain(selector);
+    expect(plan().notQuantized.find(({ value }: { value: string }) => value === "w1").reason).toContain(selector);
   });
 
   test("--samples chooses calibration data", async () => {

@@ -12,7 +12,7 @@ const model = parseModel(
     z = MatMul(second, w) }`,
   { seed: 1 },
 );
-const none: Plan = { version: 1, target: "none", entries: [], left: [] };
+const none: Plan = { version: 1, target: "none", entries: [], notQuantized: [] };
 
 test("a layer that was put in front, and a bias that took over a name, move no other layer", () => {
   const result = cloneModel(model);

@@ -62,7 +62,7 @@ export type { GridRule, WeightGranularity } from "./place/precisions.ts";
 export { applyEncodings } from "./plan/apply-encodings.ts";
 export { biasEncoding, biasEntry } from "./plan/bias-encoding.ts";
 export { isMoved } from "./plan/entry-at.ts";
-export { entriesByValue, type LeftFloat, type Plan, type PlanEntry, withEntries } from "./plan/plan.ts";
+export { entriesByValue, type NotQuantized, type Plan, type PlanEntry, withEntries } from "./plan/plan.ts";
 export type { EncodingsFile, FileEncoding } from "./plan/read-encodings.ts";
 export type { OperatorRule, ParameterRule, Target } from "./targets/target.ts";
 export type { TargetFile } from "./targets/target-schema.ts";

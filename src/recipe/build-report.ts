@@ -62,7 +62,7 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
     values: part("values", () => valueReports(quantized, similarity, parts.clipped), []),
     weights: part("weights by channel", () => weightReports(quantized), []),
     layers: part("the table of layers", () => layerReports(quantized, similarity, parts.kernels), []),
-    left: plan.left,
+    notQuantized: plan.notQuantized,
     kernels: {
       integer: parts.kernels.filter((k) => k.integer).length,
       float: parts.kernels.filter((k) => !k.integer).map(({ node, reason }) => ({ node, reason: reason ?? "" })),

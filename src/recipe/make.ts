@@ -177,7 +177,7 @@ function placementReport(plan: Plan, { granularity, grids, form }: Recipe): Step
   const wanted = granularity ?? (form && forms[form].granularity);
   const blocks = [wanted, ...grids.map((rule) => rule.granularity)].some((one) => one?.startsWith("block"));
   const stored = form !== undefined && forms[form].storage.length > 0;
-  const notes = [...plan.entries, ...plan.left].flatMap(({ value, reason }) => {
+  const notes = [...plan.entries, ...plan.notQuantized].flatMap(({ value, reason }) => {
     const found = [
       (blocks ? /(?:one scale|a scale per channel): [^;]+/.exec(reason) : null) ??
         (stored ? /not stored for [^;]+/.exec(reason) : null),

@@ -43,7 +43,7 @@ export function clippingRanges(quantized: Quantized): ValueRange[] {
     if (entry.kind !== "activation" || !entry.encoding) return [];
     const half = reach * entry.encoding.scale[0]!;
     const [min, max] = [encodingMin(entry.encoding) - half, encodingMax(entry.encoding) + half];
-    const seen = statistics.get(entry.tiedTo ?? entry.value);
+    const seen = statistics.get(entry.sharesEncodingOf ?? entry.value);
     return seen && seen.min >= min && seen.max <= max ? [] : [{ value: entry.value, min, max }];
   });
 }
@@ -62,7 +62,9 @@ export function valueReports(
     const entry = entries.get(name);
     const producer = values.get(name)?.producer ?? null;
     const layer = layerOf(producer);
-    const found = entry ? quantizerOf(entry, statistics.get(entry.tiedTo ?? name), clipped.get(name) ?? 0) : undefined;
+    const found = entry
+      ? quantizerOf(entry, statistics.get(entry.sharesEncodingOf ?? name), clipped.get(name) ?? 0)
+      : undefined;
     return {
       name,
       op: producer?.opName ?? "input",
@@ -115,7 +117,7 @@ function quantizerOf(entry: PlanEntry, seen: ValueStatistics | undefined, clippe
     clipped,
   };
   // What only moves data has the numbers, the range and so the image of what it moves.
-  if (!seen?.histogram || entry.tiedTo !== undefined) return base;
+  if (!seen?.histogram || entry.sharesEncodingOf !== undefined) return base;
   const { left, width, counts } = seen.histogram;
   return { ...base, histogram: { low: left, high: left + width * counts.length, counts } };
 }

@@ -33,7 +33,7 @@ describe("a report page", () => {
   });
 
   test("escapes names of the model, which strangers chose", () => {
-    const evil = { ...report, left: [{ value: "<img src=x onerror=alert(1)>", reason: "\"'&" }] };
+    const evil = { ...report, notQuantized: [{ value: "<img src=x onerror=alert(1)>", reason: "\"'&" }] };
     expect(renderReport([{ name: "run", report: evil }])).not.toContain("<img");
   });
 
@@ -64,7 +64,7 @@ describe("a report page", () => {
       agreement: { simulation: null, float: null, of: null, interval: null, choices: null, why: [] },
       values: report.values.map((v) => ({ ...v, sqnr: Number.POSITIVE_INFINITY })),
       weights: [],
-      left: [],
+      notQuantized: [],
       differences: [],
       outputs: [{ name: "y", sqnr: Number.POSITIVE_INFINITY, cosine: 1 }],
     };

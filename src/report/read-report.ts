@@ -140,7 +140,7 @@ const schema = z.object({
       }),
     )
     .default([]),
-  left: z.array(z.object({ value: z.string(), reason: z.string() })),
+  notQuantized: z.array(z.object({ value: z.string(), reason: z.string() })),
   kernels: z.object({
     integer: z.number(),
     float: z.array(z.object({ node: z.string(), reason: z.string() })),

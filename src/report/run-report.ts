@@ -168,7 +168,7 @@ export interface RunReport {
   readonly values: readonly ValueReport[];
   readonly weights: readonly WeightReport[];
   readonly layers: readonly LayerReport[];
-  readonly left: readonly { readonly value: string; readonly reason: string }[];
+  readonly notQuantized: readonly { readonly value: string; readonly reason: string }[];
   readonly kernels: KernelReport;
   readonly differences: readonly LayerDifference[];
   readonly steps: readonly StepLine[];

@@ -214,7 +214,7 @@ function scorerOf(judging: Judging, runtime: Runtime, { batch, threads }: Compre
     signal: io.signal,
   });
   const { name, unit, better } = metric();
-  const plan = { version: 1, target: "float", entries: [], left: [] } as const;
+  const plan = { version: 1, target: "float", entries: [], notQuantized: [] } as const;
   return {
     metric: { name, unit, better },
     async score(model: Model) {

@@ -23,7 +23,7 @@ import {
   runPass,
   trainingNodes,
 } from "../../passes/inner.ts";
-import { builtinTarget, type LeftFloat, layersInBodies, place } from "../../quant/inner-place.ts";
+import { builtinTarget, layersInBodies, type NotQuantized, place } from "../../quant/inner-place.ts";
 import type { Io } from "../io.ts";
 import { modelBytes } from "../model-size.ts";
 import { openOutputFile } from "../output-file.ts";
@@ -42,7 +42,7 @@ export interface InspectOptions {
 interface Quantizable {
   readonly weights: number;
   readonly activations: number;
-  readonly left: readonly LeftFloat[];
+  readonly notQuantized: readonly NotQuantized[];
   /** Layers inside bodies, by the operator that has them: only the main graph is quantized. */
   readonly inBodies: Readonly<Record<string, number>>;
   /** Why nothing can be quantized, where that is so. */
@@ -131,10 +131,10 @@ async function quantizable(model: Model, target: string): Promise<Quantizable> {
     await normalise(normal);
     const plan = place(normal, builtinTarget(target), { shapes: inferTypes(normal) });
     const count = (kind: string) => plan.entries.filter((entry) => entry.kind === kind).length;
-    return { weights: count("weight"), activations: count("activation"), left: plan.left, inBodies };
+    return { weights: count("weight"), activations: count("activation"), notQuantized: plan.notQuantized, inBodies };
   } catch (error) {
     if (!AvocetError.is(error) || !/^(quant|import)\//.test(error.code)) throw error;
-    return { weights: 0, activations: 0, left: [], inBodies, refused: error.message };
+    return { weights: 0, activations: 0, notQuantized: [], inBodies, refused: error.message };
   }
 }
 
@@ -164,7 +164,7 @@ function text(r: {
     `${p.name}: ${p.dtype ?? "?"}${p.shape ? `[${p.shape.map((d) => d ?? "?").join(", ")}]` : ""}`;
   const q = r.quantizable;
   const reasons = new Map<string, number>();
-  for (const { reason } of q.left) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  for (const { reason } of q.notQuantized) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   const counts = Object.entries(r.operators).sort((a, b) => b[1] - a[1]);
   const lines = [
     `${r.file}  opset ${r.opset}, ${r.bytes} bytes`,

@@ -37,6 +37,6 @@ function text(plan: Plan): string {
       ({ value, kind, grid, granularity, reason }) =>
         `${kind.padEnd(10)} ${gridName(grid).padEnd(7)} per ${granularity.kind.padEnd(8)} ${value}: ${reason}\n`,
     ),
-    ...plan.left.map(({ value, reason }) => `float                            ${value}: ${reason}\n`),
+    ...plan.notQuantized.map(({ value, reason }) => `float                            ${value}: ${reason}\n`),
   ].join("");
 }

@@ -132,7 +132,7 @@ describe("empirical", () => {
     // The MatMul got an Add that took over its name, so that the plan's values are still there.
     expect(made.get("y")!.producer!.op).toBe("Add");
     expect(next.entries).toEqual(plan.entries);
-    expect(next.left.slice(plan.left.length).map((one) => one.reason)).toEqual([
+    expect(next.notQuantized.slice(plan.notQuantized.length).map((one) => one.reason)).toEqual([
       "the target keeps biases in float",
       "the target keeps biases in float",
     ]);

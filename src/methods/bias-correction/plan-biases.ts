@@ -8,7 +8,7 @@ import {
   type Encoding,
   entriesByValue,
   isIntGrid,
-  type LeftFloat,
+  type NotQuantized,
   type Plan,
   type PlanEntry,
   type Target,
@@ -22,10 +22,10 @@ export interface NewBias {
 /** Entries stand behind that of the layer's weight. Without a target the plan's own biases say where biases are stored. */
 export function withBiases(plan: Plan, biases: readonly NewBias[], target: Target | undefined): Plan {
   const entries = entriesByValue(plan);
-  const left = new Set(plan.left.map((one) => one.value));
+  const left = new Set(plan.notQuantized.map((one) => one.value));
   const storage = target?.bias ?? (plan.entries.some((entry) => entry.kind === "bias") ? "int32" : "float");
   const behind = new Map<string, PlanEntry>();
-  const more: LeftFloat[] = [];
+  const more: NotQuantized[] = [];
   for (const { layer, bias } of biases) {
     if (entries.has(bias.name) || left.has(bias.name)) continue;
     const made = storage === "int32" ? integerBias(layer, bias, entries) : `the target keeps biases in float`;
@@ -35,7 +35,7 @@ export function withBiases(plan: Plan, biases: readonly NewBias[], target: Targe
   return {
     ...plan,
     entries: plan.entries.flatMap((entry) => [entry, ...(behind.has(entry.value) ? [behind.get(entry.value)!] : [])]),
-    left: [...plan.left, ...more],
+    notQuantized: [...plan.notQuantized, ...more],
   };
 }
 
@@ -51,7 +51,7 @@ function integerBias(layer: Layer, bias: Value, entries: ReadonlyMap<string, Pla
     return "alpha or beta of Gemm scale it";
   }
   const encoding: Encoding = biasEncoding(input.encoding, weight.encoding, bias.initializer!.size);
-  return { ...biasEntry(node.op, bias.name, input.tiedTo ?? input.value, weight), encoding };
+  return { ...biasEntry(node.op, bias.name, input.sharesEncodingOf ?? input.value, weight), encoding };
 }
 
 /** The entry that holds for a value: its own, or that of what it was moved from. */

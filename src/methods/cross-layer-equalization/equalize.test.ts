@@ -325,7 +325,7 @@ test("a bounded Relu keeps the integer kernel of its convolution, and one grid o
   const { plan } = await calibrate(model, place(model, target, { shapes }), runtime, data, { scheme: "minmax" });
   const entries = entriesByValue(plan);
   const [relu, min] = [...model.graph.nodes].filter((node) => node.op === "Relu" || node.op === "Min");
-  expect(entries.get(relu!.output.name)?.tiedTo).toBe(min!.output.name);
+  expect(entries.get(relu!.output.name)?.sharesEncodingOf).toBe(min!.output.name);
   // The grid ends at the largest bound, although the Relu before it gives more.
   const bounds = min!.input(1)!.initializer!.floats();
   expect(encodingMax(entries.get(relu!.output.name)!.encoding!)).toBeLessThanOrEqual(Math.max(...bounds) * 1.01);

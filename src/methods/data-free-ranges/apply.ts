@@ -97,15 +97,17 @@ function underivable(model: Model, lost: ReadonlyMap<string, string>): AvocetErr
 function withoutValues(plan: Plan, lost: ReadonlyMap<string, string>): Plan {
   const reasonOf = (entry: PlanEntry) =>
     lost.get(entry.value) ??
-    lost.get(entry.tiedTo ?? "") ??
+    lost.get(entry.sharesEncodingOf ?? "") ??
     (lost.has(entry.scaleFrom?.input ?? "") ? "the bias cannot share the scales of input and weight" : undefined);
-  const tied = new Set(plan.entries.filter((entry) => lost.has(entry.tiedTo ?? "")).map((entry) => entry.value));
+  const tied = new Set(
+    plan.entries.filter((entry) => lost.has(entry.sharesEncodingOf ?? "")).map((entry) => entry.value),
+  );
   const isGone = (entry: PlanEntry) => reasonOf(entry) !== undefined || tied.has(entry.scaleFrom?.input ?? "");
   return {
     ...plan,
     entries: plan.entries.filter((entry) => !isGone(entry)),
-    left: [
-      ...plan.left,
+    notQuantized: [
+      ...plan.notQuantized,
       ...plan.entries.filter(isGone).map((entry) => ({
         value: entry.value,
         reason: reasonOf(entry) ?? "the bias cannot share the scales of input and weight",

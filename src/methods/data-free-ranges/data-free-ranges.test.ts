@@ -101,7 +101,7 @@ test("what cannot be derived is listed, each with its reason, or stays in float"
   );
   const { plan: filled } = dataFreeRanges(float, plan, { shapes: types, unknown: "float" });
   expect(filled.entries.map((entry) => entry.value)).toEqual(["w", "r", "v"]);
-  expect(filled.left.slice(-3)).toEqual([
+  expect(filled.notQuantized.slice(-3)).toEqual([
     { value: "x", reason: "it is an input of the model, and its range was not given" },
     { value: "n", reason: "nothing is known of what CumSum gives" },
     { value: "y", reason: "it depends on n: nothing is known of what CumSum gives" },

@@ -39,7 +39,7 @@ export function settle(
   }
   const entries = entriesByValue(plan);
   for (const entry of plan.entries) {
-    const head = changed.get(entry.tiedTo ?? "");
+    const head = changed.get(entry.sharesEncodingOf ?? "");
     if (head?.encoding) changed.set(entry.value, { ...entry, encoding: head.encoding, frozen: true });
     const own = changed.get(entry.value) ?? entries.get(entry.value);
     if (entry.kind !== "weight" || !own?.encoding) continue;

@@ -162,7 +162,7 @@ class Building {
   }
 
   #quantizeActivation(entry: PlanEntry, encoding: Encoding, value: Value): void {
-    const head = this.#entries.get(entry.tiedTo ?? entry.value) ?? entry;
+    const head = this.#entries.get(entry.sharesEncodingOf ?? entry.value) ?? entry;
     const ends = endsOf(encoding);
     const [scale, offset] = [encoding.scale[0]!, encoding.offset[0]!];
     const steps = ends.high - ends.low;

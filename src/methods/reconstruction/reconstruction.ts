@@ -167,7 +167,7 @@ export class Reconstruction {
     const before = entriesByValue(this.#start.plan);
     const parameters = new Map(this.#trainable.quantizers.map(({ entry, parameter }) => [entry.value, parameter]));
     const entries = plan.entries.map((entry) => {
-      const parameter = parameters.get(entry.tiedTo ?? entry.value);
+      const parameter = parameters.get(entry.sharesEncodingOf ?? entry.value);
       if (parameter === undefined || this.#trained.has(parameter)) return entry;
       const old = before.get(entry.value)!;
       return this.#judged.has(parameter) ? { ...old, frozen: true } : old;

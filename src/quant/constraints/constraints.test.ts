@@ -24,7 +24,7 @@ const entry = (value: string, kind: PlanEntry["kind"], of: Encoding, more: Parti
   encoding: of,
   ...more,
 });
-const planOf = (...entries: PlanEntry[]): Plan => ({ version: 1, target: "test", entries, left: [] });
+const planOf = (...entries: PlanEntry[]): Plan => ({ version: 1, target: "test", entries, notQuantized: [] });
 
 test("each stage meets its constraints in order", () => {
   const stages: Stage[] = ["weights", "ranges", "solved", "file"];
@@ -76,7 +76,7 @@ test("a short scale that ends beyond the Clip in front is shortened, with what i
   const scales = (more: Partial<PlanEntry>) =>
     constrained(
       "ranges",
-      planOf(entry("c", "activation", beyond, more), entry("t", "activation", beyond, { tiedTo: "c" })),
+      planOf(entry("c", "activation", beyond, more), entry("t", "activation", beyond, { sharesEncodingOf: "c" })),
       {
         model,
       },

@@ -15,16 +15,16 @@ import type { PlanContext } from "./constraint.ts";
 export function fitClipBounds(plan: Plan, { model }: PlanContext): Plan {
   const values = model.graph.valuesByName();
   const fitted = new Map<string, Encoding>();
-  for (const { value, kind, encoding, tiedTo } of plan.entries) {
+  for (const { value, kind, encoding, sharesEncodingOf } of plan.entries) {
     const node = values.get(value)?.producer;
-    if (kind !== "activation" || tiedTo !== undefined || !encoding || node?.op !== "Clip") continue;
+    if (kind !== "activation" || sharesEncodingOf !== undefined || !encoding || node?.op !== "Clip") continue;
     const within = inside(encoding, node);
     if (within !== encoding) fitted.set(value, within);
   }
   const entries = entriesByValue(plan);
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
-    const head = entry.tiedTo ?? entry.value;
+    const head = entry.sharesEncodingOf ?? entry.value;
     const encoding = fitted.get(head);
     const before = entries.get(head)?.encoding;
     if (encoding && entry.encoding && entry.encoding.scale[0] === before?.scale[0])
@@ -38,7 +38,8 @@ export function withinClips(plan: Plan, { model }: PlanContext): Plan {
   const values = model.graph.valuesByName();
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
-    if (entry.kind !== "activation" || entry.tiedTo !== undefined || !entry.encoding || entry.frozen) continue;
+    if (entry.kind !== "activation" || entry.sharesEncodingOf !== undefined || !entry.encoding || entry.frozen)
+      continue;
     const producer = values.get(entry.value)?.producer ?? null;
     const encoding = withinClip(entry.encoding, producer, entry.shortScale !== undefined);
     if (encoding !== entry.encoding) changed.set(entry.value, { ...entry, encoding });

@@ -23,7 +23,7 @@ function entry(value: string, scale: number, offset: number, more: Partial<PlanE
   return { value, kind: "activation", ...own, shortScale: true, reason: "", encoding: { ...own, ...rest }, ...more };
 }
 
-const planOf = (...entries: PlanEntry[]): Plan => ({ version: 1, target: "ort-cpu", entries, left: [] });
+const planOf = (...entries: PlanEntry[]): Plan => ({ version: 1, target: "ort-cpu", entries, notQuantized: [] });
 
 const affine = (plan: Plan, value: string) => {
   const found = plan.entries.find((e) => e.value === value)!.encoding!;
@@ -128,7 +128,7 @@ test("values that share the scale of a later one ask for another pass", () => {
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
     f (float[1,8] x, float[1,8] a) => (float[1,16] y) { p = Add(x, a)  y = Concat <axis = 1> (p, a) }`);
   const fine = 129 / 2 ** 14;
-  const entries = [entry("x", 3 / 64, -7), entry("a", fine, 0, { tiedTo: "y" }), entry("p", fine, 0, { tiedTo: "y" }), entry("y", 1 / 16, -9)]; // biome-ignore format: one thought
+  const entries = [entry("x", 3 / 64, -7), entry("a", fine, 0, { sharesEncodingOf: "y" }), entry("p", fine, 0, { sharesEncodingOf: "y" }), entry("y", 1 / 16, -9)]; // biome-ignore format: one thought
   const plan = withoutHalfwaySums(planOf(...entries), { model });
   expect(affine(plan, "p")).toEqual(affine(plan, "y"));
   expect(tiesOf(plan, operations.Add!, ["x", "a", "p"])).toBe(0);
@@ -151,7 +151,8 @@ describe.each(Object.entries(pools))("%s", (_, [text, shape]) => {
       const [scale, own] = [shortScale(2 ** (-2 * random.uniform() - 5)), shortScale(2 ** (-2 * random.uniform() - 6))];
       const offset = -random.integer(128) * 2 - 1;
       const head = entry("a", scale, offset);
-      const y = which === "a scale of its own" ? entry("y", own, -101) : entry("y", scale, offset, { tiedTo: "a" });
+      const y =
+        which === "a scale of its own" ? entry("y", own, -101) : entry("y", scale, offset, { sharesEncodingOf: "a" });
       const plan = withoutHalfwaySums(planOf(head, y), { model });
       const { scale: step, offset: zero } = affine(plan, "a");
       if (which !== "a scale of its own") expect(Math.abs(zero % 2)).toBe(0);

@@ -71,7 +71,7 @@ class SharedScales {
   /** The deciding entry of a value with one scale; undefined in float. */
   headAt(value: Value | null): PlanEntry | undefined {
     const entry = entryAt(value, this.#entries);
-    const head = entry?.tiedTo === undefined ? entry : this.#entries.get(entry.tiedTo);
+    const head = entry?.sharesEncodingOf === undefined ? entry : this.#entries.get(entry.sharesEncodingOf);
     return head?.encoding?.scale.length === 1 && head.encoding.scale[0]! > 0 ? head : undefined;
   }
 

@@ -46,7 +46,7 @@ function protectedScales(options: {
       entry("w", "weight", encoding(options.w, -128, true), options.frozen),
       ...(options.y === undefined ? [] : [entry("y", "activation", encoding([options.y], options.offset ?? 0))]),
     ],
-    left: [],
+    notQuantized: [],
   };
   return holdBiases(protectWeightScales(plan, { model }), { model }).entries[1]!.encoding!.scale;
 }

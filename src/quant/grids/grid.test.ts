@@ -126,7 +126,7 @@ test("plans take every grid but float32, which asks for no entry", () => {
       symmetric: true,
       reason: "",
     } as const;
-    return planToJson({ version: 1, target: "t", entries: [entry], left: [] });
+    return planToJson({ version: 1, target: "t", entries: [entry], notQuantized: [] });
   };
   for (const name of Object.keys(codecs).filter((one) => one !== "float32"))
     expect(gridName(planFromJson(json(name)).entries[0]!.grid)).toBe(name);

@@ -12,7 +12,7 @@ const int8 = parseGrid("int8") as IntGrid;
 
 describe("scale and offset of a range", () => {
   test.each([
-    // bits, symmetric, strict, unsigned symmetric, min, max, expected min, expected max, expected offset
+    // bits, symmetric, narrowRange, unsigned symmetric, min, max, expected min, expected max, expected offset
     [2, true, false, false, -10.5, 10.5, -10.5, 5.25, -2],
     [2, false, false, false, -10.5, 10.5, -14, 7, -2],
     [3, true, false, false, -10.5, 10.5, -14, 10.5, -4],
@@ -28,9 +28,9 @@ describe("scale and offset of a range", () => {
     [8, false, false, false, 0.5, 1, 0, 1, 0],
     [8, false, false, false, -0.5, -0.1, -0.5, 0, -255],
   ])(
-    "%i bits, symmetric %s, strict %s, unsigned %s: %f … %f",
-    (bits, symmetric, strict, unsignedSymmetric, min, max, low, high, offset) => {
-      const choice = { bits, symmetric, strict, unsignedSymmetric };
+    "%i bits, symmetric %s, narrow %s, unsigned %s: %f … %f",
+    (bits, symmetric, narrowRange, unsignedSymmetric, min, max, low, high, offset) => {
+      const choice = { bits, symmetric, narrowRange, unsignedSymmetric };
       const found = affineOfRange(min, max, choice);
       const [a, b] = rangeOfAffine(found, choice);
       expect(found.offset).toBe(offset);
@@ -113,12 +113,12 @@ describe("scale and offset of a range", () => {
         fc.integer({ min: 2, max: 16 }),
         fc.boolean(),
         fc.boolean(),
-        (a, b, bits, symmetric, strict) => {
+        (a, b, bits, symmetric, narrowRange) => {
           const [min, max] = a < b ? [a, b] : [b, a];
-          const choice = { bits, symmetric, strict };
+          const choice = { bits, symmetric, narrowRange };
           const found = affineOfRange(min, max, choice);
           const [low, high] = rangeOfAffine(found, choice);
-          const reach = symmetric && bits === 2 && !strict ? 1 : 0.5;
+          const reach = symmetric && bits === 2 && !narrowRange ? 1 : 0.5;
           expect(Number.isInteger(found.offset)).toBe(true);
           expect(found.offset <= 0 && low <= 0 && high >= 0).toBe(true);
           // Two bits symmetric trade one step of the upper end for a finer scale (AIMET's rule).

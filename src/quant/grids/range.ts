@@ -11,7 +11,7 @@ export interface GridChoice {
   readonly bits: number;
   readonly symmetric: boolean;
   /** As many steps down as up (−127 … 127). */
-  readonly strict?: boolean | undefined;
+  readonly narrowRange?: boolean | undefined;
   /** A symmetric value without negatives uses 0 … 2^bits − 1. */
   readonly unsignedSymmetric?: boolean | undefined;
   /** Whether the scale grows to one of few significant bits, or ("coarse") to 2^k or 3 · 2^k (short-scale.ts). Default false. */
@@ -31,9 +31,9 @@ export function minimumScale(bits: number): number {
 
 const largest = 3.4028234663852886e38;
 
-/** Steps between the lowest and the highest number of the grid; strict symmetric grids have one fewer. */
+/** Steps between the lowest and the highest number of the grid; narrow symmetric grids have one fewer. */
 export function stepsOf(choice: GridChoice): number {
-  return powers[choice.bits]! - (choice.symmetric && choice.strict ? 2 : 1);
+  return powers[choice.bits]! - (choice.symmetric && choice.narrowRange ? 2 : 1);
 }
 
 /** Powers of two: searches ask for one a candidate, and raising takes longer than all else there. */

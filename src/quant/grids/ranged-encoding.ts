@@ -9,7 +9,7 @@ import type { Affine, GridChoice } from "./range.ts";
 export interface RangeOptions {
   readonly grid: Grid;
   readonly symmetric: boolean;
-  readonly strict?: boolean | undefined;
+  readonly narrowRange?: boolean | undefined;
   readonly unsignedSymmetric?: boolean | undefined;
   readonly shortScale?: boolean | "coarse" | undefined;
   /** Default: per tensor. */
@@ -21,7 +21,7 @@ export function choiceOf(options: Omit<RangeOptions, "granularity">): GridChoice
   return {
     bits: codecOf(options.grid).bits,
     symmetric: options.symmetric,
-    strict: options.strict,
+    narrowRange: options.narrowRange,
     unsignedSymmetric: options.unsignedSymmetric,
     shortScale: options.shortScale,
   };

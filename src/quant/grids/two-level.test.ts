@@ -45,7 +45,7 @@ test.each(Object.entries(forms))("%s: factors come back, also by way of a stored
       expect(packScales(encoding, shape)).toEqual(factors);
       const { grid, symmetric } = encoding;
       const entry: PlanEntry = { value: "w", kind: "weight", grid, granularity, symmetric, reason: "test", encoding };
-      const read = planFromJson(planToJson({ version: 1, target: "t", entries: [entry], left: [] }));
+      const read = planFromJson(planToJson({ version: 1, target: "t", entries: [entry], notQuantized: [] }));
       expect(read.entries[0]!.encoding).toEqual(encoding);
     }),
   );
@@ -75,6 +75,6 @@ test.each([
 ])("a plan is refused that has %s", (_, twoLevel) => {
   const encoding = encodingOf(twoLevel as TwoLevel, [1, 1, 1, 1, 1, 1]);
   const entry = { value: "w", kind: "weight", grid: encoding.grid, granularity, symmetric: true, reason: "" } as const;
-  const text = planToJson({ version: 1, target: "t", entries: [{ ...entry, encoding }], left: [] });
+  const text = planToJson({ version: 1, target: "t", entries: [{ ...entry, encoding }], notQuantized: [] });
   expect(() => planFromJson(text)).toThrow("the plan has faults");
 });

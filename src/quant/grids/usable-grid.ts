@@ -27,7 +27,7 @@ export function parseGrids(names: {
 }
 
 /** Whether a grid asks for no quantizer. */
-export function isLeftFloat(grid: Grid): boolean {
+export function isNotQuantized(grid: Grid): boolean {
   return gridName(grid) === "float32";
 }
 

@@ -50,7 +50,7 @@ export class Draft {
   /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
   store(entry: PlanEntry, encoding: Encoding, dtype: DType, shape: readonly number[]): StoredEncoding {
     const { scale, offset } = encoding;
-    const key = scale.length === 1 ? `${entry.tiedTo ?? entry.value} ${scale[0]} ${offset[0]}` : entry.value;
+    const key = scale.length === 1 ? `${entry.sharesEncodingOf ?? entry.value} ${scale[0]} ${offset[0]}` : entry.value;
     const found = this.#stored.get(key);
     if (found) return found;
     const add = (name: string, tensor: Tensor) => this.constant(`${entry.value}_${name}`, tensor);

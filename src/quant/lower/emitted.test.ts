@@ -142,7 +142,7 @@ describe("an activation", () => {
   test("values that are tied share scale and zero point, unless one has an encoding of its own", () => {
     const text = "f (float[2,4] x) => (float[4,2] y) { m = Relu(x) y = Transpose(m) }";
     const second = (more: Partial<Encoding>) => {
-      const tied = { ...entry("y", "activation", "uint8", more), tiedTo: "m" };
+      const tied = { ...entry("y", "activation", "uint8", more), sharesEncodingOf: "m" };
       return linesOf(lowered(parse(text), entry("m", "activation", "uint8"), tied)).at(-1);
     };
     expect(second({})).toBe("y = DequantizeLinear(y_quantized, m_scale, m_zero_point)");

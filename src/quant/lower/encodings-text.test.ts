@@ -35,7 +35,7 @@ const packed = entry("m", "weight", "int4", {
   twoLevel: { form: "lpbq", coarse: [0.5, 1], most: 16 },
 } as Partial<Encoding>);
 const half = entry("c", "activation", "float16");
-const moved: PlanEntry = { ...entry("t", "activation", "uint8"), tiedTo: "c" };
+const moved: PlanEntry = { ...entry("t", "activation", "uint8"), sharesEncodingOf: "c" };
 
 const written = (entries: readonly PlanEntry[], options: EncodingsOptions = {}) =>
   writeEncodings(planOf(...entries), model, options);

@@ -99,7 +99,7 @@ test("the bytes: by row, the first integer in the lowest bits", () => {
     reason: "",
     encoding,
   };
-  const { model: file, of } = lower(model, { version: 1, target: "t", entries: [entry], left: [] });
+  const { model: file, of } = lower(model, { version: 1, target: "t", entries: [entry], notQuantized: [] });
   const values = file.graph.valuesByName();
   const rising = [0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe];
   const falling = [0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01];
@@ -126,7 +126,7 @@ describe("what cannot be packed", () => {
   test.each(left)("stays float: %s", async (reason, choices) => {
     const model = parseModel(one("float[32,32] w, float[40,32] t", both), { seed: 1 });
     const plan = await planned(model, choices, given);
-    expect(plan.left.find(({ value }) => value === "t")!.reason).toMatch(reason);
+    expect(plan.notQuantized.find(({ value }) => value === "t")!.reason).toMatch(reason);
     expect(opsOf(lower(model, plan).model)).toContain("Gather");
   });
 
@@ -173,5 +173,5 @@ test("without the form a table stays as the target has it", () => {
     activations: parseGrid("float32"),
     granularity: { block: 16 },
   });
-  expect(plan.left.map(({ value }) => value)).toContain("table");
+  expect(plan.notQuantized.map(({ value }) => value)).toContain("table");
 });

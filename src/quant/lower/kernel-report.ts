@@ -35,7 +35,7 @@ const integerKernels = new Set([
 export function kernelReport({ products }: Pick<Shipped, "products">, optimized: Model, plan: Plan): KernelFinding[] {
   const running = [...optimized.graph.nodes];
   const integers = running.filter(isIntegerKernel);
-  const left = new Map(plan.left.map(({ value, reason }) => [value, reason]));
+  const left = new Map(plan.notQuantized.map(({ value, reason }) => [value, reason]));
   return products.map((product) => {
     const node = labelOf(product);
     const runs = (candidate: Node) => product.nodes.some((one) => isSame(candidate, one, product.weight));

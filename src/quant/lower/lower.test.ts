@@ -177,7 +177,7 @@ describe("strict and one-sided grids", () => {
     const model = parse("f (float[1,4,300] x) => (float[1,4,300] y) <float[4,300] w> { y = Add(x, w) }");
     model.graph.valuesByName().get("w")!.initializer = line;
     const entry = { value: "w", kind: "weight", ...of, encoding: of, reason: "" } as const;
-    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] }).model;
+    const lowered = lower(model, { version: 1, target: "none", entries: [entry], notQuantized: [] }).model;
     const zero = { x: Tensor.float32([1, 4, 300], new Float32Array(1200)) };
     const { y } = await outputsOf(lowered, zero);
     const wanted = line.floats().map((x, i) => expected(x, of, Math.floor(i / 300)));
@@ -204,7 +204,7 @@ describe("strict and one-sided grids", () => {
     };
     const model = parse("f (float[4,300] x) => (float[4,300] y) { y = Relu(x) }");
     const entry = { value: "x", kind: "activation", ...of, encoding: of, reason: "" } as const;
-    const lowered = lower(model, { version: 1, target: "none", entries: [entry], left: [] }).model;
+    const lowered = lower(model, { version: 1, target: "none", entries: [entry], notQuantized: [] }).model;
     const { y } = await outputsOf(lowered, { x: line });
     const s = Math.fround(of.scale[0]!);
     const { bits } = of.grid as IntGrid;
@@ -215,7 +215,9 @@ describe("strict and one-sided grids", () => {
     expect(y!.floats()).toEqual(wanted);
     const negative = parse("f (float[4,300] x) => (float[4,300] y) { y = Neg(x) }");
     const below = (
-      await outputsOf(lower(negative, { version: 1, target: "none", entries: [entry], left: [] }).model, { x: line })
+      await outputsOf(lower(negative, { version: 1, target: "none", entries: [entry], notQuantized: [] }).model, {
+        x: line,
+      })
     ).y!;
     expect(Math.max(...below.floats())).toBeCloseTo(-s * offset, 5 /* float32 */);
   });

@@ -142,7 +142,12 @@ test("the bytes: by output, in blocks of inputs, the first integer in the lowest
   } as const;
   const { scale: _, offset: __, ...form } = encoding;
   const entry: PlanEntry = { value: "w", kind: "weight", ...form, storage: "matmulnbits", reason: "", encoding };
-  const { model: file, of, products, layer } = lower(model, { version: 1, target: "t", entries: [entry], left: [] });
+  const {
+    model: file,
+    of,
+    products,
+    layer,
+  } = lower(model, { version: 1, target: "t", entries: [entry], notQuantized: [] });
   const values = file.graph.valuesByName();
   const bytes = [...values.get("w_packed")!.initializer!.bytes];
   const up = [0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe];

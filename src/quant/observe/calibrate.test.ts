@@ -28,7 +28,7 @@ function activation(value: string, more: Partial<PlanEntry> = {}): PlanEntry {
 }
 
 function planOf(...entries: PlanEntry[]): Plan {
-  return { version: 1, target: "test", entries, left: [] };
+  return { version: 1, target: "test", entries, notQuantized: [] };
 }
 
 function conv(): Model {
@@ -91,7 +91,7 @@ describe("min-max", () => {
       bias,
       activation("c"),
       activation("r"),
-      activation("y", { tiedTo: "r" }),
+      activation("y", { sharesEncodingOf: "r" }),
     );
     const result = await calibrate(conv(), plan, runtime, data, { scheme: "minmax", batch: 3, floatWeights: true });
     const entries = entriesByValue(result.plan);
@@ -196,7 +196,7 @@ describe("bad data", () => {
     await expect(calibrate(conv(), planOf({ ...weight, value: "c" }), runtime, data)).rejects.toMatchObject({
       code: "quant/no-such-value",
     });
-    const lost = planOf(activation("c", { tiedTo: "q" }));
+    const lost = planOf(activation("c", { sharesEncodingOf: "q" }));
     await expect(calibrate(conv(), lost, runtime, data, { scheme: "minmax" })).rejects.toMatchObject({
       code: "quant/no-such-value",
     });

@@ -13,7 +13,7 @@ import { entriesByValue, hasFrozenEncoding, type Plan, type PlanEntry, withEntri
 
 /** Whether calibration observes the value: an activation with a scale that is not fixed, frozen or shared. */
 export function needsObserver(entry: PlanEntry): boolean {
-  if (entry.kind !== "activation" || !isScaled(entry.grid) || entry.tiedTo !== undefined) return false;
+  if (entry.kind !== "activation" || !isScaled(entry.grid) || entry.sharesEncodingOf !== undefined) return false;
   const fixed = entry.range?.min !== undefined && entry.range.max !== undefined;
   return !fixed && !hasFrozenEncoding(entry);
 }
@@ -22,7 +22,12 @@ export function needsObserver(entry: PlanEntry): boolean {
 export function encodeWeights(plan: Plan, values: ReadonlyMap<string, Value>, scheme: Scheme): Plan {
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
-    if (entry.kind !== "weight" || !isScaled(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
+    if (
+      entry.kind !== "weight" ||
+      !isScaled(entry.grid) ||
+      entry.sharesEncodingOf !== undefined ||
+      hasFrozenEncoding(entry)
+    )
       continue;
     const tensor = weightOf(entry.value, values);
     try {
@@ -42,13 +47,18 @@ export function encodeActivations(
   values: ReadonlyMap<string, Value>,
 ): Plan {
   const groups = new Map<string, Value[]>();
-  for (const { value, tiedTo = value } of plan.entries) {
+  for (const { value, sharesEncodingOf = value } of plan.entries) {
     const found = values.get(value);
-    if (found) groups.set(tiedTo, [...(groups.get(tiedTo) ?? []), found]);
+    if (found) groups.set(sharesEncodingOf, [...(groups.get(sharesEncodingOf) ?? []), found]);
   }
   const changed = new Map<string, PlanEntry>();
   for (const entry of plan.entries) {
-    if (entry.kind !== "activation" || !isScaled(entry.grid) || entry.tiedTo !== undefined || hasFrozenEncoding(entry))
+    if (
+      entry.kind !== "activation" ||
+      !isScaled(entry.grid) ||
+      entry.sharesEncodingOf !== undefined ||
+      hasFrozenEncoding(entry)
+    )
       continue;
     const useful = usefulRange(groups.get(entry.value) ?? []);
     changed.set(entry.value, { ...entry, encoding: activationEncoding(entry, observers, useful) });

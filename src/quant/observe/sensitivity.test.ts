@@ -41,7 +41,7 @@ const plan: Plan = {
   entries: [
     { value: "c", kind: "activation", grid: uint8, granularity: { kind: "tensor" }, symmetric: false, reason: "test" },
   ],
-  left: [],
+  notQuantized: [],
 };
 
 async function rangeOf(float: Model, scheme: "sqnr" | "mse" = "sqnr"): Promise<readonly [number, number]> {

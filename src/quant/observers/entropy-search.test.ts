@@ -118,7 +118,7 @@ const choices = {
   "asymmetric 2": { choice: { bits: 2, symmetric: false }, levels: 3 },
   "asymmetric 3": { choice: { bits: 3, symmetric: false }, levels: 7 },
   "symmetric 3": { choice: { bits: 3, symmetric: true }, levels: 7 },
-  "strict 4": { choice: { bits: 4, symmetric: true, strict: true }, levels: 14 },
+  "narrow 4": { choice: { bits: 4, symmetric: true, narrowRange: true }, levels: 14 },
   "asymmetric 4": { choice: { bits: 4, symmetric: false }, levels: 15 },
   "unsigned where nothing is negative": { choice: { bits: 3, symmetric: true, unsignedSymmetric: true }, levels: 7 },
 } satisfies Record<string, { choice: GridChoice; levels: number }>;

@@ -120,7 +120,7 @@ export function observerSuite(name: string, make: () => Observer, skips: readonl
     check("symmetric grids are symmetric", () => {
       const observer = observerOf(normal(2000, 5, 0.5, 1));
       expect(observer.propose(signed).offset).toBe(-128);
-      expect(observer.propose({ ...signed, strict: true }).offset).toBe(-127);
+      expect(observer.propose({ ...signed, narrowRange: true }).offset).toBe(-127);
       const positive = observerOf(normal(2000, 6).map(Math.abs));
       expect(positive.propose({ ...signed, unsignedSymmetric: true }).offset).toBe(0);
       expect(positive.propose(signed).offset).toBe(-128);

@@ -90,7 +90,7 @@ const choices: Record<string, GridChoice> = {
   "4 bits": { bits: 4, symmetric: false },
   "3 bits, symmetric": { bits: 3, symmetric: true },
   "3 bits, unsigned where nothing is negative": { bits: 3, symmetric: true, unsignedSymmetric: true },
-  "3 bits, strict": { bits: 3, symmetric: true, strict: true },
+  "3 bits, narrow": { bits: 3, symmetric: true, narrowRange: true },
 };
 
 describe.each(Object.entries(choices))("%s", (_, choice) => {

@@ -5,7 +5,14 @@ import { shortScale } from "../grids/short-scale.ts";
 import { TfEnhancedObserver } from "./tf-enhanced.ts";
 
 type Batch = readonly [count: number, seed: number, spread: number, shift: number];
-type Row = readonly [bits: number, symmetric: number, strict: number, unsigned: number, scale: number, offset: number];
+type Row = readonly [
+  bits: number,
+  symmetric: number,
+  narrowRange: number,
+  unsigned: number,
+  scale: number,
+  offset: number,
+];
 
 const golden: Record<string, { readonly batches: readonly Batch[]; readonly encodings: readonly Row[] }> = JSON.parse(
   readFileSync(new URL("golden/tf-enhanced.json", import.meta.url), "utf8"),
@@ -27,9 +34,14 @@ function observed(batches: readonly Batch[]): TfEnhancedObserver {
 
 describe.each(Object.entries(golden))("%s", (_, { batches, encodings }) => {
   test.each(encodings)(
-    "%i bits, symmetric %i, strict %i, unsigned %i",
-    (bits, symmetric, strict, unsigned, scale, offset) => {
-      const choice = { bits, symmetric: symmetric === 1, strict: strict === 1, unsignedSymmetric: unsigned === 1 };
+    "%i bits, symmetric %i, narrow %i, unsigned %i",
+    (bits, symmetric, narrowRange, unsigned, scale, offset) => {
+      const choice = {
+        bits,
+        symmetric: symmetric === 1,
+        narrowRange: narrowRange === 1,
+        unsignedSymmetric: unsigned === 1,
+      };
       const observer = observed(batches);
       const found = observer.propose(choice);
       expect(Math.abs(found.scale - scale)).toBeLessThanOrEqual(1e-6 * scale);
@@ -62,7 +74,7 @@ test("only zeros are taken for −1 … 1, whatever the grid, with the offset ro
   const observer = new TfEnhancedObserver();
   observer.see(new Float32Array(10));
   expect(observer.propose(byte)).toEqual({ scale: 2 / 255, offset: -128 });
-  expect(observer.propose({ bits: 4, symmetric: true, strict: true })).toEqual({ scale: 2 / 14, offset: -7 });
+  expect(observer.propose({ bits: 4, symmetric: true, narrowRange: true })).toEqual({ scale: 2 / 14, offset: -7 });
 });
 
 test("nothing seen, and numbers that are none, are refused", () => {

@@ -31,7 +31,7 @@ export function adoptPlan(model: Model, plan: Plan): Plan {
     refuseGrid(entry.grid, entry.kind, entry.value);
     refuseKind(entry, value);
     refuseSlices(entry, value);
-    const head = entry.tiedTo === undefined ? undefined : entries.get(entry.tiedTo);
+    const head = entry.sharesEncodingOf === undefined ? undefined : entries.get(entry.sharesEncodingOf);
     if (head && gridName(head.grid) !== gridName(entry.grid)) throw apart(entry, head);
   }
   return { ...plan, entries: plan.entries.map((entry) => (hasFrozenEncoding(entry) ? entry : blank(entry))) };
@@ -90,6 +90,6 @@ function apart(entry: PlanEntry, head: PlanEntry): AvocetError {
   return new AvocetError(
     "quant/invalid-plan",
     `expected ${entry.value} and ${head.value} on one grid, got ${gridName(entry.grid)} and ${gridName(head.grid)}`,
-    { at: entry.value, hint: `they share an encoding ("tiedTo"): ${entry.reason}` },
+    { at: entry.value, hint: `they share an encoding ("sharesEncodingOf"): ${entry.reason}` },
   );
 }

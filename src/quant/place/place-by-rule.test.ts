@@ -15,8 +15,8 @@ function planOf(model: string | Model, changes: Partial<TargetFile> = {}, option
 /** The sentence about a value, after its state. */
 function about(plan: Plan, value: string): string | undefined {
   const entry = plan.entries.find((one) => one.value === value);
-  if (entry) return `${entry.tiedTo ? `as ${entry.tiedTo}` : "on"}: ${entry.reason}`;
-  const left = plan.left.find((one) => one.value === value);
+  if (entry) return `${entry.sharesEncodingOf ? `as ${entry.sharesEncodingOf}` : "on"}: ${entry.reason}`;
+  const left = plan.notQuantized.find((one) => one.value === value);
   return left && `float: ${left.reason}`;
 }
 

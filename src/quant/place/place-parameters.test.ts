@@ -18,7 +18,7 @@ function planOf(
 }
 const entryOf = (plan: Plan, value: string) => plan.entries.find((entry) => entry.value === value);
 const why = (plan: Plan, value: string) =>
-  entryOf(plan, value)?.reason ?? `float: ${plan.left.find((left) => left.value === value)?.reason}`;
+  entryOf(plan, value)?.reason ?? `float: ${plan.notQuantized.find((left) => left.value === value)?.reason}`;
 const grids = (weights: string, activations = "uint8") => ({
   weights: parseGrid(weights),
   activations: parseGrid(activations),
@@ -82,8 +82,8 @@ describe("weights for integer kernels", () => {
   test("carry the habits of the target: strict grids, pairs of products of matrices alone", () => {
     const { defaults } = targetFile("aimet-default");
     const strict = planOf(gemm, "aimet-default", {}, { defaults: { ...defaults, strict_symmetric: "True" } });
-    expect(entryOf(strict, "w")!.strict).toBe(true);
-    expect(entryOf(planOf(gemm, "aimet-default"), "w")!.strict).toBeUndefined();
+    expect(entryOf(strict, "w")!.narrowRange).toBe(true);
+    expect(entryOf(planOf(gemm, "aimet-default"), "w")!.narrowRange).toBeUndefined();
     const norm =
       "f (float[4,8] x) => (float y) <float[8,8] w, float[8] g> { n = LayerNormalization(x, g) y = MatMul(n, w) }";
     const pairs = planOf(norm, "aimet-default", {}, { avocet: { pair_safe_weights: true } });

@@ -7,7 +7,7 @@ import type { Grid } from "../grids/codec.ts";
 import type { Granularity } from "../grids/encoding.ts";
 import { gridName } from "../grids/grid.ts";
 import type { Bits } from "../grids/names.ts";
-import { isLeftFloat } from "../grids/usable-grid.ts";
+import { isNotQuantized } from "../grids/usable-grid.ts";
 import { biasEntry } from "../plan/bias-encoding.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import { isBeforeV73, type Target } from "../targets/target.ts";
@@ -85,7 +85,7 @@ function placeOne(
   const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
   const { what: weights, conflict } = precisions.weights(value);
-  if (isLeftFloat(weights)) return left("you asked for weights in float");
+  if (isNotQuantized(weights)) return left("you asked for weights in float");
   const wanted = precisions.granularity(value);
   const { granularity, because } = granularityOf(parameter, placement, wanted.what);
   const { grid, symmetric } = parameter.normalization
@@ -99,7 +99,7 @@ function placeOne(
     grid,
     granularity,
     symmetric,
-    ...(target.strict ? { strict: true } : {}),
+    ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
     ...shortScale(grid, shortScales),

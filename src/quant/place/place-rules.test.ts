@@ -12,7 +12,7 @@ function planOf(text: string, target: string, options: Partial<PlaceOptions> = {
   });
 }
 const entryOf = (plan: Plan, value: string) => plan.entries.find((entry) => entry.value === value)!;
-const whyFloat = (plan: Plan, value: string) => plan.left.find((left) => left.value === value)?.reason;
+const whyFloat = (plan: Plan, value: string) => plan.notQuantized.find((left) => left.value === value)?.reason;
 const hasEntry = (plan: Plan, value: string) => plan.entries.some((entry) => entry.value === value);
 
 describe("what shares a scale of a weight", () => {
@@ -164,7 +164,7 @@ describe("what the rules of a target say of activations", () => {
     expect(entryOf(plan, "k").parameter).toBeUndefined();
     expect(entryOf(plan, "k").reason).toBe("a constant beside quantized data is quantized as an input of the model");
     expect(entryOf(plan, "c").reason).toBe("the target quantizes the output of Conv");
-    expect(entryOf(plan, "r")).toMatchObject({ tiedTo: "m", reason: "Reshape only moves what m holds" });
+    expect(entryOf(plan, "r")).toMatchObject({ sharesEncodingOf: "m", reason: "Reshape only moves what m holds" });
     expect(entryOf(plan, "y").reason).toBe("the target quantizes the output of Conv");
     expect(entryOf(planOf(two, "enpu-v7"), "y").reason).toBe("the target quantizes the outputs of the model");
   });
@@ -173,7 +173,7 @@ describe("what the rules of a target say of activations", () => {
     const model = parseModel(two, { seed: 1 });
     const plan = planned();
     expect(plan.entries.filter((entry) => isMoved(model, entry)).map((entry) => entry.value)).toEqual(["r"]);
-    const { tiedTo: _, ...free } = entryOf(plan, "r");
+    const { sharesEncodingOf: _, ...free } = entryOf(plan, "r");
     expect(isMoved(model, free)).toBe(false);
     // A value that the model lacks, and an input of the model, come from no operator.
     for (const value of ["nowhere", "x"]) expect(isMoved(model, { ...entryOf(plan, "r"), value })).toBe(false);
@@ -211,7 +211,7 @@ describe("what the rules of a target say of activations", () => {
       b = MatMul(c, w)
       j = Concat <axis = 0> (b, b)
       y = Reshape(j, shape) }`;
-    const { entries, left } = planOf(text, "aimet-default");
+    const { entries, notQuantized: left } = planOf(text, "aimet-default");
     const names = [...entries, ...left].map((one) => one.value);
     expect(names.toSorted()).toEqual(["a", "b", "c", "high", "j", "w", "x", "y"]);
     for (const { kind, granularity } of entries)
@@ -253,7 +253,7 @@ describe("what the rules of a target say of activations", () => {
       a, b = Split <axis = 1, num_outputs = 2> (m)
       y = MatMul(a, v) }`;
     const found = planOf(`<ir_version: 8, opset_import: ["": 18]> ${split}`, "aimet-default");
-    for (const part of ["a", "b"]) expect(entryOf(found, part).tiedTo).toBe("m");
+    for (const part of ["a", "b"]) expect(entryOf(found, part).sharesEncodingOf).toBe("m");
     const float = planOf(`<ir_version: 8, opset_import: ["": 18]> ${split}`, "aimet-default", { keepFloat: ["m"] });
     expect(whyFloat(float, "a")).toBe("Split only moves data, and m is not quantized");
   });

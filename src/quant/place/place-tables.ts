@@ -6,7 +6,7 @@ import { initializerOf } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { isFloat } from "../../tensor/inner.ts";
 import { gridName } from "../grids/grid.ts";
-import { isLeftFloat } from "../grids/usable-grid.ts";
+import { isNotQuantized } from "../grids/usable-grid.ts";
 import type { Decision, Placement } from "./place-by-rule.ts";
 import type { Placed } from "./place-parameters.ts";
 import type { WeightGranularity } from "./precisions.ts";
@@ -25,7 +25,7 @@ export function placeTables(
     const readers = value.consumers();
     if (readers.length === 0 || !readers.every((node) => takesRows(node, value))) continue;
     const activations = precisions.activations(heads.get(value) ?? value).what;
-    if (decided.get(value)?.on && !isLeftFloat(activations)) continue;
+    if (decided.get(value)?.on && !isNotQuantized(activations)) continue;
     const left = (reason: string) => parameters.set(value, { value: value.name, left: reason });
     const asked = kept.get(readers[0]!);
     if (asked !== undefined && !precisions.isWeightOnly(readers[0]!)) {
@@ -38,7 +38,7 @@ export function placeTables(
       wanted.what ?? (target.weightBlock === null ? { block: usualBlock } : { block: target.weightBlock }),
     );
     const [rows, width] = data.shape as [number, number];
-    if (isLeftFloat(grid)) left("you asked for weights in float");
+    if (isNotQuantized(grid)) left("you asked for weights in float");
     else if (block === null) left("a table of rows is quantized in blocks alone");
     else if (block < 2 || width % block !== 0) left(`blocks of ${block} do not divide ${width} numbers of a row`);
     else if (rows * width < block * block) left("so small a table gains nothing");

@@ -23,9 +23,9 @@ function lines(text: string, target = "ort-cpu", options: Partial<PlaceOptions> 
             ? ` block ${e.granularity.size}`
             : "";
       const range = e.range ? ` ${e.range.min ?? ""}…${e.range.max ?? ""}` : "";
-      return `${e.value}: ${e.kind} ${gridName(e.grid)}${e.symmetric ? " symmetric" : ""}${slices}${range}${e.tiedTo ? ` = ${e.tiedTo}` : ""}`;
+      return `${e.value}: ${e.kind} ${gridName(e.grid)}${e.symmetric ? " symmetric" : ""}${slices}${range}${e.sharesEncodingOf ? ` = ${e.sharesEncodingOf}` : ""}`;
     }),
-    ...plan.left.map((l) => `${l.value} stays float: ${l.reason}`),
+    ...plan.notQuantized.map((l) => `${l.value} stays float: ${l.reason}`),
   ];
 }
 
@@ -135,7 +135,7 @@ describe("ort-cpu", () => {
       a = Add(c, x)
       y = Tanh(a) }`),
     );
-    expect(plan.left.find((l) => l.value === "a")!.reason).toBe(
+    expect(plan.notQuantized.find((l) => l.value === "a")!.reason).toBe(
       "Add has float beside it: integers would have to be turned back at once",
     );
   });
@@ -348,8 +348,8 @@ test("a target of one's own: inputs of Gemm only, symmetric, strict", () => {
     "mine",
   );
   const plan = place(parse(block), target, { shapes: new Map([["x", tensorType("float32", [1, 3, 8, 8])]]) });
-  expect(plan.entries.filter((e) => e.kind === "activation").map((e) => [e.value, e.symmetric, e.strict])).toEqual([
-    ["f", true, true],
-  ]);
+  expect(plan.entries.filter((e) => e.kind === "activation").map((e) => [e.value, e.symmetric, e.narrowRange])).toEqual(
+    [["f", true, true]],
+  );
   expect(targetFile("ort-cpu").defaults.ops).toEqual({ is_output_quantized: "True" });
 });

@@ -7,9 +7,9 @@ import { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { parseGrid } from "../grids/grid.ts";
 import type { StorageName } from "../grids/storage-names.ts";
-import { isLeftFloat, refuseGrid } from "../grids/usable-grid.ts";
+import { isNotQuantized, refuseGrid } from "../grids/usable-grid.ts";
 import { withStorage } from "../lower/storage.ts";
-import type { LeftFloat, Plan, PlanEntry } from "../plan/plan.ts";
+import type { NotQuantized, Plan, PlanEntry } from "../plan/plan.ts";
 import { floatOnlyNodes } from "../targets/supported-kernels.ts";
 import type { Target } from "../targets/target.ts";
 import { refuseUnfit } from "./acceptable.ts";
@@ -96,7 +96,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   const shortOf = (value: Value) => short && (exact && !isSum(value, placement) ? "coarse" : true);
   const computed = computedWeights(placement, decided, shared.heads);
   const entries: PlanEntry[] = [];
-  const left: LeftFloat[] = [];
+  const left: NotQuantized[] = [];
   for (const value of inReadingOrder(model)) {
     const parameter = parameters.get(value);
     if (parameter) {
@@ -108,11 +108,11 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     if (!decision) continue;
     const asked = precisions.activations(shared.heads.get(value) ?? value);
     if (!decision.on) left.push({ value: value.name, reason: `${decision.reason}${precisions.unmet(value)}` });
-    else if (isLeftFloat(asked.what)) left.push({ value: value.name, reason: "you asked for activations in float" });
+    else if (isNotQuantized(asked.what)) left.push({ value: value.name, reason: "you asked for activations in float" });
     else if (initializerOf(value)) {
       const gain = decision.gainOf === "layer" ? precisions.weightsOfNode(value.consumers()[0]!) : undefined;
       const precision =
-        gain && !isLeftFloat(gain)
+        gain && !isNotQuantized(gain)
           ? layerNormPrecision(gain, target)
           : { grid: asked.what, symmetric: target.symmetric };
       entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, short));
@@ -133,7 +133,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
       },
     );
   }
-  return { version: 1, target: target.name, entries: stored, left };
+  return { version: 1, target: target.name, entries: stored, notQuantized: left };
 }
 
 /** A block size that fits no weight at all is a mistake; one that does not fit some is in the reasons of their entries. */
@@ -197,11 +197,11 @@ function activationEntry(
   shortOf: (value: Value) => PlanEntry["shortScale"] | false,
 ): PlanEntry {
   // Values that share an encoding share what decides it.
-  const tiedTo = heads.get(value);
-  const head = tiedTo ?? value;
+  const sharesEncodingOf = heads.get(value);
+  const head = sharesEncodingOf ?? value;
   const { grid = activations, symmetric = false } = computed.get(head) ?? {};
   const rule = head.producer ? target.operators.get(head.producer.op) : undefined;
-  const range = tiedTo ? undefined : (ranges.get(value) ?? rule?.range);
+  const range = sharesEncodingOf ? undefined : (ranges.get(value) ?? rule?.range);
   // AIMET: a range around zero makes the grid symmetric.
   const centred = range?.min !== undefined && range.max !== undefined && Math.abs(range.min + range.max) < 1e-6;
   return {
@@ -210,13 +210,13 @@ function activationEntry(
     grid,
     granularity: { kind: "tensor" },
     symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric,
-    ...(target.strict ? { strict: true } : {}),
+    ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...shortScale(grid, shortOf(head)),
     ...(range ? { range } : {}),
-    ...(tiedTo ? { tiedTo: tiedTo.name } : {}),
+    ...(sharesEncodingOf ? { sharesEncodingOf: sharesEncodingOf.name } : {}),
     ...(decision.floatReaders ? { floatReaders: decision.floatReaders } : {}),
-    reason: `${decision.reason}${tiedTo && !decision.movedFrom ? `; it shares the encoding of ${tiedTo.name}` : ""}${conflict}`,
+    reason: `${decision.reason}${sharesEncodingOf && !decision.movedFrom ? `; it shares the encoding of ${sharesEncodingOf.name}` : ""}${conflict}`,
   };
 }
 

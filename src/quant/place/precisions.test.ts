@@ -44,7 +44,7 @@ function placed(target: string, rules: readonly Rule[], more: { keepFloat?: stri
   return {
     grid: (name: string) => (entries.has(name) ? gridName(entries.get(name)!.grid) : "float32"),
     of: (name: string) => entries.get(name)!,
-    reason: (name: string) => [...plan.entries, ...plan.left].find(({ value }) => value === name)!.reason,
+    reason: (name: string) => [...plan.entries, ...plan.notQuantized].find(({ value }) => value === name)!.reason,
   };
 }
 
@@ -168,7 +168,7 @@ test("a rule for a value that has no quantizer says so", () => {
     { seed: 1 },
   );
   for (const match of ["first", "thin"]) {
-    const { left } = place(mixed, builtinTarget("ort-cpu"), {
+    const { notQuantized: left } = place(mixed, builtinTarget("ort-cpu"), {
       shapes: new Map(),
       grids: [{ match, weights: parseGrid("int3") }],
     });

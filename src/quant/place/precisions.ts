@@ -8,7 +8,7 @@ import type { Node, Value } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { gridName } from "../grids/grid.ts";
-import { isLeftFloat } from "../grids/usable-grid.ts";
+import { isNotQuantized } from "../grids/usable-grid.ts";
 import { select } from "./selectors.ts";
 import type { Unit } from "./supergroups.ts";
 
@@ -87,7 +87,7 @@ export class Precisions {
   kept(): Map<Node, string> {
     const found = new Map<Node, string>();
     for (const [node, { activations }] of this.#ofNode) {
-      if (activations && isLeftFloat(activations.what))
+      if (activations && isNotQuantized(activations.what))
         found.set(node, `you asked for ${activations.by} to stay in float`);
     }
     return found;
@@ -96,8 +96,8 @@ export class Precisions {
   /** Whether the weights of a node are to be quantized between activations that stay in float. */
   isWeightOnly(node: Node): boolean {
     const asked = this.#ofNode.get(node);
-    if (!asked?.activations || !isLeftFloat(asked.activations.what)) return false;
-    return !isLeftFloat(asked.weights?.what ?? this.#defaults.weights);
+    if (!asked?.activations || !isNotQuantized(asked.activations.what)) return false;
+    return !isNotQuantized(asked.weights?.what ?? this.#defaults.weights);
   }
 
   /** From here on what the target runs as one operator, and what shares an encoding, has one precision. */
@@ -140,7 +140,7 @@ export class Precisions {
     // Nodes that compute in float read the float number: they ask nothing of the others.
     const asked = neighbours
       .flatMap((node) => this.#ofNode.get(node)?.activations ?? [])
-      .filter(({ what }) => !isLeftFloat(what));
+      .filter(({ what }) => !isNotQuantized(what));
     return held([...named, ...asked], this.#defaults.activations, gridName);
   }
 
@@ -161,7 +161,7 @@ export class Precisions {
     const asked = value.producer
       ? this.#ofNode.get(value.producer)?.activations
       : this.#ofValue.get(value)?.activations;
-    if (!asked || isLeftFloat(asked.what)) return "";
+    if (!asked || isNotQuantized(asked.what)) return "";
     return `; ${gridName(asked.what)}, as ${asked.by} asks, needs a quantizer`;
   }
 
@@ -169,7 +169,7 @@ export class Precisions {
   unmetWeights(value: Value): string {
     const asked = this.#ofConstant(value).flatMap(({ weights }) => weights ?? []);
     const last = asked.sort((a, b) => a.turn - b.turn).at(-1);
-    if (!last || isLeftFloat(last.what)) return "";
+    if (!last || isNotQuantized(last.what)) return "";
     return `; ${gridName(last.what)}, as ${last.by} asks, needs a quantizer`;
   }
 

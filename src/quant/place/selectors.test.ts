@@ -51,9 +51,9 @@ describe("an operator that only moves data", () => {
     const model = parseModel(text.replace("OPERATOR", moving[op as keyof typeof moving]), { seed: 1 });
     const placed = (keepFloat: string[]) =>
       place(model, builtinTarget(target), { shapes: new Map(), keepFloat }).entries.find(({ value }) => value === "p");
-    expect(placed([])).toMatchObject({ tiedTo: "r" });
+    expect(placed([])).toMatchObject({ sharesEncodingOf: "r" });
     // The convolution behind it takes integers, so that it is quantized anew, from float; or it is float altogether.
-    expect(placed([op])?.tiedTo).toBeUndefined();
+    expect(placed([op])?.sharesEncodingOf).toBeUndefined();
   });
 });
 

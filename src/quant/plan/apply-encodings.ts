@@ -43,7 +43,10 @@ export function applyEncodings(
     }
   }
   for (const entry of plan.entries) {
-    const head = entry.tiedTo === undefined || changed.has(entry.value) ? undefined : changed.get(entry.tiedTo);
+    const head =
+      entry.sharesEncodingOf === undefined || changed.has(entry.value)
+        ? undefined
+        : changed.get(entry.sharesEncodingOf);
     if (!head) continue;
     const { grid, symmetric, encoding } = head;
     const { encoding: _, ...rest } = entry;

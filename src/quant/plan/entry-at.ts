@@ -17,7 +17,7 @@ export function entryAt(value: Value | null, entries: ReadonlyMap<string, PlanEn
 
 /** Whether the entry only repeats, after an operator that moves data, what another entry says. */
 export function isMoved(model: Model, entry: PlanEntry): boolean {
-  if (entry.tiedTo === undefined) return false;
+  if (entry.sharesEncodingOf === undefined) return false;
   const producer = model.graph.valuesByName().get(entry.value)?.producer;
   return producer ? keepsGrid(producer) : false;
 }

@@ -41,7 +41,9 @@ describe("plan.json", () => {
     const plan = planFromJson(text);
     expect(planToJson(plan)).toBe(text);
     expect([plan.version, plan.target, plan.entries.length]).toEqual([1, "ort-cpu", 9]);
-    expect(plan.left).toEqual([{ value: "y", reason: "it is an output of the model, and no integer kernel follows" }]);
+    expect(plan.notQuantized).toEqual([
+      { value: "y", reason: "it is an output of the model, and no integer kernel follows" },
+    ]);
     const entries = entriesByValue(plan);
     expect(entries.get("n")!.storage).toBe("matmulnbits");
     expect(entries.get("x")!.encoding).toEqual({
@@ -53,7 +55,7 @@ describe("plan.json", () => {
     });
     expect(entries.get("w")).toMatchObject({
       kind: "weight",
-      strict: true,
+      narrowRange: true,
       pairSafe: true,
       shortScale: "coarse",
       frozen: true,
@@ -64,7 +66,7 @@ describe("plan.json", () => {
     expect(entries.get("m")!.granularity).toEqual({ kind: "block", axis: 0, size: 32, channelAxis: 1 });
     expect(entries.get("g")!.parameter).toBe(true);
     expect(entries.get("s")).toMatchObject({ range: { min: 0, max: 1 }, unsignedSymmetric: true });
-    expect(entries.get("t")!.tiedTo).toBe("s");
+    expect(entries.get("t")!.sharesEncodingOf).toBe("s");
     expect(entries.get("h")!.grid).toEqual({ kind: "float", dtype: "float16" });
   });
 
@@ -74,14 +76,17 @@ describe("plan.json", () => {
       planToJson(plan)
         .split("\n")
         .filter((line) => line.startsWith('{"value"')).length,
-    ).toBe(plan.entries.length + plan.left.length);
+    ).toBe(plan.entries.length + plan.notQuantized.length);
   });
 
   const faults: Record<string, [change: (plan: Plan) => unknown, message: RegExp]> = {
     "another version": [(plan) => ({ ...plan, version: 2 }), /version/],
     "an unknown key": [(plan) => ({ ...plan, entires: [] }), /entires/],
     "a value twice": [(plan) => ({ ...plan, entries: [...plan.entries, plan.entries[0]] }), /one entry a value/],
-    "a tie to nothing": [(plan) => ({ ...plan, entries: [{ ...plan.entries[0], tiedTo: "nobody" }] }), /nobody/],
+    "a tie to nothing": [
+      (plan) => ({ ...plan, entries: [{ ...plan.entries[0], sharesEncodingOf: "nobody" }] }),
+      /nobody/,
+    ],
     "a scale of zero": [
       (plan) => ({
         ...plan,

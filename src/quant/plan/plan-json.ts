@@ -62,7 +62,7 @@ const entry = z.strictObject({
   grid,
   granularity,
   symmetric: z.boolean(),
-  strict: z.boolean().optional(),
+  narrowRange: z.boolean().optional(),
   unsignedSymmetric: z.boolean().optional(),
   pairSafe: z.literal(true).optional(),
   shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
@@ -74,7 +74,7 @@ const entry = z.strictObject({
       "expected a range from min up to max",
     )
     .optional(),
-  tiedTo: z.string().optional(),
+  sharesEncodingOf: z.string().optional(),
   floatReaders: z.array(z.string()).min(1).optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
   storage: z.enum(storageNames).optional(),
@@ -88,16 +88,16 @@ const plan = z
     version: z.literal(1),
     target: z.string(),
     entries: z.array(entry),
-    left: z.array(z.strictObject({ value: z.string(), reason: z.string() })),
+    notQuantized: z.array(z.strictObject({ value: z.string(), reason: z.string() })),
   })
   .superRefine(({ entries }, context) => {
     const byValue = new Map(entries.map((one) => [one.value, one]));
     const fault = (message: string, i: number) => context.addIssue({ code: "custom", message, path: ["entries", i] });
     entries.forEach((one, i) => {
       if (byValue.get(one.value) !== one) fault(`expected one entry a value, got two for ${one.value}`, i);
-      if (one.tiedTo !== undefined && byValue.get(one.tiedTo)?.tiedTo !== undefined)
-        fault(`${one.tiedTo} is tied itself`, i);
-      for (const name of [one.tiedTo, one.scaleFrom?.input, one.scaleFrom?.weight]) {
+      if (one.sharesEncodingOf !== undefined && byValue.get(one.sharesEncodingOf)?.sharesEncodingOf !== undefined)
+        fault(`${one.sharesEncodingOf} is tied itself`, i);
+      for (const name of [one.sharesEncodingOf, one.scaleFrom?.input, one.scaleFrom?.weight]) {
         if (name !== undefined && !byValue.has(name)) fault(`expected an entry of the plan, got ${name}`, i);
       }
     });
@@ -106,10 +106,10 @@ const plan = z
 /** The plan as text: JSON, an entry a line. */
 export function planToJson(plan: Plan): string {
   expectArguments("planToJson(plan)", { plan: [plan, "plan"] });
-  const { version, target, entries, left } = plan;
+  const { version, target, entries, notQuantized } = plan;
   const lines = (rows: readonly unknown[]) =>
     rows.length === 0 ? "[]" : `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]`;
-  return `{"version": ${version}, "target": ${JSON.stringify(target)},\n"entries": ${lines(entries)},\n"left": ${lines(left)}}\n`;
+  return `{"version": ${version}, "target": ${JSON.stringify(target)},\n"entries": ${lines(entries)},\n"notQuantized": ${lines(notQuantized)}}\n`;
 }
 
 /** Reads what `planToJson` wrote, or what somebody wrote by hand. Throws `quant/invalid-plan` with every fault. */

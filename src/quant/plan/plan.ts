@@ -13,7 +13,7 @@ export interface PlanEntry {
   readonly granularity: Granularity;
   readonly symmetric: boolean;
   /** Symmetric around zero with as many steps up as down (−127 … 127). Default false. */
-  readonly strict?: boolean;
+  readonly narrowRange?: boolean;
   /** A symmetric value without negatives uses 0 … 2^bits − 1. Default false. */
   readonly unsignedSymmetric?: boolean;
   /** The scale must grow until two neighbouring products with uint8 fit 16 bits (pair-saturation.ts). Default false. */
@@ -28,7 +28,7 @@ export interface PlanEntry {
    * Shares the encoding of that entry instead of having its own observer: a Concat's inputs, the output of an
    * operator that moves data. The named entry is never tied itself.
    */
-  readonly tiedTo?: string;
+  readonly sharesEncodingOf?: string;
   /**
    * Who goes on reading the float number, which is there anyway: operators in float, each by the name of its first output; the
    * value's own name where it is an output of the model. Absent: everybody reads what the quantizer gives.
@@ -46,7 +46,7 @@ export interface PlanEntry {
   readonly frozen?: boolean;
 }
 
-export interface LeftFloat {
+export interface NotQuantized {
   /** The value that was not quantized. */
   readonly value: string;
   readonly reason: string;
@@ -67,7 +67,7 @@ export interface Plan {
   readonly target: string;
   readonly entries: readonly PlanEntry[];
   /** Float values without a quantizer, each with the rule that left it out. */
-  readonly left: readonly LeftFloat[];
+  readonly notQuantized: readonly NotQuantized[];
 }
 
 /** Whether a method decided the encoding together with the weights. */
@@ -78,12 +78,12 @@ export function hasFrozenEncoding(entry: PlanEntry): boolean {
 /** The plan with the encodings of tied entries as those of their heads are; frozen ones stay. Throws `quant/no-such-value`. */
 export function withTies(plan: Plan): Plan {
   const entries = entriesByValue(plan);
-  const tied = plan.entries.filter((entry) => entry.tiedTo !== undefined && !hasFrozenEncoding(entry));
+  const tied = plan.entries.filter((entry) => entry.sharesEncodingOf !== undefined && !hasFrozenEncoding(entry));
   const changed = new Map<string, PlanEntry>();
   for (const entry of tied) {
-    const head = entries.get(entry.tiedTo!);
+    const head = entries.get(entry.sharesEncodingOf!);
     if (!head) {
-      throw new AvocetError("quant/no-such-value", `expected an entry of the plan, got ${entry.tiedTo}`, {
+      throw new AvocetError("quant/no-such-value", `expected an entry of the plan, got ${entry.sharesEncodingOf}`, {
         at: entry.value,
         hint: "a tied entry names another entry that has an observer",
       });

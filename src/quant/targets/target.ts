@@ -55,7 +55,7 @@ export interface Target {
   readonly inputQuantized: boolean;
   readonly symmetric: boolean;
   readonly param: Required<ParameterRule>;
-  readonly strict: boolean;
+  readonly narrowRange: boolean;
   readonly unsignedSymmetric: boolean;
   readonly perChannel: boolean;
   /** The generation of the hardware ("V73"), which selects AIMET's exception rules; null: none. */
@@ -128,7 +128,7 @@ export function targetOf(file: TargetFile, name: string): Target {
       quantized: isOn(file.defaults.params.is_quantized),
       symmetric: isOn(file.defaults.params.is_symmetric),
     },
-    strict: isOn(file.defaults.strict_symmetric),
+    narrowRange: isOn(file.defaults.strict_symmetric),
     unsignedSymmetric: isOn(file.defaults.unsigned_symmetric),
     perChannel: isOn(file.defaults.per_channel_quantization),
     hardware: file.defaults.hw_version ?? null,

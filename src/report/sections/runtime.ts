@@ -35,9 +35,9 @@ function differences(report: RunReport): Markup {
 }
 
 export function leftSection(report: RunReport): Markup | null {
-  if (report.left.length === 0) return null;
+  if (report.notQuantized.length === 0) return null;
   const byReason = new Map<string, string[]>();
-  for (const { value, reason } of report.left) byReason.set(reason, [...(byReason.get(reason) ?? []), value]);
+  for (const { value, reason } of report.notQuantized) byReason.set(reason, [...(byReason.get(reason) ?? []), value]);
   return html`<h2>Not quantized</h2><p>Float values without a quantizer of their own, by rule.</p>
   ${table(
     ["Rule", "Values"],
