@@ -1,4 +1,4 @@
-/** Tables of bench/accuracy.mjs as Markdown: one per network, peers beside it, and what limits the default. */
+/** Tables of bench/accuracy.mjs as Markdown: one per network, peers next to it, and what limits the default. */
 
 const percent = (fraction) => (fraction === undefined ? "" : (100 * fraction).toFixed(2));
 const line = (cells) => `| ${cells.join(" | ")} |`;

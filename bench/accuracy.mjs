@@ -2,7 +2,7 @@
  * What quantization costs real networks, through the command line: every setting, target and observer, scored in a stock
  * session and simulated. Run `npm run build` first, then `node bench/accuracy.mjs [--only PATTERN] [--threads N] [--table]`; the
  * whole takes about an hour on two idle cores. Finished rows are kept in bench/results/accuracy.json and not run again (delete it to begin
- * anew); --only runs the rows whose name matches, --table only writes the tables into docs/accuracy.md.
+ * again); --only runs the rows whose name matches, --table only writes the tables into docs/accuracy.md.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -139,12 +139,12 @@ function lowest({ values, weights, outputs }) {
   };
 }
 
-/** Noise beside the signal that a value adds to what it is computed from. */
+/** Noise next to the signal that a value adds to what it is computed from. */
 function added({ sqnr, fall }) {
   return 10 ** (-sqnr / 10) - 10 ** (-(sqnr + fall) / 10);
 }
 
-/** The widest channel of a weight beside its median one. */
+/** The widest channel of a weight next to its median one. */
 function widest({ layer, channels }) {
   const reach = channels.max.map((high, i) => Math.max(high, -channels.min[i]));
   const sorted = [...reach].sort((a, b) => a - b);

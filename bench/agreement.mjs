@@ -4,7 +4,7 @@
  *
  *   node bench/agreement.mjs [--only PATTERN] [--samples N] [--presets fast,standard,best,data-free] [--threads N]
  *
- * Rows go to bench/results/agreement.json as they end and are not run again (delete it to begin anew); bench/results/agreement.md
+ * Rows go to bench/results/agreement.json as they end and are not run again (delete it to begin again); bench/results/agreement.md
  * gets the table.
  */
 import { execFileSync } from "node:child_process";

@@ -88,7 +88,7 @@ const rows = {
     "mobilenet-v1",
     "sqnr",
   ),
-  // The calibration of the presets weighs errors anew since the old build: another one shows what the structure costs.
+  // The calibration of the presets weighs errors again since the old build: another one shows what the structure costs.
   "quantize fast with calibration mse, ResNet-20": ptq("ResNet-20", { preset: "fast", calibration: "mse" }),
   "quantize standard with calibration mse, ResNet-20 W4A8": ptq("ResNet-20", {
     preset: "standard",

@@ -1,5 +1,5 @@
 /**
- * Seconds and memory of calibration on 200 pictures, each measurement in a fresh process, beside the plain forward pass, the
+ * Seconds and memory of calibration on 200 pictures, each measurement in a fresh process, next to the plain forward pass, the
  * floor (the same taps or fetches in a plain session) and AIMET-onnx where its script is given. Run `npm run build`, then
  *
  *   AIMET_PYTHON=…/python AIMET_SCRIPT=…/aimet.py node bench/calibration.mjs [--rounds 3] [--only mobilenet]

@@ -1,5 +1,5 @@
 /**
- * What compression gives on ResNet-20 without any training, and what is left in int8 afterwards. Run `npm run build` first, then
+ * What compression returns on ResNet-20 without any training, and what is left in int8 afterwards. Run `npm run build` first, then
  *
  *   node bench/compression.mjs [--share 0.5] [--samples 200] [--judged 1000]
  *

@@ -1,6 +1,6 @@
 /**
  * Damages files and models for hours and counts what becomes of them: see test/fuzz. Goes on where the last run stopped
- * (tmp/fuzz/tally.json). Failures are written to tmp/fuzz/found, as files with their story beside them.
+ * (tmp/fuzz/tally.json). Failures are written to tmp/fuzz/found, as files with their story next to them.
  *
  *     nice node bench/fuzz.mjs [--mutants 300000] [--seconds 3600] [--jobs 2] [--targets inspect,plan] [--table bench/results/fuzz.md]
  */

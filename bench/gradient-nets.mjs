@@ -88,7 +88,7 @@ class Net {
     return this.quantizer(relu ? this.op("Relu", [y]) : y, `${name}_y`);
   }
 
-  /** Average over places, then a linear layer to 10 classes. */
+  /** Average over positions, then a linear layer to 10 classes. */
   head(x, width) {
     const pooled = this.op("Flatten", [this.op("GlobalAveragePool", [x])]);
     const weight = this.weight("head_w", [10, width], 0.1);

@@ -4,7 +4,7 @@
  *   PEERS_PYTHON=/path/to/python node bench/gradients.mjs [--only PATTERN] [--threads N] [--sessions N]
  *
  * Without PEERS_PYTHON (a Python that has PyTorch) our rows run alone. The candidates of a row take turns in one run, three
- * steps each; every session (ours, and PyTorch's process) is opened anew several times, because some run slower for their whole
+ * steps each; every session (ours, and PyTorch's process) is opened again several times, because some run slower for their whole
  * life. A figure is the median over sessions of the median over steps: milliseconds of wall time, and of processor time of all
  * threads; and the least processor time of any step, which neighbours on the machine disturb least. Rows go to bench/results/gradients.json as they end, the tables are bench/results/gradients.md.
  */

@@ -1,5 +1,5 @@
 /**
- * Graph edits per second, and how long the command line takes to start beside Node itself. Run `npm run build` first,
+ * Graph edits per second, and how long the command line takes to start next to Node itself. Run `npm run build` first,
  * then `node bench/graph.mjs`. Medians; starts of the candidates take turns.
  */
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,6 @@
 /**
  * What an operator costs in float and on integers, on ort-node and on WebAssembly in Node, one thread: microseconds of one operator amid
- * others of its kind, and what quantizing and dequantizing its output takes. Placement follows from it: beside integers an operator runs in
+ * others of its kind, and what quantizing and dequantizing its output takes. Placement follows from it: next to integers an operator runs in
  * float where that and both quantizers cost less than the integer kernel. Run `npm run build` first, then
  *
  *   node bench/kernels.mjs [NAME …] [--seconds 1]
@@ -24,7 +24,7 @@ const { values: flags, positionals: names } = parseArgs({
   options: { seconds: { type: "string", default: "1" } },
 });
 
-/** Shape, constants and the operator, from x to y; what it gives has the shape that it takes. `w`: an int8 weight. */
+/** Shape, constants and the operator, from x to y; what it returns has the shape that it takes. `w`: an int8 weight. */
 const conv = (shape, w, attributes) => ({ shape, weight: w, op: (x, y) => `${y} = Conv <${attributes}> (${x}, w)` });
 const plain = (shape, op, constants = "") => ({ shape, constants, op });
 const same3 = "pads = [1,1,1,1]";

@@ -1,5 +1,5 @@
 /**
- * Mutation testing (Stryker): changes one operator, condition or statement after the other and runs the tests beside the
+ * Mutation testing (Stryker): changes one operator, condition or statement after the other and runs the tests next to the
  * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
  *
  *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--seconds 3]
@@ -9,7 +9,7 @@
  * runner: twenty times slower, with the same survivors. With `--seconds` a mutant that has lived through so many seconds of tests is
  * tried no further: a survivor, though another test might find it. `--again` tries only what lived in the stored results without a reason, for
  * tests that came since; a file whose mutants are others than then is tried whole. Results are merged into bench/results/mutation.json after
- * every file; `--page` only writes bench/results/mutation.md anew.
+ * every file; `--page` only writes bench/results/mutation.md again.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";

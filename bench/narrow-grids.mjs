@@ -1,6 +1,6 @@
 /**
  * Four-bit files in the hands of others: ResNet-20 with weights and activations of 4 bits, quantized and trained, as files that stock
- * sessions of ort-node and ort-web open, beside the simulation that the library measures. Run `npm run build` first, then
+ * sessions of ort-node and ort-web open, next to the simulation that the library measures. Run `npm run build` first, then
  *
  *   node bench/narrow-grids.mjs [--grids int4,uint4] [--epochs 12] [--training 5000] [--judged 5000] [--threads 2]
  *

@@ -1,5 +1,5 @@
 /**
- * Reading and writing a 100 MB ONNX model beside plain file copies. Run `npm run build` first, then
+ * Reading and writing a 100 MB ONNX model next to plain file copies. Run `npm run build` first, then
  * `node bench/onnx-format.mjs`. Times are medians of nine rounds, the candidates taking turns.
  */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * What `normalise` and `optimise` leave of real models, and how long they take, beside onnxsim. Run `npm run build`
+ * What `normalise` and `optimise` leave of real models, and how long they take, next to onnxsim. Run `npm run build`
  * first, then `node bench/optimise.mjs [--onnxsim /path/to/python]` with a Python that has onnxsim installed. Seconds
  * are those of the work alone, after a first run that warms up; both sides fold constants with ONNX Runtime.
  */

@@ -1,6 +1,6 @@
 /**
  * One row of bench/ptq.mjs: `node ptq-job.mjs TASK SPEC THREADS` prints what it measured as JSON. SPEC is
- * { recipe, samples?, steps? } with the recipe beside the defaults; or { dataFree: { steps, … } } for a row without data.
+ * { recipe, samples?, steps? } with the recipe next to the defaults; or { dataFree: { steps, … } } for a row without data.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -106,7 +106,7 @@ async function forwardPass(float) {
   return seconds;
 }
 
-/** Milliseconds of one sample in the stock session, the float model beside it; integer kernels of all products. */
+/** Milliseconds of one sample in the stock session, the float model next to it; integer kernels of all products. */
 async function speed() {
   const folder = mkdtempSync(join(tmpdir(), "avocet-ptq-"));
   try {

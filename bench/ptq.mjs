@@ -1,5 +1,5 @@
 /**
- * What each step of post-training quantization gives on real networks, and what it costs. Run `npm run build` first, then
+ * What each step of post-training quantization returns on real networks, and what it costs. Run `npm run build` first, then
  *
  *   node bench/ptq.mjs [--only PATTERN] [--seeds N] [--threads N] [--again] [--list]
  *
@@ -74,7 +74,7 @@ function lastLine(text) {
   return JSON.parse(String(text).trim().split("\n").at(-1));
 }
 
-/** The file is read anew and written at once: another process may write rows of its own. */
+/** The file is read again and written at once: another process may write rows of its own. */
 function keep(name, seed, row) {
   const recorded = read();
   const others = (recorded.rows[name] ?? []).filter((one) => one.seed !== seed);

@@ -1,5 +1,5 @@
 /**
- * Quantization-aware training beside quantization alone. Run `npm run build` first, then
+ * Quantization-aware training next to quantization alone. Run `npm run build` first, then
  *
  *   node bench/qat.mjs [--only PATTERN] [--threads N]
  *

@@ -21,7 +21,7 @@ function run(spec) {
   return JSON.parse(said.trim().split("\n").at(-1));
 }
 
-/** What the step changed in all buffers, beside that of the row that holds everything. */
+/** What the step changed in all buffers, next to that of the row that holds everything. */
 function difference(step, reference) {
   let [apart, length] = [0, 0];
   reference.forEach((value, i) => {

@@ -53,7 +53,7 @@ console.log(
   }),
 );
 
-/** A method, then ranges that nothing has decided are observed anew, as a recipe does. */
+/** A method, then ranges that nothing has decided are observed again, as a recipe does. */
 async function measured(method) {
   const start = performance.now();
   const cpu = process.cpuUsage();

@@ -1,5 +1,5 @@
 /**
- * What block-wise reconstruction gives behind AdaRound on moments, on real networks and calibration pictures alone. Run `npm run build`
+ * What block-wise reconstruction returns behind AdaRound on moments, on real networks and calibration pictures alone. Run `npm run build`
  * first, then
  *
  *   node bench/reconstruction.mjs [--only PATTERN] [--threads N] [--again]

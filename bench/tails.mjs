@@ -1,5 +1,5 @@
 /**
- * How often numbers behind batch norms lie so many deviations from their mean, beside a normal, a logistic and a Laplace
+ * How often numbers behind batch norms lie so many deviations from their mean, next to a normal, a logistic and a Laplace
  * distribution: what ranges without data rest on. Run `npm run build` first, then
  *
  *   node bench/tails.mjs [--samples N]

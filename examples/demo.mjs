@@ -91,7 +91,7 @@ function wrapped(words) {
   const lines = [""];
   for (const word of words) {
     const last = lines[lines.length - 1];
-    // An option begins a new line where the line is full; its value stays beside it.
+    // An option begins a new line where the line is full; its value stays next to it.
     if (last.length > 70 && word.startsWith("-")) lines.push(`    ${word}`);
     else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
   }

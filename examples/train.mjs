@@ -44,7 +44,7 @@ const { values: options } = parseArgs({
   },
 });
 const [seed, count, epochs, judged] = [options.seed, options.pictures, options.epochs, options.test].map(Number);
-// An interrupted run goes on with --resume, and gives the same bytes as one that was not.
+// An interrupted run goes on with --resume, and returns the same bytes as one that was not.
 const checkpoint = openCheckpointFolder(options.out, {
   identity: { seed: options.seed, pictures: options.pictures, epochs: options.epochs },
   resume: options.resume,

@@ -60,7 +60,7 @@ test.each(Object.keys(recorded))("%s", async (key) => {
   });
   const values = model.graph.valuesByName();
   const isConstant = (value: string) => values.get(value)!.initializer !== undefined;
-  // Constants beside activations are activations to AIMET: it does not round them before it looks at the others.
+  // Constants next to activations are activations to AIMET: it does not round them before it looks at the others.
   const params = new Set(Object.keys(recorded[key]!).filter((value) => tableOf(name, key)[value]!.startsWith("param")));
   const entries = placed.entries.map((entry) =>
     isConstant(entry.value) && !params.has(entry.value) ? { ...entry, kind: "activation" as const } : entry,

@@ -98,7 +98,7 @@ function rowsOf(text: string): Map<string, unknown> {
   return found;
 }
 
-/** The same structure, with numbers equal to 1 %: constants beside activations are rounded here before others are observed. */
+/** The same structure, with numbers equal to 1 %: constants next to activations are rounded here before others are observed. */
 function apart(ours: unknown, theirs: unknown, path: string): string[] {
   if (typeof theirs === "number" && typeof ours === "number")
     return Math.abs(ours - theirs) <= 0.01 * Math.abs(theirs) + 1e-12 || Math.abs(ours - theirs) === 1

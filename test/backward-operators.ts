@@ -3,7 +3,7 @@ import { gradientModel } from "../src/autodiff/inner.ts";
 import { inferTypes } from "../src/facts/inner.ts";
 import { parseModel, tensorType } from "../src/ir/inner.ts";
 
-/** "Conv, Reshape ×2": what is in the graph (opset 21, output y) with the gradients of these values, beside the graph itself. */
+/** "Conv, Reshape ×2": what is in the graph (opset 21, output y) with the gradients of these values, next to the graph itself. */
 export function backwardOperators(text: string, ...wrt: readonly string[]): string {
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]>\n${text}`, { seed: 1 });
   // A bare "float" is a scalar in ONNX text; here it stands for a shape that is inferred.

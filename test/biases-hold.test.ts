@@ -1,5 +1,5 @@
 /**
- * No int32 bias saturates, however small the weights beside it: every kind of linear layer, every granularity, every method, in
+ * No int32 bias saturates, however small the weights next to it: every kind of linear layer, every granularity, every method, in
  * the file that ships and in a stock session (which stores biases in int32 itself where the file leaves them in float).
  */
 import { expect, test } from "vitest";

@@ -1,7 +1,7 @@
 /** Graphs of every topology, for properties: blocks that can follow each other in any order. */
 import { type Model, parseModel } from "../src/ir/inner.ts";
 
-/** Graph text made of blocks of eight channels on 8 × 8 places; every block leaves both as they were. */
+/** Graph text made of blocks of eight channels on 8 × 8 positions; every block leaves both as they were. */
 export const blocks: Record<string, (i: string, x: string, y: string) => { body: string; weights: string }> = {
   conv: (i, x, y) => ({
     body: `${y} = Conv <pads = [1,1,1,1]> (${x}, w${i}, b${i})`,

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { bundleForBrowser } from "./browser/bundle.ts";
 
-// Only the engine stays outside: apps serve its WebAssembly beside their own files.
+// Only the engine stays outside: apps serve its WebAssembly next to their own files.
 const engine = [/^onnxruntime-web\//];
 
 test.each(["test/browser/quantizer.ts", "test/browser/everything.ts"])("%s", async (entry) => {

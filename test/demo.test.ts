@@ -15,7 +15,7 @@ const unbuilt = !existsSync(join(root, "dist/cli/main.js"));
 function run(...args: string[]): string {
   const [program = "", ...rest] = args;
   return execFileSync(process.execPath, [join(root, "examples", program), ...rest], {
-    // The demo makes its folder anew, so it must not be where it runs.
+    // The demo makes its folder again, so it must not be where it runs.
     cwd: tmpdir(),
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],

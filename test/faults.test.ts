@@ -105,7 +105,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Names and digests of what an output consists of. What tells times, or where it was made, is left out. */
+/** Names and digests of what an output consists of. What reports times, or where it was made, is left out. */
 function stateOf(output: string): string {
   const digest = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex").slice(0, 12);
   const place = join(work(), output);

@@ -11,12 +11,12 @@ export function fixture(name: string): string {
   return join(folder, name);
 }
 
-/** The path of recorded results of AIMET, which lie beside the fixtures. */
+/** The path of recorded results of AIMET, which lie next to the fixtures. */
 export function golden(name: string): string {
   return join(folder, "..", "golden", name);
 }
 
-/** The path of a small input from a public bug report, or of a hostile file; they lie beside the fixtures. */
+/** The path of a small input from a public bug report, or of a hostile file; they lie next to the fixtures. */
 export function fieldCase(name: string): string {
   return join(folder, "..", "cases", name);
 }

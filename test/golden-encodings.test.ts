@@ -64,7 +64,7 @@ async function calibrated(task: string, recorded: Recorded) {
     weights: parseGrid(`int${recorded.param_bw}`),
     activations: parseGrid(`uint${recorded.activation_bw}`),
   });
-  // Slopes are activations to AIMET, as all constants beside data: it does not round them before it looks at the others.
+  // Slopes are activations to AIMET, as all constants next to data: it does not round them before it looks at the others.
   const values = model.graph.valuesByName();
   const isSlope = (name: string) =>
     values

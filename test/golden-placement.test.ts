@@ -85,7 +85,7 @@ async function prepared(name: string) {
   const model = await readModelFile(file.startsWith("placement/") ? golden(file) : fixture(file));
   await runPasses(model, [hoistConstants, foldBatchNorms]);
   for (const input of model.graph.inputs) {
-    // AIMET recorded placements without running the models; any batch tells the element types.
+    // AIMET recorded placements without running the models; any batch reports the element types.
     if (!staticShape(input.type) && input.type?.kind === "tensor")
       input.type = { ...input.type, shape: input.type.shape!.map((d) => (typeof d === "number" ? d : 1)) };
   }

@@ -1,5 +1,5 @@
 /**
- * Every grid of weights beside every grid of activations, on every kind of operator: the file opens in stock sessions of both
+ * Every grid of weights next to every grid of activations, on every kind of operator: the file opens in stock sessions of both
  * runtimes and computes, optimised and not, what the plan says in float64. Granularities and targets take turns.
  */
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { everything, faultsOf, granularities, prepared, targets } from "./grid-m
 
 const grids = usableGrids("weight");
 
-/** Widths that ONNX has types for, with three bits for the others: each beside each. The others take turns. */
+/** Widths that ONNX has types for, with three bits for the others: each next to each. The others take turns. */
 const usual = new Set(grids.filter((name) => /^u?int(2|3|4|8|16)$|float/.test(name)));
 const partners = (weights: GridName) =>
   usableGrids("activation").flatMap((name, i) => {

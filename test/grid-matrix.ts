@@ -115,7 +115,7 @@ const text = `<ir_version: 8, opset_import: ["" : 17]> all (${part("inputs")}) =
     .map(({ nodes }) => nodes)
     .join("\n")} }`;
 
-/** AIMET's own targets beside those that its configuration format can say and none of its files does. */
+/** AIMET's own targets next to those that its configuration format can say and none of its files does. */
 function variant(name: string, change: { defaults?: object; params?: object }): Target {
   const file = targetFile("aimet-default");
   return parseTarget({ ...file, ...change, defaults: { ...file.defaults, ...change.defaults } }, name);
@@ -188,7 +188,7 @@ type Numbers = ReturnType<typeof runQuantized>;
 
 /**
  * The faults of one run against the oracle, by output: largest difference in parts of the range. Both round to the same grids, but
- * kernels add in float32 and QLinearAdd decides ties its own way: a value beside the middle of two grid points goes to either, and
+ * kernels add in float32 and QLinearAdd decides ties its own way: a value next to the middle of two grid points goes to either, and
  * moves what follows. So 2 % of the elements of a branch may be off, by a step of a grid in its way.
  */
 function faults(found: Feeds, oracles: readonly Numbers[], tolerance: number): string[] {

@@ -52,7 +52,7 @@ describe.skipIf(missing("hostile/laughs_8x10.onnx"))("hostile models", () => {
   });
 });
 
-/** The result, or undefined where an AvocetError with a place tells why there is none; other errors go on. */
+/** The result, or undefined where an AvocetError with a place reports why there is none; other errors go on. */
 function answer<T>(work: () => T): T | undefined {
   const told = (error: unknown) => {
     if (!AvocetError.is(error)) throw error;

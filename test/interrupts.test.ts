@@ -107,7 +107,7 @@ describe.skipIf(reason)(`interrupted${reason ? ` (${reason})` : ""}`, () => {
       expect(took, place).toBeLessThan(2000 + 10 * nothing);
       // Before it listens the system ends it; or it was done.
       expect(signal === null ? [0, 130] : [code], place).toContain(code);
-      // The output is whole or not there, and nothing lies beside it but what a killed run needs to go on. What `export` writes first is the float model.
+      // The output is whole or not there, and nothing lies next to it but what a killed run needs to go on. What `export` writes first is the float model.
       const left = shop.listing().filter((file) => !known.includes(file) && !/^out(\/|$)/.test(file));
       const beside = args[0] === "export" ? /^float\.onnx$/ : /^\.out\.avocet-(checkpoint|run)/;
       expect(

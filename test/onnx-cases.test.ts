@@ -1,5 +1,5 @@
 /**
- * The node tests of the onnx package: every model survives the file format and the text, and gives the same outputs
+ * The node tests of the onnx package: every model survives the file format and the text, and returns the same outputs
  * after normalising and optimising at its own opset, at 21 and at 26; static types contradict no declared one. tools/onnx_cases.py writes them; without
  * AVOCET_ONNX_CASES the test is skipped, because they are no part of the repository (and take a minute).
  */

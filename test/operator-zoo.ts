@@ -1,6 +1,6 @@
 /**
  * A zoo of one small model per operator that changed since opset 7, each in the spelling of the opset where it is asked
- * for; and models of what files hold beside operators: bodies, functions, low-bit and half types, sparse constants.
+ * for; and models of what files hold next to operators: bodies, functions, low-bit and half types, sparse constants.
  */
 import { type Model, parseModel } from "../src/ir/inner.ts";
 import { ops, type StandardOp, versionAt } from "../src/ops/inner.ts";
@@ -127,7 +127,7 @@ export function existsAt(op: StandardOp, opset: number): boolean {
 
 const header = '<ir_version: 10, opset_import: ["" : 21]>';
 
-/** What files hold beside operators; null where ONNX Runtime has no kernel for it. */
+/** What files hold next to operators; null where ONNX Runtime has no kernel for it. */
 export const specials: Record<string, { readonly text: string; readonly runs: boolean }> = {
   "bodies in bodies, with captures": {
     runs: true,

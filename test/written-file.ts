@@ -47,7 +47,7 @@ function versionFaults(model: Model): string[] {
   return faults;
 }
 
-/** Declared types beside those that follow from the operators, and constants beside their declarations. */
+/** Declared types next to those that follow from the operators, and constants next to their declarations. */
 function typeFaults(model: Model): string[] {
   const faults: string[] = [];
   const found = inferTypes(model, { batch: null });

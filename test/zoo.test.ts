@@ -1,7 +1,7 @@
 /**
  * Every sample of the operator zoo, in each opset in which its operator changed, and every real model: the file format
  * and the text keep it, ONNX Runtime computes the same bits from the written file, `optimise` and the upgrade keep its
- * outputs. (The upgrade of the zoo is checked beside its adapters, in src/passes/upgrade-opset.)
+ * outputs. (The upgrade of the zoo is checked next to its adapters, in src/passes/upgrade-opset.)
  */
 
 import { mkdtempSync, rmSync } from "node:fs";

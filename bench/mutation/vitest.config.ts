@@ -1,5 +1,5 @@
 /**
- * The tests of one group of mutants (bench/mutation.mjs): those beside the mutated code, named in MUTATION_TESTS. With MUTATION_CODE
+ * The tests of one group of mutants (bench/mutation.mjs): those next to the mutated code, named in MUTATION_TESTS. With MUTATION_CODE
  * the code with all mutants stands for the files that it was made of, and with MUTATION_LOG tests are repeated for each (warm.mjs).
  */
 import { readFileSync } from "node:fs";

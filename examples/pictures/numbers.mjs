@@ -1,6 +1,6 @@
 /**
  * The few functions of numbers that the renderer needs. Only + − × ÷, floor and square root are used, which every
- * JavaScript engine rounds alike: a seed gives the same pixels everywhere, which Math.sin and Math.cos do not promise.
+ * JavaScript engine rounds alike: a seed returns the same pixels everywhere, which Math.sin and Math.cos do not promise.
  */
 
 /** @param {number} x @param {number} low @param {number} high */
@@ -8,7 +8,7 @@ export function clamp(x, low, high) {
   return Math.max(low, Math.min(high, x));
 }
 
-/** @param {number} a @param {number} b @param {number} t  0 gives a, 1 gives b */
+/** @param {number} a @param {number} b @param {number} t  0 returns a, 1 returns b */
 export function mix(a, b, t) {
   return a + (b - a) * t;
 }

@@ -7,7 +7,7 @@ export interface Unjudged {
   readonly reason: string;
 }
 
-/** What `judge` gives, or undefined where it fails, with a line in `unjudged`. Interruptions go on. */
+/** What `judge` returns, or undefined where it fails, with a line in `unjudged`. Interruptions go on. */
 export async function attempt<T>(what: string, unjudged: Unjudged[], judge: () => Promise<T>): Promise<T | undefined> {
   try {
     return await judge();

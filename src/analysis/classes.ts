@@ -26,7 +26,7 @@ export function scoreLayout(shape: readonly number[], places?: number): ScoreLay
   return { outer, classes: first, inner: size / first };
 }
 
-/** Places whose highest score belongs to several classes, 1 each: argmax decides there by the order of classes alone. */
+/** Positions whose highest score belongs to several classes, 1 each: argmax decides there by the order of classes alone. */
 export function tiedPlaces(scores: Tensor, layout: ScoreLayout, winners: Int32Array): Uint8Array {
   const { outer, classes, inner } = layout;
   const data = scores.floats();

@@ -14,7 +14,7 @@ export function wilsonInterval(hits: number, count: number): Interval {
   const scale = 1 + z ** 2 / count;
   const middle = (share + z ** 2 / (2 * count)) / scale;
   const half = (z / scale) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
-  // At the ends the formula gives 0 and 1 up to rounding.
+  // At the ends the formula returns 0 and 1 up to rounding.
   return [hits === 0 ? 0 : middle - half, hits === count ? 1 : middle + half];
 }
 

@@ -13,7 +13,7 @@ export function signalNames(model: Model, shapes: Shapes): string[] {
 }
 
 /**
- * The float values by which outputs are judged: the outputs themselves, and where one holds classes, truths or places (ArgMax, Greater,
+ * The float values by which outputs are judged: the outputs themselves, and where one holds classes, truths or positions (ArgMax, Greater,
  * NonMaxSuppression end it) the nearest float values that it is made of. `types` from a trace, or from what the file says.
  */
 export function outputSignals(model: Model, types: Shapes): string[] {

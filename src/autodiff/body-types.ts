@@ -20,7 +20,7 @@ import { type Runtime, traceShapes } from "../runtime/inner.ts";
 import { type Feeds, sizeOf, Tensor } from "../tensor/inner.ts";
 
 /**
- * What `traceShapes` gives, and for each value of a body an entry under the name that `bodyTypes` looks up. A body that
+ * What `traceShapes` returns, and for each value of a body an entry under the name that `bodyTypes` looks up. A body that
  * cannot be run by itself has none; its operators then refuse their gradient, and say so.
  */
 export async function traceTypes(model: Model, runtime: Runtime, feeds: Feeds): Promise<Map<string, TensorType>> {

@@ -81,7 +81,7 @@ export class Emitter {
     return node;
   }
 
-  /** A constant; the same content gives the same value. */
+  /** A constant; the same content returns the same value. */
   constant(tensor: Tensor): Value {
     const key = `${tensor.dtype} ${tensor.shape.join("x")} ${tensor.size <= 64 ? tensor.numbers().join() : `#${this.#pool.size}`}`;
     const found = this.#pool.get(key);

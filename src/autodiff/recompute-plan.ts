@@ -188,7 +188,7 @@ function segmentPlan(flow: Flow, before: number, count: number): RecomputationPl
   return { segments, before, after: flow.bytes(crossing) + most };
 }
 
-/** Places after which to cut, by the index of the node: near equal shares of the saved bytes, the least crossing first. */
+/** Positions after which to cut, by the index of the node: near equal shares of the saved bytes, the least crossing first. */
 function cutsOf(flow: Flow, before: number, count: number): number[] {
   const saved = new Set(flow.saved);
   const last = flow.forward.length - 1;

@@ -1,4 +1,4 @@
-/** What a gradient rule is: it gets a node and the gradients of its outputs, and gives the gradients of its inputs. */
+/** What a gradient rule is: it gets a node and the gradients of its outputs, and returns the gradients of its inputs. */
 
 import { AvocetError, invariant } from "../base/inner.ts";
 import { defaultOf } from "../facts/inner.ts";

@@ -18,7 +18,7 @@ export function checkpointUnder(checkpoint: Checkpoint, prefix: string): Checkpo
   };
 }
 
-/** What `compute` gives, which must be JSON: from the checkpoint where it has it, else computed and saved there. */
+/** What `compute` returns, which must be JSON: from the checkpoint where it has it, else computed and saved there. */
 export async function remembered<T>(
   checkpoint: Checkpoint | undefined,
   key: string,

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { disk } from "./disk-node.ts";
 import { notWritable, quietly, writable } from "./not-writable-node.ts";
 
-/** Makes a folder and those above it, and gives those that it made, the outermost first. Throws `output/not-writable`. */
+/** Makes a folder and those above it, and returns those that it made, the outermost first. Throws `output/not-writable`. */
 export function makeFolders(path: string): string[] {
   const missing: string[] = [];
   // Node's own way of doing this never returns where the system cannot make folders, as below /proc.

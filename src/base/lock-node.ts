@@ -70,7 +70,7 @@ function acquireWithin(wait: number, target: string, path: string, token: string
   }
 }
 
-/** Makes the lock, and gives the file that renews it. */
+/** Makes the lock, and returns the file that renews it. */
 function acquire(target: string, path: string, token: string): number {
   const made = `${path}-${token}`;
   const fd = writable(target, () => disk.create(made));

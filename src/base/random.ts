@@ -68,7 +68,7 @@ export class Random {
 
   /**
    * An independent stream that depends on the seed and the name alone, so that adding a consumer does not change the
-   * numbers of the others; the same name gives the same stream again.
+   * numbers of the others; the same name returns the same stream again.
    */
   fork(name: string): Random {
     let hash = Math.imul(this.#seed ^ 0x811c9dc5, 0x01000193) >>> 0;

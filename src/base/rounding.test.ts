@@ -12,7 +12,7 @@ test.each([
   [1.5, 2, 2],
   [2.5, 2, 3],
   [127.5, 128, 128],
-  // The nearest numbers below a half: adding a half to them gives a whole number.
+  // The nearest numbers below a half: adding a half to them returns a whole number.
   [0.49999999999999994, 0, 0],
   [-0.49999999999999994, 0, 0],
   [4503599627370495.5, 4503599627370496, 4503599627370496],

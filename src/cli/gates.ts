@@ -10,7 +10,7 @@ export interface Gate {
   readonly text: string;
 }
 
-/** Tells of the gates that were missed; 3 if there is one. */
+/** Reports the gates that were missed; 3 if there is one. */
 export function judgeGates(gates: readonly Gate[], io: Io): ExitCode {
   const missed = gates
     .filter((gate) => !gate.passed)

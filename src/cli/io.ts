@@ -1,7 +1,7 @@
 /** What a command may touch of the outside: two streams, the terminal's abilities and the interrupt. */
 import { visible, visibleLine } from "./visible.ts";
 
-/** What a process gives: streams that take any text. */
+/** What a process returns: streams that take any text. */
 export interface RawIo {
   /** Data for machines and pipes: stdout. */
   out(text: string): void;

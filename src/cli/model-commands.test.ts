@@ -174,7 +174,7 @@ test("export gives the encodings of a folder in each version of the format", asy
   expect(made.code).toBe(0);
   expect((await json("export", "$/q", "-o", "$/q-1.encodings")).code).toBe(0);
   expect(shop.json("q-1.encodings")).toEqual(shop.json("q", "model.encodings"));
-  // The float model that they belong to stands beside them, once for all versions.
+  // The float model that they belong to stands next to them, once for all versions.
   expect(readFileSync(shop.at("float.onnx"))).toEqual(readFileSync(shop.at("q", "float.onnx")));
   for (const version of ["0.6.1", "2.0.0"]) {
     await json("export", "$/q", "-o", `$/${version}.encodings`, "--encodings", version);

@@ -17,7 +17,7 @@ interface Expected {
   readonly weights?: number;
   readonly parameters: number;
   readonly macs?: number | null;
-  /** What `inspect` tells besides. */
+  /** What `inspect` reports besides. */
   readonly tells?: Record<string, unknown>;
   readonly options?: readonly string[];
   /** The type of the shipped file's first output. */

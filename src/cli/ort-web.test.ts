@@ -1,4 +1,4 @@
-/** The command line on ONNX Runtime Web: quantizing, judging and verifying there gives what ort-node gives. */
+/** The command line on ONNX Runtime Web: quantizing, judging and verifying there returns what ort-node returns. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 

@@ -86,7 +86,7 @@ describe.skipIf(reason)(`the process${reason ? ` (${reason})` : ""}`, () => {
         err += text;
         if (sent || !err.includes("calibrate")) return;
         sent = true;
-        // The folder is being built beside its place at this moment.
+        // The folder is being built next to its place at this moment.
         expect(shop.listing().length).toBeGreaterThan(before.length);
         child.kill(signal);
       });

@@ -70,7 +70,7 @@ describe.skipIf(reason)(`resuming${reason ? ` (${reason})` : ""}`, () => {
   test.each([
     ["quantize", "SIGKILL", null, 3, quantize, "whole"],
     ["quantize", "SIGINT", 130, 4, quantize, "whole"],
-    // The calibration, and the state behind the last epoch, which each epoch writes anew.
+    // The calibration, and the state behind the last epoch, which each epoch writes again.
     ["train", "SIGKILL", null, 2, train, "trained"],
     ["train", "SIGINT", 130, 2, train, "trained"],
   ] as const)(

@@ -56,7 +56,7 @@ describe("train", () => {
     const again = ["train", ...input(), "-o", shop.at("again"), "--recipe", shop.at("taught", "recipe.json")];
     expect((await avocetJson(again)).code).toBe(0);
     expect(bytes("again")).toEqual(bytes("taught"));
-    // Training did something: quantization alone gives another model.
+    // Training did something: quantization alone returns another model.
     await avocetJson(["quantize", ...input(), "-o", shop.at("quantized"), "--weights", "int4"]);
     expect(bytes("quantized")[0]).not.toBe(bytes("taught")[0]);
   });

@@ -10,7 +10,7 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-/** Bytes in memory. Reading gives views. */
+/** Bytes in memory. Reading returns views. */
 export function bytesSource(bytes: Uint8Array, name = "bytes"): ByteSource {
   return {
     name,

@@ -64,7 +64,7 @@ export function fromArray(input: string, shape: Shape, data: NumericArray, sourc
 /**
  * Data that a function makes again each time it is called; each piece has any number of samples, on the first axes or on
  * those that `axes` names.
- * Throws `data/none` when a pass gives nothing.
+ * Throws `data/none` when a pass returns nothing.
  */
 export function fromIterable(
   make: () => AsyncIterable<Feeds> | Iterable<Feeds>,

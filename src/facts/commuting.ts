@@ -1,5 +1,5 @@
 /**
- * Operators over places that let a factor and a shift per channel pass: op(s·x + t) = s·op(x) + t. Means whose weights
+ * Operators over positions that let a factor and a shift per channel pass: op(s·x + t) = s·op(x) + t. Means whose weights
  * sum to one do, maxima for positive s, and what adds zeros where t is zero.
  */
 import type { Node } from "../ir/inner.ts";

@@ -23,7 +23,7 @@ export function cloneModel(model: Model): Model {
 
 /**
  * A deep copy of a graph, names included: sibling bodies of a file may repeat names, and so may their copies. `map`
- * receives original value → copy, and tells of captured values.
+ * receives original value → copy, and reports captured values.
  */
 export function cloneGraph(graph: Graph, names = new Names(), map = new Map<Value, Value>()): Graph {
   return copyGraph(graph, names, map, true);

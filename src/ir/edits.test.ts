@@ -20,7 +20,7 @@ const start = `g (float[2] x, bool b, float[2] d = {1, 2}) => (p, q, x, w) <floa
   p, m = Split(i)
 }`;
 
-/** One random edit: an operation and numbers that choose its places. */
+/** One random edit: an operation and numbers that choose its positions. */
 const edit = fc.record({
   kind: fc.constantFrom("insert", "remove", "replace", "set", "move", "constant", "input", "rename", "clear", "dead"),
   at: fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat()),

@@ -527,7 +527,7 @@ function ensureNew(value: Value): void {
   }
 }
 
-/** A value of another model cannot be read here; which graphs of one model see it, `check` tells. */
+/** A value of another model cannot be read here; which graphs of one model see it, `check` reports. */
 function ensureOwn(value: Value, graph: Graph | null): void {
   if (!graph || !value.graph || value.graph.names === graph.names) return;
   throw new AvocetError("graph/foreign-value", `expected a value of the same model as ${graph.name}, got ${value}`, {

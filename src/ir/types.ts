@@ -1,4 +1,4 @@
-/** What a value is said to be: element type and shape, as far as the model tells. */
+/** What a value is said to be: element type and shape, as far as the model reports. */
 import type { DType } from "../tensor/inner.ts";
 
 /** A known length, the name of a symbolic one, or null for one that nothing is known about. */

@@ -22,7 +22,7 @@ const count: Limit = { from: 1, to: longest };
 const window: Limit = { from: 1, to: longest, most: mostAxes };
 const orNone: Limit = { from: 0, to: longest };
 const flag: Limit = { from: 0, to: 1 };
-/** Elements of a constant in an attribute, and places to pad: signed, and no length of its own. */
+/** Elements of a constant in an attribute, and positions to pad: signed, and no length of its own. */
 const signed: Limit = { from: -longest, to: longest, most: 2 * mostAxes };
 /** The numbers of ONNX's element types; 0 says "not told" where an attribute is optional. */
 const elementType: Limit = { from: 0, to: 100 };

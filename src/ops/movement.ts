@@ -1,6 +1,6 @@
 /**
- * Operators about places rather than values. AIMET's list of grid-preserving operators is the ones marked `moves`, but
- * for Col2Im, which sums where blocks overlap, and NonZero, which gives indices; marked beyond its list are those that
+ * Operators about positions rather than values. AIMET's list of grid-preserving operators is the ones marked `moves`, but
+ * for Col2Im, which sums where blocks overlap, and NonZero, which returns indices; marked beyond its list are those that
  * equally only pick and pad: CenterCropPad, GlobalMaxPool, MaxUnpool, ReverseSequence, SequenceAt, Trilu, Unique.
  */
 import type { Semantics } from "./row.ts";
@@ -34,7 +34,7 @@ export const movement = {
   Unsqueeze: moves,
 } satisfies Record<string, Semantics>;
 
-/** These write one input into another, join, or count places. */
+/** These write one input into another, join, or count positions. */
 export const placement = {
   Col2Im: {},
   Concat: {},

@@ -74,7 +74,7 @@ test("axes of weights", () => {
 });
 
 test("multiply-accumulates, counted by hand", () => {
-  // 8 filters over 3 channels of 3×3, on 4×4 places.
+  // 8 filters over 3 channels of 3×3, on 4×4 positions.
   expect(
     macs(
       node("Conv", 2),

@@ -90,7 +90,7 @@ function step(value: Value, at: At, outputs: number): At | Refused {
     for (const a of axes) if (a <= axis) axis++;
     return { ...at, rank, axis };
   }
-  // Flatten and Reshape: the batch stays, and rows of channels become channels with places behind them, or back.
+  // Flatten and Reshape: the batch stays, and rows of channels become channels with positions behind them, or back.
   const target = isOp(node, "Flatten")
     ? node.int("axis", 1) === 1
       ? [0, -1]

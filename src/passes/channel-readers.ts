@@ -99,13 +99,13 @@ function seesAllWeights(node: Node, layer: EditableLayer): boolean {
   return isPoint && isZero("pads") && isZero("output_padding") && node.ints("strides", []).every((s) => s === 1);
 }
 
-/** Whether [batch, channels, places…] becomes [batch, channels · places]. */
+/** Whether [batch, channels, positions…] becomes [batch, channels · positions]. */
 function flattensPlaces({ node, input }: AffineNode, reader: Node, next: Node): boolean {
   if (isOp(reader, "Flatten")) return reader.int("axis", 1) === 1;
   const target = constantNumbers(reader.input(1));
   if (target?.length !== 2) return false;
   if (target[0] === 0) return true;
-  // Any other spelling keeps the batch only if a row is as long as all the places of one sample.
+  // Any other spelling keeps the batch only if a row is as long as all the positions of one sample.
   const type = node.output.type ?? input.type;
   const places = type?.kind === "tensor" ? (type.shape?.slice(1) ?? [null]) : [null];
   const row = places.reduce<number>((a, d) => a * (typeof d === "number" ? d : Number.NaN), 1);
@@ -113,7 +113,7 @@ function flattensPlaces({ node, input }: AffineNode, reader: Node, next: Node): 
   return layer !== undefined && !isRefused(layer) && row === layer.axes.inputs;
 }
 
-/** A matrix product over rows in which each channel takes `inputs / channels` neighbouring places. */
+/** A matrix product over rows in which each channel takes `inputs / channels` neighbouring positions. */
 function rowsOf({ channels }: AffineNode, reader: Node): ChannelReader | Refused | undefined {
   if (isOp(reader, "Gemm") && reader.int("transA", 0) !== 0) return refuse(`${reader} transposes its input`);
   const layer = wholeLayer(reader);

@@ -27,7 +27,7 @@ const models: Record<string, Expected> = {
     gone: ["BatchNormalization"],
     records: 27,
   },
-  // 17 of its batch norms follow a Concat and lead to a PRelu: no layer beside them can take them in.
+  // 17 of its batch norms follow a Concat and lead to a PRelu: no layer next to them can take them in.
   "espnet-camvid/espnet_camvid.onnx": { edits: { "fold-batch-norm": 4 }, gone: ["Constant", "Unsqueeze"], records: 21 },
   "fastestdet-coco/FastestDet.onnx": { gone: [] },
   "dtln-speech-enhancement/model_2.onnx": { gone: ["Pad"] },

@@ -58,7 +58,7 @@ export class Facts {
     return shapeOf(value, this.#shapes) ?? staticShape(value.type);
   }
 
-  /** The places where the value is a parameter; empty for activations. */
+  /** The positions where the value is a parameter; empty for activations. */
   parameters(value: Value): readonly Parameter[] {
     return this.#parameters.get(value) ?? [];
   }

@@ -85,7 +85,7 @@ export function judgedOnOther(
   return { data: judged, on: { data: isOwn ? used.by : "evaluation", seen } };
 }
 
-/** How many of the judged samples were used. Where only iterating tells how many there are, all of the same data count. */
+/** How many of the judged samples were used. Where only iterating reports how many there are, all of the same data count. */
 function overlapOf({ place, data, part, by }: UsedData, judged: Dataset, other: string | undefined): number {
   if (place === undefined || place !== other) return 0;
   const taken = by === "training" ? data : samples(data, part);

@@ -1,4 +1,4 @@
-/** A run that was interrupted anywhere and started again gives the bytes of one that was not, and does nothing twice. */
+/** A run that was interrupted anywhere and started again returns the bytes of one that was not, and does nothing twice. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { seededFeeds } from "../../test/same-outputs.ts";
 import type { Checkpoint } from "../base/inner.ts";

@@ -144,7 +144,7 @@ const rules: Table<Rule> = {
     return onlyFirst(node, facts) && node.ints("axes") === undefined && isFirstKept;
   },
   Gather: (node, facts) => {
-    // Rows of a table by the samples' indices, or the same places of every sample.
+    // Rows of a table by the samples' indices, or the same positions of every sample.
     if (!isBatched(node.input(0), facts)) return node.int("axis", 0) === 0;
     return otherAxis(0)(node, facts);
   },

@@ -52,7 +52,7 @@ test("powers of two round up, so that what is scaled by them fits", () => {
   ]);
 });
 
-/** Every value of the type, the middles between them, the float32 numbers beside those, and what lies beyond. */
+/** Every value of the type, the middles between them, the float32 numbers next to those, and what lies beyond. */
 function boundaries(dtype: ShortFloat): number[] {
   const values = codes(dtype)
     .map((code) => fromFloat8Bits(dtype, code))

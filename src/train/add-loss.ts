@@ -1,4 +1,4 @@
-/** Appends a loss to a model, and tells with which gradients the backward pass begins. */
+/** Appends a loss to a model, and reports with which gradients the backward pass begins. */
 import { type Seed, seedPrefix } from "../autodiff/inner.ts";
 import { AvocetError } from "../base/inner.ts";
 import { absorb, cloneModel, type Model, type TensorType, tensorType, type Value } from "../ir/inner.ts";

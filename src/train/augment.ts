@@ -49,7 +49,7 @@ export function crop(names: readonly string[], { pad, outside = {} }: CropOption
 }
 
 /**
- * A batch [N, …, height, width] whose elements come from other places of the same image; a place outside gives `fill`.
+ * A batch [N, …, height, width] whose elements come from other positions of the same image; a place outside returns `fill`.
  */
 function movedImages(
   tensor: Tensor,

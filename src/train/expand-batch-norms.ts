@@ -3,7 +3,7 @@ import { batchStatistics, channelsOf, Emitter } from "../autodiff/inner.ts";
 import type { Model, TensorType } from "../ir/inner.ts";
 import { takeOver } from "../passes/inner.ts";
 
-/** In place. `types` gives the shapes of what is normalised. */
+/** In place. `types` returns the shapes of what is normalised. */
 export function expandBatchNorms(model: Model, types: ReadonlyMap<string, TensorType>): void {
   const emitter = new Emitter(model.graph, types);
   for (const node of [...model.graph.nodes]) {

@@ -1,4 +1,4 @@
-/** What a loss is: a small model from outputs and targets to one number, or a function of them that gives its own gradient. */
+/** What a loss is: a small model from outputs and targets to one number, or a function of them that returns its own gradient. */
 import { Emitter, seedPrefix } from "../autodiff/inner.ts";
 import { AvocetError } from "../base/inner.ts";
 import { Graph, Model, type TensorType, type Value } from "../ir/inner.ts";
@@ -23,7 +23,7 @@ export interface GraphLoss {
 export interface FunctionLoss {
   readonly kind: "function";
   readonly targets: readonly string[];
-  /** Outputs that it reads and gives gradients for. Default: the first one. */
+  /** Outputs that it reads and returns gradients for. Default: the first one. */
   readonly outputs?: readonly string[];
   /** Value, and gradient by output name, in the shape of the output. */
   evaluate(outputs: Feeds, targets: Feeds): { readonly value: number; readonly gradients: Feeds };

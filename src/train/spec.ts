@@ -42,7 +42,7 @@ export interface TrainingSpec {
   /** Steps whose gradients are averaged before an update. Default 1. */
   readonly accumulate?: number;
   readonly states?: readonly RunningState[];
-  /** Values that a step gives next to the loss. */
+  /** Values that a step returns next to the loss. */
   readonly outputs?: readonly string[];
   /**
    * "fast" (the default) uses the blocked layout of ONNX Runtime where it has one; "standard" keeps to operators that every

@@ -1,4 +1,4 @@
-/** The loop: it learns, it can be interrupted, and the same seed gives the same bytes. */
+/** The loop: it learns, it can be interrupted, and the same seed returns the same bytes. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { AvocetError, type Checkpoint, Random } from "../base/inner.ts";
 import { fromTensors } from "../data/inner.ts";

@@ -52,7 +52,7 @@ export function stepsPerEpoch(samples: number, batch: number): number {
 /**
  * Trains until `epochs` are over. Each epoch sees the samples in an order of its own; what is left of a batch at the end is left out that
  * time, and less data than a batch is repeated to fill it. Order and augmentation of a step follow from the seed and its
- * number, so a run that was interrupted and goes on from its checkpoint gives the bytes of one that was not. Throws
+ * number, so a run that was interrupted and goes on from its checkpoint returns the bytes of one that was not. Throws
  * `abort/interrupted`, `data/not-finite`, and what the data throws.
  */
 export async function train(trainer: Trainer, options: TrainOptions): Promise<TrainResult> {

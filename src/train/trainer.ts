@@ -147,7 +147,7 @@ export class Trainer implements AsyncDisposable {
     await this.#forward?.[Symbol.asyncDispose]();
   }
 
-  /** For a function as loss: runs the forward pass, and the function on what it gives. */
+  /** For a function as loss: runs the forward pass, and the function on what it returns. */
   async #judge(feeds: Feeds): Promise<{ readonly value: number; readonly seeds: Feeds } | null> {
     if (!this.#forward) return null;
     const loss = this.#spec.loss as FunctionLoss;

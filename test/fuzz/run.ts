@@ -87,7 +87,7 @@ interface Found {
   readonly outcome: Outcome;
 }
 
-/** What a worker tells from time to time; `next` with the last of them. */
+/** What a worker reports from time to time; `next` with the last of them. */
 interface Told {
   readonly counts: Record<string, number>;
   readonly failures: readonly Found[];
@@ -98,7 +98,7 @@ interface Told {
 type Hear = (told: Told) => void;
 
 interface Child extends AsyncDisposable {
-  /** Tries the seeds of a job; gives the first that was not tried. */
+  /** Tries the seeds of a job; returns the first that was not tried. */
   run(job: Job, hear: Hear): Promise<number>;
 }
 

@@ -13,7 +13,7 @@ import { sampleReport } from "../sample-report.ts";
 import { root } from "../source-files.ts";
 import { patterns } from "./patterns.ts";
 
-/** Models: every operator of the zoo in several opsets, what files hold beside operators, blocks, patterns of passes. */
+/** Models: every operator of the zoo in several opsets, what files hold next to operators, blocks, patterns of passes. */
 export function seedModels(): Model[] {
   const models: Model[] = [];
   for (const op of Object.keys(samples) as StandardOp[]) {

@@ -76,7 +76,7 @@ const pick = <T>(list: readonly T[], random: Random): T => list[random.integer(l
 let runtime: Runtime | undefined;
 const ort = async () => (runtime ??= await openRuntime("ort-node", { threads: 1 }));
 
-/** A damaged model; of those that break a rule of an operator, which are refused at once, most are made anew. */
+/** A damaged model; of those that break a rule of an operator, which are refused at once, most are made again. */
 function damaged(random: Random): Model {
   for (;;) {
     const model = cloneModel(pick(models, random));

@@ -257,7 +257,7 @@ class Tracer implements TracedChannels {
     return { ...channels, axis: channels.axis - [...axes].filter((one) => one < channels.axis).length };
   }
 
-  /** Padding and resizing of places: the channels of every one are as before. */
+  /** Padding and resizing of positions: the channels of every one are as before. */
   #places(node: Node, channels: Channels): Channels | string {
     const rank = this.#shape(node.input(0))?.length ?? 0;
     if (isOp(node, "Pad")) {

@@ -36,7 +36,7 @@ function tridiagonal(a: Float64Array, n: number, diagonal: Float64Array, beside:
   const reflectors: (Float64Array | null)[] = new Array(n).fill(null);
   const p = new Float64Array(n);
   for (let k = n - 1; k > 1; k--) {
-    // Row k, left of the element beside the diagonal, becomes zero.
+    // Row k, left of the element next to the diagonal, becomes zero.
     const u = a.slice(k * n, k * n + k);
     const scale = u.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     diagonal[k] = a[k * n + k]!;

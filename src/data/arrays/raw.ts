@@ -25,7 +25,7 @@ export const rawEndings: Readonly<Record<string, DType>> = {
 
 const dtypeSchema = z.enum([...new Set(Object.values(rawEndings))] as [DType, ...DType[]]);
 
-/** What says how a raw file is read; one length of `shape` may be −1, which the size of the file tells. */
+/** What says how a raw file is read; one length of `shape` may be −1, which the size of the file reports. */
 export const rawSchema = z.strictObject({
   file: z.string().min(1).describe("The raw file; relative to the description."),
   dtype: dtypeSchema.optional().describe("Element type; default: by the ending of the file."),

@@ -11,7 +11,7 @@ import { isFrame, type JpegComponent, type JpegHeader, type JpegSegment, segment
 
 type Pixels = { readonly data: Uint8ClampedArray; readonly width: number; readonly height: number };
 
-/** Decodes a four-component JPEG to RGB. `decode` gives the pixels (four values each) of a three-component one. */
+/** Decodes a four-component JPEG to RGB. `decode` returns the pixels (four values each) of a three-component one. */
 export async function cmykImage(
   bytes: Uint8Array,
   header: JpegHeader,
@@ -26,7 +26,7 @@ export async function cmykImage(
   for (let i = 0, j = 0; j < rgb.length; i += 4, j += 3) {
     const nk = black.data[i + 2]!;
     for (let c = 0; c < 3; c++) {
-      // The decoder gives red for 255 − cyan when it converts YCC, and the stored (inverted) cyan when it does not.
+      // The decoder returns red for 255 − cyan when it converts YCC, and the stored (inverted) cyan when it does not.
       const stored = inks.data[i + c]!;
       const product = (ycck ? stored : 255 - stored) * nk + 128;
       rgb[j + c] = nk - (((product >> 8) + product) >> 8);

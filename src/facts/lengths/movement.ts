@@ -137,7 +137,7 @@ export function tiled(node: Node, known: KnownLengths): Made {
   return known.of(node.input(0))?.map((length, i) => (repeats?.[i] === 1 ? length : times(length, repeats?.[i])));
 }
 
-/** [batch, channels, height, width], with blocks of places as channels or the other way round. */
+/** [batch, channels, height, width], with blocks of positions as channels or the other way round. */
 export function blocks(node: Node, known: KnownLengths): Made {
   const x = known.of(node.input(0));
   const [n, c, h, w] = x ?? [];

@@ -87,7 +87,7 @@ function plainAttribute(
   }
 }
 
-/** The stated kind; files before IR version 2 leave it out, so the field that is set tells. */
+/** The stated kind; files before IR version 2 leave it out, so the field that is set reports. */
 function kindOf(proto: AttributeProto, reading: Reading, where: string): Kind {
   const stated = proto.type ?? 0;
   const kind = attributeKinds[stated];

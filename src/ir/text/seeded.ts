@@ -1,4 +1,4 @@
-/** Data for constants that a text declares without any: tests write shapes, a seed gives the numbers. */
+/** Data for constants that a text declares without any: tests write shapes, a seed returns the numbers. */
 import { Random } from "../../base/inner.ts";
 import {
   arrayKind,

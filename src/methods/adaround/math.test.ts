@@ -78,7 +78,7 @@ test("slopes are those of central differences", () => {
 });
 
 test("the reconstruction loss sums over channels and averages over the rest", () => {
-  // Two samples, three channels, two places: differences of 1 everywhere give 3.
+  // Two samples, three channels, two positions: differences of 1 everywhere give 3.
   expect(reconstructionLoss(new Array(12).fill(1), new Array(12).fill(0), 3)).toBe(3);
   expect(reconstructionLoss(new Array(12).fill(3), new Array(12).fill(1), 3)).toBe(12);
 });

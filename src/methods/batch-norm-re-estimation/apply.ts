@@ -130,7 +130,7 @@ async function sequentially(
   }
 }
 
-/** Training form normalises by the batch; keeping nothing of the old statistics, it gives those of the batch itself. */
+/** Training form normalises by the batch; keeping nothing of the old statistics, it returns those of the batch itself. */
 async function byBatches(
   run: Model,
   norms: readonly Norm[],

@@ -1,11 +1,11 @@
 /**
- * The arithmetic of bias correction. A linear layer gives y = W x + b for each patch x of its input, so that its mean
+ * The arithmetic of bias correction. A linear layer returns y = W x + b for each patch x of its input, so that its mean
  * over all data is W m + b with the mean patch m. With rounded weights Ŵ and the mean patch m̂ of the quantized prefix
  *
  *   b̂ = b + W m − Ŵ m̂                                   empirical: Nagel et al. (2019), appendix D
  *   b̂ = b − (Ŵ − W) m                                    analytic: equation 19; m from batch norms, so m̂ = m
  *
- * gives the float model's mean again, exactly: padding is part of the patches.
+ * returns the float model's mean again, exactly: padding is part of the patches.
  */
 
 import type { MatrixLayer, MatrixView } from "../../facts/inner.ts";

@@ -70,7 +70,7 @@ export function noisyLayers({ layers, groups }: Trace, seen: Observed, context: 
 
 /**
  * Of the neighbours of one sign between an output channel and the same two input channels, those with the largest sum;
- * which places of a kernel these are may change with the scales, which is neglected.
+ * which positions of a kernel these are may change with the scales, which is neglected.
  */
 function couplesOf({ layer }: TracedLayer): Couples {
   const channels = channelsOf(layer);

@@ -1,4 +1,4 @@
-/** Layouts through operators that move, pick, repeat or reduce places: the groups move as the numbers do. */
+/** Layouts through operators that move, pick, repeat or reduce positions: the groups move as the numbers do. */
 import { constantNumbers, constantOf, floatConstant } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { type Layout, pick, reshape, transpose } from "./layout.ts";

@@ -34,7 +34,7 @@ export interface ScaleTrace {
   layer(node: Node): Layout | undefined;
   /** f(s·x) = s·f(x) for s > 0, number by number, with a constant slope where there is one. */
   homogeneous(node: Node): Layout | undefined;
-  /** The same over windows of places. */
+  /** The same over windows of positions. */
   overPlaces(node: Node): Layout | undefined;
   /** Bounds are divided. */
   clip(node: Node): Layout | undefined;

@@ -202,7 +202,7 @@ class GroupTrace implements ScaleTrace {
     const axis = node.int("axis", 0) < 0 ? node.int("axis", 0) + rank : node.int("axis", 0);
     const parts = node.inputs.map((value) => this.#of(value) ?? alongAxis(rank, axis, new Int32Array(1)));
     const lengths = shapes.map((shape) => shape[axis]!);
-    // Pieces of places: their channels, which lie on another axis, share their scales.
+    // Pieces of positions: their channels, which lie on another axis, share their scales.
     if (parts.every((part, i) => part.dims[axis] === 1 && lengths[i]! > 1))
       return this.#merge(parts, rank) ?? this.#fixAll(node);
     return concat(parts, axis, lengths) ?? this.#fixAll(node);

@@ -95,7 +95,7 @@ export function padded(step: Step): Bounds {
   return { axis: widened ? null : x.axis, each: hull(each, uniform(each.lo.length, fill, fill)) };
 }
 
-/** [batch, channels, places…] → [batch, channels · places]. */
+/** [batch, channels, positions…] → [batch, channels · positions]. */
 export function flattened(step: Step): Bounds {
   const { node } = step;
   const x = inputOf(step);

@@ -130,7 +130,7 @@ function through(x: Expectation, f: (x: number, channel: number) => number): Exp
   };
 }
 
-/** Least and largest of f between two ends, at 65 places and at zero: enough for functions with one dip. */
+/** Least and largest of f between two ends, at 65 positions and at zero: enough for functions with one dip. */
 function endsOf(f: (x: number) => number, low: number, high: number): [number, number] {
   const places = Array.from({ length: 65 }, (_, i) => low + ((high - low) * i) / 64);
   if (low < 0 && high > 0) places.push(0);

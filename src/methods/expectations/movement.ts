@@ -29,7 +29,7 @@ export const averaged: Rule = (step) => {
 };
 
 /**
- * The mean over places. They are neither alike nor independent: the deviation of the mean is taken to be half of that of
+ * The mean over positions. They are neither alike nor independent: the deviation of the mean is taken to be half of that of
  * one place. The ends stay: a channel that fires everywhere is rare, and the one that decides (measured on
  * MobileNetV1-0.25: half the ends cost 20 points).
  */

@@ -24,7 +24,7 @@ function drawn(mean: readonly number[], deviation: readonly number[]): Tensor {
   return Tensor.float32([samples, mean.length, 1, 1], data);
 }
 
-/** What is expected of y, and what the runtime gives on drawn inputs, per channel of axis 1. */
+/** What is expected of y, and what the runtime returns on drawn inputs, per channel of axis 1. */
 async function both(graph: string, mean: readonly number[], deviation: readonly number[]) {
   const made = model(graph);
   const shapes = await traceShapes(made, runtime, {

@@ -96,7 +96,7 @@ export function withBatchNorms(model: Model, plan: Plan): Normalized {
 
 /**
  * What was trained with batch norms, as values of the folded model: weights and biases with the batch norm inside, and the
- * learned factors of weight scales (`scaleOf` names them) times its gain. `now` gives a constant's value after training.
+ * learned factors of weight scales (`scaleOf` names them) times its gain. `now` returns a constant's value after training.
  */
 export function withoutBatchNorms(
   layers: readonly NormalizedLayer[],

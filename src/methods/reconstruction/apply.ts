@@ -1,6 +1,6 @@
 /**
  * Block-wise reconstruction (BRECQ: Li et al., 2021; QDrop: Wei et al., 2022; AdaRound's activation form: Nagel et al., 2020):
- * block by block, rounding, biases and ranges are learned so that the quantized block gives what the float block gives, from
+ * block by block, rounding, biases and ranges are learned so that the quantized block returns what the float block returns, from
  * inputs that carry the error of the blocks before.
  */
 import { checkpointUnder, throwIfAborted } from "../../base/inner.ts";

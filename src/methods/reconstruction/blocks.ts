@@ -74,7 +74,7 @@ class Flow {
     }
   }
 
-  /** The stretches between places where one value flows. What follows a layer element by element belongs to it. */
+  /** The stretches between positions where one value flows. What follows a layer element by element belongs to it. */
   stretches(): Stretch[] {
     const cuts = this.#cuts();
     const found: Stretch[] = [];

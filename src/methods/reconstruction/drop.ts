@@ -1,6 +1,6 @@
 /**
  * QDrop (Wei et al., 2022): while a block is trained, every element passes with or without its quantizer by chance. The chances
- * are windows into one list of zeros and ones, at places drawn again for every step: that costs a copy, drawing in the
+ * are windows into one list of zeros and ones, at positions drawn again for every step: that costs a copy, drawing in the
  * graph would cost more than the convolutions.
  */
 import { Emitter } from "../../autodiff/inner.ts";
@@ -17,7 +17,7 @@ export interface Choice {
 }
 
 const places = "drop_places";
-/** More places for windows than there are elements in the smallest activations. */
+/** More positions for windows than there are elements in the smallest activations. */
 const spare = 65536;
 
 export interface Drops {

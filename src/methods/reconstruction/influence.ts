@@ -1,5 +1,5 @@
 /**
- * How much each channel of a value moves the outputs of a model: the mean of (Jᵀu)² over samples and places (see `outputGradients`).
+ * How much each channel of a value moves the outputs of a model: the mean of (Jᵀu)² over samples and positions (see `outputGradients`).
  */
 import { nearestFloats } from "../../analysis/inner.ts";
 import { Random } from "../../base/inner.ts";
@@ -7,7 +7,7 @@ import type { Model } from "../../ir/inner.ts";
 import { outputGradients } from "../../quant/inner.ts";
 import type { MethodContext } from "../method.ts";
 
-/** Samples that are enough for a mean over many places. */
+/** Samples that are enough for a mean over many positions. */
 const most = 128;
 
 /** One number a channel (axis 1), of mean one, for each of these values that has channels. */

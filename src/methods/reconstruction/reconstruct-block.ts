@@ -1,4 +1,4 @@
-/** One block: trained on what the quantized prefix gives, made hard, and kept where it is better on samples set aside. */
+/** One block: trained on what the quantized prefix returns, made hard, and kept where it is better on samples set aside. */
 import { type Random, throwIfAborted, type Work } from "../../base/inner.ts";
 import type { Model, Value } from "../../ir/inner.ts";
 import { pacer, type Runtime, type SessionOptions, traceShapes } from "../../runtime/inner.ts";
@@ -13,7 +13,7 @@ import { type BlockSamples, floatInput } from "./samples-of-block.ts";
 import { hardIntegers, type Rounding } from "./soft-rounding.ts";
 
 export interface BlockTask {
-  /** Gives the piece as the trainable model is now, its outputs being those of the block. */
+  /** Returns the piece as the trainable model is now, its outputs being those of the block. */
   piece(): Model;
   readonly parameters: BlockParameters;
   /** The quantizers of activations of the trainable model. */

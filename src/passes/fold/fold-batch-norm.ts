@@ -4,7 +4,7 @@
  *   BN(y) = γ·(y − μ)/√(σ² + ε) + β = s·y + t,   s = γ/√(σ² + ε),   t = β − μ·s       (see layers/scale.ts)
  *
  * Backward is exact for Conv, ConvTranspose, Gemm and MatMul(+Add), through operators that move channels as a whole
- * and those over places that commute with it (commuting.ts).
+ * and those over positions that commute with it (commuting.ts).
  * Forward is exact where no zero padding hides the shift t. A batch norm between two nonlinearities stays.
  */
 

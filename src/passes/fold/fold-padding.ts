@@ -1,4 +1,4 @@
-/** A Pad with zeros of the places goes into the convolution behind it, which pads with zeros itself. */
+/** A Pad with zeros of the positions goes into the convolution behind it, which pads with zeros itself. */
 import { refuse } from "../../base/inner.ts";
 import { constantNumbers, constantOf, isOp } from "../../facts/inner.ts";
 import { attributeOf, type Node } from "../../ir/inner.ts";

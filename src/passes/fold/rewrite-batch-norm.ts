@@ -18,7 +18,7 @@ interface Found {
   readonly rank: number | undefined;
 }
 
-/** `as` "conv" takes Mul and Add only where there are no places to convolve over (rank 2). Default "conv". */
+/** `as` "conv" takes Mul and Add only where there are no positions to convolve over (rank 2). Default "conv". */
 export function rewriteBatchNorms({ as = "conv" }: { readonly as?: "conv" | "affine" } = {}): Pass {
   const one = rule<Found>({
     name: "rewrite-batch-norm",

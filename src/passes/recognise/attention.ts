@@ -33,7 +33,7 @@ interface Found {
   readonly mask: Lengths | undefined;
 }
 
-/** The rule; the table tells that all are of rank four and that Q, K and V have as many heads. */
+/** The rule; the table reports that all are of rank four and that Q, K and V have as many heads. */
 export function recogniseAttention(lengths: LengthTable): Rule {
   return rule<Found>({
     name: "recognise-attention",

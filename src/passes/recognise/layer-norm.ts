@@ -114,7 +114,7 @@ function rewrite(op: string, { bound, core, scale, bias, channels }: Found): voi
   }
 }
 
-/** The rule; the table tells how long the last axis is where no parameter does. */
+/** The rule; the table reports how long the last axis is where no parameter does. */
 export function recogniseLayerNorm(lengths: LengthTable): Rule {
   return rule<Found>({
     name: "recognise-layer-norm",

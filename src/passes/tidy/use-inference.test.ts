@@ -1,4 +1,4 @@
-/** Training form: what is taken as inference gives what a stock session gives, what is random is told, and all else stays. */
+/** Training form: what is taken as inference returns what a stock session returns, what is random is told, and all else stays. */
 import { expect, test } from "vitest";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";
 import { cloneModel, parseModel } from "../../ir/inner.ts";

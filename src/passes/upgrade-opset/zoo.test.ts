@@ -1,6 +1,6 @@
 /**
  * A zoo of one small model per operator: raised from before each version in which the operator changed, to that
- * version and to 21, it gives the same outputs. upgrade.test.ts has the special cases of the operators with adapters.
+ * version and to 21, it returns the same outputs. upgrade.test.ts has the special cases of the operators with adapters.
  */
 import { describe, expect, test } from "vitest";
 import { sampleOf, samples } from "../../../test/operator-zoo.ts";

@@ -144,7 +144,7 @@ const pools: Record<string, [text: string, shape: readonly number[]]> = {
 describe.each(Object.entries(pools))("%s", (_, [text, shape]) => {
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
     f (float[${shape.join(",")}] a) => (float[] y) { y = ${text} }`);
-  // AIMET ties what AveragePool gives to what it takes: no lower bit is left, and the zero point must be even.
+  // AIMET ties what AveragePool returns to what it takes: no lower bit is left, and the zero point must be even.
   test.each(["a scale of its own", "the scale of its input"])("with %s runs as it is simulated", async (which) => {
     const random = new Random(4);
     for (let round = 0; round < 2; round++) {

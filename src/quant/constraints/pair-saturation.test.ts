@@ -20,7 +20,7 @@ async function planned(model: Model, pairSafe: boolean): Promise<Plan> {
 
 const int16 = (x: number) => Math.max(-32768, Math.min(32767, x));
 
-/** The sum that vpmaddubsw and vpmaddwd give, beside the true one, for data of 255 where it hurts most. */
+/** The sum that vpmaddubsw and vpmaddwd give, next to the true one, for data of 255 where it hurts most. */
 function sums(weights: readonly number[], sign: number): [saturating: number, exact: number] {
   const data = weights.map((w) => (w * sign > 0 ? 255 : 0));
   let [saturating, exact] = [0, 0];

@@ -100,7 +100,7 @@ describe("any grid", () => {
           const scale = encoding.scale[0]!;
           const reach = symmetric && bits === 2 ? 1 : 0.5;
           once.numbers().forEach((y, i) => {
-            // Beside half a step: float32 rounding of numbers up to 100.
+            // Next to half a step: float32 rounding of numbers up to 100.
             expect(Math.abs(y - values[i]!)).toBeLessThanOrEqual(scale * (reach + 1e-3) + 1e-5);
           });
         },

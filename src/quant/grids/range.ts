@@ -24,7 +24,7 @@ export interface Affine {
   readonly offset: number;
 }
 
-/** The smallest scale AIMET gives: float32's epsilon; for 32 bits 2.33e-12. */
+/** The smallest scale AIMET returns: float32's epsilon; for 32 bits 2.33e-12. */
 export function minimumScale(bits: number): number {
   return bits > 16 ? 2.33e-12 : 1.1920929e-7;
 }

@@ -1,7 +1,7 @@
 /**
  * Scales of few significant bits, so that what is simulated is what ships to the last bit. A float product of dequantized
  * numbers is the integer accumulator times s_x · s_w, and float32 holds it exactly as long as the significant bits of the
- * accumulator and of s_x · s_w are 24 together; then every order of adding gives the same number. With scales of 24 bits each
+ * accumulator and of s_x · s_w are 24 together; then every order of adding returns the same number. With scales of 24 bits each
  * every sum is rounded, and where it comes to lie next to a tie the quantizer behind it decides otherwise than integer arithmetic.
  * Measured on MobileNetV1-0.25 (docs/onnx-runtime.md).
  */

@@ -7,7 +7,7 @@ import type { Encoding, TwoLevel, TwoLevelForm } from "./encoding.ts";
 import { blockGroups } from "./slices.ts";
 import { packScales, unpackScales } from "./two-level.ts";
 
-// [8 inputs, 3 channels, 2 places] in blocks of 4 inputs: 2 blocks for each of 3 channels.
+// [8 inputs, 3 channels, 2 positions] in blocks of 4 inputs: 2 blocks for each of 3 channels.
 const shape = [8, 3, 2];
 const granularity = { kind: "block", axis: 0, size: 4, channelAxis: 1 } as const;
 

@@ -22,7 +22,7 @@ export function unpackScales({ coarse }: TwoLevel, factors: readonly number[]): 
 
 /**
  * The factors of an encoding of a tensor of this shape, channels first; undefined where it has one level, where a scale is no
- * product any more, or where places of a kernel differ.
+ * product any more, or where positions of a kernel differ.
  */
 export function packScales(encoding: Encoding, shape: Shape): readonly number[] | undefined {
   const { granularity, scale, twoLevel } = encoding;

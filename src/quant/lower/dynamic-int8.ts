@@ -93,7 +93,7 @@ function emitProduct(
   if (node.op === "Conv")
     for (const [key, attribute] of node.attributes) product.producer!.attributes.set(key, attribute);
   const cast = next("Cast", [product], `${name}_cast`, { to: dtypes.float32.onnx });
-  // Channels of a convolution lie in front of its places.
+  // Channels of a convolution lie in front of its positions.
   const places =
     node.op === "Conv" && granularity.kind === "channel" ? weight.initializer!.shape.slice(2).map(() => 1) : [];
   const shape = scale.length === 1 ? [] : [scale.length, ...places];

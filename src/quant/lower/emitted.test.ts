@@ -1,4 +1,4 @@
-/** What lowering writes for one entry at a time, without a runtime: operators, types, places, names, shared scales. */
+/** What lowering writes for one entry at a time, without a runtime: operators, types, positions, names, shared scales. */
 import { describe, expect, test } from "vitest";
 import {
   attributesOf,

@@ -93,7 +93,7 @@ function unsupported(value: string, problem: string, hint: string): AvocetError 
   return new AvocetError("quant/unsupported-encodings", problem, { at: value, hint });
 }
 
-/** One scale and one offset for each channel and block, channels first: places of a kernel share theirs. */
+/** One scale and one offset for each channel and block, channels first: positions of a kernel share theirs. */
 function perBlock(value: string, encoding: Encoding, shape: Shape): Pick<Encoding, "scale" | "offset"> {
   const { granularity, scale, offset } = encoding;
   if (granularity.kind !== "block") return encoding;

@@ -1,6 +1,6 @@
 /**
  * Embeddings of 2, 4 or 8 bits in blocks: com.microsoft.GatherBlockQuantized in the place of the Gather. It reads rows of packed integers,
- * data [rows, width · bits / 8], scales [rows, width / block], and zero points of as many bits, and gives the chosen rows as floats: what
+ * data [rows, width · bits / 8], scales [rows, width / block], and zero points of as many bits, and returns the chosen rows as floats: what
  * is not asked for is never dequantized.
  */
 import type { Node, Value } from "../../ir/inner.ts";

@@ -20,7 +20,7 @@ function parse(body: string, outputs = "y"): Model {
   );
 }
 
-/** Why the node that gives `p` runs in float. */
+/** Why the node that returns `p` runs in float. */
 function reasonOf(body: string, outputs = "y"): string {
   const model = parse(body, outputs);
   const node = [...model.graph.nodes].find(({ output }) => output.name === "p")!;

@@ -1,4 +1,4 @@
-/** Lowering: the file in ONNX Runtime, unoptimised, gives what the plan says in float64; its structure is what kernels need. */
+/** Lowering: the file in ONNX Runtime, unoptimised, returns what the plan says in float64; its structure is what kernels need. */
 import { describe, expect, test } from "vitest";
 import { runQuantized } from "../../../test/quantized-reference.ts";
 import { outputsOf, seededFeeds } from "../../../test/same-outputs.ts";

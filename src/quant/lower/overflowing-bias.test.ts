@@ -1,4 +1,4 @@
-/** Products of two activations beside a bias that 32 bits in steps of both scales do not hold, in files and in stock sessions. */
+/** Products of two activations next to a bias that 32 bits in steps of both scales do not hold, in files and in stock sessions. */
 import { describe, expect, test } from "vitest";
 import { outputsOf } from "../../../test/same-outputs.ts";
 import { signalToNoise } from "../../../test/signal-to-noise.ts";
@@ -22,7 +22,7 @@ const products: Record<string, string> = {
 };
 
 const runtimes = { node: await openRuntime("ort-node"), web: await openRuntime("ort-web") };
-/** Numbers of this deviation: the products of small ones are nothing beside the bias, and 2³¹ of their steps still less than it. */
+/** Numbers of this deviation: the products of small ones are nothing next to the bias, and 2³¹ of their steps still less than it. */
 function feeds(deviation: number): Feeds {
   const random = new Random(3);
   const of = (...shape: number[]) =>

@@ -17,7 +17,7 @@ export interface PackedMatrix {
 }
 
 /**
- * A matrix whose blocks lie along `axis`, which is that of a row's places: of a product [inputs, outputs] axis 0, so that a row is an
+ * A matrix whose blocks lie along `axis`, which is that of a row's positions: of a product [inputs, outputs] axis 0, so that a row is an
  * output; of a table [rows, width] axis 1.
  */
 export function packedMatrix(tensor: Tensor, encoding: Encoding, axis: 0 | 1): PackedMatrix {

@@ -49,7 +49,7 @@ const x = Tensor.float32(
 );
 const data = arrayData({ x });
 
-/** Minimum and maximum of what the plain TypeScript convolution of `conv()` gives. */
+/** Minimum and maximum of what the plain TypeScript convolution of `conv()` returns. */
 function rangeOfConv(): readonly [number, number] {
   const [w, b] = [
     [1, -0.5, 0.25, 2, -4, 0],

@@ -197,7 +197,7 @@ function accumulate(into: Float64Array, values: ArrayLike<number>): void {
   for (let i = 0; i < into.length; i++) into[i] = into[i]! + values[i]!;
 }
 
-/** ‖H₁ − H₂‖ / (2 ‖H‖): the spread of two halves tells the standard error of the whole. */
+/** ‖H₁ − H₂‖ / (2 ‖H‖): the spread of two halves reports the standard error of the whole. */
 function halfDifference(a: Sums, b: Sums): number {
   const [x, y] = [a.centred(0).h, b.centred(0).h];
   let difference = 0;

@@ -1,4 +1,4 @@
-/** Entropy's search for a window beside one that does the same literally, on histograms of 64 bins. */
+/** Entropy's search for a window next to one that does the same literally, on histograms of 64 bins. */
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/inner.ts";
 import { type Affine, affineOfRange, type GridChoice } from "../grids/range.ts";

@@ -1,4 +1,4 @@
-/** Entropy beside ONNX Runtime's calibrator, and what spikes at zero and at the ends must not do. */
+/** Entropy next to ONNX Runtime's calibrator, and what spikes at zero and at the ends must not do. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/inner.ts";

@@ -47,7 +47,7 @@ describe("of many numbers", () => {
 
   test("a histogram decides, up to a limit every number", () => {
     expect(bestScale(many, choice)).toEqual(observed(many));
-    // Five places, which a histogram knows to a bin.
+    // Five positions, which a histogram knows to a bin.
     const places = normal(5, 9);
     const limit = Float32Array.from({ length: mostErrors }, (_, i) => places[i % 5]!);
     expect(bestScale(limit, choice)).not.toEqual(observed(limit));

@@ -39,7 +39,7 @@ export interface Bins {
   readonly counts: Float64Array;
 }
 
-/** Gives the bins for numbers that are taken piece by piece. */
+/** Returns the bins for numbers that are taken piece by piece. */
 export interface BinSource {
   /** Whether the bins given last will do for a piece of this range. */
   holds(piece: Sweep): boolean;
@@ -56,7 +56,7 @@ export interface HistogramKernel {
    * the end.
    */
   histogram(values: Float32Array, source: BinSource, planes?: Planes): Sweep;
-  /** Takes up to `mostErrors` numbers; what it gives holds until the next such call. */
+  /** Takes up to `mostErrors` numbers; what it returns holds until the next such call. */
   errors(values: Float32Array): GridError;
 }
 

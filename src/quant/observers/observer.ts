@@ -23,7 +23,7 @@ export type Seen = Omit<ValueStatistics, "value">;
 /** Calibration schemes by name; "percentile:99.9" keeps that share of the numbers (default 99.99). */
 export type Scheme = "minmax" | "percentile" | `percentile:${number}` | "tf_enhanced" | "sqnr" | "mse" | "entropy";
 
-/** Whether AIMET has the scheme too, so that the same data gives the same scales there. */
+/** Whether AIMET has the scheme too, so that the same data returns the same scales there. */
 export function isAimets(scheme: Scheme): boolean {
   return scheme === "minmax" || scheme === "tf_enhanced" || scheme.startsWith("percentile");
 }

@@ -192,7 +192,7 @@ function clipGains(node: Node, out: Gains | null): Gains | null {
   return { above: bounds.max > 0 ? out.above : nothing, below: bounds.min < 0 ? out.below : nothing };
 }
 
-/** What an addition gives has another sign than what went in. */
+/** What an addition returns has another sign than what went in. */
 function eitherSign(out: Gains | null): Gains | null {
   return out && uniform(out.above.map((gain, c) => (gain + out.below[c]!) / 2));
 }

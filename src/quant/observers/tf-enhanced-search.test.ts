@@ -1,4 +1,4 @@
-/** TF-Enhanced's choice beside its definition in float64: no candidate that it may take costs less. */
+/** TF-Enhanced's choice next to its definition in float64: no candidate that it may take costs less. */
 import { describe, expect, test } from "vitest";
 import { Random, roundHalfAway } from "../../base/inner.ts";
 import { type Affine, type GridChoice, stepsOf } from "../grids/range.ts";

@@ -289,7 +289,7 @@ describe("who reads the float beside the integers", () => {
       ).replace("(float y)", `(${outputs})`);
     expect(floatReaders(text("float y, float n, float d"), "s")).toEqual(["n"]);
     expect(floatReaders(text("float y, float s, float d, float n"), "s")).toEqual(["s", "n"]);
-    // What a kernel gives, or moves on, is there as integers only.
+    // What a kernel returns, or moves on, is there as integers only.
     for (const value of ["c", "a", "t"])
       expect(floatReaders(text("float y, float n, float c, float t"), value)).toBeUndefined();
   });

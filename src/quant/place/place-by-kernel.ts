@@ -55,7 +55,7 @@ class KernelPlacement {
 
   /**
    * Who reads a number in float that is computed in float, or given so: the integers next to it are for others. What an integer
-   * kernel gives is there as integers only.
+   * kernel returns is there as integers only.
    */
   #floatReaders(value: Value, decided: ReadonlyMap<Value, Decision>): string[] {
     const unit = value.producer ? this.#placement.units.get(value.producer) : undefined;
@@ -125,7 +125,7 @@ class KernelPlacement {
     return answer;
   }
 
-  /** An integer product that gives float as readily: being read by an addition alone does not make it integer. */
+  /** An integer product that returns float as readily: being read by an addition alone does not make it integer. */
   #isFree(value: Value): boolean {
     const unit = value.producer ? this.#placement.units.get(value.producer) : undefined;
     return (

@@ -15,7 +15,7 @@ export interface Decision {
   readonly reason: string;
   /** It is the gain of a normalization that is written out in arithmetic: that of a LayerNorm follows the rule for its weight. */
   readonly gainOf?: "layer" | "rms";
-  /** Operators that read the float number, and not what the quantizer gives: see `PlanEntry`. */
+  /** Operators that read the float number, and not what the quantizer returns: see `PlanEntry`. */
   readonly floatReaders?: readonly string[];
   /** The output of an operator that moves data: the value whose encoding it takes over. */
   readonly movedFrom?: Value;

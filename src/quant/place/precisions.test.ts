@@ -54,7 +54,7 @@ describe.each(targets)("%s", (target) => {
   test("a layer has its grid on its weight and on both sides, the others keep theirs", () => {
     const { grid } = placed(target, [["three", "int4", "uint16"]]);
     expect(["w1", "w2", "w3", "w4"].map(grid)).toEqual(["int8", "int8", "int4", "int8"]);
-    // What the pool moves is what the Concat gives; but for ort-cpu the two that it joins have its encoding, too.
+    // What the pool moves is what the Concat returns; but for ort-cpu the two that it joins have its encoding, too.
     const joined = target === "ort-cpu" ? "uint8" : "uint16";
     expect(["c1", "c2", "k", "p", "c3"].map(grid)).toEqual([joined, joined, "uint16", "uint16", "uint16"]);
     expect(["x", "f"].map(grid)).toEqual(["uint8", "uint8"]);

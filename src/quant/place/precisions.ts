@@ -1,6 +1,6 @@
 /**
  * Which grid each value is on. Rules say it of nodes and values (selectors.ts); what none names has the grids of the whole model. A rule
- * for a node holds for its weights, and for the activations that it reads and gives, as AIMET's precisions of layers do: a product of
+ * for a node holds for its weights, and for the activations that it reads and returns, as AIMET's precisions of layers do: a product of
  * 16 bits has 16 bits on both sides. A value has one grid, and what shares an encoding has it together; where rules disagree about one,
  * the later rule holds, and the reason of the entry names both.
  */

@@ -52,7 +52,7 @@ describe("an operator that only moves data", () => {
     const placed = (keepFloat: string[]) =>
       place(model, builtinTarget(target), { shapes: new Map(), keepFloat }).entries.find(({ value }) => value === "p");
     expect(placed([])).toMatchObject({ sharesEncodingOf: "r" });
-    // The convolution behind it takes integers, so that it is quantized anew, from float; or it is float altogether.
+    // The convolution behind it takes integers, so that it is quantized again, from float; or it is float altogether.
     expect(placed([op])?.sharesEncodingOf).toBeUndefined();
   });
 });

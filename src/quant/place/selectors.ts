@@ -9,14 +9,14 @@ import type { Model, Node, Value } from "../../ir/inner.ts";
 /** What a selector stands for. */
 export interface Selected {
   readonly nodes: readonly Node[];
-  /** Inputs of the model and constants, which no node gives. */
+  /** Inputs of the model and constants, which no node returns. */
   readonly values: readonly Value[];
 }
 
 /**
  * What each selector stands for, in their order. One is tried as the exact name of a node or of a value (that of a node's output stands
  * for the node), then as an operator type, then, between slashes, as a regular expression on names of nodes and their outputs, then as
- * FROM..TO: the nodes on the way from one to the other; a node's name includes the node, a value's what gives it (TO) or reads it
+ * FROM..TO: the nodes on the way from one to the other; a node's name includes the node, a value's what returns it (TO) or reads it
  * (FROM), nothing the inputs or the outputs of the model. Throws `quant/no-such-value` with the nearest names when one selects nothing,
  * and `usage/bad-value` for a broken expression.
  */

@@ -134,7 +134,7 @@ function granularityOf(
   return placed;
 }
 
-/** The scales of blocks, one for every slice: places of a kernel share theirs. */
+/** The scales of blocks, one for every slice: positions of a kernel share theirs. */
 function spread(
   { scale, offset, dims }: FileEncoding,
   granularity: Extract<Granularity, { kind: "block" }>,

@@ -31,7 +31,7 @@ export interface PlanEntry {
   readonly sharesEncodingOf?: string;
   /**
    * Who goes on reading the float number, which is there anyway: operators in float, each by the name of its first output; the
-   * value's own name where it is an output of the model. Absent: everybody reads what the quantizer gives.
+   * value's own name where it is an output of the model. Absent: everybody reads what the quantizer returns.
    */
   readonly floatReaders?: readonly string[];
   /** What the weight is stored for; absent: integers behind a DequantizeLinear. */

@@ -1,4 +1,4 @@
-/** Several runs in one table: what each gives and costs. */
+/** Several runs in one table: what each returns and costs. */
 import { html, type Markup } from "../markup.ts";
 import type { RunReport, ScoreReport } from "../run-report.ts";
 import { bytes, decibels, figure, milliseconds, percent } from "../words.ts";

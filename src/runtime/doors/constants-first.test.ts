@@ -1,4 +1,4 @@
-/** Dequantizers of weights at the front: another order, the same numbers. What memory that saves, bench/large-model.mjs tells. */
+/** Dequantizers of weights at the front: another order, the same numbers. What memory that saves, bench/large-model.mjs reports. */
 import { expect, test } from "vitest";
 import { parseModel } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";

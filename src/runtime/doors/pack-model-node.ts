@@ -16,7 +16,7 @@ const mostBytes = 256e6;
 const mostInOneFile = 1.8e9;
 
 /**
- * The model of a large file that holds its own weights, to be packed: the runtime would keep the file's bytes beside its tensors. Nothing for
+ * The model of a large file that holds its own weights, to be packed: the runtime would keep the file's bytes next to its tensors. Nothing for
  * other files, and for what only the runtime can read.
  */
 export function largeModel(path: string, limit = mostBytes): Model | undefined {

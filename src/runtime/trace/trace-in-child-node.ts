@@ -19,7 +19,7 @@ export interface TraceLimits extends Work {
 }
 
 /**
- * What `traceShapes` gives, found by a child process. Throws what `traceShapes` throws there; `runtime/run` when the
+ * What `traceShapes` returns, found by a child process. Throws what `traceShapes` throws there; `runtime/run` when the
  * time is up or the model crashes the child, `runtime/out-of-memory` when it takes too much memory, `abort/interrupted`.
  */
 export async function traceInChild(

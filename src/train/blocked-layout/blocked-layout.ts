@@ -1,7 +1,7 @@
 /**
  * Moves a training graph into ONNX Runtime's blocked layout: convolutions forward and backward, and all that lies between
  * them. The domain `com.microsoft.nchwc` is internal to ONNX Runtime and promises nothing, so this form is for the session that
- * trains, never for a file; `probeBlock` tells whether it is there.
+ * trains, never for a file; `probeBlock` reports whether it is there.
  */
 import { Emitter } from "../../autodiff/inner.ts";
 import { type Model, type Node, removeDead, type Value } from "../../ir/inner.ts";

@@ -47,7 +47,7 @@ export const quantizer: Converter = (layouts, node, e) => {
   return { blocked: again(layouts, node, e) };
 };
 
-/** Mean or sum over samples and places, or over everything. */
+/** Mean or sum over samples and positions, or over everything. */
 export const reduction: Converter = (layouts, node, e) => {
   const x = node.input(0)!;
   if (!layouts.isBlocked(x)) return null;

@@ -29,7 +29,7 @@ async function firstThatWorks(runtime: Runtime): Promise<number> {
   return 0;
 }
 
-/** A small Conv in blocks gives what the plain one gives; with another block length its weights would be read in disorder. */
+/** A small Conv in blocks returns what the plain one returns; with another block length its weights would be read in disorder. */
 async function works(runtime: Runtime, block: number): Promise<boolean> {
   const channels = 32;
   const graph = new Graph("probe");

@@ -89,8 +89,8 @@ function turnedInput(layouts: Layouts, { x, inputShape, window }: DeferredWeight
 }
 
 /**
- * dy [N, O, …] as blocked weights [O, N, …], in memory [O / b, N / b, places, b of N, b of O]. For each pair of blocks dy lies
- * as [b of N, places, b of O], which is the blocked form of b · b channels; putting these last is what ReorderOutput does.
+ * dy [N, O, …] as blocked weights [O, N, …], in memory [O / b, N / b, positions, b of N, b of O]. For each pair of blocks dy lies
+ * as [b of N, positions, b of O], which is the blocked form of b · b channels; putting these last is what ReorderOutput does.
  */
 function asWeights(layouts: Layouts, dy: Value, [samples, outputs, ...places]: number[], e: Emitter): Value {
   const { block } = layouts;

@@ -6,19 +6,19 @@ import { Tensor } from "../../tensor/inner.ts";
 import { chosenOutput, type GraphLoss, graphLoss } from "../loss.ts";
 
 export interface CrossEntropyOptions {
-  /** Output with the scores (logits), [N, classes] or [N, classes, …places]. Default: the first. */
+  /** Output with the scores (logits), [N, classes] or [N, classes, …positions]. Default: the first. */
   readonly output?: string;
-  /** Name of the target: int64 [N, …places], or with `probabilities` float32 in the shape of the scores. Default "labels". */
+  /** Name of the target: int64 [N, …positions], or with `probabilities` float32 in the shape of the scores. Default "labels". */
   readonly target?: string;
   /** Whether the target is a distribution over the classes. Default false. */
   readonly probabilities?: boolean;
   /** Share of the target that is spread over all classes evenly (Szegedy et al., 2016). Default 0. */
   readonly smoothing?: number;
-  /** Places with this label are not judged. */
+  /** Positions with this label are not judged. */
   readonly ignore?: number;
 }
 
-/** As PyTorch's `cross_entropy` with reduction "mean": the mean is over samples and places that are not ignored. */
+/** As PyTorch's `cross_entropy` with reduction "mean": the mean is over samples and positions that are not ignored. */
 export function crossEntropy(options: CrossEntropyOptions = {}): GraphLoss {
   const { target = "labels", smoothing = 0, probabilities = false, ignore } = options;
   if (!(smoothing >= 0 && smoothing < 1)) {
@@ -38,7 +38,7 @@ export function crossEntropy(options: CrossEntropyOptions = {}): GraphLoss {
   });
 }
 
-/** One-hot targets along axis 1, all zero at ignored places, and how many places count (at least one). */
+/** One-hot targets along axis 1, all zero at ignored positions, and how many positions count (at least one). */
 function oneHot(e: Emitter, labels: Value, classes: number, ignore: number | undefined, places: number) {
   const on = (values: Value) =>
     e.op("OneHot", [values, e.ints([classes]), e.constant(Tensor.float32([2], [0, 1]))], { axis: 1 });

@@ -74,7 +74,7 @@ interface Lattice {
   readonly oneHot: Value;
   /** [N, S]: 0 where a place may be entered from two before it (past a blank, between different labels), else `never`. */
   readonly skips: Value;
-  /** [N, S]: 0 at the two places where an alignment may end, else `never`. */
+  /** [N, S]: 0 at the two positions where an alignment may end, else `never`. */
   readonly ends: Value;
   /** [N, S]: 0 at the first place, else `never`. */
   readonly begins: Value;
@@ -189,7 +189,7 @@ function logSum(e: Emitter, values: readonly Value[]): Value {
   );
 }
 
-/** Places moved up by so many (down, if negative) [N, S]; what comes in at the end is impossible. */
+/** Positions moved up by so many (down, if negative) [N, S]; what comes in at the end is impossible. */
 function moved(e: Emitter, { samples, size }: Lattice, value: Value, by: number): Value {
   const nothing = e.filled([samples, Math.abs(by)], never);
   return by > 0

@@ -13,7 +13,7 @@ export interface DistillationOptions {
 }
 
 /**
- * T² · KL(softmax(t / T) ‖ softmax(x / T)), the mean over samples and places: T² keeps the size of the gradient when the
+ * T² · KL(softmax(t / T) ‖ softmax(x / T)), the mean over samples and positions: T² keeps the size of the gradient when the
  * temperature changes (section 2 of the paper). Zero where student and teacher agree.
  */
 export function distillation(options: DistillationOptions = {}): GraphLoss {

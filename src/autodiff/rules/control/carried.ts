@@ -55,7 +55,7 @@ export function initialArriving(b: Backward, { before, floats: places, captured,
   ];
 }
 
-/** Goes back through one step. Gives what the step before gets, and the gradients of `more` (null where nothing flows). */
+/** Goes back through one step. Returns what the step before gets, and the gradients of `more` (null where nothing flows). */
 export function stepBack(
   b: Backward,
   copy: BodyCopy,

@@ -1,5 +1,5 @@
 /**
- * Loop backwards: a first Loop tells the carried values before every step and how many steps there were, a second one takes
+ * Loop backwards: a first Loop reports the carried values before every step and how many steps there were, a second one takes
  * them from the last to the first, computes each step again and goes back through it.
  */
 import type { Value } from "../../../ir/inner.ts";

@@ -1,5 +1,5 @@
 /**
- * Scan backwards: a first Scan tells the carried values before every step, a second one goes through the steps from the
+ * Scan backwards: a first Scan reports the carried values before every step, a second one goes through the steps from the
  * last to the first, computes each again and goes back through it.
  */
 import type { Value } from "../../../ir/inner.ts";

@@ -55,7 +55,7 @@ function toLargest(b: Backward, indices: Value, shape: Shape, window: Window): V
   return b.reshape(sums, shape);
 }
 
-/** For every element of x [N, C, …] the sum of `g` [N, C, places…] over the windows that see it. */
+/** For every element of x [N, C, …] the sum of `g` [N, C, positions…] over the windows that see it. */
 export function spreadOverWindows(b: Backward, g: Value, from: Shape, shape: Shape, window: Window): Value {
   const { kernel, strides, dilations, begin, end } = window;
   const lengths = shape.slice(2);
@@ -87,8 +87,8 @@ function averagePool(b: Backward): InputGradients {
 }
 
 /**
- * What one element counts in each window, [1, 1, places…]. Versions of the operator differ in whether padding counts, so
- * the operator itself tells, by what it makes of ones: (elements inside) / divisor.
+ * What one element counts in each window, [1, 1, positions…]. Versions of the operator differ in whether padding counts, so
+ * the operator itself reports, by what it makes of ones: (elements inside) / divisor.
  */
 function sharesOf(b: Backward, window: Window, shape: Shape, from: Shape): Value {
   const lengths = shape.slice(2);
@@ -106,7 +106,7 @@ function sharesOf(b: Backward, window: Window, shape: Shape, from: Shape): Value
   return b.mul(b.op("AveragePool", [ones], Object.fromEntries(b.node.attributes)), b.constant(counts));
 }
 
-/** How many places of the kernel lie on elements, for each output position of an axis. */
+/** How many positions of the kernel lie on elements, for each output position of an axis. */
 function insideOf(
   length: number,
   places: number,

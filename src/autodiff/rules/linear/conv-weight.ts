@@ -3,7 +3,7 @@
  * There are three forms. Which is fastest depends on the shape; milliseconds of one thread for 3×3 kernels, batch 64
  * (depthwise: 32), measured as processor time with ONNX Runtime 1.30 on an AVX-512 machine:
  *
- * | channels @ places | stride | slices | columns | shifts |
+ * | channels @ positions | stride | slices | columns | shifts |
  * | --- | --- | --- | --- | --- |
  * | 16 → 16 @ 32² | 1 | 8.3 | 7.0 | 5.6 |
  * | 32 → 32 @ 16² | 1 | 4.7 | 4.4 | 4.1 |
@@ -81,7 +81,7 @@ function copies(e: Emitter, x: Value, channels: number, window: Omit<Window, "en
   });
 }
 
-/** One product for each sample and group with the columns [I · |k|, places] of the input. */
+/** One product for each sample and group with the columns [I · |k|, positions] of the input. */
 function byColumns(e: Emitter, { x, inputShape, dy, outputShape, groups, window }: Problem): Value {
   const [samples = 1, inputs = 1] = inputShape;
   const [, outputs = 1, ...places] = outputShape;
@@ -94,7 +94,7 @@ function byColumns(e: Emitter, { x, inputShape, dy, outputShape, groups, window 
 
 /**
  * The input shifted along the last axis times the gradient shifted against it along the axis before: kh + kw copies give all
- * kh · kw places in one product. Stride 1, two spatial axes, one group.
+ * kh · kw positions in one product. Stride 1, two spatial axes, one group.
  */
 function byShifts(e: Emitter, { x, inputShape, dy, outputShape, window }: Problem): Value {
   const [samples = 1, inputs = 1] = inputShape;
@@ -140,7 +140,7 @@ function bySlices(e: Emitter, { x, inputShape, dy, outputShape, groups, window }
   const ordered = e.transpose(e.reshape(products, [outputs, size, perInput]), [0, 2, 1]);
   return e.reshape(ordered, [outputs, perInput, ...kernel]);
 }
-/** For each kernel place, row-major: the element that it reads at every output position, [N, I, places…]. */
+/** For each kernel place, row-major: the element that it reads at every output position, [N, I, positions…]. */
 function seenBy(e: Emitter, x: Value, inputShape: Shape, places: readonly number[], window: Window): Value[] {
   const { kernel, strides, dilations, begin, end } = window;
   const padded = padding(e, x, begin, end);

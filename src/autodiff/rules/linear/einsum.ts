@@ -31,7 +31,7 @@ function operandGradient(b: Backward, terms: Terms, index: number, lengths: Read
     { term: terms.output, value: b.dy },
     ...terms.inputs.map((other, i) => ({ term: other, value: b.input(i) })).toSpliced(index, 1),
   ];
-  // Letters that only this operand has were summed over it alone: each of its places gets the same.
+  // Letters that only this operand has were summed over it alone: each of its positions gets the same.
   const shared = letters.filter((letter) => factors.some((factor) => factor.term.includes(letter)));
   const product = productOf(b, factors, shared.join(""));
   const present = letters.map((letter) => (shared.includes(letter) ? lengths.get(letter)! : 1));

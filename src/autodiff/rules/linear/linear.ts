@@ -8,7 +8,7 @@ import { convWeightGradient } from "./conv-weight.ts";
 import { deformConv } from "./deform-conv.ts";
 import { einsum } from "./einsum.ts";
 
-/** Sum over samples and places: the gradient of a bias [O]. */
+/** Sum over samples and positions: the gradient of a bias [O]. */
 function biasGradient(b: Backward, dy: Value): Value | null {
   return b.wants(2)
     ? b.sum(

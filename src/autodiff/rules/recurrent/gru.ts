@@ -1,4 +1,4 @@
-/** GRU (Cho et al., 2014), gates in ONNX's order z, r, h; both places of the reset gate. */
+/** GRU (Cho et al., 2014), gates in ONNX's order z, r, h; both positions of the reset gate. */
 import type { Value } from "../../../ir/inner.ts";
 import type { Backward } from "../../rule.ts";
 import {

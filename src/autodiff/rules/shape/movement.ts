@@ -61,7 +61,7 @@ function gather(b: Backward): InputGradients {
   return [addAlongAxis(b, b.input(1), count, dy, shape, axis)];
 }
 
-/** Elements that were taken along an axis are added back at their places. */
+/** Elements that were taken along an axis are added back at their positions. */
 function gatherElements(b: Backward): InputGradients {
   const axis = b.node.int("axis", 0);
   return [b.op("ScatterElements", [b.filled(b.shapeOf(0), 0), b.input(1), b.dy], { axis, reduction: "add" })];
@@ -94,7 +94,7 @@ function tile(b: Backward): InputGradients {
   return [b.sum(b.reshape(b.dy, split), axes)];
 }
 
-/** The values go back to the places that the operator tells itself. */
+/** The values go back to the positions that the operator reports itself. */
 function topK(b: Backward): InputGradients {
   const axis = b.node.int("axis", -1);
   return [b.op("ScatterElements", [b.filled(b.shapeOf(0), 0), b.node.outputs[1]!, b.dy], { axis })];

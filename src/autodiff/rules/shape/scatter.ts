@@ -6,7 +6,7 @@ import { numbered } from "./movement-index.ts";
 
 /** Where the updates go: the data as a list, and the flat place of every update, so that both operators are one. */
 interface Places {
-  /** What stands at the places, in the shape of the updates. */
+  /** What stands at the positions, in the shape of the updates. */
   take(data: Value): Value;
   /** `base` (shaped as the data) with the updates put in. */
   put(base: Value, updates: Value, reduction: "none" | "add" | "mul"): Value;
