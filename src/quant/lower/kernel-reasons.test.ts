@@ -24,7 +24,7 @@ function parse(body: string, outputs = "y"): Model {
 function reasonOf(body: string, outputs = "y"): string {
   const model = parse(body, outputs);
   const node = [...model.graph.nodes].find(({ output }) => output.name === "p")!;
-  const plan = { ...planOf(), left: [{ value: "b", reason: "kept on purpose" }] };
+  const plan = { ...planOf(), notQuantized: [{ value: "b", reason: "kept on purpose" }] };
   const [found] = kernelReport({ products: [{ nodes: [node], weight: undefined }] as never }, model, plan);
   expect(found).toMatchObject({ node: `${node}`, integer: false, kernel: node.op });
   return found!.reason!;
