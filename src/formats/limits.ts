@@ -31,6 +31,8 @@ export const limits = {
   rank: 64,
   /** Bytes of one ONNX file: a protobuf message may not reach 2 GiB; larger weights belong in external data. */
   onnxFileBytes: 2 ** 31 - 1,
+  /** Bytes of the header of a safetensors file, or of an index of such files: the limit of the format's own reader. */
+  safetensorsHeaderBytes: 100_000_000,
   /** Bytes of one tensor: one typed array of Node 20 ends at 4 GiB. */
   tensorBytes: 2 ** 32,
   /** Calls of the model's own functions in each other: ONNX forbids recursion, and exporters nest three or four deep. */
