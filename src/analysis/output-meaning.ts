@@ -2,7 +2,7 @@
  * What the outputs of a model hold. Only where it is scores of classes, or classes, can two models be said to decide alike: the
  * largest number of a mask, a box, an embedding or a regression is no decision.
  */
-import { constantNumbers, constantOf, inferTypes, isOp } from "../facts/inner.ts";
+import { constantNumbers, defaultOf, inferTypes, isOp } from "../facts/inner.ts";
 import type { Model, Node, TensorType, Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
 import { isFloat } from "../tensor/inner.ts";
@@ -153,9 +153,9 @@ function walkBack(
   return { node, moves };
 }
 
-/** What a constant is added to or multiplied with. */
+/** What a constant is added to or multiplied with; files before IR version 4 spell every constant as an input with a default. */
 function besideConstant(node: Node): Value | null | undefined {
   if (!isOp(node, "Add", "Mul", "Sub", "Div")) return undefined;
-  if (constantOf(node.input(1))) return node.input(0);
-  return isOp(node, "Add", "Mul") && constantOf(node.input(0)) ? node.input(1) : undefined;
+  if (defaultOf(node.input(1))) return node.input(0);
+  return isOp(node, "Add", "Mul") && defaultOf(node.input(0)) ? node.input(1) : undefined;
 }
