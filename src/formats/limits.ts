@@ -33,6 +33,8 @@ export const limits = {
   onnxFileBytes: 2 ** 31 - 1,
   /** Bytes of the header of a safetensors file, or of an index of such files: the limit of the format's own reader. */
   safetensorsHeaderBytes: 100_000_000,
+  /** Bytes of a GGUF file in front of its tensors: the largest vocabularies take some 15 MB with their merges and scores. */
+  ggufHeaderBytes: 64 * 2 ** 20,
   /** Bytes of one tensor: one typed array of Node 20 ends at 4 GiB. */
   tensorBytes: 2 ** 32,
   /** Calls of the model's own functions in each other: ONNX forbids recursion, and exporters nest three or four deep. */
