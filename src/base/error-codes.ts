@@ -15,6 +15,7 @@ export type ErrorCode =
   | "import/unknown-format"
   | "import/unsupported-opset"
   | "import/unsupported-type"
+  | "import/unsupported-operator"
   | "import/path-escape"
   | "import/too-large"
   | "import/changed"

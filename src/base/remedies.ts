@@ -17,6 +17,8 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   "import/unknown-format": "convert it to ONNX",
   "import/unsupported-opset": "export again with a newer opset",
   "import/unsupported-type": "export with a standard type",
+  "import/unsupported-operator":
+    "export the model without them (the message says what helps), or convert it to ONNX where it was made",
   "import/path-escape": "put the data next to the model, and name it by a relative path",
   "import/changed": "nothing was written that mixes old and new. Repeat the run while nobody writes to its inputs",
   "import/too-large": "the message names the limit; if the model is real, please report it",

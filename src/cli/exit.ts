@@ -19,6 +19,7 @@ const unsupported: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "import/unknown-format",
   "import/unsupported-opset",
   "import/unsupported-type",
+  "import/unsupported-operator",
   "quant/already-quantized",
   "quant/unsupported-model",
   "quant/nothing-to-quantize",

@@ -40,6 +40,11 @@ export const limits = {
   /** Calls of the model's own functions in each other: ONNX forbids recursion, and exporters nest three or four deep. */
   functionDepth: 100,
   /**
+   * Elements of a tensor that a reader of graphs keeps in mind while it imports: shapes and axes have a few, so that what is computed
+   * from them never reaches the graph.
+   */
+  knownElements: 1024,
+  /**
    * Bytes that all results of constant folding may have, those in between included, next to twice the model's own
    * constants. Real models fold shape arithmetic and tables of some kilobytes, and weights, which stay as large as they are.
    */
