@@ -29,7 +29,10 @@ export function foreignFolder(path: string): Foreign {
     return { what: "a folder", way: `name the file: ${join(path, "onnx", inner)}` };
   }
   if (has("config.json") && names.some((name) => /\.(safetensors|bin)$/.test(name))) {
-    return { what: "a Hugging Face model", way: `optimum-cli export onnx --model ${path} OUT` };
+    return {
+      what: "a Hugging Face model",
+      way: `decoders of the Llama family are read by their ${join(path, "config.json")}; others: optimum-cli export onnx --model ${path} OUT`,
+    };
   }
   return { what: "a folder", way: "a model is an .onnx file" };
 }

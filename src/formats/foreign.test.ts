@@ -46,7 +46,6 @@ const files: Record<string, [name: string, bytes: string, what: RegExp, way: Reg
     /--tfjs .*model\.json/,
   ],
   "TensorFlow.js without a format": ["m.json", '{"modelTopology": {"node": [', /TensorFlow\.js/, /--tfjs/],
-  GGUF: ["a.gguf", "GGUF\x03\0\0\0", /GGUF/, /weights without a graph/],
   safetensors: ["a.safetensors", '\x40\0\0\0\0\0\0\0{"w":{"dtype":"F32"', /safetensors/, /weights without a graph/],
   OpenVINO: ["a.xml", '<?xml version="1.0"?>\n<net name="a" version="11">', /OpenVINO/, /made from/],
   "JSON of something else": ["a.json", '{ "targte": "ort-cpu" }', /JSON/, /--recipe/],

@@ -43,7 +43,6 @@ const signatures: readonly {
   { what: "a gzip archive", at: 0, bytes: "\x1f\x8b", way: "unpack it first" },
   { what: "a NumPy array", at: 0, bytes: "\x93NUMPY", way: "arrays are data: --data FILE" },
   { what: "an ONNX Runtime .ort file", at: 4, bytes: "ORTM", way: "give the .onnx file that it was made from" },
-  { what: "a GGUF file", at: 0, bytes: "GGUF", way: weightsOnly },
   { what: "a PNG image", at: 0, bytes: "\x89PNG", way: "images are data: --data FILE" },
   { what: "a JPEG image", at: 0, bytes: "\xff\xd8\xff", way: "images are data: --data FILE" },
   { what: "audio (WAV)", at: 0, bytes: "RIFF", way: "audio is data: --data FILE" },

@@ -1,12 +1,13 @@
 /** The formats that models are read from: one list that every file is held against, by its first bytes and its name. */
 import { AvocetError } from "../base/inner.ts";
+import { ggufDecoder, huggingFaceDecoder } from "./decoder/read.ts";
 import { foreignFormat } from "./foreign.ts";
 import { onnx } from "./onnx/read.ts";
 import { onnxText } from "./onnx-text/read.ts";
 import type { SourceFormat } from "./source-format.ts";
 
 /** In the order in which they are asked; formats whose first bytes say little come later. */
-export const sources: readonly SourceFormat[] = [onnxText, onnx];
+export const sources: readonly SourceFormat[] = [onnxText, ggufDecoder, huggingFaceDecoder, onnx];
 
 /** How many bytes at the start of a file are looked at. */
 export const startBytes = 4096;

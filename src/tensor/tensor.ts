@@ -132,6 +132,8 @@ export class Tensor {
   floats(): Float32Array {
     const { data } = this;
     if (data instanceof Float32Array && this.dtype === "float32") return data;
+    if (this.dtype === "float16") return Float32Array.from(data as Uint16Array, fromFloat16Bits);
+    if (this.dtype === "bfloat16") return Float32Array.from(data as Uint16Array, fromBfloat16Bits);
     return Float32Array.from(this.numbers());
   }
 
