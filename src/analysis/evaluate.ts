@@ -1,6 +1,6 @@
 /** Runs models over data and lets metrics see their outputs. */
 import { AvocetError, breathe, expectArguments, throwIfAborted, type Work } from "../base/inner.ts";
-import { type ArrayLabels, alignLabels, type Batch, type Dataset, type Labels } from "../data/inner.ts";
+import { type AnyLabels, alignLabels, type Batch, type Dataset, renumberedLabels } from "../data/inner.ts";
 import { fixedBatchOf, type Session } from "../runtime/inner.ts";
 import type { Feeds } from "../tensor/inner.ts";
 import type { Interval } from "./confidence.ts";
@@ -11,7 +11,7 @@ export interface EvaluateOptions extends Work {
   /** Samples a run (default 10; a model with a fixed batch keeps its own). */
   readonly batch?: number;
   /** What is true of each sample of the data, or of the whole that it is a part of. For metrics that need it. */
-  readonly labels?: Labels | ArrayLabels | undefined;
+  readonly labels?: AnyLabels | undefined;
 }
 
 export interface Evaluation {
@@ -125,10 +125,16 @@ function truthOf(metric: Metric, data: Dataset, given: EvaluateOptions["labels"]
   }
   const labels = alignLabels(given, data);
   return ({ first, size }) =>
-    ({ ...labels, count: size, first, size, at: (n: number) => labels.at(first + n) }) as BatchLabels[typeof kind];
+    ({ ...renumberedLabels(labels, size, (n) => first + n), first, size }) as BatchLabels[typeof kind];
 }
 
-const words = { classes: "one class a sample", masks: "one class a pixel", arrays: "arrays of numbers" } as const;
+const words = {
+  classes: "one class a sample",
+  masks: "one class a pixel",
+  arrays: "arrays of numbers",
+  boxes: "boxes",
+  texts: "a text a sample",
+} as const;
 
 function checkedValue(metric: Metric): number {
   const found: unknown = metric.value();

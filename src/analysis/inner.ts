@@ -13,6 +13,8 @@ export { type LayerCost, layerCosts } from "./layer-costs.ts";
 export { type LayerDifference, type LayerDifferenceOptions, layerDifferences } from "./layer-difference.ts";
 export { type PeakMemory, peakActivations } from "./memory.ts";
 export { type PairedScores, pairedScores, scoreInterval } from "./metrics/certainty.ts";
+export type { BoxDecoding, CtcDecoding, Decoding } from "./metrics/decoding.ts";
+export { meanAveragePrecision, type PrecisionOptions } from "./metrics/mean-average-precision.ts";
 export { meanIoU } from "./metrics/mean-iou.ts";
 export {
   type BatchLabels,
@@ -25,8 +27,10 @@ export {
 } from "./metrics/metric.ts";
 export { positionAccuracy } from "./metrics/position-accuracy.ts";
 export { type PsnrOptions, psnr } from "./metrics/psnr.ts";
+export { recallAt } from "./metrics/retrieval.ts";
 export { sameClass } from "./metrics/same-class.ts";
 export { type MetricRow, metricDocument, metricRows, metricTable } from "./metrics/table.ts";
+export { textError } from "./metrics/text-error.ts";
 export { topK } from "./metrics/top-k.ts";
 export { OutputDifference } from "./output-difference.ts";
 export { type ClassAxis, type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";

@@ -43,7 +43,7 @@ const kinds = {
       typeof name === "string" &&
       typeof unit === "string" &&
       (better === "higher" || better === "lower") &&
-      ["classes", "masks", "arrays", "outputs", "none"].includes(labels as string) &&
+      ["classes", "masks", "arrays", "boxes", "texts", "outputs", "none"].includes(labels as string) &&
       isFunction(see) &&
       isFunction(value),
     hint: "topK(1), meanIoU() and psnr() make one; your own is { name, unit, better, labels, see, value }",

@@ -17,21 +17,21 @@ interface Rule {
 const rules: readonly Rule[] = [
   {
     commands: ["quantize"],
-    options: ["labels", "metric", "ignoreLabel", "classes", "evaluateSamples"],
+    options: ["labels", "metric", "ignoreLabel", "classes", "decode", "evaluateSamples"],
     idle: ({ evaluate }) => evaluate === undefined,
     problem: "--evaluate DATA next to",
     hint: "it says how the data of --evaluate is judged",
   },
   {
     commands: ["train"],
-    options: ["metric", "evaluateLabels", "classes", "evaluateSamples"],
+    options: ["metric", "evaluateLabels", "classes", "decode", "evaluateSamples"],
     idle: ({ evaluate }) => evaluate === undefined,
     problem: "--evaluate DATA next to",
     hint: "it says how the data of --evaluate is judged; --labels are those of the training data",
   },
   {
     commands: ["compress"],
-    options: ["metric", "classes", "evaluateSamples"],
+    options: ["metric", "classes", "decode", "evaluateSamples"],
     idle: ({ evaluate, labels }) => evaluate === undefined && labels === undefined,
     problem: "--evaluate DATA or --labels LABELS next to",
     hint: "it says how the model is judged",

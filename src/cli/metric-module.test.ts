@@ -78,7 +78,7 @@ describe("a user's metric", () => {
     ["something that throws", 'export default () => { throw new Error("no"); };', /expected a metric, got no/],
     ["no metric", "export default () => ({ name: 1 });", /expected a Metric as what the default export makes/],
     ["no direction", error("more"), /expected a Metric/],
-    ["unknown labels", error("lower", "boxes"), /expected a Metric/],
+    ["unknown labels", error("lower", "sounds"), /expected a Metric/],
   ])("%s is refused with the shape that is expected", async (name, text, message) => {
     const path = shop.write(`${name.replaceAll(" ", "-")}.mjs`, text);
     const run = await avocet(["evaluate", shop.at("tiny.onnx"), "--data", shop.at("waves.npy"), ...judged(path)]);

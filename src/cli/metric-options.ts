@@ -1,6 +1,7 @@
 /** What judges an answer: metric, labels, the classes that they name, and where outputs hold classes. */
 import {
   type ClassAxis,
+  type Decoding,
   type LabelKind,
   type Metric,
   type MetricOptions,
@@ -10,12 +11,13 @@ import {
   outputMeanings,
 } from "../analysis/inner.ts";
 import { AvocetError } from "../base/inner.ts";
-import { type ArrayLabels, alignLabels, type Dataset, type Labels } from "../data/inner.ts";
+import { type AnyLabels, alignLabels, type Dataset } from "../data/inner.ts";
 import { openLabels, parseDataSpec } from "../data/inner-node.ts";
 import type { Model } from "../ir/inner.ts";
 import { type ClassFile, readClasses, renumbered } from "./classes-file.ts";
 import { readMetricModule } from "./metric-module.ts";
 import { isMetricModule } from "./metric-name.ts";
+import { readJson } from "./text-file.ts";
 
 export interface ClassAxisOptions {
   /** As given: AXIS, none, or OUTPUT:AXIS. Where nothing is given, what the recipe of a folder says. */
@@ -28,13 +30,15 @@ export interface JudgeOptions extends ClassAxisOptions {
   readonly ignoreLabel?: number;
   /** A file that says which class of the model a name is. */
   readonly classes?: string;
+  /** A file that says how outputs become texts or boxes. */
+  readonly decode?: string;
 }
 
 /** A metric over the samples that are judged; each call makes a fresh one. */
 export interface OpenedMetric {
   make(): Metric;
   /** Of the whole data; null: the metric needs none. */
-  readonly labels: Labels | ArrayLabels | null;
+  readonly labels: AnyLabels | null;
   /** How many classes the labels name by the order of folders or names alone; null where they say what class they are. */
   readonly namedClasses: number | null;
 }
@@ -51,7 +55,12 @@ export async function openMetric(
 ): Promise<OpenedMetric> {
   const rows = await rowsOf(options.metric);
   const judged = judgedOutput(model, classAxisOf(options.classAxis));
-  const given = { ...judged, ...(options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel }) };
+  const decode = await decodingOf(options, rows);
+  const given: MetricOptions = {
+    ...judged,
+    ...(options.ignoreLabel === undefined ? {} : { ignore: options.ignoreLabel }),
+    ...(decode && { decode }),
+  };
   const needed = new Set(rows.map(({ labels }) => labels));
   const opened = (row: OpenRow, labels: OpenedMetric["labels"], namedClasses: number | null): OpenedMetric => {
     // Labels that do not fit the data are reported before anything long begins.
@@ -59,10 +68,11 @@ export async function openMetric(
     return { labels, namedClasses, make: () => row.make(given) };
   };
   const bare = rows.find(({ labels }) => labels === "none" || labels === "outputs");
-  if (bare) return opened(bare, null, null);
+  if (bare && (options.labels === undefined || rows.length === 1)) return opened(bare, null, null);
   // Class folders and packs carry their labels; those are of all samples, whatever part of them is judged.
   const path = options.labels ?? parseDataSpec(spec).path;
-  if (needed.has("arrays")) return opened(rows[0]!, await openLabels(path, { kind: "arrays" }), null);
+  const own = rows.find(({ labels }) => labels === "arrays" || labels === "boxes" || labels === "texts");
+  if (own) return opened(own, await openLabels(path, { kind: own.labels as "arrays" | "boxes" | "texts" }), null);
   const { labels, named } = await labelsOf(
     path,
     options.classes === undefined ? undefined : readClasses(options.classes),
@@ -76,8 +86,29 @@ export async function openMetric(
   );
 }
 
+/** What --decode holds. Throws `usage/missing` for a metric that needs it, `usage/bad-value` for one that it says nothing of. */
+async function decodingOf(
+  { decode: path, metric }: JudgeOptions,
+  rows: readonly OpenRow[],
+): Promise<Decoding | undefined> {
+  const needed = rows.find(({ decoding }) => decoding !== undefined)?.decoding;
+  const hint = `{"${needed ?? "ctc"}": {…}}: docs/judging.md`;
+  if (path === undefined) {
+    if (needed === undefined) return undefined;
+    throw new AvocetError("usage/missing", `expected --decode FILE next to --metric ${metric}, got none`, { hint });
+  }
+  const { parseDecoding } = await import("../analysis/inner-files.ts");
+  const decode = parseDecoding(readJson(path), path);
+  if (isMetricModule(metric) || (needed !== undefined && needed in decode)) return decode;
+  throw new AvocetError("usage/bad-value", `expected a decoding of ${needed ?? "nothing"} for --metric ${metric}`, {
+    at: path,
+    hint,
+  });
+}
+
 interface OpenRow {
   readonly labels: LabelKind;
+  readonly decoding?: "ctc" | "boxes";
   make(options: MetricOptions): Metric;
 }
 
@@ -94,7 +125,7 @@ async function rowsOf(name: string): Promise<readonly OpenRow[]> {
       hint: `${[...new Set(metricTable.flatMap(({ names }) => names.split(", ")))].join(", ")}, or a module ./my-metric.mjs`,
     });
   }
-  return rows.map(({ labels, make }) => ({ labels, make: (options) => make(name, options)! }));
+  return rows.map((row) => ({ ...row, make: (options) => row.make(name, options)! }));
 }
 
 async function labelsOf(spec: string, classes: ClassFile | undefined) {

@@ -22,11 +22,19 @@ export function data(command: Command): void {
     .option("--sequence <n>", "states begin again after so many samples (default: never)", positive);
 }
 
-/** What decides whether an answer is right. */
-export function judging(command: Command): void {
+/** What decides whether an answer is right. Without a metric of its own, a command judges only where it is asked. */
+export function judging(command: Command, metric?: "top1"): void {
   command
-    .option("--labels <labels>", "y.npy, a text file with one label a line, or class folders")
-    .option("--metric <name>", "top1, top5, miou, psnr, agreement, or a module ./my-metric.mjs", "top1")
+    .option(
+      "--labels <labels>",
+      "what is true: y.npy, a text file with a label or a text a line, class folders, boxes.json",
+    )
+    .option(
+      "--metric <name>",
+      "top1, top5, miou, map, map50, wer, cer, psnr, si-snr, mse, cosine, recall@K, agreement, or a module ./my-metric.mjs",
+      metric,
+    )
+    .option("--decode <file>", "JSON that says how outputs become texts or boxes (wer, cer, map)")
     .option("--ignore-label <n>", "pixels with this label are not judged", whole)
     .option("--classes <file>", "which class of the model a folder or name is: a name a line, or JSON");
   classAxis(command);

@@ -7,6 +7,7 @@ import { type Io, type RawIo, safeIo } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
 import { classAxis, common, compressing, data, fraction, judging, making, positive, rate } from "./options.ts";
 import { strict } from "./strict-options.ts";
+import { tolerance } from "./tolerance.ts";
 import { version } from "./version.ts";
 
 /** Runs one command; never throws. Failures are text on stderr, or `{ "error": … }` on stdout with --json. */
@@ -119,7 +120,7 @@ function quantize(program: Command, io: Io, args: readonly string[], exit: Exit)
     .description("post-training quantization: a float model in, a folder with the verified file and a report out")
     .argument("<model>", "an ONNX file");
   making(command);
-  judging(command);
+  judging(command, "top1");
   common(command).action(async (model, options) =>
     (await import("./commands/quantize.ts")).quantize(model, { ...options, command: args }, io, exit),
   );
@@ -146,7 +147,7 @@ function train(program: Command, io: Io, args: readonly string[], exit: Exit): v
       "the float model that teaches (default: the given one): of a compressed model the original",
     )
     .option("--evaluate-labels <labels>", "labels of --evaluate, where they do not lie with the data");
-  judging(command);
+  judging(command, "top1");
   common(command).action(async (model, options) =>
     (await import("./commands/train.ts")).train(model, { ...options, command: args }, io, exit),
   );
@@ -160,7 +161,7 @@ function compress(program: Command, io: Io, exit: Exit): void {
     )
     .argument("<model>", "an ONNX file");
   compressing(command);
-  judging(command);
+  judging(command, "top1");
   common(command).action(async (model, options) =>
     (await import("./commands/compress.ts")).compress(model, options, io, exit),
   );
@@ -177,7 +178,7 @@ function evaluate(program: Command, io: Io): void {
       "without integer kernels: what was simulated, quantizers as the file says and float between them",
     );
   data(command);
-  judging(command);
+  judging(command, "top1");
   common(command).action(async (model, options) =>
     (await import("./commands/evaluate.ts")).evaluate(model, options, io),
   );
@@ -204,8 +205,13 @@ function verify(program: Command, io: Io, exit: Exit): void {
     .argument("<dir>", "a folder of quantize")
     .option("--float-model <model>", "the float model, when it is no longer where the recipe says")
     .option("--samples <n>", "N samples spread evenly (default 500), or first:N")
+    .option(
+      "--max-drop <amount>",
+      "gate: the score may be worse than float's by so much: 0.01, 0.5dB, or 2%",
+      tolerance,
+    )
     .option("--min-agreement <fraction>", "gate: agreement with float", fraction);
-  classAxis(command);
+  judging(command);
   data(command);
   common(command).action(async (dir, options) => (await import("./commands/verify.ts")).verify(dir, options, io, exit));
 }

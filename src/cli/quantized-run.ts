@@ -89,6 +89,7 @@ export async function quantizedRun(
     options.preprocess,
     options.target,
     options.classes,
+    options.decode,
     options.teacher,
   ];
   const read = [recipe.data, options.evaluate, options.labels, options.trainingLabels];

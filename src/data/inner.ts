@@ -1,5 +1,6 @@
 /** @module What calibration and evaluation compute with: datasets, batches, labels, selections; always re-iterable, bounded in memory. */
 export { type ArrayRows, type RawLayout, rowsOfBytes, rowsOfTensor } from "./array-rows.ts";
+export type { Box, BoxLabels } from "./box-labels.ts";
 export { type ByteSource, blobSource, bytesSource } from "./byte-source.ts";
 export { cached } from "./cache.ts";
 export { conform, fixedBatch } from "./conform.ts";
@@ -14,6 +15,7 @@ export {
 } from "./dataset.ts";
 export { indexedDataset, isIndexed } from "./indexed.ts";
 export {
+  type AnyLabels,
   type ArrayLabels,
   alignLabels,
   arrayLabels,
@@ -22,6 +24,7 @@ export {
   type Labels,
   type MaskLabels,
   maskLabels,
+  renumberedLabels,
   selectLabels,
   textLabels,
 } from "./labels.ts";
@@ -32,3 +35,4 @@ export { channelsOf as inputChannels, valueMap } from "./preprocess-arithmetic.t
 export { joinFeeds, joinRows } from "./rows.ts";
 export { choose, parseSelection, type Selection, samples } from "./selection.ts";
 export { recordStates, type State, type StateOptions, withStates } from "./states.ts";
+export { type TextLabels, textTruths } from "./text-truths.ts";

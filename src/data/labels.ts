@@ -1,8 +1,10 @@
 /** What is true of each sample: its class, the class of each of its pixels, or the numbers that a model should answer. */
 import { AvocetError } from "../base/inner.ts";
 import { Tensor } from "../tensor/inner.ts";
+import type { BoxLabels } from "./box-labels.ts";
 import type { Dataset } from "./dataset.ts";
 import { parseSelection, type Selection, selectedIndices } from "./selection.ts";
+import type { TextLabels } from "./text-truths.ts";
 
 export interface ClassLabels {
   readonly kind: "classes";
@@ -36,6 +38,9 @@ export interface ArrayLabels {
   /** The numbers of sample `index`, without an axis of samples. */
   at(index: number): Tensor;
 }
+
+/** Labels of every kind. */
+export type AnyLabels = Labels | ArrayLabels | BoxLabels | TextLabels;
 
 /** Labels by class number. Throws `data/labels` for what is not a class number, `data/none`. */
 export function classLabels(
@@ -124,13 +129,21 @@ export function byCodeUnit(a: string, b: string): number {
 }
 
 /** The labels of a part (see `parseSelection`). */
-export function selectLabels<T extends Labels | ArrayLabels>(labels: T, spec: string | number | Selection): T {
+export function selectLabels<T extends AnyLabels>(labels: T, spec: string | number | Selection): T {
   const selection = typeof spec === "object" ? spec : parseSelection(spec);
   const indices = selectedIndices(selection, labels.count, "labels");
+  const of = (index: number) => indices[checked(index, indices.length, labels.source ?? "labels")]!;
+  return renumberedLabels(labels, indices.length, of);
+}
+
+/** The labels whose sample `index` is `of(index)` of these. */
+export function renumberedLabels<T extends AnyLabels>(labels: T, count: number, of: (index: number) => number): T {
+  const sizeOf = labels.kind === "boxes" ? labels.imageSize : undefined;
   return {
     ...labels,
-    count: indices.length,
-    at: (index: number) => labels.at(indices[checked(index, indices.length, labels.source ?? "labels")]!),
+    count,
+    at: (index: number) => labels.at(of(index)),
+    ...(sizeOf && { imageSize: (index: number) => sizeOf(of(index)) }),
   };
 }
 
@@ -138,11 +151,11 @@ export function selectLabels<T extends Labels | ArrayLabels>(labels: T, spec: st
  * The labels of exactly the samples of a dataset: as they are where the counts agree, or those of its part where the
  * labels are of the whole. Throws `data/labels` when neither fits.
  */
-export function alignLabels<T extends Labels | ArrayLabels>(labels: T, dataset: Dataset): T {
+export function alignLabels<T extends AnyLabels>(labels: T, dataset: Dataset): T {
   const { count, origin } = dataset;
   if (count === labels.count) return labels;
   if (origin && origin.count === labels.count) {
-    return { ...labels, ...(count !== null && { count }), at: (index: number) => labels.at(origin.of(index)) };
+    return renumberedLabels(labels, count ?? labels.count, (index) => origin.of(index));
   }
   if (count === null) return labels;
   throw new AvocetError("data/labels", `expected ${count} labels, one per sample, got ${labels.count}`, {

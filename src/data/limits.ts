@@ -30,6 +30,8 @@ export const dataLimits = {
   wavChunks: 1024,
   /** Bytes of a text: JSON, .jsonl, labels. As ids that is some ten million tokens, as an index half a million images. */
   textBytes: 2 ** 26,
+  /** Characters of one text that is a label: an hour of speech. The distance of two such texts takes their product in steps. */
+  labelText: 2 ** 16,
   /** Bytes of an array that must be held whole (Fortran order). */
   wholeArrayBytes: 2 ** 31,
   /** Encoded bytes of a folder of masks, which are kept. */

@@ -1,7 +1,7 @@
 /** Source and shipped file, scored on the same labelled samples in stock sessions. */
 import { evaluateAll, type Metric, pairedScores } from "../analysis/inner.ts";
 import type { Work } from "../base/inner.ts";
-import type { ArrayLabels, Dataset, Labels } from "../data/inner.ts";
+import type { AnyLabels, Dataset } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import type { ScoreReport } from "../report/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
@@ -15,7 +15,7 @@ export interface Judging {
   readonly place?: string | undefined;
   /** Makes a fresh metric for each model. */
   readonly metric: () => Metric;
-  readonly labels: Labels | ArrayLabels | null;
+  readonly labels: AnyLabels | null;
   /** How many classes the labels name by the order of folders or names alone; null where they say what class they are. */
   readonly namedClasses?: number | null;
 }

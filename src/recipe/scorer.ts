@@ -1,7 +1,7 @@
 /** What candidates are worth: scored here, in another thread, or by several of them at once. */
 import { evaluate, type Metric } from "../analysis/inner.ts";
 import { AvocetError, type ErrorCode, expectArguments, type Work } from "../base/inner.ts";
-import type { ArrayLabels, Dataset, Labels } from "../data/inner.ts";
+import type { AnyLabels, Dataset } from "../data/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { Candidate } from "./candidate.ts";
 
@@ -33,7 +33,7 @@ export interface ScorerOptions extends Work {
   readonly data: Dataset;
   /** Makes a fresh metric for each candidate. */
   readonly metric: () => Metric;
-  readonly labels?: Labels | ArrayLabels | undefined;
+  readonly labels?: AnyLabels | undefined;
   /** Samples a run. Default 10. */
   readonly batch?: number;
   readonly threads?: number;

@@ -1,14 +1,17 @@
 /** What a metric is: a number in some unit, of which more or less is better, and what can be said next to it. */
 import { AvocetError } from "../../base/inner.ts";
-import type { ArrayLabels, ClassLabels, MaskLabels } from "../../data/inner.ts";
+import type { ArrayLabels, BoxLabels, ClassLabels, MaskLabels, TextLabels } from "../../data/inner.ts";
 import type { Feeds, Tensor } from "../../tensor/inner.ts";
 import type { OutputMeaning } from "../output-meaning.ts";
+import type { Decoding } from "./decoding.ts";
 
 /** What is true of the samples of one batch, by the kind of labels. `at(n)` is of the n-th sample of the batch. */
 export interface BatchLabels {
   readonly classes: ClassLabels & Place;
   readonly masks: MaskLabels & Place;
   readonly arrays: ArrayLabels & Place;
+  readonly boxes: BoxLabels & Place;
+  readonly texts: TextLabels & Place;
   /** Those of the model that the judged one is compared with, for the same samples. */
   readonly outputs: { readonly kind: "outputs"; readonly outputs: Feeds } & Place;
   readonly none: { readonly kind: "none" } & Place;
@@ -23,7 +26,7 @@ interface Place {
 
 /**
  * The labels that a metric needs: the class of each sample, the class of each of its pixels or positions, the numbers that the model
- * should answer, the outputs of the model that it is compared with, or none.
+ * should answer, the boxes around objects, a text, the outputs of the model that it is compared with, or none.
  */
 export type LabelKind = keyof BatchLabels;
 
@@ -88,6 +91,8 @@ export interface MetricOptions {
   readonly meaning?: OutputMeaning | undefined;
   /** Pixels or positions with this label are not judged. Default: all are. */
   readonly ignore?: number | undefined;
+  /** How outputs become texts or boxes. */
+  readonly decode?: Decoding | undefined;
 }
 
 /** The judged output. Throws `usage/bad-value` where there is none of this name. */

@@ -74,7 +74,7 @@ export async function compress(
     });
   }
   const judgedSpec = options.evaluate ?? (options.labels === undefined ? undefined : options.data);
-  const files = [path, options.preprocess, ratios, sensitivity, options.classes];
+  const files = [path, options.preprocess, ratios, sensitivity, options.classes, options.decode];
   const read = [options.data, options.evaluate, options.labels];
   using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
   const model = readModelFile(path);

@@ -1,17 +1,21 @@
 /** `avocet verify`: the written file on the runtime that will run it, against its simulation and against float. */
 import { join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/inner.ts";
+import { AvocetError } from "../../base/inner.ts";
 import type { Dataset } from "../../data/inner.ts";
 import { randomNodes, trainingForm, trainingNodes } from "../../passes/inner.ts";
 import { type KernelFinding, readShipped, roundedInputs } from "../../quant/inner.ts";
 import { planFromJson } from "../../quant/inner-files.ts";
-import { isDataFree, type JudgedData, judgedOnOther, judgedOnOwn } from "../../recipe/inner.ts";
+import { isDataFree, type JudgedData, type Judging, judgedOnOther, judgedOnOwn, scoreOf } from "../../recipe/inner.ts";
 import {
   decibels,
   decisions,
+  figure,
   jsonNumbers,
   percent,
   roundingWarnings,
+  type ScoreReport,
+  voidsScore,
   type Warning,
   warningsOf,
 } from "../../report/inner.ts";
@@ -32,14 +36,18 @@ import {
 import type { Io } from "../io.ts";
 import { profilerOf } from "../kernel-times.ts";
 import { kernelsOf } from "../kernels.ts";
-import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
+import { classAxisOf, type JudgeOptions, openMetric } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
-import { agreementGate } from "../score-gates.ts";
+import { agreementGate, dropGate } from "../score-gates.ts";
 import { readTextFile } from "../text-file.ts";
+import { expectFitting, type Tolerance } from "../tolerance.ts";
 
-export interface VerifyOptions extends DataOptions, ClassAxisOptions {
+export interface VerifyOptions extends DataOptions, Omit<JudgeOptions, "metric"> {
   readonly floatModel?: string;
+  /** Given, or with labels: float and quantized are scored, too. */
+  readonly metric?: string;
+  readonly maxDrop?: Tolerance;
   readonly minAgreement?: number;
   readonly batch?: number;
   readonly threads?: number;
@@ -58,6 +66,7 @@ export async function verify(
   const float = await openFloatModel(shipped, options.floatModel);
   const classAxis = classAxisOf(options.classAxis ?? shipped.recipe?.classAxis);
   const judged = await judgedData(shipped, float, options, io);
+  const judging = await judgingOf(shipped, float, options, judged.data);
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
   const result = await check(
@@ -81,6 +90,16 @@ export async function verify(
     (await attempt("kernels", unjudged, async () =>
       kernelsOf(shipped.path, readShipped(shipped.model), planFromJson(readTextFile(planPath), planPath), runtime),
     )) ?? [];
+  const score = judging
+    ? await attempt("score", unjudged, () =>
+        scoreOf([float.path, shipped.path], shipped.model, judging, runtime, {
+          signal: io.signal,
+          onProgress: progress.show,
+          batch: options.batch,
+          ...(options.threads ? { threads: options.threads } : {}),
+        }),
+      )
+    : null;
   progress.end();
   const integerKernels = kernels.filter((k) => k.integer).length;
   const floatKernels = kernels.filter((k) => !k.integer).map(({ node, reason }) => ({ node, reason }));
@@ -88,7 +107,7 @@ export async function verify(
   const rounded = options.runtime === "ort-node" ? roundedInputs(shipped.model) : [];
   const judgedWarnings = warningsOf({
     ...result,
-    score: null,
+    score: score ?? null,
     outputs: result.outputs.map(({ name, sqnr }) => ({
       name,
       sqnr: sqnr.float ?? Number.POSITIVE_INFINITY,
@@ -107,6 +126,7 @@ export async function verify(
   const warnings = [...judgedWarnings, ...roundingWarnings(rounded)];
   const document = {
     ...result,
+    ...(score ? { score } : {}),
     ...agreementDocument(result.agreement),
     unjudged,
     judgedOn,
@@ -114,10 +134,35 @@ export async function verify(
     floatKernels,
     warnings,
   };
-  io.out(options.json ? `${JSON.stringify(document, jsonNumbers)}\n` : text(result, kernels, warnings));
-  exit(
-    options.minAgreement === undefined ? 0 : judgeGates([agreementGate(options.minAgreement, result.agreement)], io),
-  );
+  io.out(options.json ? `${JSON.stringify(document, jsonNumbers)}\n` : text(result, kernels, warnings, score ?? null));
+  const { minAgreement, maxDrop } = options;
+  const worthless = warnings.find(voidsScore)?.text;
+  const gates = [
+    ...(maxDrop === undefined ? [] : [dropGate(maxDrop, score ?? null, worthless)]),
+    ...(minAgreement === undefined ? [] : [agreementGate(minAgreement, result.agreement)]),
+  ];
+  exit(judgeGates(gates, io));
+}
+
+/** What --metric and --labels ask for, on the judged samples; null where neither was given. Throws `usage/missing`, `data/labels`. */
+async function judgingOf(
+  { recipe }: ModelArgument,
+  float: ModelArgument,
+  options: VerifyOptions,
+  data: Dataset,
+): Promise<Judging | null> {
+  const { metric, labels, maxDrop } = options;
+  if (metric === undefined && labels === undefined) {
+    if (maxDrop === undefined) return null;
+    throw new AvocetError("usage/missing", "expected --metric NAME or --labels LABELS next to --max-drop, got none", {
+      hint: "a drop needs a score",
+    });
+  }
+  const judged = { ...options, metric: metric ?? "top1", classAxis: options.classAxis ?? recipe?.classAxis };
+  const opened = await openMetric(judged, (options.data ?? recipe?.data)!, data, float.model);
+  const { name, unit } = opened.make();
+  if (maxDrop) expectFitting(maxDrop, { metric: name, unit });
+  return { data, metric: opened.make, labels: opened.labels, namedClasses: opened.namedClasses };
 }
 
 /** Samples of --data, else those of the recipe's data that it did not calibrate on. */
@@ -142,7 +187,12 @@ async function judgedData(
   return options.data === undefined ? judgedOnOwn(used, most) : judgedOnOther(place, data, used, most);
 }
 
-function text(v: Verification, kernels: readonly KernelFinding[], warnings: readonly Warning[]): string {
+function text(
+  v: Verification,
+  kernels: readonly KernelFinding[],
+  warnings: readonly Warning[],
+  score: ScoreReport | null,
+): string {
   const { agreement, latencyMs } = v;
   const float = kernels.filter((k) => !k.integer);
   const range = agreement.interval
@@ -154,6 +204,11 @@ function text(v: Verification, kernels: readonly KernelFinding[], warnings: read
     agreement.float === null && agreement.simulation === null
       ? `no share of equal decisions: ${agreement.why.join("; ") || "no output holds classes"}`
       : `the stock session decides like the simulation: ${share(agreement.simulation)}, like float: ${share(agreement.float)}${range}, of ${decisions(agreement.of, v.samples)}`,
+    ...(score
+      ? [
+          `score    ${score.metric}: float ${figure(score.float, score.unit)}, quantized ${figure(score.quantized, score.unit)}`,
+        ]
+      : []),
     ...v.outputs.map(({ name, sqnr, equal }) => {
       const of = (side: "simulation" | "float") =>
         equal[side] !== null

@@ -7,7 +7,8 @@ import { isPackIndex } from "../pack.ts";
 import { folderOf, inside, isRawDescription } from "./array-file-node.ts";
 import { readJson, statOf } from "./file-source-node.ts";
 import { filesOf, hasEnding } from "./folder-node.ts";
-import { type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
+import { isPack, type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
+import { audioFiles } from "./sequence-node.ts";
 import { parseDataSpec } from "./spec-node.ts";
 
 /**
@@ -43,7 +44,8 @@ export async function dataPaths(spec: string): Promise<string[]> {
 async function filesBehind(path: string): Promise<string[]> {
   if (path.startsWith("{")) return [parseRaw(parseJson(path, { at: path, code: "usage/bad-value" }), path).file];
   if (statOf(path).folder) return (await filesOf(path, [""])).map((name) => join(path, name));
-  if (hasEnding(path, [".jpgpack"])) return bothOf(await packOfFile(path));
+  if (isPack(path)) return bothOf(await packOfFile(path));
+  if (hasEnding(path, [".txt"])) return [path, ...(await audioFiles(path))];
   if (!hasEnding(path, [".json"])) return [path];
   const json = await readJson(path);
   if (isPackIndex(json)) return bothOf(packOfIndex(path, json));

@@ -15,8 +15,8 @@ import { folderOf, isRawDescription, openArrays, openDescribed } from "./array-f
 import { fileSource, readJson, readWhole, statOf } from "./file-source-node.ts";
 import { filesOf, hasEnding } from "./folder-node.ts";
 import { nodeImageDecoder } from "./jpeg-node.ts";
-import { type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
-import { openAudio, openTokenJson, openTokenLines } from "./sequence-node.ts";
+import { isPack, type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
+import { audioFiles, openAudio, openTokenJson, openTokenLines } from "./sequence-node.ts";
 import { type DataSpec, parseDataSpec } from "./spec-node.ts";
 
 /** How names of image files end. */
@@ -80,7 +80,7 @@ async function openWhole(
   if (!arrays) {
     throw new AvocetError("data/unreadable", "expected images or arrays, got a file of another kind", {
       at: spec.path,
-      hint: "data is a folder of images or WAV files, a pack (.jpgpack and .json), .npy, .npz, .jsonl, or a raw array with its shape",
+      hint: "data is a folder of images or WAV files, a .txt that lists WAV files, a pack (.jpgpack and .json), .npy, .npz, .jsonl, or a raw array with its shape",
     });
   }
   if (arrays.size === 0)
@@ -158,7 +158,7 @@ async function openSequences(
     if (found) tokens();
     return found;
   }
-  const audio = folder ? await filesOf(path, [".wav"]) : hasEnding(path, [".wav"]) ? [""] : [];
+  const audio = await audioFiles(path);
   if (audio.length === 0) return null;
   refuseIdleKeys(spec, ["dtype", "shape", "pad", "axis", "key"], "other data");
   const rows = await openAudio(audio, spec, inputs[0]);
@@ -171,7 +171,7 @@ async function openImages({ path }: DataSpec, turn: boolean): Promise<ImageSourc
   const { folder } = statOf(path);
   if (folder) return folderImages(path, turn);
   if (hasEnding(path, imageEndings)) return fileImages(path, [""], turn);
-  if (hasEnding(path, [".jpgpack"])) return packImages(await packOfFile(path), turn);
+  if (isPack(path)) return packImages(await packOfFile(path), turn);
   if (!hasEnding(path, [".json"])) return null;
   const json = await readJson(path);
   return isPackIndex(json) ? packImages(packOfIndex(path, json), turn) : null;

@@ -3,8 +3,10 @@ import { dirname, join } from "node:path";
 import { AvocetError, expectArguments } from "../../base/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
+import { type BoxLabels, parseBoxes } from "../box-labels.ts";
 import { decodeMask } from "../images/png.ts";
 import {
+  type AnyLabels,
   type ArrayLabels,
   arrayLabels,
   type ClassLabels,
@@ -17,11 +19,13 @@ import {
 } from "../labels.ts";
 import { dataLimits } from "../limits.ts";
 import { isPackIndex, packLabels } from "../pack.ts";
+import { parseTexts, type TextLabels, textLines } from "../text-truths.ts";
 import { folderOf, inside, isRawDescription, openArrays, openDescribed } from "./array-file-node.ts";
 import { readJson, readText, readWhole, statOf } from "./file-source-node.ts";
 import { classFolders, filesOf, hasEnding } from "./folder-node.ts";
 import { imageEndings } from "./open-data-node.ts";
-import { packOfFile, packOfIndex } from "./pack-node.ts";
+import { isPack, packOfFile, packOfIndex } from "./pack-node.ts";
+import { audioFiles, openAudio } from "./sequence-node.ts";
 import { type DataSpec, parseDataSpec } from "./spec-node.ts";
 
 export interface LabelOptions {
@@ -34,13 +38,16 @@ interface LabelsOf {
   readonly classes: ClassLabels;
   readonly masks: MaskLabels;
   readonly arrays: ArrayLabels;
+  readonly boxes: BoxLabels;
+  readonly texts: TextLabels;
 }
 
 /**
  * Opens labels: class folders, a text file with one label a line, .npy (whole numbers [N], or masks [N, height, width]),
  * raw numbers (`y.u8`), raw masks (`m.u8.gz?shape=-1,360,480`), the index of a pack that has labels, a JSON array of
  * numbers, or a folder of PNG masks. With the kind "arrays": the numbers that a model should answer, .npy [N, …], a .npz with one
- * array, or raw numbers. `spec` is a path or `PATH?every=5`. Throws `data/not-found`, `data/labels` (another kind, too),
+ * array, or raw numbers. "boxes": JSON of boxes for each image, COCO's annotations, or the index of a pack that has them. "texts": a text
+ * file with one a line, JSON, or the index of a pack that has them. `spec` is a path or `PATH?every=5`. Throws `data/not-found`, `data/labels` (another kind, too),
  * `data/unreadable`.
  *
  * @example
@@ -54,17 +61,25 @@ export async function openLabels<Kind extends keyof LabelsOf>(
 export async function openLabels(
   spec: string,
   { kind, ...options }: LabelOptions & { readonly kind?: keyof LabelsOf } = {},
-): Promise<Labels | ArrayLabels> {
+): Promise<AnyLabels> {
   expectArguments("openLabels(spec)", { spec: [spec, "text"] });
   const parsed = parseDataSpec(spec);
-  const all = kind === "arrays" ? await wholeArrays(parsed) : await openWhole(parsed, options);
+  const all = await (kind === "arrays"
+    ? wholeArrays(parsed)
+    : kind === "boxes"
+      ? wholeBoxes(parsed)
+      : kind === "texts"
+        ? wholeTexts(parsed)
+        : openWhole(parsed, options));
   if (kind !== undefined && all.kind !== kind) {
     throw new AvocetError("data/labels", `expected labels of kind ${kind}, got ${all.kind}`, { at: spec });
   }
-  return parsed.selections.reduce<Labels | ArrayLabels>(selectLabels, all);
+  return parsed.selections.reduce<AnyLabels>(selectLabels, all);
 }
 
 async function wholeArrays(spec: DataSpec): Promise<ArrayLabels> {
+  const audio = spec.path.startsWith("{") ? [] : await audioFiles(spec.path);
+  if (audio.length > 0) return rowLabels(await openAudio(audio, spec, undefined), spec.path);
   const [rows, ...more] = ((await openArrays(spec)) ?? new Map<string, ArrayRows>()).values();
   if (!rows || more.length > 0) {
     throw new AvocetError("data/labels", "expected one array of numbers, a sample on each row of its first axis", {
@@ -72,7 +87,41 @@ async function wholeArrays(spec: DataSpec): Promise<ArrayLabels> {
       hint: "for example y.npy of [N, 3, height, width]",
     });
   }
-  return arrayLabels(await rows.read(Array.from({ length: rows.shape[0]! }, (_, i) => i)), spec.path);
+  return rowLabels(rows, spec.path);
+}
+
+async function rowLabels(rows: ArrayRows, source: string): Promise<ArrayLabels> {
+  return arrayLabels(await rows.read(Array.from({ length: rows.shape[0]! }, (_, i) => i)), source);
+}
+
+/** The JSON of labels; of a pack the index. */
+async function labelJson(path: string): Promise<{ readonly json: unknown; readonly at: string } | null> {
+  if (isPack(path)) {
+    const { indexPath } = await packOfFile(path);
+    return { json: await readJson(indexPath), at: indexPath };
+  }
+  return hasEnding(path, [".json"]) ? { json: await readJson(path), at: path } : null;
+}
+
+async function wholeBoxes({ path }: DataSpec): Promise<BoxLabels> {
+  const found = await labelJson(path);
+  const boxes = found && parseBoxes(found.json, found.at);
+  if (boxes) return boxes;
+  throw new AvocetError("data/labels", "expected boxes in JSON, got something else", {
+    at: path,
+    hint: '{"images": [{"boxes": [[class, x1, y1, x2, y2], …]}]} or annotations as of COCO: docs/judging.md',
+  });
+}
+
+async function wholeTexts({ path }: DataSpec): Promise<TextLabels> {
+  const found = await labelJson(path);
+  if (!found && hasEnding(path, [".txt"])) return textLines(await labelText(path), path);
+  const texts = found && parseTexts(found.json, found.at);
+  if (texts) return texts;
+  throw new AvocetError("data/labels", "expected texts, got something else", {
+    at: path,
+    hint: 'lines.txt with one a line, ["first", "second"], or {"images": [{"text": "first"}, …]}',
+  });
 }
 
 async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Labels> {
@@ -80,7 +129,7 @@ async function openWhole(spec: DataSpec, { names }: LabelOptions): Promise<Label
   if (path.startsWith("{")) return labelsOfArrays((await openArrays(spec))!, path, names);
   if (statOf(path).folder) return folderLabels(path);
   if (hasEnding(path, [".json"])) return jsonLabels(path, names);
-  if (hasEnding(path, [".jpgpack"])) {
+  if (isPack(path)) {
     const { indexPath } = await packOfFile(path);
     return jsonLabels(indexPath, names);
   }

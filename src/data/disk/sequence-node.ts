@@ -5,7 +5,9 @@ import type { ArrayRows } from "../array-rows.ts";
 import { parseTokenLines, type TokenLine, tokenDataset, tokenLine } from "../arrays/tokens.ts";
 import { openWav, wavWindows } from "../arrays/wav.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
-import { fileSource, readText } from "./file-source-node.ts";
+import { folderOf, inside } from "./array-file-node.ts";
+import { fileSource, readText, statOf } from "./file-source-node.ts";
+import { filesOf, hasEnding } from "./folder-node.ts";
 import type { DataSpec } from "./spec-node.ts";
 
 /** Token ids of a .jsonl file. Throws `data/unreadable`, `data/none`, `data/wrong-shape`. */
@@ -30,6 +32,19 @@ function tokensOf(lines: readonly TokenLine[], spec: DataSpec, inputs: readonly 
 }
 
 /**
+ * The WAV files that a path means: itself, all of a folder, or those that a text file lists, one a line, next to it or below. Empty: it means
+ * none. Throws `data/unreadable` for a list that leaves its folder.
+ */
+export async function audioFiles(path: string): Promise<string[]> {
+  if (statOf(path).folder) return (await filesOf(path, [".wav"])).map((name) => join(path, name));
+  if (hasEnding(path, [".wav"])) return [path];
+  if (!hasEnding(path, [".txt"])) return [];
+  const lines = (await readText(path)).split(/\r?\n/).filter((line) => line.trim() !== "");
+  if (!lines.every((line) => hasEnding(line, [".wav"]))) return [];
+  return lines.map((line) => inside(folderOf(path), line.trim(), path));
+}
+
+/**
  * Windows of WAV files as one array, shaped as the model's input; a length that the model leaves open is `?length=`.
  * Throws `data/unreadable`, `usage/missing`, `data/wrong-shape`.
  */
@@ -51,8 +66,6 @@ export async function openAudio(
     );
   }
   const shape = lengths.map((dim) => (typeof dim === "number" ? dim : spec.length!));
-  const opened = await Promise.all(
-    files.map(async (file) => openWav(await fileSource(file === "" ? spec.path : join(spec.path, file)))),
-  );
+  const opened = await Promise.all(files.map(async (file) => openWav(await fileSource(file))));
   return wavWindows(opened, { shape, hop: spec.hop, rate: spec.rate }, spec.path);
 }
