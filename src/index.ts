@@ -7,6 +7,7 @@ export {
   latencies,
   type Metric,
   meanIoU,
+  metricNamed,
   positionAccuracy,
   psnr,
   type Similarity,
@@ -28,6 +29,7 @@ export {
   type ArrayLabels,
   arrayLabels,
   type Batch,
+  type BoxLabels,
   type ClassLabels,
   classLabels,
   type Dataset,
@@ -38,6 +40,7 @@ export {
   type MaskLabels,
   maskLabels,
   samples,
+  type TextLabels,
 } from "./data/inner.ts";
 export { readModel, writeModel } from "./formats/inner.ts";
 export { check, cloneModel, Model, parseModel, printModel } from "./ir/inner.ts";

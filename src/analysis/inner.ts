@@ -29,7 +29,7 @@ export { positionAccuracy } from "./metrics/position-accuracy.ts";
 export { type PsnrOptions, psnr } from "./metrics/psnr.ts";
 export { recallAt } from "./metrics/retrieval.ts";
 export { sameClass } from "./metrics/same-class.ts";
-export { type MetricRow, metricDocument, metricRows, metricTable } from "./metrics/table.ts";
+export { type MetricRow, metricDocument, metricNamed, metricRows, metricTable } from "./metrics/table.ts";
 export { textError } from "./metrics/text-error.ts";
 export { topK } from "./metrics/top-k.ts";
 export { OutputDifference } from "./output-difference.ts";

@@ -5,7 +5,7 @@ import {
   type BatchLabels,
   type LabelKind,
   type Metric,
-  metricRows,
+  metricNamed,
   recallAt,
   scoreInterval,
   textError,
@@ -19,8 +19,7 @@ const ctc = (given: object) => (parseDecoding({ ctc: given }, "test") as { ctc: 
 
 /** The metric of a name that takes such labels. */
 function metricOf<K extends LabelKind>(name: string, labels: K, options = {}): Metric<K> {
-  const row = metricRows(name).find((one) => one.labels === labels)!;
-  return row.make(name, options) as unknown as Metric<K>;
+  return metricNamed(name, labels, options) as unknown as Metric<K>;
 }
 
 /** Scores [1, steps, classes] in which each step chooses its class. */
@@ -128,6 +127,11 @@ describe("figures of signals, by hand", () => {
     const short = { ...labels, outputs: { y: Tensor.float32([2, 2], [1, 2, 3, 4]) } };
     expect(() => metric.see({ y }, {}, short)).toThrow(/4 elements a sample/);
   });
+});
+
+test("a metric of the table by name; a name with other labels has the list", () => {
+  expect(metricNamed("recall@5", "classes").name).toBe("recall@5");
+  expect(() => metricNamed("wer", "classes")).toThrow(/labels of classes, got "wer"/);
 });
 
 describe("recall of embeddings", () => {

@@ -1,5 +1,6 @@
 /** The metrics that `--metric` can name: one row each. */
 
+import { AvocetError } from "../../base/inner.ts";
 import { meanAveragePrecision } from "./mean-average-precision.ts";
 import { meanIoU } from "./mean-iou.ts";
 import type { LabelKind, Metric, MetricOptions } from "./metric.ts";
@@ -143,6 +144,25 @@ export const metricTable: readonly MetricRow[] = [
 /** The rows of a name: none where no metric has it. */
 export function metricRows(name: string): readonly MetricRow[] {
   return metricTable.filter((row) => row.make(name, {}) !== undefined);
+}
+
+/**
+ * The metric of the table with this name and these labels, made afresh. Throws `usage/bad-value`.
+ *
+ * @example
+ * const metric = metricNamed("wer", "texts", { decode: { ctc: { characters: "abc ", blank: 0, axes: "ntc" } } });
+ * const { value } = await evaluate(session, data, metric, { labels });
+ */
+export function metricNamed(name: string, labels: LabelKind, options: MetricOptions = {}): Metric {
+  const metric = metricRows(name)
+    .find((row) => row.labels === labels)
+    ?.make(name, options);
+  if (metric) return metric;
+  const known = metricTable.map((row) => `${row.names} (${row.labels})`).join(", ");
+  throw new AvocetError("usage/bad-value", `expected a metric with labels of ${labels}, got "${name}"`, {
+    at: "metricNamed(name, labels)",
+    hint: known,
+  });
 }
 
 /** The table of docs/judging.md. */
