@@ -31,7 +31,7 @@ export function judging(command: Command, metric?: "top1"): void {
     )
     .option(
       "--metric <name>",
-      "top1, top5, miou, map, map50, wer, cer, psnr, si-snr, mse, cosine, recall@K, agreement, or a module ./my-metric.mjs",
+      "top1, top5, miou, map, map50, wer, cer, psnr, si-snr, mse, cosine, recall@K, perplexity, agreement, or a module ./my-metric.mjs",
       metric,
     )
     .option("--decode <file>", "JSON that says how outputs become texts or boxes (wer, cer, map)")

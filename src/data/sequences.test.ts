@@ -1,10 +1,13 @@
 /** Token ids and audio: padding, windows, formats, damage. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { fixture, missing } from "../../test/fixtures.ts";
 import { AvocetError } from "../base/inner.ts";
 import { type Feeds, Tensor } from "../tensor/inner.ts";
+import { writeNpy } from "./arrays/npy.ts";
 import { parseTokenLines, tokenDataset } from "./arrays/tokens.ts";
 import { openWav, wavWindows } from "./arrays/wav.ts";
 import { bytesSource } from "./byte-source.ts";
@@ -34,6 +37,20 @@ describe("token ids", () => {
     expect((await data.read([2])).weights!.numbers()).toEqual([3, 4, 0]);
   });
 
+  test("caches are empty: no earlier tokens, for as many samples as are read", async () => {
+    const inputs = [
+      port("input_ids", ["N", "T"]),
+      port("past_key_values.0.key", ["batch", 2, "past", 4], "float32"),
+      port("past_key_values.0.value", ["batch", 2, "past", 4], "float16"),
+    ];
+    const feeds = await tokenDataset(lines, { inputs }, "t.jsonl").read([0, 1]);
+    expect([feeds["past_key_values.0.key"]!.shape, feeds["past_key_values.0.key"]!.dtype]).toEqual([
+      [2, 2, 0, 4],
+      "float32",
+    ]);
+    expect(feeds["past_key_values.0.value"]!.dtype).toBe("float16");
+  });
+
   test("the model's length; longer lines are cut or made windows only when asked", async () => {
     const inputs = [port("ids", ["N", 2])];
     const long = parseTokenLines("[1, 2, 3, 4, 5]", "t");
@@ -47,6 +64,52 @@ describe("token ids", () => {
 
   test.each(["[1, 2", "[]", '["a"]', '{"a": [1], "b": [1, 2]}', "7"])("%s is refused with its line", (line) => {
     expect(() => parseTokenLines(`[1]\n${line}`, "t.jsonl")).toThrow(AvocetError);
+  });
+
+  describe("of NumPy and of texts", () => {
+    const folder = mkdtempSync(join(tmpdir(), "avocet-tokens-"));
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    const inputs = [port("input_ids", ["N", "T"]), port("attention_mask", ["N", "T"])];
+    const saved = (name: string, tensor: Tensor) => {
+      writeFileSync(join(folder, name), writeNpy(tensor));
+      return join(folder, name);
+    };
+
+    test("a text of ids is cut into windows side by side, or as far apart as asked", async () => {
+      const path = saved("text.npy", Tensor.int64([7], [1, 2, 3, 4, 5, 6, 7]));
+      const data = await openData(`${path}?length=3`, { inputs });
+      expect((await data.read([0, 1])).input_ids!.numbers()).toEqual([1, 2, 3, 4, 5, 6]);
+      expect([data.count, (await data.read([0])).attention_mask!.numbers()]).toEqual([2, [1, 1, 1]]);
+      expect((await openData(`${path}?length=3&hop=2`, { inputs })).count).toBe(3);
+      expect((await openData(path, { inputs })).count).toBe(1);
+    });
+
+    test("texts of ids are samples, with what else the model asks for", async () => {
+      const path = saved("texts.npy", Tensor.of("int32", [2, 3], Int32Array.of(1, 2, 3, 4, 5, 6)));
+      const feeds = await (await openData(path, { inputs })).read([1]);
+      expect(feeds.input_ids!.numbers()).toEqual([4, 5, 6]);
+      expect(feeds.attention_mask!.numbers()).toEqual([1, 1, 1]);
+      expect((await openData(`${path}?length=2&hop=1`, { inputs })).count).toBe(4);
+    });
+
+    test("arrays of other things stay arrays", async () => {
+      const path = saved("floats.npy", Tensor.float32([2, 3], [1, 2, 3, 4, 5, 6]));
+      await expect(openData(path, { inputs })).rejects.toMatchObject({ code: "data/wrong-inputs" });
+      await expect(openData(`${path}?length=2`, { inputs })).rejects.toMatchObject({ code: "usage/bad-value" });
+    });
+
+    test("a text needs a tokenizer, and its package", async () => {
+      const path = join(folder, "text.txt");
+      writeFileSync(path, "one two\n\nthree");
+      await expect(openData(path, { inputs })).rejects.toMatchObject({ code: "usage/missing" });
+      const tokenizer = join(folder, "tokenizer.json");
+      writeFileSync(tokenizer, "{}");
+      await expect(openData(`${path}?tokenizer=${tokenizer}`, { inputs })).rejects.toMatchObject({
+        // Without the package, and with one that finds no tokenizer in this.
+        code: expect.stringMatching(/^(usage\/missing|data\/unreadable)$/),
+      });
+      await expect(openData(`${path}?lines=maybe`, { inputs })).rejects.toThrow(/yes or no/);
+    });
   });
 
   const reason = missing("llama-stories260k/tokens.json");

@@ -4,6 +4,7 @@ import { AvocetError } from "../../base/inner.ts";
 import { meanAveragePrecision } from "./mean-average-precision.ts";
 import { meanIoU } from "./mean-iou.ts";
 import type { LabelKind, Metric, MetricOptions } from "./metric.ts";
+import { nextToken } from "./next-token.ts";
 import { positionAccuracy } from "./position-accuracy.ts";
 import { psnr } from "./psnr.ts";
 import { recallAt } from "./retrieval.ts";
@@ -132,6 +133,24 @@ export const metricTable: readonly MetricRow[] = [
     decoding: "boxes",
     make: (name, options) =>
       name === "map-voc" ? meanAveragePrecision({ ...options, name, overlaps: [0.5], over: "area" }) : undefined,
+  },
+  {
+    names: "perplexity",
+    description: "e to the power of the cross-entropy: among how many equally likely tokens a language model hesitates",
+    labels: "none",
+    make: (name, options) => (name === "perplexity" ? nextToken(name, options) : undefined),
+  },
+  {
+    names: "cross-entropy",
+    description: "mean of −log p(next token), over all tokens of the input but the first of each text",
+    labels: "none",
+    make: (name, options) => (name === "cross-entropy" ? nextToken(name, options) : undefined),
+  },
+  {
+    names: "bits-per-token",
+    description: "the cross-entropy to base 2",
+    labels: "none",
+    make: (name, options) => (name === "bits-per-token" ? nextToken(name, options) : undefined),
   },
   {
     names: "agreement",

@@ -1,6 +1,6 @@
 /** Token ids: lines of JSON, made equally long by padding, cut into windows where that is asked for. */
 import { AvocetError, parseJson } from "../../base/inner.ts";
-import { type Feeds, Tensor } from "../../tensor/inner.ts";
+import { byteLength, type DType, type Feeds, sizeOf, Tensor } from "../../tensor/inner.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
 import { indexedDataset } from "../indexed.ts";
 
@@ -8,7 +8,10 @@ import { indexedDataset } from "../indexed.ts";
 export type TokenLine = Readonly<Record<string, readonly number[]>>;
 
 export interface TokenOptions {
-  /** The model's inputs. `attention_mask`, `position_ids` and `token_type_ids` are made where lines do not give them. */
+  /**
+   * The model's inputs. `attention_mask`, `position_ids` and `token_type_ids` are made where lines do not give them, and caches
+   * (`past…`) are empty.
+   */
   readonly inputs: readonly InputPort[];
   /** Tokens per sample: longer lines are cut. Default: what the model fixes, else the longest line. */
   readonly length?: number | undefined;
@@ -47,7 +50,7 @@ export function tokenLine(json: unknown, at: string): TokenLine {
 /** Texts as samples of equal length. Throws `data/wrong-shape` for a line that is too long, `data/none`. */
 export function tokenDataset(lines: readonly TokenLine[], options: TokenOptions, source: string): IndexedDataset {
   const { inputs, pad = 0, hop } = options;
-  const main = (inputs.find(({ name }) => /input_?ids|tokens/i.test(name)) ?? inputs[0])?.name ?? "input_ids";
+  const main = (tokenPort(inputs) ?? inputs[0])?.name ?? "input_ids";
   const named = lines.map((line) => (line[""] ? { [main]: line[""] } : line));
   if (lines.length === 0) throw new AvocetError("data/none", "expected at least one text, got none", { at: source });
   const fixed = inputs.find(({ name }) => name === main)?.shape?.[1];
@@ -81,7 +84,11 @@ export function tokenDataset(lines: readonly TokenLine[], options: TokenOptions,
         const rows = indices.map((index) =>
           rowOf(windows[index]!.line, name, windows[index]!.start, length, pad, main),
         );
-        if (rows.some((row) => row === null)) continue;
+        if (rows.some((row) => row === null)) {
+          const cache = emptyCache(inputs.find((port) => port.name === name));
+          if (cache) feeds[name] = cache(indices.length);
+          continue;
+        }
         feeds[name] = Tensor.of(
           "int64",
           [indices.length, length],
@@ -94,6 +101,22 @@ export function tokenDataset(lines: readonly TokenLine[], options: TokenOptions,
       return feeds satisfies Feeds;
     },
   });
+}
+
+/** The input that takes tokens, by its name. */
+export function tokenPort(inputs: readonly InputPort[]): InputPort | undefined {
+  return inputs.find(({ name }) => /input_?ids|tokens/i.test(name));
+}
+
+/** Keys or values of no earlier tokens, for so many samples; undefined for what is no cache. */
+function emptyCache(port: InputPort | undefined): ((samples: number) => Tensor) | undefined {
+  if (!port?.shape || !/^past/.test(port.name)) return undefined;
+  const { shape } = port;
+  const dtype = (port.dtype ?? "float32") as DType;
+  return (samples) => {
+    const lengths = shape.map((dim, axis) => (typeof dim === "number" ? dim : axis === 0 ? samples : 0));
+    return Tensor.fromBytes(dtype, lengths, new Uint8Array(byteLength(dtype, sizeOf(lengths))));
+  };
 }
 
 /** Where windows begin: one for a line that fits or is cut, else all whole windows. */

@@ -4,6 +4,7 @@ import { AvocetError, expectArguments } from "../../base/inner.ts";
 import type { ArrayRows } from "../array-rows.ts";
 import { placeArray } from "../arrays/array-axes.ts";
 import { arrayDataset, placedDataset, scaledRows } from "../arrays/arrays.ts";
+import { tokenPort } from "../arrays/tokens.ts";
 import { conform } from "../conform.ts";
 import type { IndexedDataset, InputPort } from "../dataset.ts";
 import { arrayImages, encodedImages, type ImageSource, imageDataset } from "../images/images.ts";
@@ -16,7 +17,14 @@ import { fileSource, readJson, readWhole, statOf } from "./file-source-node.ts";
 import { filesOf, hasEnding } from "./folder-node.ts";
 import { nodeImageDecoder } from "./jpeg-node.ts";
 import { isPack, type PackPaths, packOfFile, packOfIndex } from "./pack-node.ts";
-import { audioFiles, openAudio, openTokenJson, openTokenLines } from "./sequence-node.ts";
+import {
+  audioFiles,
+  openAudio,
+  openTokenArray,
+  openTokenJson,
+  openTokenLines,
+  openTokenText,
+} from "./sequence-node.ts";
 import { type DataSpec, parseDataSpec } from "./spec-node.ts";
 
 /** How names of image files end. */
@@ -33,7 +41,7 @@ export interface OpenOptions {
 
 /**
  * Opens data: a folder of images (with or without class folders), a pack (either of its files), one image, .npy,
- * .npz, a raw array, an IDX file, WAV files, a .jsonl of token ids. `spec` is a path or `PATH?every=5` (see `parseDataSpec`). The first sample is read
+ * .npz, a raw array, an IDX file, WAV files, a .jsonl of token ids, a .txt with `?tokenizer=`. `spec` is a path or `PATH?every=5` (see `parseDataSpec`). The first sample is read
  * and checked.
  * Throws `data/not-found`, `data/none`, `data/unreadable`, `data/wrong-inputs`, `data/wrong-shape`, `data/wrong-dtype`,
  * `usage/missing`.
@@ -63,7 +71,7 @@ async function openWhole(
   const wanted = inputs.filter(({ constant }) => constant === undefined);
   const sequences = await openSequences(spec, wanted, preprocess);
   if (sequences) return sequences;
-  refuseIdleKeys(spec, ["length", "hop", "pad", "rate", "key"], "token ids and audio");
+  refuseIdleKeys(spec, ["length", "hop", "pad", "rate", "key", "tokenizer", "lines"], "tokens, texts and audio");
   const images = await openImages(spec, preprocess?.orient ?? false);
   const input = wanted[0]?.name ?? "input";
   if (images) {
@@ -157,6 +165,15 @@ async function openSequences(
     const found = openTokenJson(await readJson(path), spec, inputs);
     if (found) tokens();
     return found;
+  }
+  if (!folder && hasEnding(path, [".txt"]) && (spec.tokenizer !== undefined || tokenPort(inputs))) {
+    tokens();
+    return openTokenText(spec, inputs);
+  }
+  if (!folder && hasEnding(path, [".npy", ".npz"]) && !preprocess) {
+    const found = await openTokenArray(spec, inputs);
+    if (found) tokens();
+    if (found) return found;
   }
   const audio = await audioFiles(path);
   if (audio.length === 0) return null;
