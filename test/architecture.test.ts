@@ -53,6 +53,7 @@ const totalTables: readonly string[] = [
   "src/facts/commuting.ts",
   "src/facts/lengths/element-rules.ts",
   "src/facts/lengths/rules.ts",
+  "src/facts/tables/half.ts",
   "src/facts/tables/ranks.ts",
   "src/facts/tables/types.ts",
   "src/methods/cross-layer-equalization/scale-rules.ts",

@@ -17,7 +17,7 @@ import {
 } from "../ir/inner.ts";
 import { upgradeOpset } from "../passes/inner.ts";
 import { type Runtime, simulationOf } from "../runtime/inner.ts";
-import { Tensor } from "../tensor/inner.ts";
+import { dtypes, isFloat, Tensor } from "../tensor/inner.ts";
 import { batchOf } from "./evaluate.ts";
 
 export interface Similarity {
@@ -110,7 +110,7 @@ function sideBySide(reference: Model, given: Model, pairs: readonly ValuePair[])
       throw new AvocetError("data/wrong-shape", `expected both models to have the input ${input.name}`, {
         at: other.source ?? "",
       });
-    map.set(input, twin);
+    map.set(input, inTypeOf(graph, twin, input));
   }
   const left = graph.valuesByName();
   absorb(graph, other.graph, map);
@@ -126,6 +126,13 @@ function sideBySide(reference: Model, given: Model, pairs: readonly ValuePair[])
   removeDead(graph);
   check(joined, "after joining two models");
   return joined;
+}
+
+/** The input of one model as that of the other one has it: in half precision, or widened. */
+function inTypeOf(graph: Graph, given: Value, wanted: Value): Value {
+  const [from, to] = [given, wanted].map(({ type }) => (type?.kind === "tensor" ? type.dtype : undefined));
+  if (from === to || !from || !to || !isFloat(from) || !isFloat(to)) return given;
+  return addNode(graph, "Cast", [given], { to: dtypes[to].onnx }).output;
 }
 
 /** Sums of half precision overflow, and those of other types do not join: all are float32. */

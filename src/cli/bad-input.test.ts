@@ -11,8 +11,6 @@ beforeAll(async () => {
   const model = readFileSync(shop.at("tiny.onnx"));
   shop.write("truncated.onnx", model.subarray(0, model.length >> 1));
   shop.write("garbage.onnx", "this is no model at all, it is a sentence");
-  const fp16 = tinyText.replaceAll("float[", "float16[");
-  await shop.model("fp16.onnx", parseModel(fp16, { seed: 2 }));
   await shop.model("nan.onnx", parseModel(tinyText.replace("(f, w2)", "(s, w2)").replace("[gemm]", "[root] s = Sqrt(n)\n [gemm]").replace("[root]", "[neg] n = Sub(f, b3)\n [root]").replace("float[5,16] w2", "float[5,16] w2, float[16] b3 = {9,9,9,9,9,9,9,9,9,9,9,9,9,9,9,9}"), { seed: 2 })); // biome-ignore format: one edit after the other
   await shop.model("nothing.onnx", parseModel('<ir_version: 10, opset_import: ["" : 21]> f (int64[N,8,6,6] x) => (int64[N,8,6,6] y) { y = Neg(x) }')); // biome-ignore format: a text
   shop.npy("wide.npy", Tensor.float32([4, 8, 6, 7], new Float32Array(4 * 336)));
@@ -78,7 +76,6 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
   "a truncated model": [model("truncated.onnx"), "import/truncated", 1],
   "no model": [model("garbage.onnx"), "import/unknown-format", 4],
   "an already quantized model": [model("done/model.onnx"), "quant/already-quantized", 4],
-  "an fp16 model": [model("fp16.onnx"), "quant/unsupported-model", 4, /half precision/],
   "a model with nothing to quantize": [
     ["quantize", "$/nothing.onnx", "--data", "$/x.npy", "-o", "$/out"],
     "data/wrong-dtype",

@@ -59,7 +59,7 @@ const rules: readonly Rule[] = [
   },
   {
     commands: ["quantize", "train", "plan"],
-    options: ["weights", "activations", "granularity", "float", "grid", "form"],
+    options: ["weights", "activations", "granularity", "float", "grid", "form", "ports"],
     idle: ({ plan }) => plan !== undefined,
     problem: "either --plan or",
     hint: "a plan says the grid of every value already: edit it",

@@ -71,8 +71,14 @@ export function placing(command: Command): Command {
     .addOption(
       new Option(
         "--form <name>",
-        "what weights are stored for: DequantizeLinear, packed int4 in blocks, or int8 with inputs rounded as it runs",
-      ).choices(["qdq", "weight-only", "dynamic"]),
+        "what weights are stored for: DequantizeLinear, packed int4 in blocks, int8 with inputs rounded as it runs, or half precision",
+      ).choices(["qdq", "weight-only", "dynamic", "fp16", "bf16", "qdq+fp16", "weight-only+fp16", "dynamic+fp16"]),
+    )
+    .addOption(
+      new Option(
+        "--ports <type>",
+        "next to a form with fp16: what inputs and outputs of floats are (default float32)",
+      ).choices(["float32", "float16"]),
     )
     .option("--plan <file>", "a plan of `avocet plan`, edited perhaps, instead of all these grids");
 }

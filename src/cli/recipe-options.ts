@@ -21,6 +21,7 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly float?: readonly string[];
   readonly grid?: readonly string[];
   readonly form?: string;
+  readonly ports?: string;
   readonly plan?: string;
   readonly preset?: string;
   readonly method?: readonly string[];
@@ -71,6 +72,7 @@ export async function recipeOf(
     activations,
     granularity,
     form: options.form,
+    ports: options.ports,
     calibration,
     float,
     preset,

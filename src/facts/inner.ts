@@ -52,5 +52,6 @@ export {
   reducing,
   texts,
 } from "./tables/groups.ts";
+export { type HalfRow, halfRows } from "./tables/half.ts";
 export { each, rowIn, type Table, type Unknown } from "./tables/row.ts";
 export { graphsOf, isOp, withSubgraphs } from "./walk.ts";

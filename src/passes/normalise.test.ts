@@ -105,6 +105,7 @@ test("without a runtime, and without folding", async () => {
     "use-inference",
     "upgrade-opset",
     "inline-functions",
+    "widen-half",
     "correct-outputs",
     "move-constants",
     "fold-shapes",

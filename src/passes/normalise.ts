@@ -20,6 +20,7 @@ import { removeDeadNodes } from "./tidy/remove-dead.ts";
 import { removeIdentities } from "./tidy/remove-identity.ts";
 import { shareConstants, shareSubexpressions } from "./tidy/share-equal.ts";
 import { useInference } from "./tidy/use-inference.ts";
+import { widenHalf } from "./tidy/widen-half.ts";
 import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
 
 export interface NormaliseOptions {
@@ -32,11 +33,11 @@ export interface NormaliseOptions {
 }
 
 /**
- * Normalises the model in place. Returns one report per pass, in the order in which they ran first: all edits and all
+ * Normalises the model in place; one in half precision becomes one in float32. Returns one report per pass, in the order in which they ran first: all edits and all
  * the time of its rounds, and what it still refuses. Throws `import/unsupported-opset`.
  */
 export async function normalise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
-  return await runAll(model, options, []);
+  return await runAll(model, options, [], [widenHalf]);
 }
 
 /**
@@ -48,7 +49,12 @@ export async function optimise(model: Model, options: NormaliseOptions = {}): Pr
   return await runAll(model, options, [foldPaddings, recogniseOperators, shareConstants, shareSubexpressions]);
 }
 
-async function runAll(model: Model, options: NormaliseOptions, more: readonly Pass[]): Promise<readonly PassReport[]> {
+async function runAll(
+  model: Model,
+  options: NormaliseOptions,
+  more: readonly Pass[],
+  widening: readonly Pass[] = [],
+): Promise<readonly PassReport[]> {
   const { runtime, foldBatchNorm = true, opset = defaultOpset } = options;
   checkNodes(model);
   // A function that is written in newer operators lifts the model that calls it.
@@ -59,6 +65,7 @@ async function runAll(model: Model, options: NormaliseOptions, more: readonly Pa
     useInference,
     upgradeTo(newest),
     inlineFunctions,
+    ...widening,
     correctOutputs,
   ];
   const rounds: Pass[] = [

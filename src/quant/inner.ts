@@ -29,6 +29,7 @@ export type { StorageName } from "./grids/storage-names.ts";
 export { type Grids, parseGrids } from "./grids/usable-grid.ts";
 export { type Counterpart, counterparts } from "./lower/counterparts.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./lower/encodings-file.ts";
+export { halfRefusal } from "./lower/half-constant.ts";
 export { type KernelFinding, kernelReport } from "./lower/kernel-report.ts";
 export { lower, requiredOpset } from "./lower/lower.ts";
 export type { Lowered, LoweredProduct, LoweredValue, Shipped } from "./lower/lowered.ts";
@@ -62,7 +63,14 @@ export type { GridRule, WeightGranularity } from "./place/precisions.ts";
 export { applyEncodings } from "./plan/apply-encodings.ts";
 export { biasEncoding, biasEntry } from "./plan/bias-encoding.ts";
 export { isMoved } from "./plan/entry-at.ts";
-export { entriesByValue, type NotQuantized, type Plan, type PlanEntry, withEntries } from "./plan/plan.ts";
+export {
+  entriesByValue,
+  type HalfPrecision,
+  type NotQuantized,
+  type Plan,
+  type PlanEntry,
+  withEntries,
+} from "./plan/plan.ts";
 export type { EncodingsFile, FileEncoding } from "./plan/read-encodings.ts";
 export type { OperatorRule, ParameterRule, Target } from "./targets/target.ts";
 export type { TargetFile } from "./targets/target-schema.ts";

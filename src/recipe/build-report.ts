@@ -1,4 +1,5 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
+
 import { attemptNow, macsOf, parametersOf } from "../analysis/inner.ts";
 import type { Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
@@ -6,6 +7,7 @@ import { randomNodes } from "../passes/inner.ts";
 import {
   type Encoding,
   encodingMax,
+  entriesByValue,
   forEachRun,
   forEachStretch,
   gridName,
@@ -77,14 +79,20 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   return { ...report, warnings: [...warningsOf({ ...report, random, training }), ...roundingWarnings(rounded)] };
 }
 
-/** Numbers that are stored on a grid. */
-function quantizedParameters({ prepared, plan }: Quantized): number {
-  const values = prepared.graph.valuesByName();
-  return plan.entries.reduce((sum, entry) => {
-    const constant = entry.kind !== "activation" && entry.encoding ? values.get(entry.value)?.initializer : undefined;
-    return sum + (constant && constant.shape.length > 0 ? constant.size : 0);
-  }, 0);
+/** Numbers that are stored on a grid, or in half precision. */
+function quantizedParameters({ prepared, plan, lowered }: Quantized): number {
+  const entries = entriesByValue(plan);
+  let sum = 0;
+  for (const { name, initializer } of prepared.graph.initializers) {
+    const entry = entries.get(name);
+    const onGrid = entry !== undefined && entry.kind !== "activation" && entry.encoding !== undefined;
+    if (!initializer || initializer.shape.length === 0) continue;
+    if (onGrid || halves.has(lowered.of(name)?.quantized?.initializer?.dtype ?? "")) sum += initializer.size;
+  }
+  return sum;
 }
+
+const halves: ReadonlySet<string> = new Set(["float16", "bfloat16"]);
 
 function weightReports(quantized: Quantized): WeightReport[] {
   const values = quantized.prepared.graph.valuesByName();

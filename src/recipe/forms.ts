@@ -2,7 +2,17 @@
 import { AvocetError } from "../base/inner.ts";
 import { parseGrid, type StorageName } from "../quant/inner.ts";
 
-export const formNames = ["qdq", "weight-only", "dynamic"] as const;
+/** What is behind a plus sign holds for all that no quantizer is for. */
+export const formNames = [
+  "qdq",
+  "weight-only",
+  "dynamic",
+  "fp16",
+  "bf16",
+  "qdq+fp16",
+  "weight-only+fp16",
+  "dynamic+fp16",
+] as const;
 
 export type FormName = (typeof formNames)[number];
 
@@ -11,17 +21,29 @@ export interface Form {
   readonly activations?: string;
   readonly granularity?: string;
   readonly storage: readonly StorageName[];
+  /** Operators between floats compute in float16. */
+  readonly half?: true;
 }
 
+const qdq: Form = { storage: [] };
+const weightOnly: Form = {
+  weights: "int4",
+  activations: "float32",
+  granularity: "block:32",
+  storage: ["matmulnbits", "gatherblockquantized"],
+};
+const dynamic: Form = { weights: "int8", activations: "float32", storage: ["dynamicint8", "gatherblockquantized"] };
+
 export const forms: Readonly<Record<FormName, Form>> = {
-  qdq: { storage: [] },
-  "weight-only": {
-    weights: "int4",
-    activations: "float32",
-    granularity: "block:32",
-    storage: ["matmulnbits", "gatherblockquantized"],
-  },
-  dynamic: { weights: "int8", activations: "float32", storage: ["dynamicint8", "gatherblockquantized"] },
+  qdq,
+  "weight-only": weightOnly,
+  dynamic,
+  fp16: { weights: "float32", activations: "float32", storage: [], half: true },
+  // No runtime that is here computes products in bfloat16 (docs/onnx-runtime.md): numbers are rounded to it, by Casts.
+  bf16: { weights: "bfloat16", activations: "bfloat16", storage: [] },
+  "qdq+fp16": { ...qdq, half: true },
+  "weight-only+fp16": { ...weightOnly, half: true },
+  "dynamic+fp16": { ...dynamic, half: true },
 };
 
 /** Throws `recipe/invalid` for activations of integers next to a form whose operators read floats. */
@@ -37,6 +59,22 @@ export function refuseIntegers(
     {
       at,
       hint: 'leave activations out; rules in "grids" may have other ones for some layers',
+    },
+  );
+}
+
+/** Throws `recipe/invalid` for inputs and outputs in half precision next to a form that computes in float32. */
+export function refusePorts(
+  { form, ports }: { readonly form?: FormName | undefined; readonly ports?: string | undefined },
+  at: string,
+): void {
+  if (ports !== "float16" || (form !== undefined && forms[form].half)) return;
+  throw new AvocetError(
+    "recipe/invalid",
+    `expected a form with fp16 next to float16 inputs and outputs, got ${form ?? "none"}`,
+    {
+      at,
+      hint: "--form fp16, or for example --form weight-only+fp16",
     },
   );
 }

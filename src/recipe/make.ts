@@ -1,16 +1,17 @@
 /** From a float model to the one that ships: the steps of a recipe, run in the same order whichever way it goes. */
 import { AvocetError, stopwatch, throwIfAborted } from "../base/inner.ts";
-import { type Dataset, samples } from "../data/inner.ts";
+import { conform, type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model } from "../ir/inner.ts";
 import type { StepContext } from "../methods/inner.ts";
 import { normalise } from "../passes/inner.ts";
 import { lower, type Plan, refuseUnfit } from "../quant/inner.ts";
-import type { Runtime } from "../runtime/inner.ts";
+import { inputPorts, type Runtime } from "../runtime/inner.ts";
 import { type Choice, chooseSteps } from "./choose.ts";
 import { chooseEqualization } from "./choose-equalization.ts";
 import { tryDraft } from "./draft.ts";
 import { fitData } from "./fit-data.ts";
 import { forms } from "./forms.ts";
+import { halfReport, withHalfRanges } from "./half-precision.ts";
 import { knownInputs } from "./known-inputs.ts";
 import type { Step } from "./methods.ts";
 import { observedInputs } from "./observed-inputs.ts";
@@ -59,13 +60,21 @@ export async function make(request: MakeRequest): Promise<Made> {
   const kept = steps.filter((step) => choice.verdicts.get(step)?.kept !== false);
   const run = choice.run ?? (await new Stages(given).run(source, kept));
   const { prepare, calibrate, methods } = run.seconds;
+  clock();
+  const { decided, shapes } = run.state;
+  const plan = recipe.plan
+    ? run.state.plan
+    : await withHalfRanges(run.state.plan, decided, shapes, given.data, request.runtime, options);
+  const state = { ...run.state, plan };
+  const shipped = shippedOf(state);
+  const ranging = clock();
   const quantized = {
-    ...shippedOf(run.state),
+    ...shipped,
     target: given.target,
-    steps: [...reports, ...reportsOf(steps, run, choice)],
-    seconds: { prepare: normalising + prepare, calibrate, methods: choosing + methods },
+    steps: [...reports, ...reportsOf(steps, run, choice), ...halfReport(shipped.lowered, ranging)],
+    seconds: { prepare: normalising + prepare, calibrate, methods: choosing + methods + ranging },
   };
-  return { state: run.state, quantized };
+  return { state, quantized };
 }
 
 /** Trains what was made, on all of the data. */
@@ -104,8 +113,9 @@ async function onData({ model, data, recipe, runtime, options }: MakeRequest): P
     });
   }
   const target = targetOf(recipe);
-  const chosen = samples(await fitData(model, data, recipe, runtime, options), recipe.samples);
+  const taken = samples(await fitData(model, data, recipe, runtime, options), recipe.samples);
   const { source, reports } = await normalised(model, runtime);
+  const chosen = await inTypesOf(source, model, taken, recipe);
   // Before anything is run: a runtime that cannot run such a model would report its own reasons.
   refuseUnfit(source);
   const given = { recipe, target, runtime, data: chosen, options };
@@ -135,6 +145,13 @@ async function withoutData({ model, data, recipe, runtime, options }: MakeReques
     reports: [...(seen && seen.report.edits > 0 ? [seen.report] : []), ...reports],
     choose: (steps) => chooseEqualization(source, steps, given),
   };
+}
+
+/** The data in the types that the normalised model takes: one in half precision was widened. */
+async function inTypesOf(source: Model, model: Model, data: Dataset, { inputs }: Recipe): Promise<Dataset> {
+  const types = ({ graph }: Model) =>
+    graph.inputs.map(({ type }) => (type?.kind === "tensor" ? type.dtype : "")).join();
+  return types(source) === types(model) ? data : await conform(data, inputPorts(source, inputs));
 }
 
 async function normalised(model: Model, runtime: Runtime): Promise<Pick<Ground, "source" | "reports">> {

@@ -17,7 +17,7 @@ import { type Form, forms } from "./forms.ts";
 import type { Recipe } from "./schema.ts";
 
 /** The choices of a recipe that go to placement. */
-type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" | "grids" | "form">;
+type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" | "grids" | "form" | "ports">;
 
 /** The same choices as `place` takes them. Throws `quant/unknown-grid` and `quant/unsupported-grid`. */
 export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
@@ -28,6 +28,9 @@ export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
     ...parseGrids({ weights, activations }),
     granularity: granularityOf(granularity),
     storage: form.storage,
+    ...(form.half
+      ? { half: { dtype: "float16", ...(recipe.ports === "float16" ? { ports: true } : {}), float: [] } }
+      : {}),
     keepFloat: float,
     grids: grids.map((rule): GridRule => {
       const { match, granularity: asked } = rule;

@@ -33,7 +33,7 @@ export function layerReports(
       op: node.opName,
       macs: macsOfNode(node, shapes) ?? null,
       bytes: made.reduce((sum, one) => sum + bytesOf(one), 0),
-      weight: weight ? gridOf(entries.get(weight.name)) : null,
+      weight: weight ? (gridOf(entries.get(weight.name)) ?? halfOf(weight, lowered)) : null,
       activation: gridOf(entries.get(result.name)),
       ...(sqnr === undefined ? {} : { sqnr }),
       kernel: kernel ? `${kernel.kernel}${kernel.integer ? "" : " (float)"}` : null,
@@ -52,6 +52,11 @@ function resultOf(output: Value, isKnown: (value: Value) => boolean): Value {
     value = reader.output;
   }
   return isKnown(value) ? value : output;
+}
+
+/** A weight without a quantizer that the file holds in half precision. */
+function halfOf(weight: Value, { of }: Lowered): string | null {
+  return of(weight.name)?.quantized?.initializer?.dtype === "float16" ? "float16" : null;
 }
 
 /** The constant that a linear operator multiplies with. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
 import { checkSchema, preprocessSchema } from "../data/inner-files.ts";
-import { formNames, refuseIntegers } from "./forms.ts";
+import { formNames, refuseIntegers, refusePorts } from "./forms.ts";
 import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
@@ -59,13 +59,18 @@ export const recipeSchema = z.strictObject({
     .array(gridRuleSchema)
     .default([])
     .describe("Other grids for some layers; of two rules for one layer the later one holds, and float before all."),
-  /** What the weights are stored for: "qdq", "weight-only" or "dynamic". Default: what the target says. */
+  /** What the weights are stored for: "qdq", "weight-only", "dynamic", "fp16", "bf16", or one with "+fp16". Default: what the target says. */
   form: z
     .enum(formNames)
     .optional()
     .describe(
-      "What weights are stored for: qdq (DequantizeLinear), or weight-only (float activations; int4 in blocks of 32, packed for MatMulNBits and GatherBlockQuantized), or dynamic (int8 weights, inputs rounded to uint8 as the model runs). Default: what the target says.",
+      "What weights are stored for: qdq (DequantizeLinear), or weight-only (float activations; int4 in blocks of 32, packed for MatMulNBits and GatherBlockQuantized), or dynamic (int8 weights, inputs rounded to uint8 as the model runs), or fp16 (float16 but for what does not fit), or bf16 (rounded to bfloat16 by Casts); +fp16 behind another one holds for what has no quantizer. Default: what the target says.",
     ),
+  /** Next to a form with fp16: the type of the model's inputs and outputs of floats. Default "float32". */
+  ports: z
+    .enum(["float32", "float16"])
+    .optional()
+    .describe("Next to a form with fp16: the type of the model's inputs and outputs of floats; default float32."),
   /** A plan as `avocet plan` writes it, in the place of weights, activations, granularity, float and grids. */
   plan: z
     .looseObject({})
@@ -131,6 +136,7 @@ export function parseRecipe(input: unknown, at = "recipe"): Recipe {
   if ("value" in result) {
     refuseBesidePlan(result.value, at);
     refuseIntegers(result.value, at);
+    refusePorts(result.value, at);
     return result.value;
   }
   throw new AvocetError("recipe/invalid", `the recipe has faults:\n${result.faults}`, {

@@ -1,6 +1,6 @@
 /** What may cross the door between Avocet and a runtime: element types, and feeds that fit the inputs of a session. */
 import { AvocetError } from "../base/inner.ts";
-import { type DType, dtypes, type Feeds, type Tensor } from "../tensor/inner.ts";
+import { type DType, dtypes, type Feeds, Tensor, toFloat16Bits } from "../tensor/inner.ts";
 import type { PortInfo } from "./runtime.ts";
 
 /**
@@ -22,6 +22,20 @@ export function cannotCross(name: string | null, type: string): AvocetError {
     { ...(name === null ? {} : { at: name }), hint: "Cast it inside the graph, or choose other outputs" },
   );
 }
+
+/** The feeds with floats of single and half precision in the one that an input takes, so that models in either run on the same data. */
+export function inTypesOf(inputs: readonly PortInfo[], feeds: Feeds): Feeds {
+  const changed = inputs.flatMap(({ name, dtype }) => {
+    const tensor = feeds[name];
+    if (!tensor || !dtype || tensor.dtype === dtype || !halves.has(dtype) || !halves.has(tensor.dtype)) return [];
+    const floats = tensor.floats();
+    const data = dtype === "float32" ? floats : Uint16Array.from(floats, toFloat16Bits);
+    return [[name, Tensor.of(dtype, tensor.shape, data)] as const];
+  });
+  return changed.length === 0 ? feeds : { ...feeds, ...Object.fromEntries(changed) };
+}
+
+const halves: ReadonlySet<DType> = new Set<DType>(["float32", "float16"]);
 
 /**
  * Throws unless the feeds are exactly what the inputs ask for: `data/wrong-inputs` for names, `data/wrong-dtype`,

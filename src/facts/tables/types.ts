@@ -88,6 +88,7 @@ export const types: Table<TypeRule> = {
   // Statistics are kept in single precision unless the attribute says otherwise.
   LayerNormalization: rule(input(0), (node) => dtypeOfOnnx(node.int("stash_type", 1))),
   ...each(["MaxPool TopK"], rule(input(0), always("int64"))),
+  "com.microsoft.GatherBlockQuantized": rule(input(2)),
   OneHot: rule(input(2)),
   QuantizeLinear: rule(
     (node, of) => dtypeOfOnnx(node.int("output_dtype", 0)) ?? (node.input(2) ? of(node.input(2)) : "uint8"),

@@ -3,7 +3,7 @@
  * written by the first row that matches it (rows.ts): an activation gets QuantizeLinear and DequantizeLinear behind it, a weight
  * becomes integers behind a DequantizeLinear, a bias int32 on the grid of the accumulator, a float grid a pair of Casts. A grid that
  * is narrower than the integers it is kept in has a Clip of those integers. A target may ask for a storage form (storage.ts), which
- * writes an operator of its own. This very file is what was simulated; nothing else stands for it.
+ * writes an operator of its own, and a plan with half precision turns what is float then into float16 (half.ts). This very file is what was simulated; nothing else stands for it.
  */
 import { expectArguments } from "../../base/inner.ts";
 import { check, cloneModel, type Graph, type Model } from "../../ir/inner.ts";
@@ -12,6 +12,7 @@ import { constrained } from "../constraints/constraints.ts";
 import { codecOf, isScaled } from "../grids/grid.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { Draft } from "./draft.ts";
+import { toHalf } from "./half.ts";
 import { holdBlocks, holdFloatProducts, holdPools } from "./hold-float.ts";
 import type { Lowered } from "./lowered.ts";
 import { refuseUnready } from "./ready.ts";
@@ -21,7 +22,7 @@ import { rows } from "./rows.ts";
 
 /** The version of the standard operator set that the plan's quantizers need. */
 export function requiredOpset(plan: Plan): number {
-  return Math.max(13, ...plan.entries.map(opsetOf));
+  return Math.max(plan.half ? 19 : 13, ...plan.entries.map(opsetOf));
 }
 
 function opsetOf({ kind, grid, granularity }: PlanEntry): number {
@@ -46,10 +47,11 @@ export function lower(model: Model, plan: Plan): Lowered {
   emit(copy, constrained("file", plan, { model }), record);
   roundFloatBiases(copy.graph);
   for (const hold of [holdFloatProducts, holdBlocks, holdPools]) hold(copy.graph);
+  const half = plan.half && toHalf(copy, plan.half, record);
   nameNodes(copy.graph);
   copy.irVersion = Math.max(copy.irVersion, irVersionOf(copy.opset));
   check(copy, "after lowering");
-  return record.finished(model, copy);
+  return { ...record.finished(model, copy), ...(half ? { half } : {}) };
 }
 
 function emit(copy: Model, plan: Plan, record: LoweringRecord): void {

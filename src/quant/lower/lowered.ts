@@ -4,6 +4,15 @@
  */
 import type { Layer } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
+import type { NotQuantized } from "../plan/plan.ts";
+
+/** What became of the operators with floats, where a plan asks for half precision. */
+export interface HalfReport {
+  /** How many compute in half precision. */
+  readonly nodes: number;
+  /** Those that do not, by the name of the first output, each with the reason. */
+  readonly float: readonly NotQuantized[];
+}
 
 /** What stands for a value of the float model. */
 export interface LoweredValue {
@@ -34,6 +43,8 @@ export interface Shipped {
 
 /** What `lower` returns. */
 export interface Lowered extends Shipped {
+  /** What computes in half precision, where the plan asks for it. */
+  readonly half?: HalfReport;
   /**
    * What became of a layer of the model that was lowered, or of a copy of it. Throws `graph/not-found` for a layer that this model
    * does not have.

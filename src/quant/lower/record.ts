@@ -30,6 +30,13 @@ export class LoweringRecord {
     this.#quantized.set(value, made);
   }
 
+  /** A float constant became one in half precision; its float data may stay for other readers. */
+  narrows(old: Value, half: Value): void {
+    const name = this.#names.get(old);
+    if (name !== undefined && !this.#quantized.has(name)) this.#quantized.set(name, { quantized: half });
+    if (name !== undefined && !old.initializer) this.#floats.delete(name);
+  }
+
   /** The float data of the constant is not in the file any more. */
   drops(value: string): void {
     this.#floats.delete(value);

@@ -47,7 +47,7 @@ function useOf(value: Value): StorageForm["replaces"] {
   return value.consumers().every(({ op }) => op === "Gather") ? "lookup" : "product";
 }
 
-/** The plan of a file of Q/DQ alone: the same numbers, in a form whose weights can be replaced one by one. */
-export function withoutStorage(plan: Plan): Plan {
+/** The plan of a file of Q/DQ alone: the same numbers, in a form whose weights can be replaced one by one, and float32 between. */
+export function withoutStorage({ half: _, ...plan }: Plan): Plan {
   return { ...plan, entries: plan.entries.map(({ storage: _, ...entry }) => entry) };
 }

@@ -56,11 +56,7 @@ export function refuseUnfit(model: Model): void {
 
 /** What models compute in next to float32. */
 const otherPrecisions: readonly (readonly [dtypes: RegExp, what: string, hint: string])[] = [
-  [
-    /^b?float16$/,
-    "half precision",
-    "export the model in float32, or convert it back: scales and weights are rounded twice otherwise",
-  ],
+  [/^b?float16$/, "half precision", "`normalise` widens it to float32, as every command does"],
   [
     /^float64$/,
     "double precision",

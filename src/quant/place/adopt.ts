@@ -19,7 +19,7 @@ export function adoptPlan(model: Model, plan: Plan): Plan {
   refuseUnfit(model);
   const values = model.graph.valuesByName();
   const entries = entriesByValue(plan);
-  if (plan.entries.length === 0) {
+  if (plan.entries.length === 0 && !plan.half) {
     throw new AvocetError("quant/nothing-to-quantize", "expected a plan with entries, got one without", {
       at: model.source ?? model.graph.name,
       hint: "`avocet plan` writes one",

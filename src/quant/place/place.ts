@@ -9,7 +9,7 @@ import { parseGrid } from "../grids/grid.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import { isNotQuantized, refuseGrid } from "../grids/usable-grid.ts";
 import { withStorage } from "../lower/storage.ts";
-import type { NotQuantized, Plan, PlanEntry } from "../plan/plan.ts";
+import type { HalfPrecision, NotQuantized, Plan, PlanEntry } from "../plan/plan.ts";
 import { floatOnlyNodes } from "../targets/supported-kernels.ts";
 import type { Target } from "../targets/target.ts";
 import { refuseUnfit } from "./acceptable.ts";
@@ -39,6 +39,8 @@ export interface PlaceOptions {
   readonly grids?: readonly GridRule[] | undefined;
   /** What weights are stored for, the first form that can hold one. Default: what the target says. */
   readonly storage?: readonly StorageName[] | undefined;
+  /** Operators that no quantizer is for compute in half precision, but for these and what `keepFloat` selects. Default: in float32. */
+  readonly half?: HalfPrecision | undefined;
   /**
    * Whether scales of grids of 8 bits and fewer may be chosen so that integer kernels are exact (short-scale.ts), unless the target
    * forbids it. Default false: ranges of AIMET's schemes give AIMET's scales.
@@ -120,7 +122,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   }
   refuseNoBlocks(model, entries, [{ granularity }, ...grids]);
   const stored = withStorage(entries, model, storage);
-  if (entries.length === 0) {
+  if (entries.length === 0 && !options.half) {
     const bodies = Object.keys(layersInBodies(model)).join(", ");
     const first = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";
     const reason = bodies ? `: layers sit in bodies of ${bodies}, and only the main graph is quantized` : first;
@@ -133,7 +135,8 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
       },
     );
   }
-  return { version: 1, target: target.name, entries: stored, notQuantized: left };
+  const half = options.half && withKept(options.half, kept);
+  return { version: 1, target: target.name, entries: stored, notQuantized: left, ...(half ? { half } : {}) };
 }
 
 /** A block size that fits no weight at all is a mistake; one that does not fit some is in the reasons of their entries. */
@@ -150,6 +153,14 @@ function refuseNoBlocks(model: Model, entries: readonly PlanEntry[], asked: read
       },
     );
   }
+}
+
+/** What the user asked to stay in float stays in float32. */
+function withKept(half: HalfPrecision, kept: ReadonlyMap<Node, string>): HalfPrecision {
+  return {
+    ...half,
+    float: [...half.float, ...[...kept].map(([{ output }, reason]) => ({ value: output.name, reason }))],
+  };
 }
 
 /** What `keepFloat` says of one selector. */

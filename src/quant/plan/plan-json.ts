@@ -83,12 +83,17 @@ const entry = z.strictObject({
   frozen: z.boolean().optional(),
 });
 
+const notQuantized = z.strictObject({ value: z.string(), reason: z.string() });
+
 const plan = z
   .strictObject({
     version: z.literal(1),
     target: z.string(),
     entries: z.array(entry),
-    notQuantized: z.array(z.strictObject({ value: z.string(), reason: z.string() })),
+    notQuantized: z.array(notQuantized),
+    half: z
+      .strictObject({ dtype: z.literal("float16"), ports: z.literal(true).optional(), float: z.array(notQuantized) })
+      .optional(),
   })
   .superRefine(({ entries }, context) => {
     const byValue = new Map(entries.map((one) => [one.value, one]));
@@ -106,10 +111,12 @@ const plan = z
 /** The plan as text: JSON, an entry a line. */
 export function planToJson(plan: Plan): string {
   expectArguments("planToJson(plan)", { plan: [plan, "plan"] });
-  const { version, target, entries, notQuantized } = plan;
+  const { version, target, entries, notQuantized, half } = plan;
   const lines = (rows: readonly unknown[]) =>
     rows.length === 0 ? "[]" : `[\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]`;
-  return `{"version": ${version}, "target": ${JSON.stringify(target)},\n"entries": ${lines(entries)},\n"notQuantized": ${lines(notQuantized)}}\n`;
+  const ports = half?.ports ? `"ports": true, ` : "";
+  const halfText = half ? `,\n"half": {"dtype": "${half.dtype}", ${ports}"float": ${lines(half.float)}}` : "";
+  return `{"version": ${version}, "target": ${JSON.stringify(target)},\n"entries": ${lines(entries)},\n"notQuantized": ${lines(notQuantized)}${halfText}}\n`;
 }
 
 /** Reads what `planToJson` wrote, or what somebody wrote by hand. Throws `quant/invalid-plan` with every fault. */

@@ -52,6 +52,15 @@ export interface NotQuantized {
   readonly reason: string;
 }
 
+/** The operators that no quantizer is for compute in half precision. */
+export interface HalfPrecision {
+  readonly dtype: "float16";
+  /** Inputs and outputs of the model are half precision, too. Default: they stay float32. */
+  readonly ports?: true;
+  /** Operators that stay in float32, each by the name of its first output, with the reason; lowering adds those that cannot be half. */
+  readonly float: readonly NotQuantized[];
+}
+
 /**
  * Which values of a model get a quantizer, on which grid, at which granularity, with which encoding, and why: plain data that can be
  * saved, compared and edited by hand. Names are those of the prepared model.
@@ -68,6 +77,8 @@ export interface Plan {
   readonly entries: readonly PlanEntry[];
   /** Float values without a quantizer, each with the rule that left it out. */
   readonly notQuantized: readonly NotQuantized[];
+  /** Absent: what has no quantizer is computed in float32. */
+  readonly half?: HalfPrecision;
 }
 
 /** Whether a method decided the encoding together with the weights. */

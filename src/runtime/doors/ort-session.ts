@@ -2,7 +2,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { AvocetError, debug, debugLevel, invariant, watched } from "../../base/inner.ts";
 import { type DType, type Feeds, Tensor, type TensorData } from "../../tensor/inner.ts";
-import { cannotCross, checkFeeds, crosses } from "../crossing.ts";
+import { cannotCross, checkFeeds, crosses, inTypesOf } from "../crossing.ts";
 import type { PortInfo, Session, SessionOptions } from "../runtime.ts";
 import { loadFailure, runFailure } from "./ort-failure.ts";
 
@@ -78,11 +78,12 @@ class OrtSession implements Session {
   async run(feeds: Feeds, want?: readonly string[]): Promise<Feeds> {
     const session = this.#session;
     invariant(session, "a session was run after it was disposed");
-    checkFeeds(this.inputs, feeds, this.#source);
+    const fitted = inTypesOf(this.inputs, feeds);
+    checkFeeds(this.inputs, fitted, this.#source);
     const wanted = want ?? this.outputs.map((output) => output.name);
     for (const name of wanted) this.#checkWanted(name);
     const given: Record<string, OrtTensor> = {};
-    for (const [name, tensor] of Object.entries(feeds)) given[name] = toOrt(this.#ort, tensor);
+    for (const [name, tensor] of Object.entries(fitted)) given[name] = toOrt(this.#ort, tensor);
     const start = performance.now();
     let fetched: InferenceSession.OnnxValueMapType;
     try {
