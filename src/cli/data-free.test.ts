@@ -36,7 +36,7 @@ test("a picture network needs its preprocessing and nothing else; decisions on n
   const report = shop.json("pictures", "report.json");
   expect(report.settings).toMatchObject({
     preset: "data-free",
-    calibration: "none: ranges from batch norms",
+    calibration: "none: ranges without data",
     compared: "on noise, no data was given",
   });
   expect(report.steps.map((step: { step: string }) => step.step)).toContain("data-free-ranges");

@@ -24,7 +24,7 @@ export function settingsOf({
     weights: weight ? `${gridName(weight.grid)} per ${weight.granularity.kind}` : "float",
     activations: activation ? gridName(activation.grid) : "float",
     ...(isDataFree(recipe)
-      ? { calibration: "none: ranges from batch norms" }
+      ? { calibration: "none: ranges without data" }
       : { calibration: recipe.calibration, samples: String(calibrated ?? recipe.samples) }),
     ...(recipe.methods ? { methods: recipe.methods.map((step) => step.method).join(" ") } : { preset: recipe.preset }),
     ...("before" in quantized ? { training: `${(recipe.training ?? trainingSchema.parse({})).epochs} epochs` } : {}),

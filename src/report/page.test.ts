@@ -269,6 +269,9 @@ describe("the verdict", () => {
 });
 
 describe("warnings", () => {
+  const noDecisions = { ...sampleReport().agreement, float: null };
+  const far = (sqnr: number) => ({ ...sampleReport().outputs[0]!, sqnr });
+  const noise = { data: "noise", seen: 0, samples: 40 } as const;
   const kinds = (more: Partial<RunReport>) => warningsOf({ ...sampleReport(), ...more }).map(({ kind }) => kind);
 
   test.each([
@@ -283,6 +286,11 @@ describe("warnings", () => {
     ["mostly float", { model: { ...sampleReport().model, quantized: 100 } }, ["mostly-float"]],
     ["slower", { latencyMs: { float: 1, quantized: 2 } }, ["slower"]],
     ["larger", { bytes: { float: 1, quantized: 2 } }, ["larger"]],
+    ["decisions far off", { score: null, agreement: { ...sampleReport().agreement, float: 0.79 } }, ["far-off"]],
+    ["decisions near enough", { score: null, agreement: { ...sampleReport().agreement, float: 0.81 } }, []],
+    ["numbers far off", { score: null, agreement: noDecisions, outputs: [far(9.9)] }, ["far-off"]],
+    ["numbers near enough", { score: null, agreement: noDecisions, outputs: [far(10)] }, []],
+    ["noise as data", { score: null, agreement: noDecisions, outputs: [far(3)], judgedOn: noise }, []],
     ["not judged", { unjudged: [{ what: "latency", reason: "runtime/run: no" }] }, ["not-judged"]],
   ] as const)("%s", (_, more, wanted) => {
     expect(kinds(more as Partial<RunReport>)).toEqual(wanted);

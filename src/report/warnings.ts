@@ -5,12 +5,17 @@ import { bytes, change, decisions, figure, milliseconds, percent } from "./words
 
 /** Decisions that are alike by chance alone when there are fewer. */
 const fewSamples = 8;
+/** Share of decisions that are others than float's: no network that anybody would ship is beyond it. */
+const mostOthers = 0.2;
+/** Decibels of an output below which its error is more than a third of its size. */
+const fewDecibels = 10;
 
 /** What warnings follow from. */
 export type Judged = Pick<
   RunReport,
   "score" | "unjudged" | "outputs" | "agreement" | "agreementSamples" | "judgedOn" | "bytes" | "latencyMs" | "kernels"
 > & {
+  readonly settings?: RunReport["settings"];
   readonly model: Pick<RunReport["model"], "parameters" | "quantized">;
   /** Nodes whose outputs are random, and what is to say of those that were in training form. Default none. */
   readonly random?: readonly string[];
@@ -22,7 +27,7 @@ export function warningsOf(report: Judged): Warning[] {
   const { score, unjudged } = report;
   return [
     ...unjudged.map(({ what, reason }): Warning => ({ kind: "not-judged", text: `not judged: ${what} (${reason})` })),
-    ...(score ? scoreWarnings(score) : []),
+    ...(score ? scoreWarnings(score) : farOff(report)),
     ...notFinite(report),
     ...unsteady(report),
     ...oneClass(report),
@@ -88,6 +93,23 @@ function withinNoise(score: ScoreReport): Warning[] {
       ? `no difference was seen on ${samples} samples, which would not show less than ${shown(interval.lost[1])} (${range})`
       : `the difference of ${shown(lost)} lies within noise: ${range} on ${samples} samples`;
   return [{ kind: "within-noise", text }];
+}
+
+/** Without a score: what hardly decides as float does, or is more noise than the numbers that float gives. Noise as data says neither. */
+function farOff({ agreement, agreementSamples, outputs, judgedOn, settings }: Judged): Warning[] {
+  if (judgedOn?.data === "noise" || judgedOn?.data === "nothing") return [];
+  const way = settings?.calibration?.startsWith("none")
+    ? "ranges without data are guesses where no batch norm is left in the file; calibrate with data"
+    : "the preset best, more bits or layers in float (--float) keep more";
+  const warn = (what: string): Warning[] => [{ kind: "far-off", text: `${what}: ${way}` }];
+  if (agreement.float !== null) {
+    const differs = 1 - agreement.float;
+    return differs > mostOthers && agreementSamples >= fewSamples
+      ? warn(`another decision than float on ${percent(differs)}`)
+      : [];
+  }
+  const noisy = outputs.filter(({ sqnr }) => sqnr !== null && sqnr < fewDecibels);
+  return noisy.flatMap(({ name, sqnr }) => warn(`${name} is far from float's, ${sqnr!.toFixed(1)} dB`));
 }
 
 function notFinite({ outputs }: Judged): Warning[] {

@@ -5,7 +5,7 @@ import { parseModel } from "../../ir/inner.ts";
 import { setBatchNormStatistics } from "../../passes/inner.ts";
 import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
-import { type Expectation, normal } from "./expectation.ts";
+import { between, type Expectation, normal } from "./expectation.ts";
 import { expectations } from "./propagate.ts";
 
 const runtime = await openRuntime("ort-node");
@@ -148,4 +148,47 @@ test("what nothing is known of says why, the root of it", () => {
   );
   // A sigmoid lies in 0 … 1 whatever it reads.
   expect([...of.get(values.get("y")!)!.high]).toEqual([1]);
+});
+
+test("without a batch norm ahead the ends are bounds: whatever the input holds, convolutions and products stay inside", async () => {
+  const weights = "float[5,2,3,3] k, float[5] kb, float[80,4] w";
+  const net = `g (float[N,2,6,6] x) => (float[N,4] y, float[N,5,4,4] r) <${weights}> {
+    c = Conv(x, k, kb) r = Relu(c) f = Flatten(r) y = MatMul(f, w) }`;
+  const made = parseModel(`<ir_version: 8, opset_import: ["": 17]> ${net}`, { seed: 5 });
+  const shapes = await traceShapes(made, runtime, { x: Tensor.float32([1, 2, 6, 6], new Float32Array(72)) });
+  const found = expectations(made.graph, { shapes, inputs: new Map([["x", between(0, 255)]]) });
+  // Images of one colour, of edges, and of nothing but black and white: what is far from independent.
+  const random = new Random(2);
+  const images = Float32Array.from({ length: 400 * 72 }, (_, i) => {
+    const [image, row, column] = [Math.floor(i / 72), Math.floor(i / 6) % 6, i % 6];
+    if (image % 4 === 0) return 255;
+    if (image % 4 === 1) return row < image % 7 ? 255 : 0;
+    if (image % 4 === 2) return column < image % 5 ? 255 : 0;
+    return random.uniform() < 0.5 ? 0 : 255;
+  });
+  await using session = await runtime.open(made);
+  const outputs = await session.run({ x: Tensor.float32([400, 2, 6, 6], images) });
+  for (const value of made.graph.outputs) {
+    const { low, high, basis } = found.of.get(value)!;
+    const seen = outputs[value.name]!.floats();
+    expect(basis).toBe("bounded");
+    const [least, most] = [Math.min(...seen), Math.max(...seen)];
+    expect([Math.min(...low) <= least, Math.max(...high) >= most]).toEqual([true, true]);
+    // They are bounds of this network and not any: within ten times of what these images reach.
+    expect(Math.max(...high)).toBeLessThan(10 * most);
+  }
+});
+
+test("bounds are believed up to 64 deviations: a chain of layers does not end beyond every grid", () => {
+  const layers = Array.from({ length: 12 }, (_, i) => `x${i + 1} = MatMul(x${i}, w${i})`).join(" ");
+  const names = Array.from({ length: 12 }, (_, i) => `float[64,64] w${i}`).join(", ");
+  const made = parseModel(
+    `<ir_version: 8, opset_import: ["": 17]> g (float[N,64] x0) => (float[N,64] x12) <${names}> { ${layers} }`,
+    { seed: 3 },
+  );
+  const found = expectations(made.graph, { shapes: new Map(), inputs: new Map([["x0", between(-1, 1)]]) });
+  const { high, mean, deviation } = found.of.get(made.graph.outputs[0]!)!;
+  for (let c = 0; c < high.length; c++) {
+    expect((high[c]! - mean[c]!) / deviation[c]!).toBeCloseTo(64, 9);
+  }
 });
