@@ -2,8 +2,8 @@
 export { type ByteSource, bytesSource } from "./byte-source.ts";
 export { limits } from "./limits.ts";
 export type { ExternalData } from "./onnx/context.ts";
-export type { Encoded, Sink } from "./onnx/encode.ts";
 export { encodeModel, writeModel } from "./onnx/write.ts";
+export type { Encoded, Sink } from "./protobuf/encode.ts";
 export { type ReadOptions, readModel } from "./read.ts";
 export type { SourceFile, SourceFormat } from "./source-format.ts";
 export { sources } from "./sources.ts";

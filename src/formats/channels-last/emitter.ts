@@ -51,6 +51,18 @@ export class Emitter {
     return new Emitter(new Graph(name, this.graph.names), this.#shared.file, this);
   }
 
+  /** Whether this is a body of If or Loop. */
+  get isBody(): boolean {
+    return this.#outer !== null;
+  }
+
+  /** Takes back a body that nobody has got: what it read is free of it again. */
+  discard(): void {
+    this.graph.setOutputs([]);
+    for (const node of [...this.graph.nodes].reverse()) this.graph.remove(node);
+    for (const input of [...this.graph.inputs]) this.graph.removeInput(input);
+  }
+
   /** Everything that is emitted meanwhile is called like this operator of the source. */
   named<T>(name: string, make: () => T): T {
     const before = this.#name;
@@ -107,6 +119,21 @@ export class Emitter {
     }
     value.type = tensorType(term.dtype, term.shape);
     this.graph.addOutput(value);
+  }
+
+  /** An input of a body: by place, so that the name is a hint. */
+  parameter(name: string, dtype: DType, shape: readonly Dim[]): Term {
+    return this.term(this.graph.addInput(this.graph.names.spare(name), tensorType(dtype, shape)), dtype, shape);
+  }
+
+  /** An output of a body: by place, in the source's order. */
+  result(term: Term): void {
+    const value = this.value(term);
+    // What comes from outside, and what stands here twice, passes through an Identity.
+    const own = value.producer?.graph === this.graph && !value.isGraphOutput;
+    const made = own ? value : this.node("Identity", [value]).output;
+    made.type ??= tensorType(term.dtype, term.shape);
+    this.graph.addOutput(made);
   }
 
   /** Data as a term; small numbers are known to what computes shapes. */

@@ -32,8 +32,8 @@ export function resize(e: Emitter, x: Term, sizes: Sizes, sampling: Sampling, ch
   const attributes = {
     mode,
     coordinate_transformation_mode: transform,
-    // TensorFlow rounds halves up where corners are aligned; with half pixels it takes the pixel under the middle, else it cuts off.
-    ...(mode === "nearest" ? { nearest_mode: alignCorners ? "round_prefer_ceil" : "floor" } : {}),
+    // TensorFlow rounds halves up, or with half pixels takes the pixel under the middle, which is the same; else it cuts off.
+    ...(mode === "nearest" ? { nearest_mode: transform === "asymmetric" ? "floor" : "round_prefer_ceil" } : {}),
     // Without half pixels TensorFlow's kernel is Catmull-Rom's with −0.75, else Keys' with −0.5.
     ...(mode === "cubic"
       ? {
@@ -42,7 +42,6 @@ export function resize(e: Emitter, x: Term, sizes: Sizes, sampling: Sampling, ch
         }
       : {}),
   };
-  if (mode === "nearest" && halfPixels) attributes.coordinate_transformation_mode = "tf_half_pixel_for_nn";
   const at = spatial.map((axis) => order.indexOf(axis));
   const shape = x.shape.map((dim, axis): Dim => (spatial.includes(axis) ? lengths[spatial.indexOf(axis)]! : dim));
   const node = e.node("Resize", [value, null, null, newLengths(e, sizes)], { ...attributes, axes: at });

@@ -1,7 +1,7 @@
 /** AttributeProto → Attribute. */
 import type { Attribute, Graph } from "../../ir/inner.ts";
+import { bytesOf, encode } from "../protobuf/encode.ts";
 import type { Reading } from "./context.ts";
-import { bytesOf, encode } from "./encode.ts";
 import { attributeExtras } from "./extras.ts";
 import { type AttributeProto, attributeType, type GraphProto } from "./schema.ts";
 import { tensorFromProto } from "./tensor-from-proto.ts";

@@ -22,7 +22,7 @@ import { addNode, Graph, Model, tensorType } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { bytesSource, readModel, writeModel } from "../inner.ts";
 import { readModelFile, writeModelFile } from "../inner-node.ts";
-import { bytesOf, encode } from "./encode.ts";
+import { bytesOf, encode } from "../protobuf/encode.ts";
 import { modelToProto } from "./model-to-proto.ts";
 import { modelType, type TensorProto } from "./schema.ts";
 

@@ -1,9 +1,9 @@
 /** External data: where a tensor says its bytes lie, checked against the file that holds them. */
 import { plainBytes } from "../byte-source.ts";
 import { limits } from "../limits.ts";
+import type { Payload } from "../protobuf/wire-types.ts";
 import type { Reading } from "./context.ts";
 import type { TensorProto } from "./schema.ts";
-import type { Payload } from "./wire-types.ts";
 
 /** Bytes handed on at once when external data is copied from file to file. */
 const CHUNK = 8 * 2 ** 20;

@@ -4,8 +4,8 @@
  */
 import type { Attribute, Value, ValueType } from "../../ir/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
+import type { Payload } from "../protobuf/wire-types.ts";
 import type { EntryProto, TypeProto } from "./schema.ts";
-import type { Payload } from "./wire-types.ts";
 
 export interface TensorExtras {
   readonly name: string | undefined;

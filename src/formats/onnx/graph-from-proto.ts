@@ -1,9 +1,9 @@
 /** GraphProto → Graph: names become references, scope by scope; what is unsorted or unknown is found here. */
 import { Graph, Value } from "../../ir/inner.ts";
+import { Decoding, decode } from "../protobuf/decode.ts";
+import { bytesOf, encode } from "../protobuf/encode.ts";
 import { attributeFromProto } from "./attribute-from-proto.ts";
 import type { Reading } from "./context.ts";
-import { Decoding, decode } from "./decode.ts";
-import { bytesOf, encode } from "./encode.ts";
 import { fillMap } from "./entries.ts";
 import { untyped } from "./extras.ts";
 import { attributeType, type GraphProto, type NodeProto, sparseTensorType, type ValueInfoProto } from "./schema.ts";

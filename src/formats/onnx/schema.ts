@@ -4,7 +4,7 @@
  * (14); in NodeProto, device_configurations (10); in ModelProto, configuration (26); in TensorProto, segment (3).
  */
 import type { Whole } from "../../ir/inner.ts";
-import { type Extra, type MessageType, message, type Payload } from "./wire-types.ts";
+import { type Extra, type MessageType, message, type Payload } from "../protobuf/wire-types.ts";
 
 export interface EntryProto extends Extra {
   key?: string;

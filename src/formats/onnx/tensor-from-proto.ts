@@ -1,12 +1,12 @@
 /** TensorProto → Tensor: views of the file where possible, loaded when first needed, every length checked. */
 import { byteLength, type DType, dtypeOfOnnx, dtypes, Tensor } from "../../tensor/inner.ts";
 import { limits } from "../limits.ts";
+import { countVarints, dataOfVarints } from "../protobuf/varints.ts";
+import type { Payload } from "../protobuf/wire-types.ts";
 import type { Reading } from "./context.ts";
 import { externalPayload } from "./external.ts";
 import { tensorExtras } from "./extras.ts";
 import type { TensorProto } from "./schema.ts";
-import { countVarints, dataOfVarints } from "./varints.ts";
-import type { Payload } from "./wire-types.ts";
 
 const EXTERNAL = 1;
 

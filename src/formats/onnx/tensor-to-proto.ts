@@ -1,9 +1,9 @@
 /** Tensor → TensorProto: always raw_data (strings excepted), handed on without copies. */
 import { dtypes, type Tensor } from "../../tensor/inner.ts";
+import type { Payload } from "../protobuf/wire-types.ts";
 import { entriesOf } from "./entries.ts";
 import { tensorExtras } from "./extras.ts";
 import type { EntryProto, TensorProto } from "./schema.ts";
-import type { Payload } from "./wire-types.ts";
 
 /** Where a tensor's bytes go that do not go into the model file. */
 export interface ExternalPlace {

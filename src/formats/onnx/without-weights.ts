@@ -4,12 +4,12 @@
  */
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { ByteSource } from "../byte-source.ts";
+import { bytesOf, encode } from "../protobuf/encode.ts";
+import type { MessageType } from "../protobuf/wire-types.ts";
 import type { SourceFile } from "../source-format.ts";
 import type { ExternalData } from "./context.ts";
-import { bytesOf, encode } from "./encode.ts";
 import { entriesOf } from "./entries.ts";
 import { graphType, modelType, tensorProtoType } from "./schema.ts";
-import type { MessageType } from "./wire-types.ts";
 
 /** Where such weights say that they lie. No path has a zero in it, so no other file is meant. */
 const ownFile = "\0";

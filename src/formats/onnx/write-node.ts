@@ -17,8 +17,8 @@ import {
 } from "../../base/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
+import type { Sink } from "../protobuf/encode.ts";
 import { dataLocation, removeUnused } from "./data-files-node.ts";
-import type { Sink } from "./encode.ts";
 import { initializersOf, placesOf, planShards, type Shard } from "./shards.ts";
 import { fileOf, payloadOf } from "./tensor-to-proto.ts";
 import { encodeModel } from "./write.ts";

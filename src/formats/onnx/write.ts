@@ -2,7 +2,7 @@
 import { AvocetError, expectArguments } from "../../base/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import { limits } from "../limits.ts";
-import { bytesOf, type Encoded, encode } from "./encode.ts";
+import { bytesOf, type Encoded, encode } from "../protobuf/encode.ts";
 import { modelToProto, type Placement } from "./model-to-proto.ts";
 import { modelType } from "./schema.ts";
 

@@ -21,13 +21,15 @@ const wireTypes: { readonly [S in Scalar]: WireType } = {
   "packed-64": WireType.Bit64,
 };
 
-/** What one file may still cost, and its name for messages. */
+/** What one file may still cost, its name, and with its article what it should be, for messages. */
 export class Decoding {
   readonly file: string;
+  readonly what: string;
   #left: number = limits.decodedUnits;
 
-  constructor(file: string) {
+  constructor(file: string, what = "an ONNX model") {
     this.file = file;
+    this.what = what;
   }
 
   spend(units: number): void {
@@ -227,7 +229,7 @@ function damaged(
   const problem = ended ? "a field is longer than the message around it" : error.message;
   return new AvocetError("import/malformed", `expected a ${type.name}, got damaged bytes near ${offset}: ${problem}`, {
     at: decoding.file,
-    hint: "the file is damaged, or not an ONNX model",
+    hint: `the file is damaged, or not ${decoding.what}`,
     cause: error,
   });
 }
