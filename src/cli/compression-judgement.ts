@@ -13,9 +13,7 @@ import {
   warningsOf,
 } from "../report/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
-import type { Gate } from "./gates.ts";
-import { agreementGate, dropGate } from "./score-gates.ts";
-import type { Tolerance } from "./tolerance.ts";
+import type { GatedFigures } from "./gates.ts";
 
 type Side = Parameters<typeof verify>[0];
 
@@ -99,23 +97,19 @@ function farOff({ score, verification }: Omit<CompressionFigures, "warnings">): 
   );
 }
 
-export interface GateOptions {
-  readonly maxDrop?: Tolerance;
-  readonly minAgreement?: number;
-}
-
-/** A gate on figures that are worth nothing is missed. */
-export function compressionGates(
-  { maxDrop, minAgreement }: GateOptions,
+/** What gates go by. */
+export function gatedFigures(
   { score, verification, warnings }: CompressionFigures,
-) {
-  const gates: Gate[] = [];
-  const worthless = warnings.find(voidsScore)?.text;
-  if (maxDrop !== undefined) gates.push(dropGate(maxDrop, score, worthless));
-  if (minAgreement !== undefined) {
-    gates.push(agreementGate(minAgreement, verification?.agreement ?? nothing, worthless));
-  }
-  return gates;
+  bytes: GatedFigures["bytes"],
+): GatedFigures {
+  const agreement = verification?.agreement ?? nothing;
+  return {
+    score,
+    agreement,
+    bytes,
+    latencyMs: verification?.latencyMs ?? null,
+    worthless: warnings.find(voidsScore)?.text,
+  };
 }
 
 /** What was measured, as the report holds it. */

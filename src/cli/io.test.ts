@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { AvocetError } from "../base/inner.ts";
 import { showFailure } from "./failure.ts";
 import { safeIo } from "./io.ts";
+import { mayColour } from "./process-io.ts";
 import { progressView } from "./progress.ts";
 
 function terminal() {
@@ -15,7 +16,7 @@ function terminal() {
       text += part;
     },
     interactive: true,
-    color: true,
+    color: false,
     signal: new AbortController().signal,
     env: {},
   });
@@ -68,4 +69,39 @@ test("what an error repeats is cut, whatever a file held", () => {
   const { message, detail } = new AvocetError("usage/bad-value", `got ${long}`, { at: long, hint: long });
   expect(message).toMatch(/^got x{3996}… \(26004 characters more\)$/);
   expect(detail.at!.length + detail.hint!.length).toBeLessThan(5_100);
+});
+
+test("steps are numbered, and after two seconds the bar says what is left", () => {
+  const { io, text } = terminal();
+  let time = 0;
+  const view = progressView(io, false, ["calibrate", "verify"], () => time);
+  view.show({ step: "calibrate", done: 10, total: 110 });
+  time = 1900;
+  view.show({ step: "calibrate", done: 20, total: 110 });
+  time = 4000;
+  // 20 in 4 s: 80 more take 16 s.
+  view.show({ step: "calibrate", done: 30, total: 110 });
+  time = 4100;
+  view.show({ step: "gradients", done: 1, total: null });
+  view.show({ step: "verify", done: 2, total: 2 });
+  const lines = text().split("\r\x1b[2K");
+  expect(lines[2]).toMatch(/^\[1\/2\] calibrate ████░+ 20\/110$/);
+  expect(lines[3]).toMatch(/^\[1\/2\] calibrate █+░+ 30\/110 {2}16 s left\n$/);
+  expect(lines[4]).toBe("gradients 1\n");
+  expect(lines[5]).toMatch(/^\[2\/2\] verify /);
+});
+
+test("colours: errors in red on terminals, never with NO_COLOR, by force elsewhere", () => {
+  expect(mayColour({}, true)).toBe(true);
+  expect(mayColour({}, false)).toBe(false);
+  expect(mayColour({ NO_COLOR: "1", FORCE_COLOR: "1" }, true)).toBe(false);
+  expect(mayColour({ NO_COLOR: "" }, true)).toBe(true);
+  expect(mayColour({ FORCE_COLOR: "1" }, false)).toBe(true);
+  expect(mayColour({ FORCE_COLOR: "0" }, true)).toBe(false);
+  expect(mayColour({ TERM: "dumb" }, true)).toBe(false);
+  let shown = "";
+  const streams = { out: () => {}, interactive: false, signal: new AbortController().signal, env: {} };
+  const io = safeIo({ ...streams, color: true, err: (text) => { shown += text; } }); // biome-ignore format: a stream
+  io.err("error gate/missed: error x: \x1b[31m\n");
+  expect(shown).toBe("\x1b[31merror gate/missed:\x1b[39m error x: \\u001b[31m\n");
 });

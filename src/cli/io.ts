@@ -36,11 +36,16 @@ export function safeIo(raw: RawIo): Io {
     },
     err(text) {
       settle();
-      raw.err(visible(text));
+      raw.err(raw.color ? coloured(visible(text)) : visible(text));
     },
     draw(line) {
       drawing = true;
       raw.err(`\r\x1b[2K${visibleLine(line)}`);
     },
   };
+}
+
+/** Errors begin in red. The user's own words come later in a line, and are visible already. */
+function coloured(text: string): string {
+  return text.replace(/^error \S+:/gm, (found) => `\x1b[31m${found}\x1b[39m`);
 }

@@ -25,7 +25,7 @@ if (needsNoModel(args) || process.env.AVOCET_SUPERVISOR === "off") {
   }
 }
 
-/** Help and the version, which should not wait for a second process. */
+/** Help, the version and completion, which should not wait for a second process. */
 function needsNoModel(args: readonly string[]): boolean {
-  return args.length < 2 || args[0] === "help" || args.includes("--help");
+  return args.length < 2 || args[0] === "help" || args[0] === "completion" || args.includes("--help");
 }

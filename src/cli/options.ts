@@ -1,6 +1,7 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, Option } from "commander";
 import { AvocetError } from "../base/inner.ts";
+import { byteLimit, timeLimit } from "./limit.ts";
 import { tolerance } from "./tolerance.ts";
 
 /** Where samples come from. */
@@ -92,11 +93,10 @@ export function making(command: Command): Command {
     .option("--samples <n>", "calibration samples: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "also score float and result on this data")
     .option("--evaluate-samples <n>", "judge on so many of them")
-    .option("--max-drop <amount>", "gate: the score may get worse by so much: 0.01, 0.5dB, or 2%", tolerance)
-    .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--resume", "go on with an interrupted run of the same command")
     .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
+  gates(command);
   data(command);
   return command;
 }
@@ -129,11 +129,25 @@ export function compressing(command: Command): void {
     .option("--samples <n>", "samples that layers are fitted on: N spread evenly (default 500), or first:N")
     .option("--evaluate <data>", "score float and result on this data (default with --labels: on --data)")
     .option("--evaluate-samples <n>", "judge on so many of them")
-    .option("--max-drop <amount>", "gate: the score may get worse by so much: 0.01, 0.5dB, or 2%", tolerance)
-    .option("--min-agreement <fraction>", "gate: share of samples on which both choose the same class", fraction)
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
+  gates(command);
   data(command);
+}
+
+/** What a result must keep to, else the command ends with 3; and where that is recorded. */
+export function gates(command: Command): void {
+  command
+    .option(
+      "--max-drop <amount>",
+      "gate: the score may be worse than float's by so much: 0.01, 0.5dB, or 2%",
+      tolerance,
+    )
+    .option("--min-agreement <fraction>", "gate: share of decisions on which both choose the same class", fraction)
+    .option("--max-bytes <size>", "gate: the file has at most so much: 4MB, or 30% of float's", byteLimit)
+    .option("--max-latency <time>", "gate: a sample takes at most so long, here: 2.5ms, or 80% of float's", timeLimit)
+    .option("--junit <file>", "write the gates as JUnit's XML; one of an earlier run is replaced")
+    .option("--github-summary", "append figures, gates and warnings to the summary of the job ($GITHUB_STEP_SUMMARY)");
 }
 
 /** How graphs are run and what is said meanwhile. */

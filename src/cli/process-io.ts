@@ -16,8 +16,15 @@ export function processIo(signal: AbortSignal): RawIo {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     interactive: terminal && !env.CI,
-    color: env.FORCE_COLOR ? true : terminal && !env.NO_COLOR,
+    color: mayColour(env, terminal),
     signal,
     env,
   };
+}
+
+/** NO_COLOR (no-color.org) wins where it is set to anything; FORCE_COLOR asks for colours where no terminal is. */
+export function mayColour({ NO_COLOR, FORCE_COLOR, TERM }: RawIo["env"], terminal: boolean): boolean {
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR) return FORCE_COLOR !== "0";
+  return terminal && TERM !== "dumb";
 }

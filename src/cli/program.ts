@@ -5,9 +5,8 @@ import type { ExitCode } from "./exit.ts";
 import { showFailure } from "./failure.ts";
 import { type Io, type RawIo, safeIo } from "./io.ts";
 import { modelCommands } from "./model-commands.ts";
-import { classAxis, common, compressing, data, fraction, judging, making, positive, rate } from "./options.ts";
+import { classAxis, common, compressing, data, gates, judging, making, positive, rate } from "./options.ts";
 import { strict } from "./strict-options.ts";
-import { tolerance } from "./tolerance.ts";
 import { version } from "./version.ts";
 
 /** Runs one command; never throws. Failures are text on stderr, or `{ "error": … }` on stdout with --json. */
@@ -73,6 +72,7 @@ function build(io: Io, args: readonly string[], exit: Exit): Command {
     strict(command);
     command.exitOverride().copyInheritedSettings(program);
   }
+  completions(program, io);
   help(program);
   return program;
 }
@@ -98,6 +98,16 @@ function help(program: Command): void {
         });
       }
     });
+}
+
+/** The script of a shell is made from all other commands. */
+function completions(program: Command, io: Io): void {
+  program
+    .command("completion")
+    .description("a script for bash, zsh or fish that completes commands and options")
+    .argument("<shell>", "bash, zsh or fish")
+    .exitOverride()
+    .action(async (shell: string) => io.out((await import("./commands/completion.ts")).completion(program, shell)));
 }
 
 function inspect(program: Command, io: Io): void {
@@ -204,13 +214,8 @@ function verify(program: Command, io: Io, exit: Exit): void {
     .description("runs the written file in a stock session, against its simulation and against float")
     .argument("<dir>", "a folder of quantize")
     .option("--float-model <model>", "the float model, when it is no longer where the recipe says")
-    .option("--samples <n>", "N samples spread evenly (default 500), or first:N")
-    .option(
-      "--max-drop <amount>",
-      "gate: the score may be worse than float's by so much: 0.01, 0.5dB, or 2%",
-      tolerance,
-    )
-    .option("--min-agreement <fraction>", "gate: agreement with float", fraction);
+    .option("--samples <n>", "N samples spread evenly (default 500), or first:N");
+  gates(command);
   judging(command);
   data(command);
   common(command).action(async (dir, options) => (await import("./commands/verify.ts")).verify(dir, options, io, exit));

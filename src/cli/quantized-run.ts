@@ -7,7 +7,16 @@ import type { Dataset } from "../data/inner.ts";
 import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/inner-node.ts";
 import { writeEncodings } from "../quant/inner.ts";
 import { planToJson } from "../quant/inner-files.ts";
-import { isDataFree, type Quantized, type Recipe, type Run, type RunRequest, report, run } from "../recipe/inner.ts";
+import {
+  isDataFree,
+  type Quantized,
+  type Recipe,
+  type Run,
+  type RunRequest,
+  report,
+  run,
+  runSteps,
+} from "../recipe/inner.ts";
 import { type OutputFolder, openOutputFolder } from "../recipe/inner-node.ts";
 import { jsonNumbers, type RunReport, renderReport, voidsScore, writeReport } from "../report/inner.ts";
 import { openRuntime, type RuntimeName } from "../runtime/inner.ts";
@@ -15,7 +24,8 @@ import { agreementDocument } from "./agreement-document.ts";
 import { placeOf } from "./data-place.ts";
 import { environmentOf } from "./environment.ts";
 import type { ExitCode } from "./exit.ts";
-import { type Gate, judgeGates } from "./gates.ts";
+import { openGateRecord, type RecordOptions } from "./gate-record.ts";
+import { type GateOptions, gatesOf } from "./gates.ts";
 import { watchInputs } from "./input-watch.ts";
 import { floatFile, openSamples, pathsRead } from "./inputs.ts";
 import type { Io } from "./io.ts";
@@ -28,12 +38,11 @@ import { progressView } from "./progress.ts";
 import { findConfig } from "./recipe-file.ts";
 import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
-import { agreementGate, dropGate } from "./score-gates.ts";
-import { summary } from "./summary.ts";
-import { expectFitting, type Tolerance } from "./tolerance.ts";
+import { figureRows, summary } from "./summary.ts";
+import { expectFitting } from "./tolerance.ts";
 import { version } from "./version.ts";
 
-export interface RunOptions extends RecipeOptions, JudgeOptions {
+export interface RunOptions extends RecipeOptions, JudgeOptions, GateOptions, RecordOptions {
   /** The arguments of the command, for the report. */
   readonly command?: readonly string[];
   readonly output: string;
@@ -43,8 +52,6 @@ export interface RunOptions extends RecipeOptions, JudgeOptions {
   readonly trainingLabels?: string;
   /** Of `train`: the float model that teaches, where it is another. */
   readonly teacher?: string;
-  readonly maxDrop?: Tolerance;
-  readonly minAgreement?: number;
   readonly threads?: number;
   readonly force?: boolean;
   readonly resume?: boolean;
@@ -93,7 +100,9 @@ export async function quantizedRun(
     options.teacher,
   ];
   const read = [recipe.data, options.evaluate, options.labels, options.trainingLabels];
-  using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
+  const paths = await pathsRead(files, read);
+  using folder = openOutputFolder(options.output, options.force === true, paths);
+  const record = openGateRecord(options, paths, io);
   const model = readModelFile(path);
   expectApart(options.output, dataFilesOf(model));
   const watch = await watchInputs([path, ...dataFilesOf(model)], read);
@@ -111,7 +120,8 @@ export async function quantizedRun(
   const { identity, training } = await prepare(data);
   const runtime = await openRuntime(options.runtime, options);
   using checkpoint = await openRunCheckpoint(options, recipe, runtime, io, identity);
-  const progress = progressView(io, options.quiet === true);
+  const steps = [...runSteps(recipe, training !== undefined), ...(judging ? ["evaluate"] : []), "verify", "compare"];
+  const progress = progressView(io, options.quiet === true, steps);
   const reading = clock();
   const shippedPath = join(options.output, "model.onnx");
   const reportOf = (done: Run): RunReport => ({
@@ -179,7 +189,16 @@ export async function quantizedRun(
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
   io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : summary(judged, options.output));
-  exit(judgeGates(gatesOf(options, judged), io));
+  const { score, agreement, bytes, latencyMs, warnings, seconds } = judged;
+  const worthless = warnings.find(voidsScore)?.text;
+  const recorded = {
+    command: options.command?.[0] ?? "quantize",
+    name: basename(path),
+    seconds: seconds.total ?? 0,
+    rows: figureRows(judged),
+    warnings,
+  };
+  exit(record.close(recorded, gatesOf(options, { score, agreement, bytes, latencyMs, worthless })));
 }
 
 /** Everything but the report, into the folder that is being made. */
@@ -204,13 +223,4 @@ async function writeResult(folder: OutputFolder, quantized: Quantized, recipe: R
 function writeReports(folder: OutputFolder, output: string, report: RunReport): void {
   folder.write("report.json", writeReport(report));
   folder.write("report.html", renderReport([{ name: basename(output), report }]));
-}
-
-/** A gate on figures that are worth nothing is missed. */
-function gatesOf({ maxDrop, minAgreement }: RunOptions, report: RunReport): Gate[] {
-  const gates: Gate[] = [];
-  const worthless = report.warnings.find(voidsScore)?.text;
-  if (maxDrop !== undefined) gates.push(dropGate(maxDrop, report.score, worthless));
-  if (minAgreement !== undefined) gates.push(agreementGate(minAgreement, report.agreement, worthless));
-  return gates;
 }

@@ -57,6 +57,15 @@ export function summary(report: RunReport, output: string): string {
   ].join("");
 }
 
+/** Score, size and latency of both, in a row each. */
+export function figureRows({ score, bytes: size, latencyMs }: Pick<RunReport, "score" | "bytes" | "latencyMs">) {
+  const rows: (readonly [string, string, string])[] = [];
+  if (score) rows.push([score.metric, figure(score.float, score.unit), figure(score.quantized, score.unit)]);
+  rows.push(["size", bytes(size.float), bytes(size.quantized)]);
+  if (latencyMs) rows.push(["latency", milliseconds(latencyMs.float), milliseconds(latencyMs.quantized)]);
+  return rows;
+}
+
 /** In the unit, without it: "45.1–58.9". */
 function range(ends: Interval, unit: string): string {
   return ends.map((end) => (unit === "%" ? (100 * end).toFixed(1) : figure(end, ""))).join("–");

@@ -7,7 +7,7 @@ export { type MethodStep, methodNames } from "./method-options.ts";
 export { parseMethod } from "./methods.ts";
 export { noiseData } from "./noise-inputs.ts";
 export { placeChoices, placedBy } from "./placement.ts";
-export { isDataFree, type Preset, presets } from "./presets.ts";
+export { isDataFree, type Preset, presets, runSteps } from "./presets.ts";
 export { quantizeModel } from "./quantize.ts";
 export { quantize } from "./quantize-any.ts";
 export type { QuantizeOptions } from "./quantize-options.ts";

@@ -53,6 +53,19 @@ export function stepsOf(recipe: Recipe): { steps: Step[]; careful: boolean } {
   return { steps: inOrder(preset.steps.map(readStep)), careful: preset.careful };
 }
 
+/** What a run of the recipe reports of, in order: preparations, ranges, methods, training. */
+export function runSteps(recipe: Recipe, training: boolean): string[] {
+  const { steps } = stepsOf(recipe);
+  const named = (prepares: boolean) =>
+    steps.filter(({ kind }) => (kind === "prepare") === prepares).map(({ name }) => name);
+  return [
+    ...named(true),
+    ...(isDataFree(recipe) ? [] : ["calibrate"]),
+    ...named(false),
+    ...(training ? ["train"] : []),
+  ];
+}
+
 /** Whether a recipe is one that needs no data. */
 export function isDataFree(recipe: Recipe): boolean {
   return recipe.methods === undefined && presets[recipe.preset].dataFree;

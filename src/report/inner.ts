@@ -1,5 +1,6 @@
 /** @module Reports: what analysis found, as one self-contained HTML page and as JSON. */
 export { type CompressionReport, renderCompression, renderSensitivities } from "./compression-page.ts";
+export { html } from "./markup.ts";
 export { renderReport } from "./page.ts";
 export { jsonNumbers, readReport, writeReport } from "./read-report.ts";
 export type {

@@ -18,11 +18,12 @@ import { openOutputFolder } from "../../recipe/inner-node.ts";
 import { type CompressionReport, jsonNumbers, renderCompression } from "../../report/inner.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/inner.ts";
 import { agreementDocument } from "../agreement-document.ts";
-import { compressionFigures, compressionGates, judgeCompressed } from "../compression-judgement.ts";
+import { compressionFigures, gatedFigures, judgeCompressed } from "../compression-judgement.ts";
 import { compressionSummary } from "../compression-summary.ts";
 import { placeOf } from "../data-place.ts";
 import type { ExitCode } from "../exit.ts";
-import { judgeGates } from "../gates.ts";
+import { openGateRecord, type RecordOptions } from "../gate-record.ts";
+import { type GateOptions, gatesOf } from "../gates.ts";
 import { watchInputs } from "../input-watch.ts";
 import { type DataOptions, inputsOf, openSamples, pathsRead, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -30,10 +31,11 @@ import { openJudging } from "../judging.ts";
 import { classAxisOf, type JudgeOptions } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
+import { figureRows } from "../summary.ts";
 import { readJson, readTextFile } from "../text-file.ts";
-import { expectFitting, type Tolerance } from "../tolerance.ts";
+import { expectFitting } from "../tolerance.ts";
 
-export interface CompressCommandOptions extends DataOptions, JudgeOptions {
+export interface CompressCommandOptions extends DataOptions, JudgeOptions, GateOptions, RecordOptions {
   readonly output: string;
   readonly targetMacs?: number;
   readonly targetBytes?: number;
@@ -48,8 +50,6 @@ export interface CompressCommandOptions extends DataOptions, JudgeOptions {
   readonly sensitivity?: string;
   readonly evaluate?: string;
   readonly evaluateSamples?: string;
-  readonly maxDrop?: Tolerance;
-  readonly minAgreement?: number;
   readonly seed?: number;
   readonly batch?: number;
   readonly threads?: number;
@@ -76,7 +76,9 @@ export async function compress(
   const judgedSpec = options.evaluate ?? (options.labels === undefined ? undefined : options.data);
   const files = [path, options.preprocess, ratios, sensitivity, options.classes, options.decode];
   const read = [options.data, options.evaluate, options.labels];
-  using folder = openOutputFolder(options.output, options.force === true, await pathsRead(files, read));
+  const paths = await pathsRead(files, read);
+  using folder = openOutputFolder(options.output, options.force === true, paths);
+  const record = openGateRecord(options, paths, io);
   const model = readModelFile(path);
   expectApart(options.output, dataFilesOf(model));
   const watch = await watchInputs([path, ...dataFilesOf(model)], read);
@@ -186,7 +188,15 @@ export async function compress(
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
   io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : compressionSummary(report, options.output));
-  exit(judgeGates(compressionGates(options, figures), io));
+  const gated = gatedFigures(figures, { float: bytes.before, quantized: bytes.after });
+  const recorded = {
+    command: "compress",
+    name: basename(path),
+    seconds: result.seconds.total,
+    rows: figureRows(gated),
+    warnings: figures.warnings,
+  };
+  exit(record.close(recorded, gatesOf(options, gated)));
 }
 
 /** Samples on which the result is compared with float. */

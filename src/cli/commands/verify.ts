@@ -1,5 +1,5 @@
 /** `avocet verify`: the written file on the runtime that will run it, against its simulation and against float. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { attempt, verify as check, type Unjudged, type Verification } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
 import type { Dataset } from "../../data/inner.ts";
@@ -23,7 +23,8 @@ import { openRuntime, type RuntimeName } from "../../runtime/inner.ts";
 import { agreementDocument } from "../agreement-document.ts";
 import { placeOf } from "../data-place.ts";
 import type { ExitCode } from "../exit.ts";
-import { judgeGates } from "../gates.ts";
+import { openGateRecord, type RecordOptions } from "../gate-record.ts";
+import { type GateOptions, gatesOf } from "../gates.ts";
 import {
   type DataOptions,
   inputsOf,
@@ -39,16 +40,14 @@ import { kernelsOf } from "../kernels.ts";
 import { classAxisOf, type JudgeOptions, openMetric } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
-import { agreementGate, dropGate } from "../score-gates.ts";
+import { figureRows } from "../summary.ts";
 import { readTextFile } from "../text-file.ts";
-import { expectFitting, type Tolerance } from "../tolerance.ts";
+import { expectFitting } from "../tolerance.ts";
 
-export interface VerifyOptions extends DataOptions, Omit<JudgeOptions, "metric"> {
+export interface VerifyOptions extends DataOptions, Omit<JudgeOptions, "metric">, GateOptions, RecordOptions {
   readonly floatModel?: string;
   /** Given, or with labels: float and quantized are scored, too. */
   readonly metric?: string;
-  readonly maxDrop?: Tolerance;
-  readonly minAgreement?: number;
   readonly batch?: number;
   readonly threads?: number;
   readonly runtime: RuntimeName;
@@ -62,7 +61,9 @@ export async function verify(
   io: Io,
   exit: (code: ExitCode) => void,
 ): Promise<void> {
+  const start = performance.now();
   const shipped = openModel(dir);
+  const record = openGateRecord(options, [dir], io);
   const float = await openFloatModel(shipped, options.floatModel);
   const classAxis = classAxisOf(options.classAxis ?? shipped.recipe?.classAxis);
   const judged = await judgedData(shipped, float, options, io);
@@ -135,13 +136,15 @@ export async function verify(
     warnings,
   };
   io.out(options.json ? `${JSON.stringify(document, jsonNumbers)}\n` : text(result, kernels, warnings, score ?? null));
-  const { minAgreement, maxDrop } = options;
-  const worthless = warnings.find(voidsScore)?.text;
-  const gates = [
-    ...(maxDrop === undefined ? [] : [dropGate(maxDrop, score ?? null, worthless)]),
-    ...(minAgreement === undefined ? [] : [agreementGate(minAgreement, result.agreement)]),
-  ];
-  exit(judgeGates(gates, io));
+  const figures = { ...result, score: score ?? null };
+  const recorded = {
+    command: "verify",
+    name: basename(dir),
+    seconds: (performance.now() - start) / 1000,
+    rows: figureRows(figures),
+    warnings,
+  };
+  exit(record.close(recorded, gatesOf(options, { ...figures, worthless: warnings.find(voidsScore)?.text })));
 }
 
 /** What --metric and --labels ask for, on the judged samples; null where neither was given. Throws `usage/missing`, `data/labels`. */
