@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { AvocetError } from "../base/inner.ts";
 import { html } from "../report/inner.ts";
 import type { ExitCode } from "./exit.ts";
-import { type Gate, judgeGates } from "./gates.ts";
+import { type Gate, judgeGates } from "./gate.ts";
 import type { Io } from "./io.ts";
 import { type OutputFile, openOutputFile } from "./output-file.ts";
 import { visible } from "./visible.ts";

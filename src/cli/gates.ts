@@ -1,19 +1,10 @@
-/** Quality gates: the result is written all the same, the exit code says that a promise was not kept. */
+/** The quality gates that the options of a command ask for, held against what was measured. */
 import type { AgreementShares } from "../analysis/inner.ts";
-import { AvocetError } from "../base/inner.ts";
 import { bytes as bytesText, milliseconds, type ScoreReport } from "../report/inner.ts";
-import { type ExitCode, exitCodeOf } from "./exit.ts";
-import type { Io } from "./io.ts";
+import type { Gate } from "./gate.ts";
 import { amountOf, type Limit } from "./limit.ts";
 import { agreementGate, dropGate } from "./score-gates.ts";
 import type { Tolerance } from "./tolerance.ts";
-
-export interface Gate {
-  readonly option: string;
-  readonly passed: boolean;
-  /** "agreement 0.91, at least 0.95 was asked for". */
-  readonly text: string;
-}
 
 /** What the options of a command promise. */
 export interface GateOptions {
@@ -64,13 +55,4 @@ function amountGate(option: string, what: string, limit: Limit, pair: Pair, show
     passed: pair.quantized <= most,
     text: `${what} ${shown(pair.quantized)}, at most ${shown(most)} was asked for`,
   };
-}
-
-/** Reports the gates that were missed; 3 if there is one. */
-export function judgeGates(gates: readonly Gate[], io: Io): ExitCode {
-  const missed = gates
-    .filter((gate) => !gate.passed)
-    .map(({ option, text }) => new AvocetError("gate/missed", text, { at: option }));
-  for (const error of missed) io.err(`error ${error.code}: ${error.describe()}\n`);
-  return missed[0] ? exitCodeOf(missed[0]) : 0;
 }

@@ -106,6 +106,7 @@ function completions(program: Command, io: Io): void {
     .command("completion")
     .description("a script for bash, zsh or fish that completes commands and options")
     .argument("<shell>", "bash, zsh or fish")
+    .addOption(new Option("--json", "a failure as JSON").hideHelp())
     .exitOverride()
     .action(async (shell: string) => io.out((await import("./commands/completion.ts")).completion(program, shell)));
 }

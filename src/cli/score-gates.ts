@@ -1,7 +1,7 @@
 /** The gates on scores and agreement: what `--max-drop` and `--min-agreement` promise. */
 import type { AgreementShares } from "../analysis/inner.ts";
 import { change, type ScoreReport, scoreLoss } from "../report/inner.ts";
-import type { Gate } from "./gates.ts";
+import type { Gate } from "./gate.ts";
 import { limitOf, type Tolerance } from "./tolerance.ts";
 
 /**

@@ -2,7 +2,7 @@
 import { readModelFile } from "../../formats/inner-node.ts";
 import { diffModels } from "../../ir/inner.ts";
 import type { ExitCode } from "../exit.ts";
-import { judgeGates } from "../gates.ts";
+import { judgeGates } from "../gate.ts";
 import type { Io } from "../io.ts";
 
 export interface DiffOptions {
