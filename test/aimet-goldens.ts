@@ -27,8 +27,12 @@ function numbers(seed: number, count: number): Float32Array {
 }
 
 /** A model with the weights that the recording had: the i-th constant without numbers is filled from seed i. */
-export async function aimetModel(name: string): Promise<Model> {
-  const text = texts[name]!;
+export function aimetModel(name: string): Promise<Model> {
+  return filledModel(texts[name]!);
+}
+
+/** The same for the text of a model of another recording. */
+export async function filledModel(text: string): Promise<Model> {
   const model = parseModel(text, { seed: 1 });
   const constants = /<([^>]*)> \{/.exec(text)![1]!.split(/, (?=\w+(?:\[|\s))/);
   const open = constants.filter((one) => !one.includes("=")).map((one) => one.trim().split(" ").at(-1)!);

@@ -38,6 +38,14 @@ export { LengthTable } from "./lengths/lengths.ts";
 export { addsOnlyZero, isNearestResize, keepsGrid, maskOf, movesData } from "./movement.ts";
 export { rankOf } from "./rank.ts";
 export { onlyReader, readersOf, readsOf, varyingValues } from "./readers.ts";
+export {
+  type Activation,
+  type ActivationName,
+  activationsOf,
+  gatesOf,
+  isRecurrent,
+  recurrentInputs,
+} from "./recurrent.ts";
 export { shapeOf } from "./shape.ts";
 export {
   bodies,

@@ -1,7 +1,7 @@
 /** What placement needs to know of a model: element types, shapes, which values are parameters and which are moved. */
 
 import type { Refused } from "../base/inner.ts";
-import { initializerOf, type Layer, productAt, shapeOf } from "../facts/inner.ts";
+import { initializerOf, isRecurrent, type Layer, productAt, shapeOf } from "../facts/inner.ts";
 import { type Model, type Node, staticShape, type TensorType, type Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
 import { isFloat } from "../tensor/inner.ts";
@@ -85,7 +85,7 @@ function* parametersOf(node: Node): Iterable<Parameter> {
     const value = at(index);
     if (value) yield { node, index, value, kind: normalizing[i]!, normalization: true };
   }
-  if (node.domain === "" && ["LSTM", "GRU", "RNN"].includes(node.op)) {
+  if (isRecurrent(node)) {
     for (const [index, kind] of Object.entries(recurrent)) {
       const value = at(Number(index));
       if (value) yield { node, index: Number(index), value, kind };

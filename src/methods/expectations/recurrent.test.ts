@@ -37,7 +37,7 @@ test.each([
   ["LSTM", ', activations = ["HardSigmoid", "Tanh", "Softsign"]', "o, h, c", [-1, 1]],
   [
     "LSTM",
-    ', activations = ["Sigmoid", "ScaledTanh", "Tanh"], activation_alpha = [1.0, 1.7], activation_beta = [1.0, 0.6]',
+    ', activations = ["Sigmoid", "ScaledTanh", "Tanh"], activation_alpha = [1.7], activation_beta = [0.6]',
     "s, h, o",
     [-10.2, 10.2],
   ],

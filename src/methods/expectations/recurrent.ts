@@ -1,16 +1,11 @@
 /** What a recurrent layer's outputs cannot leave, whatever it reads: from its activations, their clip, and its steps. */
-import { floatConstant } from "../../facts/inner.ts";
+import { isRefused } from "../../base/inner.ts";
+import { type Activation, activationsOf, floatConstant } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { between, type Expectation } from "./expectation.ts";
 import type { Shapes } from "./step.ts";
 
 type Ends = readonly [low: number, high: number];
-
-const defaults: Readonly<Record<string, readonly string[]>> = {
-  LSTM: ["Sigmoid", "Tanh", "Tanh"],
-  GRU: ["Sigmoid", "Tanh"],
-  RNN: ["Tanh"],
-};
 
 /** The range of an output of LSTM, GRU or RNN; undefined where nothing bounds it. */
 export function recurrentRange(
@@ -19,15 +14,11 @@ export function recurrentRange(
   shapes: Shapes,
   found: ReadonlyMap<Value, Expectation>,
 ): Expectation | undefined {
-  const each = defaults[node.op]!.length;
-  const named = node.attributes.get("activations");
-  const names = named?.type === "strings" ? named.value : [];
-  const directions = Math.max(1, Math.floor(names.length / each));
+  const functions = activationsOf(node);
+  if (isRefused(functions)) return undefined;
   let ends: Ends | undefined;
-  for (let direction = 0; direction < directions; direction++) {
-    const own = defaults[node.op]!.map((usual, i) =>
-      bounds(node, names[direction * each + i] ?? usual, direction * each + i),
-    );
+  for (const direction of functions) {
+    const own = direction.map((one, i) => bounds(node, one, i));
     const one = ofOutput(node, index, own, shapes, found);
     if (!one) return undefined;
     ends = ends ? [Math.min(ends[0], one[0]), Math.max(ends[1], one[1])] : one;
@@ -75,44 +66,35 @@ function times(a: Ends, b: Ends): Ends {
   return [Math.min(...products), Math.max(...products)];
 }
 
-/** The range of an activation; clip keeps its input within ±clip. */
-function bounds(node: Node, name: string | Uint8Array, place: number): Ends {
+/** The range of a function; clip keeps its input within ±clip. */
+function bounds(node: Node, { name, alpha = 0, beta = 0 }: Activation, place: number): Ends {
   // The cell itself is not clipped before the last activation of an LSTM.
-  const clipped = node.op !== "LSTM" || place % 3 !== 2;
+  const clipped = node.op !== "LSTM" || place !== 2;
   const clip = clipped ? node.float("clip", Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
-  const parameter = (list: string, usual: number) => {
-    const given = node.attributes.get(list);
-    return given?.type === "floats" ? (given.value[place] ?? usual) : usual;
-  };
-  const kind = typeof name === "string" ? name.toLowerCase() : "";
-  const alpha = (usual: number) => parameter("activation_alpha", usual);
-  const beta = (usual: number) => parameter("activation_beta", usual);
-  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
   const at = (f: (x: number) => number): Ends => [Math.min(f(-clip), f(clip)), Math.max(f(-clip), f(clip))];
-  switch (kind) {
-    case "sigmoid":
-      return at(sigmoid);
-    case "tanh":
+  // 0 · ∞ is a line without slope.
+  const line = (slope: number, x: number) => (slope === 0 ? 0 : slope * x);
+  switch (name) {
+    case "Sigmoid":
+      return at((x) => 1 / (1 + Math.exp(-x)));
+    case "Tanh":
       return at(Math.tanh);
-    case "softsign":
+    case "Softsign":
       return at((x) => (Number.isFinite(x) ? x / (1 + Math.abs(x)) : Math.sign(x)));
-    case "hardsigmoid":
+    case "HardSigmoid":
       return [0, 1];
-    case "scaledtanh": {
-      const a = Math.abs(alpha(1));
-      return [-a, a];
-    }
-    case "relu":
-      return [0, clip];
-    case "thresholdedrelu":
-      return [0, clip];
-    case "leakyrelu":
-      return at((x) => (x < 0 ? alpha(0.01) * x : x));
-    case "elu":
-      return [-Math.abs(alpha(1)), clip];
-    case "affine":
-      return at((x) => (Number.isFinite(x) ? alpha(1) * x + beta(0) : x));
-    default:
-      return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    case "ScaledTanh":
+      return [-Math.abs(alpha), Math.abs(alpha)];
+    case "Relu":
+    case "ThresholdedRelu":
+      return [Math.min(0, alpha), clip];
+    case "LeakyRelu":
+      return at((x) => (x < 0 ? line(alpha, x) : x));
+    case "Elu":
+      return [-Math.abs(alpha), clip];
+    case "Affine":
+      return at((x) => line(alpha, x) + beta);
+    case "Softplus":
+      return [0, Number.isFinite(clip) ? Math.log1p(Math.exp(clip)) : clip];
   }
 }

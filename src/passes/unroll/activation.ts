@@ -1,52 +1,42 @@
-/** The activations that recurrent layers name in their attributes. */
-import type { AttributeLike, Node, Value } from "../../ir/inner.ts";
+/** The activations that recurrent layers name in their attributes, as operators. */
+import { isRefused, type Refused, refuse } from "../../base/inner.ts";
+import { type Activation, type ActivationName, activationsOf } from "../../facts/inner.ts";
+import type { Node, Value } from "../../ir/inner.ts";
 import type { Writer } from "./step.ts";
 
 /** Applies an activation to a value. */
 export type Activate = (x: Value, hint: string) => Value;
 
-/** Names of activations whose alpha and beta are attributes of the operator of the same name. */
-const parameters: Readonly<Record<string, readonly ("alpha" | "beta")[]>> = {
-  Elu: ["alpha"],
-  HardSigmoid: ["alpha", "beta"],
-  LeakyRelu: ["alpha"],
-  Relu: [],
-  Sigmoid: [],
-  Softplus: [],
-  Softsign: [],
-  Tanh: [],
-  ThresholdedRelu: ["alpha"],
+/** Those without an operator of the same name. */
+const composed: Partial<Record<ActivationName, (writer: Writer, one: Activation) => Activate>> = {
+  Affine:
+    (w, { alpha, beta }) =>
+    (x, hint) =>
+      w.op("Add", [w.op("Mul", [x, w.float(alpha!)], `${hint}_scaled`), w.float(beta!)], hint),
+  ScaledTanh:
+    (w, { alpha, beta }) =>
+    (x, hint) => {
+      const inner = w.op("Tanh", [w.op("Mul", [x, w.float(beta!)], `${hint}_scaled`)], `${hint}_tanh`);
+      return w.op("Mul", [inner, w.float(alpha!)], hint);
+    },
 };
 
-/**
- * The activations of one direction, `count` of them, in the order of the operator's attribute; undefined when one has
- * no operator of its own (Affine, ScaledTanh). alpha and beta are taken off their lists by those that use them.
- */
-export function activationsOf(
-  node: Node,
-  writer: Writer,
-  defaults: readonly string[],
-  direction: number,
-): Activate[] | undefined {
-  const attribute = node.attributes.get("activations");
-  const given = attribute?.type === "strings" ? attribute.value.map(String) : undefined;
-  const floats = (name: string) => {
-    const found = node.attributes.get(name);
-    return found?.type === "floats" ? [...found.value] : [];
-  };
-  const [alphas, betas] = [floats("activation_alpha"), floats("activation_beta")];
-  const names = given ?? defaults;
-  const made: Activate[] = [];
-  for (const [index, spelled] of names.entries()) {
-    const name = Object.keys(parameters).find((known) => known.toLowerCase() === spelled.toLowerCase());
-    if (!name) return undefined;
-    const attributes: Record<string, AttributeLike> = {};
-    for (const parameter of parameters[name]!) {
-      const value = (parameter === "alpha" ? alphas : betas).shift();
-      if (value !== undefined) attributes[parameter] = { type: "float", value };
-    }
-    if (given && Math.floor(index / defaults.length) !== direction) continue;
-    made.push((x, hint) => writer.op(name, [x], hint, attributes));
-  }
-  return made.length === defaults.length ? made : undefined;
+/** The activations of one direction, in the order of the operator's attribute, or why they cannot be written out. */
+export function activatorsOf(node: Node, writer: Writer, direction: number): readonly Activate[] | Refused {
+  const found = activationsOf(node);
+  if (isRefused(found)) return found;
+  const own = found[direction];
+  return own ? own.map((one) => activatorOf(one, writer)) : refuse("it has no such direction");
+}
+
+function activatorOf(one: Activation, writer: Writer): Activate {
+  const made = composed[one.name]?.(writer, one);
+  if (made) return made;
+  const attributes = Object.fromEntries(
+    (["alpha", "beta"] as const).flatMap((name) => {
+      const value = one[name];
+      return value === undefined ? [] : [[name, { type: "float", value } as const]];
+    }),
+  );
+  return (x, hint) => writer.op(one.name, [x], hint, attributes);
 }

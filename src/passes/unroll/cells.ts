@@ -36,13 +36,11 @@ export type Cell = (
   step: string,
 ) => State;
 
-/** Number of gates, default activations, and the step, by operator. */
-export const cells: Readonly<
-  Record<string, { readonly gates: number; readonly defaults: readonly string[]; readonly step: Cell }>
-> = {
-  RNN: { gates: 1, defaults: ["Tanh"], step: rnn },
-  GRU: { gates: 3, defaults: ["Sigmoid", "Tanh"], step: gru },
-  LSTM: { gates: 4, defaults: ["Sigmoid", "Tanh", "Tanh"], step: lstm },
+/** Number of gates, and the step, by operator. */
+export const cells: Readonly<Record<string, { readonly gates: number; readonly step: Cell }>> = {
+  RNN: { gates: 1, step: rnn },
+  GRU: { gates: 3, step: gru },
+  LSTM: { gates: 4, step: lstm },
 };
 
 const through = ({ clip }: CellOptions, activate: Activate, x: Value, hint: string) =>

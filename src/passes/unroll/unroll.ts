@@ -3,13 +3,13 @@
  * quantized like any other. The products with W of all steps are one MatMul.
  */
 
-import { refuse } from "../../base/inner.ts";
-import { isOp, LengthTable } from "../../facts/inner.ts";
+import { invariant, isRefused, refuse } from "../../base/inner.ts";
+import { activationsOf, isRecurrent, LengthTable } from "../../facts/inner.ts";
 import type { Graph, Node, Value } from "../../ir/inner.ts";
 import type { Pass } from "../pass.ts";
 import { takeOver } from "../replace-node.ts";
 import { passOf, rule } from "../rule.ts";
-import { activationsOf } from "./activation.ts";
+import { activatorsOf } from "./activation.ts";
 import { type CellOptions, cells, type State } from "./cells.ts";
 import { Writer } from "./step.ts";
 
@@ -30,7 +30,7 @@ export function unrollRecurrent({ steps: limit = 32 }: UnrollOptions = {}): Pass
     rule<Found>({
       name: "unroll-recurrent",
       match: (node) => {
-        if (!isOp(node, "RNN", "GRU", "LSTM")) return undefined;
+        if (!isRecurrent(node)) return undefined;
         const batchFirst = node.int("layout", 0) === 1;
         const length = lengths.of(node.input(0))?.[batchFirst ? 1 : 0];
         return { node, batchFirst, steps: typeof length === "number" ? length : undefined };
@@ -39,8 +39,8 @@ export function unrollRecurrent({ steps: limit = 32 }: UnrollOptions = {}): Pass
         if (steps === undefined) return refuse("its number of steps is known only when it runs");
         if (steps > limit || steps === 0) return refuse(`it has ${steps} steps, and the limit is ${limit}`);
         if (node.input(4)) return refuse("its samples have lengths of their own (sequence_lens)");
-        const known = activationsOf(node, new Writer(node), cells[node.op]!.defaults, 0);
-        return known ? true : refuse("one of its activations has no operator of its own");
+        const known = activationsOf(node);
+        return isRefused(known) ? known : true;
       },
       rewrite: (found, graph) => unrollLayer(found, graph),
     });
@@ -92,7 +92,7 @@ function runDirection(
   d: number,
   batchFirst: boolean,
 ): { all: Value; last: State } {
-  const { gates, defaults, step } = cells[node.op]!;
+  const { gates, step } = cells[node.op]!;
   const side = backwards ? "backward" : "forward";
   const matrix = (index: number, hint: string) =>
     w.op("Transpose", [w.pick(node.input(index)!, d, 0, `${side}/${hint}_rows`)], `${side}/${hint}`, { perm: [1, 0] });
@@ -119,8 +119,10 @@ function runDirection(
     return given ? w.pick(given, d, batchFirst ? 1 : 0, `${side}/${hint}`) : zero();
   };
   const threshold = node.float("clip");
+  const activations = activatorsOf(node, w, d);
+  invariant(!isRefused(activations), `${node} has activations`);
   const options: CellOptions = {
-    activations: activationsOf(node, w, defaults, d)!,
+    activations,
     clip:
       threshold === undefined ? null : (v, hint) => w.op("Clip", [v, w.float(-threshold), w.float(threshold)], hint),
     linearBeforeReset: node.int("linear_before_reset", 0) === 1,

@@ -1,5 +1,5 @@
 /** A constant on a grid with scales: its numbers behind a DequantizeLinear, and a Cast where the runtime computes with wider ones. */
-import { initializerOf } from "../../facts/inner.ts";
+import { initializerOf, isRecurrent } from "../../facts/inner.ts";
 import type { Value } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import { dtypes } from "../../tensor/inner.ts";
@@ -45,8 +45,6 @@ function isParameter(value: Value): boolean {
   return value.consumers().some((node) => {
     const row = node.domain === "" ? rowOf(node) : undefined;
     const indices = [...(row?.linear ? [row.linear.weight] : []), ...(row?.normalization ?? [])];
-    return indices.some((index) => node.input(index) === value) || recurrent.has(node.op);
+    return indices.some((index) => node.input(index) === value) || isRecurrent(node);
   });
 }
-
-const recurrent = new Set(["LSTM", "GRU", "RNN"]);

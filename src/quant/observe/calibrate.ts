@@ -59,7 +59,12 @@ export async function calibrate(
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
   const gains = scheme === "sqnr" ? await gainsOf(model, runtime, dataset, options) : undefined;
   const work = { session, signal, onProgress };
-  const seen = await observe(observed, watched, runtime, dataset, { scheme, batch, gains, ...work });
+  const joined = new Map(
+    plan.entries.flatMap(({ value, observed: counts, sharesEncodingOf: head }) =>
+      counts && head !== undefined && watched.includes(head) ? [[value, head] as const] : [],
+    ),
+  );
+  const seen = await observe(observed, watched, runtime, dataset, { scheme, batch, gains, joined, ...work });
   const observers = scheme === "sqnr" ? await withSensitivity(observed, seen, runtime, dataset, work) : seen;
   return {
     plan: withRanges(weighted, observers, { model, shapes: options.shapes }),

@@ -19,6 +19,8 @@ export interface ObserveOptions extends Work {
   /** How errors of each channel weigh at the outputs of the next layers; `sqnr` minimises the error there. */
   readonly gains?: OutputGains | undefined;
   readonly session?: SessionOptions | undefined;
+  /** Further values, each with the one of `names` whose observer sees its numbers, too. */
+  readonly joined?: ReadonlyMap<string, string> | undefined;
 }
 
 /**
@@ -35,17 +37,22 @@ export async function observe(
   const values = model.graph.valuesByName();
   const observers = new Map<string, Observer>();
   const flowing: string[] = [];
-  for (const name of names) {
+  const { joined = new Map<string, string>() } = options;
+  /** Who sees each value. */
+  const seers = new Map<string, Observer>();
+  for (const name of [...names, ...joined.keys()]) {
     const value = values.get(name);
     if (!value) throw new AvocetError("quant/no-such-value", `expected a value of the model, got ${name}`);
-    const observer = makeObserver(options.scheme, options.gains?.of(value) ?? undefined);
+    const own = joined.has(name) ? observers.get(joined.get(name)!) : undefined;
+    const observer = own ?? makeObserver(options.scheme, options.gains?.of(value) ?? undefined);
     if (value.initializer) observer.see(value.initializer.floats());
     else flowing.push(name);
-    observers.set(name, observer);
+    seers.set(name, observer);
+    if (!joined.has(name)) observers.set(name, observer);
   }
   if (flowing.length > 0) {
-    if (options.scheme === "minmax") await reduceInGraph(model, flowing, runtime, dataset, options, observers);
-    else await fetchValues(model, flowing, runtime, dataset, options, observers);
+    if (options.scheme === "minmax") await reduceInGraph(model, flowing, runtime, dataset, options, seers);
+    else await fetchValues(model, flowing, runtime, dataset, options, seers);
   }
   for (const [name, observer] of observers) {
     if (observer.statistics().count > 0) continue;

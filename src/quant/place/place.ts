@@ -117,7 +117,8 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
         gain && !isNotQuantized(gain)
           ? layerNormPrecision(gain, target)
           : { grid: asked.what, symmetric: target.symmetric };
-      entries.push(constantEntry(value, { ...precision, ...computed.get(value) }, decision, short));
+      const entry = constantEntry(value, { ...precision, ...computed.get(value) }, decision, short);
+      entries.push({ ...entry, ...statePart(value, shared) });
     } else entries.push(activationEntry(value, asked, decision, placement, shared, computed, shortOf));
   }
   refuseNoBlocks(model, entries, [{ granularity }, ...grids]);
@@ -184,6 +185,12 @@ function* inReadingOrder(model: Model): Iterable<Value> {
   }
 }
 
+/** The part of an entry that says whose encoding a state of a recurrent operator shares, and that its numbers count for it. */
+function statePart(value: Value, { heads, counted }: SharedEncodings): Partial<PlanEntry> {
+  const head = heads.get(value);
+  return head && counted.has(value) ? { kind: "activation", sharesEncodingOf: head.name, observed: true } : {};
+}
+
 /** A constant next to activations has one scale, and needs no data to calibrate it. */
 function constantEntry(value: Value, { grid, symmetric }: NumberForm, decision: Decision, short: boolean): PlanEntry {
   return {
@@ -203,7 +210,7 @@ function activationEntry(
   { what: activations, conflict }: Held<Grid>,
   decision: Decision,
   { target }: Placement,
-  { heads, ranges }: SharedEncodings,
+  { heads, ranges, counted }: SharedEncodings,
   computed: ReadonlyMap<Value, ComputedWeight>,
   shortOf: (value: Value) => PlanEntry["shortScale"] | false,
 ): PlanEntry {
@@ -226,6 +233,7 @@ function activationEntry(
     ...shortScale(grid, shortOf(head)),
     ...(range ? { range } : {}),
     ...(sharesEncodingOf ? { sharesEncodingOf: sharesEncodingOf.name } : {}),
+    ...(counted.has(value) ? { observed: true as const } : {}),
     ...(decision.floatReaders ? { floatReaders: decision.floatReaders } : {}),
     reason: `${decision.reason}${sharesEncodingOf && !decision.movedFrom ? `; it shares the encoding of ${sharesEncodingOf.name}` : ""}${conflict}`,
   };

@@ -1,12 +1,13 @@
 /**
  * Values that share one encoding, as AIMET has it: the outputs of AveragePool, Relu and Resize have that of their input, and the inputs
  * of a Concat that of its output, unless another node reads such an input too. Fixed ranges are merged, or keep values apart. What moves
- * data keeps the encoding of what it moves.
+ * data keeps the encoding of what it moves. States of recurrent operators: recurrent-states.ts.
  */
 import { addsOnlyZero, keepsGrid } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { OperatorRule } from "../targets/target.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
+import { tieStates } from "./recurrent-states.ts";
 
 type Range = NonNullable<OperatorRule["range"]>;
 
@@ -15,6 +16,8 @@ export interface SharedEncodings {
   readonly heads: ReadonlyMap<Value, Value>;
   /** Fixed ends that a head takes over from what shares its encoding: those of a Relu behind a convolution. */
   readonly ranges: ReadonlyMap<Value, Range>;
+  /** Values whose numbers count for the range of the encoding that they share: states of recurrent operators. */
+  readonly counted: ReadonlySet<Value>;
 }
 
 export function sharedEncodings(placement: Placement, decided: ReadonlyMap<Value, Decision>): SharedEncodings {
@@ -59,8 +62,9 @@ export function sharedEncodings(placement: Placement, decided: ReadonlyMap<Value
       shared.set(origin, value);
     }
   }
+  const counted = target.kernels ? new Set<Value>() : tieStates(facts.model.graph.nodes, decided, shared);
   const heads = new Map([...shared.keys()].map((value) => [value, root(value, shared)]));
-  return { heads, ranges };
+  return { heads, ranges, counted };
 }
 
 function sameRange(a: Range | undefined, b: Range): boolean {

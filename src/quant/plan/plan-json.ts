@@ -75,6 +75,7 @@ const entry = z.strictObject({
     )
     .optional(),
   sharesEncodingOf: z.string().optional(),
+  observed: z.literal(true).optional(),
   floatReaders: z.array(z.string()).min(1).optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
   storage: z.enum(storageNames).optional(),

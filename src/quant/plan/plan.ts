@@ -29,6 +29,8 @@ export interface PlanEntry {
    * operator that moves data. The named entry is never tied itself.
    */
   readonly sharesEncodingOf?: string;
+  /** Next to `sharesEncodingOf`: its numbers count for the common range, too, as do those of all states of a recurrent operator. */
+  readonly observed?: true;
   /**
    * Who goes on reading the float number, which is there anyway: operators in float, each by the name of its first output; the
    * value's own name where it is an output of the model. Absent: everybody reads what the quantizer returns.

@@ -25,6 +25,20 @@ test("the body of a Scan tells the shapes of what it gives out", () => {
   expect(body.value.outputs.map(({ type }) => type)).toEqual(Array(2).fill(tensorType("float32", [2, 4])));
 });
 
+test.each([
+  [`["ScaledTanh"]`, /its ScaledTanh has no alpha or beta/],
+  [`["Affine"]`, /its Affine has no alpha or beta/],
+  [`["Swish"]`, /"Swish" is no activation of the standard/],
+  [`["Tanh", "Tanh"]`, /names 2 activations where it has 1/],
+])("activations %s have no gradient", (activations, reason) => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]>
+    f (float[2,1,2] x) => (float[2,1,1,2] y) <float[1,2,2] w, float[1,2,2] r> { y = RNN <hidden_size = 2, activations = ${activations}> (x, w, r) }`,
+    { seed: 1 },
+  );
+  expect(() => gradientModel(model, ["x"], { types: inferTypes(model), outputs: ["y"] })).toThrow(reason);
+});
+
 test("few steps are written out, many are a Scan, a single one is not even split", () => {
   expect([1, 2, 64, 65, 100].map((steps) => net(steps).includes("Scan"))).toEqual([false, false, false, true, true]);
   expect([1, 2].map((steps) => net(steps).includes("Split"))).toEqual([false, true]);

@@ -1,4 +1,6 @@
 /** The functions inside recurrent and fused operators, by name, with their slopes. */
+import { invariant, isRefused, type Refused } from "../../../base/inner.ts";
+import { activationsOf } from "../../../facts/inner.ts";
 import type { Node, Value } from "../../../ir/inner.ts";
 import type { Emitter } from "../../emitter.ts";
 import {
@@ -61,7 +63,7 @@ const functions: Readonly<
     defaults: [1, 1],
     of: (a, b) => ({
       value: (e, x) => e.mul(e.op("Tanh", [e.mul(x, b)]), a),
-      slope: (e, _, y) => affine(e, e.square(y), -b / a, a * b),
+      slope: (e, _, y) => affine(e, e.square(y), a === 0 ? 0 : -b / a, a * b),
     }),
   },
   hardsigmoid: {
@@ -95,20 +97,18 @@ export function gateFunction(name: string, numbers: readonly number[] = []): Gat
   return found.of(a, b);
 }
 
-/** The functions of a recurrent node; their numbers are taken from its lists in the order in which they are needed. */
-export function gateFunctionsOf(node: Node, defaults: readonly string[]): (GateFunction | null)[] {
-  const attribute = node.attributes.get("activations");
-  const names = attribute?.type === "strings" ? attribute.value.map(String) : defaults;
-  const list = (name: string) => {
-    const found = node.attributes.get(name);
-    return found?.type === "floats" || found?.type === "ints" ? found.value.map(Number) : [];
-  };
-  const given = [list("activation_alpha"), list("activation_beta")];
-  return names.map((name) => {
-    const wanted = functions[name.toLowerCase()]?.defaults ?? [];
-    return gateFunction(
-      name,
-      wanted.map((value, i) => given[i]!.shift() ?? value),
-    );
-  });
+/** The functions of each direction of a recurrent node, or why they are not known. */
+export function gateFunctionsOf(node: Node): readonly (readonly GateFunction[])[] | Refused {
+  const found = activationsOf(node);
+  if (isRefused(found)) return found;
+  return found.map((direction) =>
+    direction.map(({ name, alpha, beta }) => {
+      const made = gateFunction(
+        name,
+        [alpha, beta].filter((number) => number !== undefined),
+      );
+      invariant(made, `${name} has a slope`);
+      return made;
+    }),
+  );
 }

@@ -119,6 +119,7 @@ describe("RNN", () => {
     "the weights alone": { ...net("RNN", { steps: 2 }), wrt: ["w"] },
     "the weights alone, both directions": { ...net("RNN", { steps: 2, directions: 2 }), wrt: ["w"] },
     "the recurrence alone": { ...net("RNN", { steps: 2 }), wrt: ["r", "h0"] },
+    "a threshold of nought": net("RNN", { attributes: `activations = ["ThresholdedRelu"]`, steps: 2 }),
     "a function with its usual numbers": net("RNN", { attributes: `activations = ["HardSigmoid"]`, steps: 2 }),
     "thresholded relu": net("RNN", {
       attributes: `activations = ["ThresholdedRelu"], activation_alpha = [0.2]`,

@@ -3,6 +3,7 @@
  * for all steps at once; only what goes from step to step (the cell, and the gradients) is a loop, and the products with
  * the weights are made once over all steps.
  */
+import { isRefused } from "../../../base/inner.ts";
 import type { Value } from "../../../ir/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
 import {
@@ -23,21 +24,14 @@ import { overTime } from "./time-steps.ts";
 
 type Pass = (b: Backward, direction: Direction) => DirectionGradients;
 
-function gradients(b: Backward, pass: Pass, defaults: readonly string[]): InputGradients {
+function gradients(b: Backward, pass: Pass): InputGradients {
   const { node } = b;
   if (node.int("layout", 0) !== 0) throw b.refusal("its layout 1 has no kernel in ONNX Runtime");
   const count = b.shapeOf(1)[0]!;
-  const doubled = Array.from({ length: count }, () => defaults).flat();
-  const functions = gateFunctionsOf(node, doubled);
-  const per = functions.length / count;
-  const known = functions.map((one) => {
-    if (!one) throw b.refusal("one of its activations has no slope here");
-    return one;
-  });
+  const functions = gateFunctionsOf(node);
+  if (isRefused(functions)) throw b.refusal(functions.refused);
   const frame = frameOf(b);
-  const all = Array.from({ length: count }, (_, d) =>
-    pass(b, directionOf(b, frame, d, known.slice(d * per, (d + 1) * per))),
-  );
+  const all = Array.from({ length: count }, (_, d) => pass(b, directionOf(b, frame, d, functions[d]!)));
   const stacked = (pick: (one: DirectionGradients) => Value | null | undefined): Value | null => {
     const parts = all.map(pick);
     if (parts.some((part) => !part)) return null;
@@ -87,7 +81,7 @@ function rnnPass(b: Backward, d: Direction): DirectionGradients {
 }
 
 export const recurrent = {
-  GRU: (b) => gradients(b, gruPass, ["Sigmoid", "Tanh"]),
-  LSTM: (b) => gradients(b, lstmPass, ["Sigmoid", "Tanh", "Tanh"]),
-  RNN: (b) => gradients(b, rnnPass, ["Tanh"]),
+  GRU: (b) => gradients(b, gruPass),
+  LSTM: (b) => gradients(b, lstmPass),
+  RNN: (b) => gradients(b, rnnPass),
 } satisfies Record<string, GradientRow>;
