@@ -15,7 +15,7 @@ const kinds = {
 export type RecurrentOp = keyof typeof kinds;
 
 /** Whether the node is an RNN, GRU or LSTM of the standard. */
-export function isRecurrent(node: Node | null | undefined): node is Node {
+export function isRecurrent(node: Node | null | undefined): boolean {
   return isOp(node, "RNN", "GRU", "LSTM");
 }
 

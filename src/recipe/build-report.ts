@@ -1,7 +1,8 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
 
 import { attemptNow, macsOf, parametersOf } from "../analysis/inner.ts";
-import type { Value } from "../ir/inner.ts";
+import { isRecurrent, recurrentInputs } from "../facts/inner.ts";
+import type { Node, Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
 import { randomNodes } from "../passes/inner.ts";
 import {
@@ -11,10 +12,11 @@ import {
   forEachRun,
   forEachStretch,
   gridName,
+  type Plan,
   type PlanEntry,
   roundedInputs,
 } from "../quant/inner.ts";
-import { type RunReport, roundingWarnings, type WeightReport, warningsOf } from "../report/inner.ts";
+import { type RunReport, recurrentWarnings, roundingWarnings, type WeightReport, warningsOf } from "../report/inner.ts";
 import { sizeOf, type Tensor } from "../tensor/inner.ts";
 import type { Figures } from "./judge-run.ts";
 import type { Quantized } from "./quantized.ts";
@@ -76,7 +78,24 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   const random = randomNodes(model).map((node) => `${node}`);
   const training = quantized.steps.find((step) => step.step === "use-inference")?.notes ?? [];
   const rounded = verification.runtime === "ort-node" ? roundedInputs(quantized.shipped) : [];
-  return { ...report, warnings: [...warningsOf({ ...report, random, training }), ...roundingWarnings(rounded)] };
+  const recurrent = [...model.graph.nodes].filter(isRecurrent);
+  const warnings = [
+    ...recurrentWarnings(floatRecurrences(recurrent, plan), recurrent.length),
+    ...warningsOf({ ...report, random, training }),
+    ...roundingWarnings(rounded),
+  ];
+  return { ...report, warnings };
+}
+
+/** The recurrent operators that read W or R as floats, with the reason of the first of the two. */
+function floatRecurrences(nodes: readonly Node[], { entries, notQuantized }: Plan) {
+  const placed = new Set(entries.map(({ value }) => value));
+  const reasons = new Map(notQuantized.map(({ value, reason }) => [value, reason]));
+  return nodes.flatMap((node) => {
+    const read = [recurrentInputs.w, recurrentInputs.r].flatMap((index) => node.input(index) ?? []);
+    const float = read.find(({ name }) => !placed.has(name));
+    return float ? [{ node: `${node}`, reason: reasons.get(float.name) ?? "they are computed" }] : [];
+  });
 }
 
 /** Numbers that are stored on a grid, or in half precision. */

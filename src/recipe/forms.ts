@@ -32,7 +32,11 @@ const weightOnly: Form = {
   granularity: "block:32",
   storage: ["matmulnbits", "gatherblockquantized"],
 };
-const dynamic: Form = { weights: "int8", activations: "float32", storage: ["dynamicint8", "gatherblockquantized"] };
+const dynamic: Form = {
+  weights: "int8",
+  activations: "float32",
+  storage: ["dynamicint8", "dynamicquantizelstm", "gatherblockquantized"],
+};
 
 export const forms: Readonly<Record<FormName, Form>> = {
   qdq,

@@ -19,6 +19,6 @@ export { lossBounds, scoreLoss } from "./score.ts";
 export { type Advice, nextSteps } from "./sections/next.ts";
 export type { NamedRun } from "./sections/side-by-side.ts";
 export { verdictSentence } from "./sections/verdict.ts";
-export { type Judged, roundingWarnings, scoreWarnings, voidsScore, warningsOf } from "./warnings.ts";
+export { type Judged, recurrentWarnings, roundingWarnings, scoreWarnings, voidsScore, warningsOf } from "./warnings.ts";
 export { renderWeights } from "./weights-page.ts";
 export { bytes, change, decibels, decisions, figure, milliseconds, percent, points } from "./words.ts";

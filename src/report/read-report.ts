@@ -162,6 +162,7 @@ const schema = z.object({
           "one-class",
           "not-finite",
           "mostly-float",
+          "recurrent-float",
           "slower",
           "larger",
           "not-judged",

@@ -132,6 +132,7 @@ export interface Warning {
     | "one-class"
     | "not-finite"
     | "mostly-float"
+    | "recurrent-float"
     | "slower"
     | "larger"
     | "not-judged"

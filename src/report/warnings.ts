@@ -82,6 +82,18 @@ export function roundingWarnings(products: readonly string[]): Warning[] {
   return [{ kind: "rounded-inputs", text }];
 }
 
+/** Recurrent operators whose W or R is no constant of integers, each with the reason. */
+export function recurrentWarnings(
+  found: readonly { readonly node: string; readonly reason: string }[],
+  of: number,
+): Warning[] {
+  const [first] = found;
+  if (!first) return [];
+  const which = found.length === of ? (of === 1 ? "the one" : `all ${of}`) : `${found.length} of the ${of}`;
+  const text = `${which} recurrent ${of === 1 ? "layer keeps its" : "layers keep"} weights in float: ${first.node}: ${first.reason}`;
+  return [{ kind: "recurrent-float", text }];
+}
+
 function withinNoise(score: ScoreReport): Warning[] {
   const { interval, samples } = score;
   if (!interval || interval.lost[0] > 0 || interval.lost[1] < 0) return [];

@@ -116,14 +116,19 @@ export function gatherSlices(data: Float32Array, shape: Shape, granularity: Gran
   return values.map((v, group) => ({ slices: slices[group]!, values: v }));
 }
 
-/** For every slice of a blocked tensor the (channel, block) pair it belongs to, numbered from 0. */
+/**
+ * For every slice of a blocked tensor the (channel, block) pair it belongs to, numbered from 0. What axes in front of both count are
+ * matrices of their own: those of a batched product, the directions of a recurrent operator.
+ */
 export function blockGroups(shape: Shape, granularity: Extract<Granularity, { kind: "block" }>): number[] {
   const { axis, size, channelAxis } = granularity;
   const reduced = shape.map((length, i) => (i === axis ? length / size : length));
   const strides = reduced.map((_, i) => sizeOf(reduced.slice(i + 1)));
   const blocks = reduced[axis]!;
+  const channels = reduced[channelAxis]!;
+  const matrix = sizeOf(reduced.slice(Math.min(axis, channelAxis)));
   return Array.from({ length: sizeOf(reduced) }, (_, slice) => {
     const at = (dim: number) => Math.floor(slice / strides[dim]!) % reduced[dim]!;
-    return at(channelAxis) * blocks + at(axis);
+    return (Math.floor(slice / matrix) * channels + at(channelAxis)) * blocks + at(axis);
   });
 }

@@ -42,9 +42,9 @@ export class Draft {
     this.#order = new Map([...graph.nodes].map((node, i) => [node, i]));
   }
 
-  /** The value that had this name in the float model. */
-  value(name: string): Value {
-    return this.record.float(name)!;
+  /** The value that had this name in the float model; undefined for a constant that is written already, with another one. */
+  value(name: string): Value | undefined {
+    return this.record.float(name);
   }
 
   /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
@@ -86,15 +86,17 @@ export class Draft {
   }
 
   /**
-   * Another node in the place of one, whose output's name and readers it takes over. `before`: what was put in front of it to compute the
+   * Another node in the place of one, the names and readers of whose outputs it takes over. `before`: what was put in front of it to compute the
    * same with it.
    */
   replace(node: Node, replacement: Replacement, before: readonly Node[] = []): void {
     const place = this.#order.get(node);
-    const { output } = node;
+    const outputs = node.outputs.map((output) => (output.name === "" ? undefined : output));
     const made = replaceNode(node, replacement);
     if (place !== undefined) this.#order.set(made, place);
-    this.record.computes(output, [...before, made]);
+    outputs.forEach((output, i) => {
+      if (output) this.record.computes(output, made.outputs[i]!, [...before, made]);
+    });
   }
 
   /** A node with several outputs right behind whoever gives a value, named after it. */

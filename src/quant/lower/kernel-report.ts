@@ -1,5 +1,5 @@
-/** Which convolutions and matrix products the runtime runs on integers, read off the graph that it wrote after optimising. */
-import { clipBounds } from "../../facts/inner.ts";
+/** Which convolutions, matrix products and recurrent operators the runtime runs on integers, read off the graph that it wrote after optimising. */
+import { clipBounds, isRecurrent } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LoweredProduct, Shipped } from "./lowered.ts";
@@ -26,6 +26,7 @@ const integerKernels = new Set([
   "MatMulInteger",
   "MatMulIntegerToFloat",
   "DynamicQuantizeMatMul",
+  "DynamicQuantizeLSTM",
 ]);
 
 /**
@@ -81,6 +82,8 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   const floatWeight = node.inputs.slice(0, 2).find((value) => value?.initializer);
   if (floatWeight) return left.get(floatWeight.name) ?? "its weight is not quantized";
   if (overflowsBias(node)) return "its bias does not fit into 32 bits in steps of the scales of its two inputs";
+  if (isRecurrent(node))
+    return `ONNX Runtime has no integer kernel of ${node.op} behind Q/DQ: its weights become floats at every run`;
   if (node.op === "ConvTranspose") return "ONNX Runtime has no integer ConvTranspose on CPU";
   for (const value of node.inputs.slice(0, 2)) {
     const source = value?.producer;

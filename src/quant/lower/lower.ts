@@ -58,7 +58,7 @@ function emit(copy: Model, plan: Plan, record: LoweringRecord): void {
   const draft = new Draft(copy, plan, record);
   for (const entry of plan.entries) {
     const value = draft.value(entry.value);
-    rows.find((row) => row.matches(entry, value))?.emit(entry, value, draft);
+    if (value) rows.find((row) => row.matches(entry, value))?.emit(entry, value, draft);
   }
 }
 

@@ -24,11 +24,11 @@ export interface LoweredValue {
   readonly dequantized?: Value | undefined;
 }
 
-/** What stands for a Conv, ConvTranspose, Gemm or MatMul. */
+/** What stands for a Conv, ConvTranspose, Gemm, MatMul, or a recurrent operator. */
 export interface LoweredProduct {
   /** The nodes that compute it, in their order; the last one returns what the product returns. */
   readonly nodes: readonly Node[];
-  /** The constant that holds its weight: integers, narrower floats, or the float weight itself. Absent: the weight is computed. */
+  /** The constant that holds its weight (W of a recurrent operator): integers, narrower floats, or the float weight itself. Absent: the weight is computed. */
   readonly weight?: Value | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface Shipped {
   readonly model: Model;
   /** By the name of the value in the float model; undefined where the file has no such value. */
   of(value: string): LoweredValue | undefined;
-  /** Every product on two operands, in the order of the file. */
+  /** Every product on two operands and every recurrent operator, in the order of the file. */
   readonly products: readonly LoweredProduct[];
 }
 

@@ -3,6 +3,7 @@
  * nodes are products, and where their weights lie. Files of other tools have Q/DQ, too. What a constant was called in the float
  * model no operator says: `of` knows activations alone.
  */
+import { isRecurrent } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import { dtypes } from "../../tensor/inner.ts";
 import type { LoweredProduct, LoweredValue, Shipped } from "./lowered.ts";
@@ -16,7 +17,7 @@ export function readShipped(model: Model): Shipped {
     const stored = storedFor(node);
     if (stored?.form.replaces === "lookup") return [];
     if (stored) return [{ nodes: [node], weight: stored.weight }];
-    return isProduct(node) ? [{ nodes: [node], weight: weightOf(node) }] : [];
+    return isProduct(node) || isRecurrent(node) ? [{ nodes: [node], weight: weightOf(node) }] : [];
   });
   const of = (name: string) => {
     const value = values.get(name);
@@ -43,7 +44,7 @@ export function unwidened(value: Value | null): Value | null {
 function weightOf(node: Node): Value | undefined {
   const own = constantOperand(node);
   if (own) return own;
-  for (const operand of [node.input(1), node.input(0)]) {
+  for (const operand of isRecurrent(node) ? [node.input(1)] : [node.input(1), node.input(0)]) {
     const source = unheld(operand)?.producer;
     const stored = source?.op === "DequantizeLinear" ? unwidened(source.input(0)) : unwidened(unheld(operand));
     if (stored?.initializer) return stored;

@@ -1,7 +1,7 @@
 /** The book that lowering keeps: which value became which, and which nodes stand for a node of the float model. */
 
 import { invariant } from "../../base/inner.ts";
-import type { Layer } from "../../facts/inner.ts";
+import { isRecurrent, type Layer } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { Lowered, LoweredProduct, LoweredValue } from "./lowered.ts";
 import { constantOperand, isProduct, ofSameLayer } from "./same-layer.ts";
@@ -42,11 +42,10 @@ export class LoweringRecord {
     this.#floats.delete(value);
   }
 
-  /** The nodes compute what a node of the copy did, whose output was `old`; the last of them returns it. */
-  computes(old: Value, nodes: readonly Node[]): void {
+  /** The nodes compute what a node of the copy did, whose output was `old`; the last of them returns it as `output`. */
+  computes(old: Value, output: Value, nodes: readonly Node[]): void {
     const name = this.#names.get(old);
     invariant(name !== undefined, `${old.name} is a value of the float model`);
-    const { output } = nodes.at(-1)!;
     this.#nodes.set(name, nodes);
     this.#floats.set(name, output);
     this.#names.set(output, name);
@@ -61,11 +60,12 @@ export class LoweringRecord {
     };
     const products: LoweredProduct[] = [];
     for (const node of model.graph.nodes) {
-      if (!isProduct(node)) continue;
+      if (!isProduct(node) && !isRecurrent(node)) continue;
       const weight = constantOperand(node);
       const found = weight && of(weight.name);
+      const { name } = node.outputs.find((output) => output.name !== "")!;
       const product: LoweredProduct = {
-        nodes: this.#nodes.get(node.output.name) ?? [this.#floats.get(node.output.name)!.producer!],
+        nodes: this.#nodes.get(name) ?? [this.#floats.get(name)!.producer!],
         weight: found?.quantized ?? found?.float,
       };
       products.push(product);

@@ -17,8 +17,8 @@ export interface StorageForm extends LoweringRow {
   readonly name: StorageName;
   /** For people. */
   readonly title: string;
-  /** What the nodes are that it takes the place of: products of a weight, or a Gather of its rows. */
-  readonly replaces: "product" | "lookup";
+  /** What the nodes are that it takes the place of: products of a weight, a Gather of its rows, or a recurrent operator. */
+  readonly replaces: "product" | "lookup" | "recurrence";
   /** Why it cannot hold this weight; undefined: it can. `entries`: those of the whole plan. */
   refusal(entry: PlanEntry, value: Value, entries: ReadonlyMap<string, PlanEntry>): string | undefined;
   /** The constant with the weight that a node of a file reads, where this form writes such nodes; undefined: it does not. */

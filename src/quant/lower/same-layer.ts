@@ -4,7 +4,7 @@
  */
 
 import { AvocetError } from "../../base/inner.ts";
-import type { Layer } from "../../facts/inner.ts";
+import { isRecurrent, type Layer, recurrentInputs } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 
@@ -13,8 +13,9 @@ export function isProduct(node: Node): boolean {
   return node.domain === "" && rowOf(node)?.linear !== undefined;
 }
 
-/** The constant that a product multiplies with, on whichever side it is. */
+/** The constant that a product multiplies with, on whichever side it is; of a recurrent operator W. */
 export function constantOperand(node: Node): Value | undefined {
+  if (isRecurrent(node)) return node.input(recurrentInputs.w)?.initializer ? node.input(recurrentInputs.w)! : undefined;
   return [node.input(rowOf(node)!.linear!.weight), node.input(0)].find((value) => value?.initializer) ?? undefined;
 }
 

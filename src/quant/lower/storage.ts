@@ -1,8 +1,10 @@
 /** Storage forms: rows of lowering that a target asks for by name, each with what it can hold. */
+import { isRecurrent } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { dynamicInt8 } from "./dynamic-int8.ts";
+import { dynamicQuantizeLstm } from "./dynamic-quantize-lstm.ts";
 import { gatherBlockQuantized } from "./gather-block-quantized.ts";
 import { matMulNBits } from "./matmul-nbits.ts";
 import type { StorageForm } from "./row.ts";
@@ -11,6 +13,7 @@ export const storageForms: Readonly<Record<StorageName, StorageForm>> = {
   matmulnbits: matMulNBits,
   gatherblockquantized: gatherBlockQuantized,
   dynamicint8: dynamicInt8,
+  dynamicquantizelstm: dynamicQuantizeLstm,
 };
 
 /** The form that writes such nodes, and the constant with the weight that this one reads. */
@@ -42,8 +45,9 @@ export function withStorage(entries: readonly PlanEntry[], model: Model, names: 
   });
 }
 
-/** A table that every reader takes rows of; else a factor. */
+/** A table that every reader takes rows of, W or R of recurrent operators; else a factor. */
 function useOf(value: Value): StorageForm["replaces"] {
+  if (value.consumers().some(isRecurrent)) return "recurrence";
   return value.consumers().every(({ op }) => op === "Gather") ? "lookup" : "product";
 }
 

@@ -5,6 +5,7 @@
 import { initializerOf, keepsGrid, maskOf } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
+import type { StorageName } from "../grids/storage-names.ts";
 import type { Target } from "../targets/target.ts";
 import type { Precisions } from "./precisions.ts";
 import type { Unit } from "./supergroups.ts";
@@ -30,6 +31,8 @@ export interface Placement {
   readonly kept: ReadonlyMap<Node, string>;
   /** Convolutions that are faster in float, each with the reason. */
   readonly narrow: ReadonlyMap<Node, string>;
+  /** What weights may be stored for. */
+  readonly storage: readonly StorageName[];
 }
 
 /** A decision for every float value that is no parameter. */

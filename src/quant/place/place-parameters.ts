@@ -1,6 +1,6 @@
 /** Which constants of operators are quantized, on which grid, at which granularity: weights and biases. */
 import { isRefused } from "../../base/inner.ts";
-import { initializerOf, type LayerAxes } from "../../facts/inner.ts";
+import { initializerOf, isRecurrent, type LayerAxes } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { type Facts, isDepthwise, type Parameter } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
@@ -8,6 +8,7 @@ import type { Granularity } from "../grids/encoding.ts";
 import { gridName } from "../grids/grid.ts";
 import type { Bits } from "../grids/names.ts";
 import { isNotQuantized } from "../grids/usable-grid.ts";
+import { notDynamic } from "../lower/dynamic-quantize-lstm.ts";
 import { biasEntry } from "../plan/bias-encoding.ts";
 import type { PlanEntry } from "../plan/plan.ts";
 import { isBeforeV73, type Target } from "../targets/target.ts";
@@ -73,14 +74,21 @@ function placeOne(
   const asked = kept.get(node);
   if (asked !== undefined && !precisions.isWeightOnly(node)) return left(asked);
   if (target.kernels && !(parameter.layer && target.kernels.linear.has(node.op))) {
-    return left(target.float[node.op] ?? `${node.op} runs in float`);
+    const refused = isRecurrent(node) && kind !== "bias" ? whyNoIntegers(node, placement) : "";
+    if (refused !== undefined)
+      return left(`${target.float[node.op] ?? `${node.op} runs in float`}${refused && `: ${refused}`}`);
   }
   const tooNarrow = narrow.get(node);
   if (tooNarrow !== undefined) return left(tooNarrow);
   if (kind === "bias" && target.bias === "int32" && parameter.layer)
     return left(asked ?? "the bias cannot share the scales of input and weight");
   // Without integers in front of it a weight is still smaller.
-  if (target.kernels && precisions.activationsOfNode(node).kind === "int" && !isQuantized(node.input(0), decided))
+  if (
+    target.kernels &&
+    !isRecurrent(node) &&
+    precisions.activationsOfNode(node).kind === "int" &&
+    !isQuantized(node.input(0), decided)
+  )
     return left(`the input of ${node.op} is not quantized`);
   const rule = { ...target.param, ...target.params[kind], ...target.operators.get(node.op)?.params[kind] };
   if (!rule.quantized) return left(`the target keeps every ${kind} in float`);
@@ -105,6 +113,13 @@ function placeOne(
     ...shortScale(grid, shortScales),
     reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}${conflict}${wanted.conflict}`,
   };
+}
+
+/** Why a recurrent operator has no integer kernel of its own either; undefined: it has. */
+function whyNoIntegers(node: Node, { storage, precisions }: Placement): string | undefined {
+  if (!storage.includes("dynamicquantizelstm")) return "";
+  const weights = precisions.weightsOfNode(node);
+  return weights.kind === "int" && weights.bits <= 8 ? notDynamic(node) : "DynamicQuantizeLSTM takes 8 bits and fewer";
 }
 
 /** The part of a choice that parameters of a normalization take over from weights or from activations. */
@@ -162,6 +177,7 @@ function granularityOf(
   const { node, value, kind } = parameter;
   const { shape } = value.initializer!;
   const is = (granularity: Granularity, because = "") => ({ granularity, because });
+  if (isRecurrent(node) && kind !== "bias") return recurrentGranularity(node, shape, target, asked);
   if (!parameter.layer || kind !== "weight") return is({ kind: "tensor" });
   const axes = axesOf(parameter);
   const wanted =
@@ -185,6 +201,21 @@ function granularityOf(
   return is({ kind: "block", axis: inputAxis, size: wanted.block, channelAxis: axes.out });
 }
 
+/** W or R [directions, gates · hidden, columns]: one scale, or one for each row of each direction. */
+function recurrentGranularity(
+  node: Node,
+  shape: readonly number[],
+  target: Target,
+  asked: WeightGranularity | undefined,
+): { readonly granularity: Granularity; readonly because: string } {
+  const wanted = asked ?? ((target.operators.get(node.op)?.perChannel ?? target.perChannel) ? "channel" : "tensor");
+  const because = typeof wanted === "object" ? `: rows of ${node.op} have one scale each` : "";
+  if (wanted === "tensor") return { granularity: { kind: "tensor" }, because };
+  if (shape[0] === 1) return { granularity: { kind: "channel", axis: 1 }, because };
+  // Scales along one axis would be those of both directions.
+  return { granularity: { kind: "block", axis: 2, size: shape[2]!, channelAxis: 1 }, because };
+}
+
 /** The axes of a parameter that is the weight of a layer whose shape fits. */
 function axesOf({ layer }: Parameter): LayerAxes | undefined {
   return layer && !isRefused(layer) && !isRefused(layer.axes) ? layer.axes : undefined;
@@ -193,6 +224,7 @@ function axesOf({ layer }: Parameter): LayerAxes | undefined {
 /** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */
 function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
   if (!target.pairSafeWeights || gridName(grid) !== "int8") return false;
+  if (isRecurrent(node)) return true;
   return parameter.layer !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
 }
 

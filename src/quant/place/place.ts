@@ -88,6 +88,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     kept,
     units: unitsOf(facts, target, (node) => kept.has(node)),
     narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
+    storage,
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
   const shared = sharedEncodings(placement, decided);
