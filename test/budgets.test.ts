@@ -14,8 +14,8 @@ test.each([
   {
     what: "the quantizer, from bytes to bytes",
     entry: "test/browser/quantizer.ts",
-    measured: 315_632,
-    ceiling: 322_000,
+    measured: 322_565,
+    ceiling: 330_000,
   },
   { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 415_455, ceiling: 440_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
