@@ -38,7 +38,6 @@ const signatures: readonly {
   readonly way?: string;
 }[] = [
   { what: "an HDF5 file (Keras .h5)", at: 0, bytes: "\x89HDF", way: keras },
-  { what: "a TensorFlow Lite model", at: 4, bytes: "TFL3", way: tf2onnx("tflite", "FILE") },
   { what: "a Python pickle (PyTorch .pth)", at: 0, bytes: "\x80\x02", way: torch },
   { what: "a gzip archive", at: 0, bytes: "\x1f\x8b", way: "unpack it first" },
   { what: "a NumPy array", at: 0, bytes: "\x93NUMPY", way: "arrays are data: --data FILE" },

@@ -5,9 +5,10 @@ import { foreignFormat } from "./foreign.ts";
 import { onnx } from "./onnx/read.ts";
 import { onnxText } from "./onnx-text/read.ts";
 import type { SourceFormat } from "./source-format.ts";
+import { tflite } from "./tflite/read.ts";
 
 /** In the order in which they are asked; formats whose first bytes say little come later. */
-export const sources: readonly SourceFormat[] = [onnxText, ggufDecoder, huggingFaceDecoder, onnx];
+export const sources: readonly SourceFormat[] = [onnxText, tflite, ggufDecoder, huggingFaceDecoder, onnx];
 
 /** How many bytes at the start of a file are looked at. */
 export const startBytes = 4096;

@@ -1,7 +1,7 @@
 /** Resizing images, and moving blocks between space and channels: done channels first, as ONNX defines them. */
 import type { Dim, Value } from "../../ir/inner.ts";
 import type { Emitter } from "./emitter.ts";
-import type { Term } from "./term.ts";
+import { lengthsOf, type Term } from "./term.ts";
 import { channelAxis, spatialAxes, type Window, windowOrder } from "./windows.ts";
 
 /** How TensorFlow finds the source of a pixel; without either, both coordinates are measured from the corner. */
@@ -42,16 +42,24 @@ export function resize(e: Emitter, x: Term, sizes: Sizes, sampling: Sampling, ch
         }
       : {}),
   };
-  const at = spatial.map((axis) => order.indexOf(axis));
   const shape = x.shape.map((dim, axis): Dim => (spatial.includes(axis) ? lengths[spatial.indexOf(axis)]! : dim));
-  const node = e.node("Resize", [value, null, null, newLengths(e, sizes)], { ...attributes, axes: at });
-  return e.term(node.output, x.dtype, shape, order);
+  const whole = lengthsOf(order.map((axis) => shape[axis]!));
+  const target = whole ? e.ints(whole) : newLengths(e, value, sizes);
+  return e.term(e.node("Resize", [value, null, null, target], attributes).output, x.dtype, shape, order);
 }
 
-function newLengths(e: Emitter, { lengths, by }: Sizes): Value {
-  if (lengths.every((length) => length !== null)) return e.ints(lengths as number[]);
-  if (!by) throw e.fail("expected known lengths to resize to");
-  return by.dtype === "int64" ? e.value(by) : e.node("Cast", [e.value(by)], { to: 7 }).output;
+/**
+ * The lengths of all axes, batch and channels first. The attribute `axes` would say the same with less: ONNX Runtime 1.30 moves
+ * transposes past a Resize without looking at it.
+ */
+function newLengths(e: Emitter, value: Value, { lengths, by }: Sizes): Value {
+  const known = lengths.every((length) => length !== null);
+  if (!known && !by) throw e.fail("expected known lengths to resize to");
+  const computed = (term: Term) =>
+    term.dtype === "int64" ? e.value(term) : e.node("Cast", [e.value(term)], { to: 7 }).output;
+  const spatial = known ? e.ints(lengths as number[]) : computed(by!);
+  const lead = e.node("Shape", [value], { start: 0, end: 2 }).output;
+  return e.node("Concat", [lead, spatial], { axis: 0 }).output;
 }
 
 /** Each spatial axis a whole number of times as long, every element repeated. */

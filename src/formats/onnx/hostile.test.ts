@@ -167,7 +167,6 @@ describe("what is no ONNX model at all", () => {
   const cases: Record<string, string> = {
     "PK\x03\x04\x14\0\0\0": "zip",
     "\x89HDF\r\n\x1a\n": "HDF5",
-    "\x1c\0\0\0TFL3": "TensorFlow Lite",
     '{"format": "graph-model"}': "TensorFlow.js",
     "hello, this is text": "text",
     "\x1f\x8b\x08\0": "gzip",

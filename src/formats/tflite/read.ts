@@ -1,0 +1,54 @@
+/** TensorFlow Lite as a format of files: a graph of built-in operators, float or quantized already. */
+import { AvocetError } from "../../base/inner.ts";
+import { Graph, Model, removeDead } from "../../ir/inner.ts";
+import { checkNodes } from "../../ops/inner.ts";
+import { Emitter, importedOpset } from "../channels-last/emitter.ts";
+import { limits } from "../limits.ts";
+import type { SourceFile, SourceFormat } from "../source-format.ts";
+import { completeMoves } from "./quantized-moves.ts";
+import { readSchema, type TfliteModel } from "./schema.ts";
+import { Translation } from "./translate.ts";
+
+/** FlatBuffers carry an identifier behind the first offset. */
+const identifier = "TFL3";
+
+export const tflite: SourceFormat = {
+  name: "tflite",
+  what: "a TensorFlow Lite model",
+  limit: { bytes: limits.onnxFileBytes, hint: "a file of more than 2 GiB is no FlatBuffer" },
+  recognises: (start) => String.fromCharCode(...start.subarray(4, 8)) === identifier,
+  read: readTflite,
+};
+
+/**
+ * Quantizers of 16 bits need operator set 21. Others stay at 20: from 21 on ONNX Runtime 1.30 writes an `output_dtype` of int8 where it
+ * completes units of int8, turns their zero points into uint8 afterwards, and refuses what it has made.
+ */
+function hasWideActivations({ graphs }: TfliteModel): boolean {
+  return graphs.some(({ tensors }) => tensors.some(({ dtype, quantized }) => quantized && dtype === "int16"));
+}
+
+/**
+ * The model with standard operators. Quantized tensors become QuantizeLinear and DequantizeLinear, so that inputs and outputs are
+ * floats; states begin at zero. Throws `import/truncated`, `import/malformed`, `import/too-large`, `import/unsupported-type`, and
+ * one `import/unsupported-operator` for all operators that have no translation.
+ */
+export function readTflite({ name, bytes }: SourceFile): Model {
+  const file = readSchema(bytes, name);
+  const graph = new Graph(file.graphs[0]!.name || "main");
+  const model = new Model(graph, [["", hasWideActivations(file) ? importedOpset : 20]]);
+  model.source = name;
+  model.producerName = "TensorFlow Lite";
+  try {
+    new Translation(file, name).main(new Emitter(graph, name));
+    removeDead(graph);
+    completeMoves(graph);
+    checkNodes(model);
+  } catch (error) {
+    // What is emitted from contradictory numbers breaks rules of tensors and operators: the file is to blame, and named.
+    if (!AvocetError.is(error) || error.detail.at?.includes(name)) throw error;
+    const code = error.code.startsWith("import/") ? error.code : "import/malformed";
+    throw new AvocetError(code, error.message, { at: error.detail.at ? `${name}: ${error.detail.at}` : name });
+  }
+  return model;
+}
