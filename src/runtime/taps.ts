@@ -17,8 +17,6 @@ export interface TapSpec {
   readonly values?: readonly string[];
   /** Reductions by the name of the value that they read. */
   readonly reductions?: ReadonlyMap<string, Reduction>;
-  /** What inputs that the reductions have added are fed in the next run, by the names that they got. */
-  readonly added?: () => Feeds;
   readonly session?: SessionOptions;
 }
 
@@ -69,7 +67,7 @@ export async function openTaps(model: Model, runtime: Runtime, spec: TapSpec): P
   }
   graph.setOutputs(kept);
   const session = await runtime.open(part, spec.session);
-  return new OpenTaps(part, session, values, outputs, spec.added ?? (() => ({})));
+  return new OpenTaps(part, session, values, outputs);
 }
 
 class OpenTaps implements Taps {
@@ -77,7 +75,6 @@ class OpenTaps implements Taps {
   readonly #session: Session;
   readonly #values: readonly string[];
   readonly #reduced: ReadonlyMap<string, readonly string[]>;
-  readonly #added: () => Feeds;
   #batch: number | null = null;
 
   constructor(
@@ -85,13 +82,11 @@ class OpenTaps implements Taps {
     session: Session,
     values: readonly string[],
     reduced: ReadonlyMap<string, readonly string[]>,
-    added: () => Feeds,
   ) {
     this.#part = part;
     this.#session = session;
     this.#values = values;
     this.#reduced = reduced;
-    this.#added = added;
   }
 
   async *stream(data: Dataset, options: StreamOptions = {}): AsyncIterable<Tapped> {
@@ -134,6 +129,6 @@ class OpenTaps implements Taps {
   }
 
   #feeds(feeds: Feeds): Feeds {
-    return feedsFor(this.#part, feeds, this.#added());
+    return feedsFor(this.#part, feeds);
   }
 }

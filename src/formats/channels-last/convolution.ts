@@ -78,7 +78,9 @@ function filtered(e: Emitter, source: Term, asked: Window, filters: Filters, bia
   const spatial = spatialAxes(rank, window.channels);
   const axis = channelAxis(rank, window.channels);
   const channels = x.shape[axis];
-  const inputs = typeof channels === "number" ? channels : (filters.channels ?? filters.perGroup);
+  const inputs = typeof channels === "number" ? channels : filters.channels;
+  if (inputs === undefined)
+    throw e.fail("expected a known number of channels", "export the model with the channels of its inputs");
   const group = inputs / filters.perGroup;
   if (!Number.isSafeInteger(group) || filters.out % group !== 0 || (filters.channels ?? inputs) !== inputs) {
     throw e.broken(

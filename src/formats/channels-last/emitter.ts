@@ -114,11 +114,20 @@ export class Emitter {
     if (value.producer?.graph !== this.graph || value.isGraphOutput) value = this.node("Identity", [value]).output;
     if (value.name !== name) {
       const holder = this.graph.names.has(name) ? this.graph.valuesByName().get(name) : undefined;
-      if (holder && !holder.isGraphInput && !holder.isGraphOutput) this.graph.setAside(holder);
-      this.graph.renameLike(value, name);
+      if (holder && !holder.isGraphInput && !holder.isGraphOutput)
+        this.#rename(holder, () => this.graph.setAside(holder));
+      this.#rename(value, () => this.graph.renameLike(value, name));
     }
     value.type = tensorType(term.dtype, term.shape);
     this.graph.addOutput(value);
+  }
+
+  /** A node keeps the name of its first output, which nobody else has. */
+  #rename(value: Value, rename: () => void): void {
+    const node = value.producer;
+    const follows = node !== null && node.output === value;
+    rename();
+    if (follows) node.name = value.name;
   }
 
   /** An input of a body: by place, so that the name is a hint. */

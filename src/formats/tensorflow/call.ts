@@ -14,6 +14,8 @@ export interface World {
   constant(node: SourceNode): Term | undefined;
   placeholder(node: SourceNode): Slot;
   variable(node: SourceNode): Variable;
+  /** Of a Merge of TensorFlow 1: the condition that its inputs depend on, and which input is there when it holds. */
+  condition(node: SourceNode): { readonly predicate: Term; readonly taken: number };
 }
 
 export class Call {

@@ -4,10 +4,11 @@ import type { Emitter } from "../channels-last/emitter.ts";
 import type { Term } from "../channels-last/term.ts";
 import { limits } from "../limits.ts";
 import { Faults } from "../onnx/scope.ts";
+import { choiceOf, isMerge } from "./branches.ts";
 import { Call, type OperatorRow, type World } from "./call.ts";
 import type { Reference, SourceFunction, SourceGraph, SourceNode } from "./graph.ts";
 import { operatorRows, unsupported } from "./operators.ts";
-import { failed, hasFailed, nothing, type Slot, type Variable } from "./slots.ts";
+import { failed, hasFailed, isTerm, nothing, type Slot, type Variable } from "./slots.ts";
 
 /** What a file brings along next to its graph. */
 export interface Outside {
@@ -33,6 +34,8 @@ export class Translation implements World {
   /** Operator → what is said of it, and the nodes. */
   readonly #problems = new Map<string, string[]>();
   #nodes = 0;
+  /** Where the node that is being written stands. */
+  #scope: Scope | undefined;
 
   constructor(graph: SourceGraph, file: string, outside: Outside) {
     this.#graph = graph;
@@ -122,7 +125,7 @@ export class Translation implements World {
   /** Writes a node after all that it needs; an explicit stack, because a graph may be as deep as a file pleases. */
   #visit(root: string, scope: Scope, e: Emitter): void {
     const open = new Set<string>();
-    const stack: { name: string; needs: readonly string[]; next: number }[] = [];
+    const stack: { node: SourceNode; needs: string[]; next: number; merged: boolean }[] = [];
     const enter = (name: string): void => {
       if (scope.args.has(name) || scope.done.has(name)) return;
       if (open.has(name)) throw this.#broken(`the graph goes in a circle through ${name}`, scope, circleHint);
@@ -138,18 +141,27 @@ export class Translation implements World {
         );
       }
       open.add(name);
-      const data = rowOf(node.op)?.ignoresInputs ? [] : node.inputs.map((input) => input.node);
-      stack.push({ name, needs: [...node.controls, ...data], next: 0 });
+      const merges = isMerge(node);
+      const choice = merges ? choiceOf(node, scope.nodes) : undefined;
+      const data = rowOf(node.op)?.ignoresInputs
+        ? []
+        : (choice ? [choice.predicate] : node.inputs).map((input) => input.node);
+      stack.push({ node, needs: [...node.controls, ...data], next: 0, merged: !choice });
     };
     enter(root);
     while (stack.length > 0) {
       const top = stack[stack.length - 1]!;
       const need = top.needs[top.next++];
       if (need !== undefined) enter(need);
-      else {
+      else if (!top.merged) {
+        // Where the condition is known, what only the other side needs is never written.
+        top.merged = true;
+        top.next--;
+        top.needs.push(...this.#sides(top.node, scope).map((input) => input.node));
+      } else {
         stack.pop();
-        open.delete(top.name);
-        scope.done.set(top.name, this.#write(scope.nodes.get(top.name)!, scope, e));
+        open.delete(top.node.name);
+        scope.done.set(top.node.name, this.#write(top.node, scope, e));
       }
     }
   }
@@ -160,7 +172,11 @@ export class Translation implements World {
       this.#problem(node.op, unsupported[node.op] ?? "", node);
       return [failed];
     }
-    const slots = row.ignoresInputs ? [] : node.inputs.map((input) => this.#slot(input, scope));
+    const read = isMerge(node) ? this.#sides(node, scope) : node.inputs;
+    const slots = row.ignoresInputs
+      ? []
+      : node.inputs.map((input) => (read.includes(input) ? this.#slot(input, scope) : nothing));
+    this.#scope = scope;
     if (slots.some(hasFailed)) return [failed];
     try {
       const made = e.named(node.name, () => row.emit(new Call(e, node, slots, this)));
@@ -171,6 +187,23 @@ export class Translation implements World {
       this.#problem(node.op, error.message, node);
       return [failed];
     }
+  }
+
+  condition(node: SourceNode): { predicate: Term; taken: number } {
+    const scope = this.#scope!;
+    const choice = choiceOf(node, scope.nodes);
+    const predicate = choice && this.#slot(choice.predicate, scope);
+    if (choice && predicate && isTerm(predicate)) return { predicate, taken: choice.taken };
+    throw new AvocetError("import/unsupported-operator", "expected two sides of one condition", { at: node.name });
+  }
+
+  /** The inputs of a Merge that are there: one where the condition is known. */
+  #sides(node: SourceNode, scope: Scope): readonly Reference[] {
+    const choice = choiceOf(node, scope.nodes);
+    const predicate = choice && this.#slot(choice.predicate, scope);
+    const value = predicate && isTerm(predicate) ? predicate.content?.[0] : undefined;
+    if (!choice || typeof value !== "number") return node.inputs;
+    return [node.inputs[value !== 0 ? choice.taken : 1 - choice.taken]!];
   }
 
   #slot(reference: Reference, scope: Scope): Slot {

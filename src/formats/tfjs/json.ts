@@ -110,15 +110,23 @@ function tensorFromJson(json: Json, file: string): TensorProto {
     strings: listOf(json.stringVal).map((text) => bytesFromJson(text, file)),
   };
   if (json.tensorContent !== undefined) proto.content = bytesFromJson(json.tensorContent, file);
-  const floats = listOf(json.floatVal).map(Number);
-  if (floats.length > 0) proto.floats = new Uint8Array(Float32Array.from(floats).buffer);
+  if (json.floatVal !== undefined) proto.floats = floatsFromJson(json.floatVal);
+  if (json.scomplexVal !== undefined) proto.complexes = floatsFromJson(json.scomplexVal);
+  if (json.doubleVal !== undefined)
+    proto.doubles = new Uint8Array(Float64Array.from(listOf(json.doubleVal), Number).buffer);
   const whole = (value: unknown) =>
     varints(listOf(value).map((one) => wholeFromJson(one === true ? 1 : one === false ? 0 : one)));
   if (json.intVal !== undefined) proto.ints = whole(json.intVal);
   if (json.int64Val !== undefined) proto.longs = whole(json.int64Val);
   if (json.boolVal !== undefined) proto.bools = whole(json.boolVal);
+  if (json.halfVal !== undefined) proto.halves = whole(json.halfVal);
+  if (json.uint32Val !== undefined) proto.uint32s = whole(json.uint32Val);
+  if (json.uint64Val !== undefined) proto.uint64s = whole(json.uint64Val);
   return proto;
 }
+
+/** Infinities and what is no number are texts. */
+const floatsFromJson = (value: unknown): Uint8Array => new Uint8Array(Float32Array.from(listOf(value), Number).buffer);
 
 /** Whole numbers as protobuf packs them. */
 function varints(values: readonly Whole[]): Uint8Array {

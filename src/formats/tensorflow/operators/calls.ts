@@ -1,5 +1,6 @@
 /** Functions and branches: calls are written where they stand, conditions that are known choose, others become If. */
 import type { Dim } from "../../../ir/inner.ts";
+import { choose } from "../../channels-last/axes.ts";
 import { known } from "../../channels-last/content.ts";
 import { cast, elementwise, unary } from "../../channels-last/elementwise.ts";
 import type { Emitter } from "../../channels-last/emitter.ts";
@@ -68,7 +69,23 @@ export const callRows: Family = {
   StatelessCase: { emit: cased, limits: "of a constant number" },
   Switch: { emit: switched, outputs: ["output_false", "output_true"] },
   RefSwitch: { emit: switched, outputs: ["output_false", "output_true"] },
+  Merge: {
+    emit: mergedSides,
+    outputs: ["output", "value_index"],
+    limits: "of the two sides of one condition; both are computed",
+  },
+  RefMerge: { emit: mergedSides, outputs: ["output", "value_index"], limits: "as Merge" },
 };
+
+function mergedSides(call: Call): Slot[] {
+  const { e } = call;
+  const { predicate, taken } = call.world.condition(call.node);
+  const there = call.slots.filter((slot) => slot !== nothing);
+  if (there.length === 1) return [there[0]!, nothing];
+  const [yes, no] = [call.term(taken), call.term(1 - taken)];
+  merged(e, yes, no);
+  return [choose(e, asTruth(e, predicate), yes, no), nothing];
+}
 
 /** TensorFlow 1: the value on the side of the condition; Merge chooses, both sides are computed. */
 function switched(call: Call): Slot[] {

@@ -43,7 +43,7 @@ function rfft(call: Call): Complex {
 function irfft(call: Call): Term {
   const { e } = call;
   const length = lengthOf(call);
-  const { re, im } = call.complex(0);
+  const { re, im } = spread(e, call.complex(0));
   const bins = Math.floor(length / 2) + 1;
   const whole = (part: Term, sign: 1 | -1): Term => {
     const half = fitted(e, part, bins);
@@ -57,6 +57,15 @@ function irfft(call: Call): Term {
   const spectrum = concat(e, [unsqueeze(e, real, [rank]), unsqueeze(e, imaginary, [rank])], rank);
   const node = e.node("DFT", [e.value(spectrum), null, e.value(e.numbers(rank - 1))], { inverse: 1 });
   return parts(e, e.term(node.output, real.dtype, [...real.shape.slice(0, -1), length, 2])).re;
+}
+
+/** Both parts in one shape: a part that is zero everywhere may be short. */
+function spread(e: Emitter, { re, im }: Complex): Complex {
+  const wide = (part: Term, other: Term): Term => {
+    if (part.shape.every((dim, axis) => dim !== null && dim === other.shape[axis])) return part;
+    return elementwise(e, "Add", [part, elementwise(e, "Mul", [other, e.numbers(0, other.dtype)])]);
+  };
+  return { kind: "complex", re: wide(re, im), im: wide(im, re) };
 }
 
 function lengthOf(call: Call): number {
@@ -79,8 +88,8 @@ export const complexRows: Family = {
   RFFT: { emit: rfft },
   IRFFT: { emit: irfft },
   Complex: { emit: (call) => ({ kind: "complex", re: call.term(0), im: call.term(1) }) },
-  Real: { emit: (call) => call.complex(0).re },
-  Imag: { emit: (call) => call.complex(0).im },
+  Real: { emit: (call) => spread(call.e, call.complex(0)).re },
+  Imag: { emit: (call) => spread(call.e, call.complex(0)).im },
   Conj: {
     emit: (call) => {
       const { re, im } = call.complex(0);

@@ -247,7 +247,6 @@ export const sliceRows: Family = {
   GatherNd: { emit: gatherNd },
   OneHot: { emit: oneHot, limits: "of a constant depth" },
   TopKV2: { emit: topK, outputs: ["values", "indices"] },
-  TopK: { emit: topK, outputs: ["values", "indices"] },
   ArgMax: extreme("ArgMax"),
   ArgMin: extreme("ArgMin"),
   Where: {
