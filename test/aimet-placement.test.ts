@@ -14,7 +14,7 @@ interface Recorded {
 const recorded = JSON.parse(recordedText("placement.json")) as Record<string, Recorded>;
 
 function describeOurs({ kind, grid, symmetric, granularity }: PlanEntry): string {
-  const bits = grid.kind === "int" ? grid.bits : grid.dtype;
+  const bits = grid.kind === "float" ? grid.dtype : grid.bits;
   const axis = granularity.kind === "channel" ? ` axis ${granularity.axis}` : "";
   return `${kind === "weight" ? "param" : "activation"} ${bits} ${symmetric ? "symmetric" : "asymmetric"}${axis}`;
 }

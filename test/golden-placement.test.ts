@@ -93,7 +93,7 @@ async function prepared(name: string) {
 }
 
 function describeOurs({ kind, grid, symmetric, granularity }: PlanEntry): string {
-  const bits = grid.kind === "int" ? grid.bits : grid.dtype;
+  const bits = grid.kind === "float" ? grid.dtype : grid.bits;
   return `${kind === "weight" ? "param" : "activation"} ${bits} ${symmetric}${granularity.kind === "channel" ? ` axis ${granularity.axis}` : ""}`;
 }
 

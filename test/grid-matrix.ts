@@ -7,6 +7,7 @@ import {
   biasEncoding,
   biasEntry,
   builtinTarget,
+  codecOf,
   encodeObserved,
   entriesByValue,
   lower,
@@ -176,7 +177,10 @@ function withIntegerBiases(plan: Plan, { model }: Prepared): Plan {
     const [x, w] = [entries.get(input!.name), entries.get(weight!.name)];
     if (entries.get(bias.name) || !x?.encoding || !w?.encoding || w.granularity.kind === "block") continue;
     const entry = biasEntry(node.op, bias.name, x.value, w);
-    added.push({ ...entry, encoding: biasEncoding(x.encoding, w.encoding, bias.initializer!.size) });
+    // The file has half the scale of numbers that are stored as their doubles.
+    const { unit = 1 } = codecOf(w.encoding.grid) as { unit?: number };
+    const stored = { ...w.encoding, scale: w.encoding.scale.map((s) => s * unit) };
+    added.push({ ...entry, encoding: biasEncoding(x.encoding, stored, bias.initializer!.size) });
   }
   return { ...plan, entries: [...plan.entries, ...added] };
 }

@@ -5,7 +5,7 @@
 
 import { roundHalfEven } from "../src/base/inner.ts";
 import type { Model, Node, Value } from "../src/ir/inner.ts";
-import { type Encoding, entriesByValue, forEachRun, type IntGrid, type Plan } from "../src/quant/inner.ts";
+import { type Encoding, entriesByValue, forEachRun, gridName, type IntGrid, type Plan } from "../src/quant/inner.ts";
 import {
   type Feeds,
   fromBfloat16Bits,
@@ -14,6 +14,7 @@ import {
   toBfloat16Bits,
   toFloat16Bits,
 } from "../src/tensor/inner.ts";
+import { nearestListed } from "./number-lists.ts";
 
 /** A tensor of numbers in float64. */
 export interface Numbers {
@@ -40,7 +41,8 @@ export function runQuantized(model: Model, plan: Plan, feeds: Feeds): Map<string
           entry!.encoding!,
         ),
       );
-    else if (entry?.grid.kind === "float") results.set(value.name, shortened(numbers, entry.grid.dtype));
+    else if (entry?.grid.kind === "float" && !entry.encoding)
+      results.set(value.name, shortened(numbers, entry.grid.dtype));
     else results.set(value.name, entry?.encoding ? onto(numbers, entry.encoding) : numbers);
   };
   for (const input of model.graph.inputs)
@@ -64,6 +66,14 @@ export function runQuantized(model: Model, plan: Plan, feeds: Feeds): Map<string
 
 function onto({ shape, data }: Numbers, { scale, offset, grid, granularity, symmetric }: Encoding): Numbers {
   const out = new Float64Array(data.length);
+  if (grid.kind !== "int") {
+    const name = gridName(grid);
+    forEachRun(shape, granularity, (slice, start, end) => {
+      const s = Math.fround(scale[slice]!);
+      for (let i = start; i < end; i++) out[i] = s * nearestListed(name, Math.fround(Math.fround(data[i]!) / s));
+    });
+    return { shape, data: out };
+  }
   const { bits } = grid as IntGrid;
   const top = 2 ** bits - 1;
   forEachRun(shape, granularity, (slice, start, end) => {
@@ -86,12 +96,15 @@ function shortened({ shape, data }: Numbers, dtype: string): Numbers {
   return { shape, data: data.map((x) => short(Math.fround(x))) };
 }
 
+/** What one stored number stands for, in steps of the scale. */
+const unitOf = ({ grid }: Encoding): number => (["float4e2m1", "int2half"].includes(gridName(grid)) ? 0.5 : 1);
+
 /** Blocks have no accumulator of their own: there the plan's scale of the bias is taken as it is. */
 function ontoAccumulator({ shape, data }: Numbers, input: Encoding, weight: Encoding, own: Encoding): Numbers {
   const scales =
     weight.granularity.kind === "block"
       ? own.scale.map(Math.fround)
-      : weight.scale.map((s) => Math.fround(Math.fround(s) * Math.fround(input.scale[0]!)));
+      : weight.scale.map((s) => Math.fround(Math.fround(s * unitOf(weight)) * Math.fround(input.scale[0]!)));
   return {
     shape,
     data: data.map((x, i) => roundHalfEven(Math.fround(x / scales[i % scales.length]!)) * scales[i % scales.length]!),

@@ -7,8 +7,11 @@ import { readJson } from "./text-file.ts";
 
 type Rule = NonNullable<RecipeInput["grids"]>[number];
 
-const number = "\\d{1,2}|u?int\\d{1,2}|b?float16|float32|float|fp16|fp32|bf16";
-const choice = new RegExp(`^(?:w(${number}))?(?:a(${number}))?(?:(?:^|,)(tensor|channel|block:\\d+))?$`);
+const number =
+  "\\d{1,2}|u?int\\d{1,2}|int2half|b?float16|float32|float8e4m3fn|float8e5m2|float4e2m1|float|fp16|fp32|bf16|fp8|fp4|e4m3|e5m2|mxfp4|nvfp4";
+const choice = new RegExp(
+  `^(?:w(${number}))?(?:a(${number}))?(?:(?:^|,)(tensor|channel|block:\\d+|lpbq:\\d+(?::\\d)?|mx:\\d+|nvfp4:\\d+))?$`,
+);
 
 /**
  * "head=w8a16,block:32" → a rule of the recipe: w and a with a width or a grid each, and a granularity, as far as they are given. A width

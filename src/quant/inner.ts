@@ -26,6 +26,7 @@ export { encodingOfRange, type RangeOptions } from "./grids/ranged-encoding.ts";
 export { shortWeightScale } from "./grids/short-scale.ts";
 export { forEachRun, forEachStretch, gatherSlices, type SliceValues, sliceCount } from "./grids/slices.ts";
 export type { StorageName } from "./grids/storage-names.ts";
+export { inLevels, type TwoLevelChoice } from "./grids/two-level.ts";
 export { type Grids, parseGrids } from "./grids/usable-grid.ts";
 export { type Counterpart, counterparts } from "./lower/counterparts.ts";
 export { type EncodingsOptions, type EncodingsVersion, writeEncodings } from "./lower/encodings-file.ts";

@@ -5,8 +5,8 @@ import { AvocetError } from "../base/inner.ts";
 export const granularitySchema = z
   .string()
   .regex(
-    /^(tensor|channel|block:([2-9]|[1-9]\d+))$/,
-    "expected tensor, channel or block:SIZE with a size of 2 or more",
+    /^(tensor|channel|(block|mx|nvfp4):([2-9]|[1-9]\d+)|lpbq:([2-9]|[1-9]\d+)(:[1-8])?)$/,
+    "expected tensor, channel or block:SIZE with a size of 2 or more, lpbq:SIZE, lpbq:SIZE:BITS, mx:SIZE or nvfp4:SIZE",
   );
 
 export const gridRuleSchema = z

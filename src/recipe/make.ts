@@ -199,6 +199,7 @@ function placementReport(plan: Plan, { granularity, grids, form }: Recipe): Step
       (blocks ? /(?:one scale|a scale per channel): [^;]+/.exec(reason) : null) ??
         (stored ? /not stored for [^;]+/.exec(reason) : null),
       grids.length > 0 ? /it is [^;]+ asks, and not .+$|[^;]+ asks, needs a quantizer$/.exec(reason) : null,
+      /stored as .+$/.exec(reason),
     ];
     return found.flatMap((match) => (match ? [`${value}: ${match[0].trim()}`] : []));
   });

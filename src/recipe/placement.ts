@@ -23,7 +23,8 @@ type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" 
 export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
   const { float, grids } = recipe;
   const form: Partial<Form> = recipe.form ? forms[recipe.form] : {};
-  const { weights = form.weights, activations = form.activations, granularity = form.granularity } = recipe;
+  const given = spelled(recipe);
+  const { weights = form.weights, activations = form.activations, granularity = form.granularity } = given;
   return {
     ...parseGrids({ weights, activations }),
     granularity: granularityOf(granularity),
@@ -33,8 +34,8 @@ export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
       : {}),
     keepFloat: float,
     grids: grids.map((rule): GridRule => {
-      const { match, granularity: asked } = rule;
-      return { match, ...parseGrids(rule), granularity: granularityOf(asked) };
+      const one = spelled(rule);
+      return { match: rule.match, ...parseGrids(one), granularity: granularityOf(one.granularity) };
     }),
   };
 }
@@ -64,8 +65,24 @@ export function planOf({ plan }: Pick<Recipe, "plan">): Plan | undefined {
   return plan === undefined ? undefined : parsePlan(plan, "the recipe's plan");
 }
 
-/** "block:32" → { block: 32 }; the schema has checked the form. */
+/** "block:32" → { block: 32 }, "lpbq:64:4" → the same with scales on two levels; the schema has checked the form. */
 export function granularityOf(text: string | undefined): WeightGranularity | undefined {
   if (text === undefined || text === "tensor" || text === "channel") return text;
-  return { block: Number(text.slice("block:".length)) };
+  const [kind, size, bits] = text.split(":");
+  const block = Number(size);
+  if (kind === "block") return { block };
+  const form = kind as "lpbq" | "mx" | "nvfp4";
+  return { block, twoLevel: { form, ...(bits === undefined ? {} : { scaleBits: Number(bits) }) } };
+}
+
+/** Names for a grid of four bits with blocks of a size and scales of a kind, as hardware has them. */
+const formats: Readonly<Record<string, { readonly weights: string; readonly granularity: string }>> = {
+  mxfp4: { weights: "float4e2m1", granularity: "mx:32" },
+  nvfp4: { weights: "float4e2m1", granularity: "nvfp4:16" },
+};
+
+/** Weights and granularity with such a name spelled out. A granularity that is given holds. */
+function spelled<T extends Pick<Recipe, "weights" | "granularity">>(choice: T): T {
+  const format = choice.weights === undefined ? undefined : formats[choice.weights];
+  return format ? { ...choice, ...format, granularity: choice.granularity ?? format.granularity } : choice;
 }

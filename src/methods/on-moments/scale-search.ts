@@ -4,10 +4,12 @@
  */
 import type { MatrixLayer } from "../../facts/inner.ts";
 import {
+  codecOf,
   type Encoding,
   encodeWeight,
   endsOf,
   forEachRun,
+  inLevels,
   leastScales,
   type PlanEntry,
   shortWeightScale,
@@ -86,7 +88,10 @@ export async function withBestScales(
       await consider(allowed({ ...given, scale: scale.map((s) => Math.fround(s * factor)), offset: moved }));
     }
   }
-  const encoding = { ...given, scale, offset };
+  const { twoLevel } = candidates.entry;
+  const found = { ...given, scale, offset };
+  // AIMET's way: blocks are searched freely, and their scales become products then.
+  const encoding = twoLevel ? inLevels(found, layer.weight.tensor.shape, twoLevel, codecOf(found.grid).bits) : found;
   return { problem: withEncoding(problem, layer, encoding), encoding };
 }
 

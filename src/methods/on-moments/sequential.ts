@@ -12,6 +12,7 @@ import {
   constrained,
   type Encoding,
   entriesByValue,
+  gridName,
   isIntGrid,
   limited,
   type Moments,
@@ -160,7 +161,8 @@ function whySkipped(
   entry: PlanEntry | undefined,
   done: ReadonlyMap<string, PlanEntry>,
 ): string | null {
-  if (!entry || !isIntGrid(entry.grid)) return "its weight stays float";
+  if (!entry) return "its weight stays float";
+  if (!isIntGrid(entry.grid)) return `its weight is rounded to the nearest number of ${gridName(entry.grid)}`;
   if (entry.frozen || done.has(entry.value)) return "its weight was decided before";
   if (!entry.encoding) return "its weight has no encoding";
   if (layer.weight.value.useCount > 1) return `${layer.weight.value.useCount} nodes share its weight`;

@@ -11,7 +11,11 @@ import type { Affine, GridChoice } from "./range.ts";
 export type GridUse = "activation" | "weight" | "bias";
 
 /** A grid as plans write it. */
-export type Grid = IntGrid | { readonly kind: "float"; readonly dtype: FloatGridName };
+export type Grid =
+  | IntGrid
+  | { readonly kind: "float"; readonly dtype: FloatGridName }
+  /** Two bits whose zero lies half way between two numbers. */
+  | { readonly kind: "halves"; readonly bits: 2 };
 
 /** `signed` says how the integers are stored; the numbers they stand for follow from the encoding alone. */
 export interface IntGrid {
@@ -71,6 +75,10 @@ export interface Proposing {
 export interface ScaledCodec extends Codec {
   readonly kernel: "linear" | "lookup";
   readonly lowestOffset: number;
+  /** How many steps of the scale one stored number stands for; default 1. The file has the scale times it. */
+  readonly unit?: number;
+  /** What a file of these numbers would need that no runtime has, and what is written instead. Absent: they are stored as they are. */
+  readonly instead?: string;
   /** How far ONNX's zero point lies below −offset. */
   readonly shift: number;
   /** The ends of the type `quantizer`, in steps of the scale above its zero point. */

@@ -21,9 +21,3 @@ export function casts(dtype: FloatGridName, toBits: ((x: number) => number) | nu
     },
   };
 }
-
-/** Without a scale float8 keeps two or three significant bits of numbers that lie anywhere. */
-export const needsScale: Refusal = {
-  expected: "integers of up to 16 bits, float16 or bfloat16",
-  hint: "float8 needs scales, which Avocet does not choose yet; int8 has the same size",
-};

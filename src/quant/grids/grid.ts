@@ -2,8 +2,9 @@
 import { AvocetError, invariant } from "../../base/inner.ts";
 import { toBfloat16Bits, toFloat16Bits } from "../../tensor/inner.ts";
 import type { Codec, Grid, GridUse, IntGrid, ScaledCodec } from "./codec.ts";
-import { casts, needsScale } from "./floats.ts";
+import { casts } from "./floats.ts";
 import { integers } from "./integers.ts";
+import { float4, float8, halfShifted } from "./lookups.ts";
 import { type Bits, type GridName, integerWidths } from "./names.ts";
 
 const byWidth = integerWidths.map((bits) => [integers(bits, true), integers(bits, false)] as const);
@@ -16,8 +17,10 @@ export const codecs = {
   >),
   float16: casts("float16", toFloat16Bits),
   bfloat16: casts("bfloat16", toBfloat16Bits),
-  float8e4m3fn: casts("float8e4m3fn", null, needsScale),
-  float8e5m2: casts("float8e5m2", null, needsScale),
+  float8e4m3fn: float8("float8e4m3fn"),
+  float8e5m2: float8("float8e5m2"),
+  float4e2m1: float4(),
+  int2half: halfShifted(),
   float32: casts("float32", null),
 } satisfies Readonly<Record<GridName, Codec>>;
 
@@ -27,6 +30,10 @@ const aliases = new Map<string, GridName>([
   ["fp32", "float32"],
   ["fp16", "float16"],
   ["bf16", "bfloat16"],
+  ["fp8", "float8e4m3fn"],
+  ["e4m3", "float8e4m3fn"],
+  ["e5m2", "float8e5m2"],
+  ["fp4", "float4e2m1"],
 ]);
 
 /** The names of grids that weights or activations can be on, as messages list them. float32 asks for no quantizer. */
@@ -44,8 +51,8 @@ export function parseGrid(name: string): Grid {
   const known = aliases.get(name) ?? name;
   if (Object.hasOwn(codecs, known)) return codecs[known as GridName].grid;
   const [first, ...others] = usableGrids("weight");
-  const widest = others.findLast((one) => one.startsWith("int"))!;
-  const floats = others.filter((one) => codecs[one].grid.kind === "float");
+  const widest = others.findLast((one) => /^int\d+$/.test(one))!;
+  const floats = others.filter((one) => codecs[one].grid.kind !== "int");
   const ints = `${first} to ${widest}, u${first} to u${widest}`;
   throw new AvocetError("quant/unknown-grid", `expected a grid, got "${name}"`, {
     hint: `${[ints, ...floats.slice(0, -1)].join(", ")}, or ${floats.at(-1)} (not quantized)`,
@@ -56,6 +63,7 @@ export function parseGrid(name: string): Grid {
 export function codecOf(grid: IntGrid): ScaledCodec;
 export function codecOf(grid: Grid): Codec;
 export function codecOf(grid: Grid): Codec {
+  if (grid.kind === "halves") return codecs.int2half;
   return grid.kind === "float" ? codecs[grid.dtype] : bySign[grid.signed ? 1 : 0][grid.bits]!;
 }
 

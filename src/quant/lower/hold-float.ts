@@ -28,18 +28,32 @@ export function holdFloatProducts(graph: Graph): number {
 }
 
 /**
- * Inserts a Max between weights of 8 bits in blocks and their readers; returns how many. ONNX Runtime 1.30 takes blocks for
- * channels as it fuses a product of such a weight, and then fails when it runs. Of 4 and 16 bits it fuses none.
+ * Inserts a Max between weights of 8 bits in blocks and their readers, and around quantizers to float8; returns how many. ONNX Runtime 1.30
+ * takes blocks for channels as it fuses a product of such a weight, and then fails when it runs; of 4 and 16 bits it fuses none. Products of
+ * float8 it fuses as if they were int8, and refuses what it made as it loads; so it does with a Relu or Clip in front of such a quantizer.
  */
 export function holdBlocks(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
-    if (node.op !== "DequantizeLinear" || node.domain !== "" || node.int("block_size", 0) === 0) continue;
-    if (!["int8", "uint8"].includes(node.input(2)?.initializer?.dtype ?? "")) continue;
+    const dtype = node.input(2)?.initializer?.dtype ?? "";
+    const isFloat8 = dtype.startsWith("float8");
+    if (node.domain !== "" || !["DequantizeLinear", "QuantizeLinear"].includes(node.op)) continue;
+    if (node.op === "QuantizeLinear") {
+      const x = node.input(0);
+      if (!isFloat8 || !x) continue;
+      const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: node } }).output;
+      if (x.type) held.type = x.type;
+      graph.setInput(node, 0, held);
+      count++;
+      continue;
+    }
+    const isBlock = node.int("block_size", 0) > 0 && ["int8", "uint8"].includes(dtype);
     const { output } = node;
+    // An output of the model has no reader that could be fused.
+    if (!(isBlock || isFloat8) || output.consumers().length === 0) continue;
     const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
     if (output.type) held.output.type = output.type;
-    graph.replaceUses(output, held.output, (use) => !("node" in use && use.node === held));
+    graph.replaceUses(output, held.output, (use) => "node" in use && use.node !== held);
     count++;
   }
   return count;

@@ -25,7 +25,11 @@ export function scaleShape(encoding: Encoding, shape: readonly number[]): readon
 }
 
 export function scaleTensor(encoding: Encoding, shape: readonly number[]): Tensor {
-  return Tensor.float32(scaleShape(encoding, shape), encoding.scale);
+  const { unit = 1 } = scaledCodecOf(encoding.grid);
+  return Tensor.float32(
+    scaleShape(encoding, shape),
+    encoding.scale.map((scale) => scale * unit),
+  );
 }
 
 /** The zero points as integers of `dtype`, the type that the constant or the activation has in front of DequantizeLinear. */

@@ -6,6 +6,7 @@ import { scaledCodecOf } from "../grids/grid.ts";
 import type { Affine } from "../grids/range.ts";
 import { choiceOf, encodingOfAffines, type RangeOptions } from "../grids/ranged-encoding.ts";
 import { gatherSlices, sliceCount } from "../grids/slices.ts";
+import { inLevels, type TwoLevelChoice } from "../grids/two-level.ts";
 import { bestScale, withShortScale } from "./exact-search.ts";
 import { kernel } from "./histogram-kernel.ts";
 import { makeObserver } from "./make-observer.ts";
@@ -16,7 +17,11 @@ import type { Scheme } from "./observer.ts";
  * the squared error of the elements exactly, without a histogram. `entropy` takes their whole range, as TensorRT and ONNX
  * Runtime's tool do: the few numbers of a slice do not fill a histogram. Throws `data/not-finite`.
  */
-export function encodeWeight(tensor: Tensor, options: RangeOptions, scheme: Scheme): Encoding {
+export function encodeWeight(
+  tensor: Tensor,
+  options: RangeOptions & { readonly twoLevel?: TwoLevelChoice | undefined },
+  scheme: Scheme,
+): Encoding {
   const granularity: Granularity = options.granularity ?? { kind: "tensor" };
   const choice = choiceOf(options);
   const codec = scaledCodecOf(options.grid);
@@ -25,7 +30,8 @@ export function encodeWeight(tensor: Tensor, options: RangeOptions, scheme: Sche
     const affine = codec.propose(seen(values, scheme), choice);
     for (const slice of slices) found[slice] = affine;
   }
-  return encodingOfAffines(found, options);
+  const encoding = encodingOfAffines(found, options);
+  return options.twoLevel ? inLevels(encoding, tensor.shape, options.twoLevel, codec.bits) : encoding;
 }
 
 /** What a scheme makes of the elements of one slice. */

@@ -5,7 +5,7 @@ import type { Node, Value } from "../../ir/inner.ts";
 import { type Facts, isDepthwise, type Parameter } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Granularity } from "../grids/encoding.ts";
-import { gridName } from "../grids/grid.ts";
+import { gridName, isScaled, scaledCodecOf } from "../grids/grid.ts";
 import type { Bits } from "../grids/names.ts";
 import { isNotQuantized } from "../grids/usable-grid.ts";
 import { notDynamic } from "../lower/dynamic-quantize-lstm.ts";
@@ -99,6 +99,8 @@ function placeOne(
   const { grid, symmetric } = parameter.normalization
     ? normalizationGrid(node, weights, placement, decided)
     : { grid: weights, symmetric: rule.symmetric };
+  const levels = typeof wanted.what === "object" ? wanted.what.twoLevel : undefined;
+  const twoLevel = granularity.kind === "block" ? levels : undefined;
   const slices = { tensor: "one scale", channel: "a scale per channel", block: "a scale per block" }[granularity.kind];
   const users = facts.parameters(value).length;
   return {
@@ -110,8 +112,8 @@ function placeOne(
     ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
-    ...shortScale(grid, shortScales),
-    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}${conflict}${wanted.conflict}`,
+    ...(twoLevel ? {} : shortScale(grid, shortScales)),
+    reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}${conflict}${wanted.conflict}${insteadOf(grid)}`,
   };
 }
 
@@ -120,6 +122,12 @@ function whyNoIntegers(node: Node, { storage, precisions }: Placement): string |
   if (!storage.includes("dynamicquantizelstm")) return "";
   const weights = precisions.weightsOfNode(node);
   return weights.kind === "int" && weights.bits <= 8 ? notDynamic(node) : "DynamicQuantizeLSTM takes 8 bits and fewer";
+}
+
+/** What a file holds in the place of numbers that no runtime loads. */
+function insteadOf(grid: Grid): string {
+  const { instead } = isScaled(grid) ? scaledCodecOf(grid) : {};
+  return instead === undefined ? "" : `; ${instead}`;
 }
 
 /** The part of a choice that parameters of a normalization take over from weights or from activations. */

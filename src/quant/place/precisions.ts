@@ -8,12 +8,16 @@ import type { Node, Value } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import { gridName } from "../grids/grid.ts";
+import type { TwoLevelChoice } from "../grids/two-level.ts";
 import { isNotQuantized } from "../grids/usable-grid.ts";
 import { select } from "./selectors.ts";
 import type { Unit } from "./supergroups.ts";
 
-/** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis. */
-export type WeightGranularity = "tensor" | "channel" | { readonly block: number };
+/** What shares one scale of a weight: "tensor", "channel", or blocks along the input axis, whose scales may be products. */
+export type WeightGranularity =
+  | "tensor"
+  | "channel"
+  | { readonly block: number; readonly twoLevel?: TwoLevelChoice | undefined };
 
 /** What a rule says of precision; what it leaves out stays as it is. */
 export interface Precision {
@@ -203,5 +207,6 @@ function held<T>(asked: readonly Asked<T>[], otherwise: T, name: (what: T) => st
 
 function granularityName(what: WeightGranularity | undefined): string {
   if (what === undefined) return "as the target prefers";
-  return typeof what === "string" ? `per ${what}` : `in blocks of ${what.block}`;
+  if (typeof what === "string") return `per ${what}`;
+  return `in blocks of ${what.block}${what.twoLevel ? ` (${what.twoLevel.form})` : ""}`;
 }

@@ -16,6 +16,7 @@ const grid = z.discriminatedUnion("kind", [
     signed: z.boolean(),
   }),
   z.strictObject({ kind: z.literal("float"), dtype: z.enum(floats) }),
+  z.strictObject({ kind: z.literal("halves"), bits: z.literal(2) }),
 ]);
 
 const axis = z.number().int().nonnegative();
@@ -47,7 +48,7 @@ const encoding = z
     offset: z.array(z.number().int().nonpositive()).min(1),
     twoLevel: twoLevel.optional(),
   })
-  .refine((e) => isScaled(e.grid), "expected a grid of integers")
+  .refine((e) => isScaled(e.grid), "expected a grid with scales")
   .refine((e) => e.scale.length === e.offset.length, "expected as many offsets as scales")
   .refine((e) => e.granularity.kind !== "tensor" || e.scale.length === 1, "expected one scale per tensor")
   .refine((e) => e.granularity.kind === "block" || !e.twoLevel, "expected two levels of blocks alone")
@@ -66,6 +67,9 @@ const entry = z.strictObject({
   unsignedSymmetric: z.boolean().optional(),
   pairSafe: z.literal(true).optional(),
   shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
+  twoLevel: z
+    .strictObject({ form: z.enum(["lpbq", "mx", "nvfp4"]), scaleBits: z.number().int().min(1).max(8).optional() })
+    .optional(),
   parameter: z.literal(true).optional(),
   range: z
     .strictObject({ min: z.number().optional(), max: z.number().optional() })

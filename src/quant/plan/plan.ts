@@ -4,6 +4,7 @@ import { AvocetError } from "../../base/inner.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
 import type { StorageName } from "../grids/storage-names.ts";
+import type { TwoLevelChoice } from "../grids/two-level.ts";
 
 export interface PlanEntry {
   /** Name of the value in the normalised model. */
@@ -20,6 +21,8 @@ export interface PlanEntry {
   readonly pairSafe?: true;
   /** Scales are chosen to have few significant bits; "coarse": to be 2^k or 3 · 2^k (short-scale.ts). Default false. */
   readonly shortScale?: true | "coarse";
+  /** Scales of blocks are products of a coarse one and a factor of few bits (two-level.ts). Default: they are not. */
+  readonly twoLevel?: TwoLevelChoice;
   /** A constant that is a parameter though its operator owns none: the gain of a normalization written out in arithmetic. */
   readonly parameter?: true;
   /** Numbers fixed by the target (Softmax: 0 … 1), instead of what was observed. */
