@@ -111,8 +111,15 @@ function perBlock(value: string, encoding: Encoding, shape: Shape): Pick<Encodin
   return { scale: first.map((slice) => scale[slice]!), offset: first.map((slice) => offset[slice]!) };
 }
 
+/** Grids that versions before 2.0.0 have no words for. */
+function refuseList(value: string, { grid }: Encoding): void {
+  if (grid.kind === "int") return;
+  throw unsupported(value, `expected integers for versions before 2.0.0, got ${gridName(grid)}`, "--format 2.0.0");
+}
+
 function rowsOf0({ value, encoding, symmetric }: PlanEntry): Json[] {
   if (!encoding) return [{ bitwidth: 16, dtype: "float" }];
+  refuseList(value, encoding);
   if (encoding.granularity.kind === "block") {
     throw unsupported(
       value,
@@ -136,6 +143,8 @@ function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
   if (!encoding) return { name: value, enc_type: "PER_TENSOR", dtype: "FLOAT", bw: 16 };
   const { granularity, twoLevel } = encoding;
   const { scale, offset } = perBlock(value, encoding, shape);
+  const isHalves = encoding.grid.kind === "halves";
+  if (!isHalves) refuseList(value, encoding);
   const factors = twoLevel?.form === "lpbq" ? packScales(encoding, shape) : undefined;
   if (factors && granularity.kind === "block") {
     const { coarse, most = 1 } = twoLevel!;
@@ -159,9 +168,10 @@ function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
     enc_type: `PER_${granularity.kind.toUpperCase()}`,
     dtype: "INT",
     bw: codecOf(encoding.grid).bits,
-    is_sym: symmetric,
+    is_sym: symmetric || isHalves,
     scale,
-    offset,
+    offset: isHalves ? offset.map(() => -2) : offset,
+    ...(isHalves ? { zero_point_shift: offset.map(() => 0.5) } : {}),
     ...(granularity.kind === "block" ? { block_size: granularity.size } : {}),
   };
 }
@@ -171,10 +181,11 @@ function rowOf2(name: string, given: Encoding, shape: Shape): Json {
   const grid = isIntGrid(given.grid) ? { ...given.grid, signed: given.grid.signed && given.symmetric } : given.grid;
   const encoding = { ...given, grid };
   const { granularity } = encoding;
-  if (codecOf(grid).stored !== gridName(grid))
+  const isHalves = grid.kind === "halves";
+  if (grid.kind === "int" && codecOf(grid).stored !== gridName(grid))
     throw unsupported(name, `expected a type of ONNX for version 2.0.0, got ${gridName(grid)}`, "--format 1.0.0");
   const { scale, offset } = perBlock(name, encoding, shape);
-  const points = offset.map((_, i) => zeroPoint({ ...encoding, scale, offset }, i));
+  const points = offset.map((_, i) => (isHalves ? -0.5 : zeroPoint({ ...encoding, scale, offset }, i) + 0));
   const shaped = (list: readonly number[]) => shapedAs(list, granularity, shape);
   const factors = encoding.twoLevel?.form === "lpbq" ? packScales(encoding, shape) : undefined;
   const scales = factors
@@ -182,7 +193,7 @@ function rowOf2(name: string, given: Encoding, shape: Shape): Json {
     : { y_scale: shaped(scale) };
   return {
     name,
-    output_dtype: gridName(grid),
+    output_dtype: isHalves ? "int2" : gridName(grid),
     ...scales,
     ...(points.some((point) => point !== 0) ? { y_zero_point: shaped(points) } : {}),
     ...(granularity.kind === "tensor" ? {} : { axis: granularity.axis }),
