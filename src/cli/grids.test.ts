@@ -91,8 +91,8 @@ test.each([
 test.each([
   [["--weights", "int32"], "quant/unsupported-grid"],
   [["--activations", "int32"], "quant/unsupported-grid"],
-  [["--weights", "float8e5m2"], "quant/unsupported-grid"],
-  [["--activations", "float8e4m3fn"], "quant/unsupported-grid"],
+  [["--weights", "uint32"], "quant/unsupported-grid"],
+  [["--activations", "float4e2m1"], "quant/unsupported-grid"],
   [["--activations", "uint17"], "quant/unknown-grid"],
   [["--granularity", "block:1"], "recipe/invalid"],
   [["--granularity", "block:7"], "quant/unsupported-granularity"],

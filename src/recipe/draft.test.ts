@@ -94,7 +94,7 @@ test("grids without a quantizer are refused before the model is touched, and the
   for (const [recipe, code] of [
     [{ weights: "int32" }, "quant/unsupported-grid"],
     [{ activations: "int32" }, "quant/unsupported-grid"],
-    [{ activations: "float8e4m3fn" }, "quant/unsupported-grid"],
+    [{ activations: "float4e2m1" }, "quant/unsupported-grid"],
     [{ weights: "int17" }, "quant/unknown-grid"],
   ] as const) {
     for (const preset of ["fast", "data-free"] as const) {

@@ -43,7 +43,7 @@ describe("refusals", () => {
   });
 
   test("of grids that no operator quantizes to, and of arguments that are none", () => {
-    expect(refused(entry("x", "activation", "float8e5m2")).code).toBe("quant/unsupported-grid");
+    expect(refused(entry("x", "activation", "float4e2m1")).code).toBe("quant/unsupported-grid");
     expect(refused(entry("x", "activation", "int32")).code).toBe("quant/unsupported-grid");
     expect(() => lower(parse(relu), undefined as never)).toThrowError(
       expect.objectContaining({ code: "usage/bad-value" }),

@@ -17,6 +17,7 @@ export function refuseUnready(model: Model, plan: Plan): void {
       hint: "lower the plan with the very model that it was placed on: preparation renames and folds values",
     });
   }
+  for (const entry of plan.entries) refuseGrid(entry.grid, entry.kind, entry.value);
   const empty = plan.entries.filter((entry) => isScaled(entry.grid) && entry.kind !== "bias" && !entry.encoding);
   if (empty.length > 0) {
     throw new AvocetError(
@@ -30,7 +31,6 @@ export function refuseUnready(model: Model, plan: Plan): void {
   }
   const entries = entriesByValue(plan);
   for (const entry of plan.entries) {
-    refuseGrid(entry.grid, entry.kind, entry.value);
     refuseStale(entry);
     refuseStorage(entry, values, entries);
   }

@@ -168,7 +168,7 @@ test("three bits are placed for weights and activations", () => {
 
 test("grids that nothing quantizes to are refused, for weights and for activations", () => {
   const text = "f (float[4,8] x) => (float[4,6] y) <float[8,6] w> { y = MatMul(x, w) }";
-  for (const grid of ["int32", "uint32", "float8e4m3fn", "float8e5m2"].map(parseGrid)) {
+  for (const grid of ["int32", "uint32"].map(parseGrid)) {
     for (const choice of [{ weights: grid }, { activations: grid }]) {
       expect(() => lines(text, "ort-cpu", choice)).toThrowError(
         expect.objectContaining({
