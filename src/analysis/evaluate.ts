@@ -4,6 +4,7 @@ import { type AnyLabels, alignLabels, type Batch, type Dataset, renumberedLabels
 import { fixedBatchOf, type Session } from "../runtime/inner.ts";
 import type { Feeds } from "../tensor/inner.ts";
 import type { Interval } from "./confidence.ts";
+import type { Examples } from "./examples.ts";
 import { scoreInterval } from "./metrics/certainty.ts";
 import type { BatchLabels, LabelKind, Metric } from "./metrics/metric.ts";
 
@@ -60,7 +61,10 @@ export async function evaluate(
 export async function evaluateAll(
   judged: readonly Judged[],
   data: Dataset,
-  options: EvaluateOptions = {},
+  options: EvaluateOptions & {
+    /** Gathers what the two sessions answer for some samples. */
+    readonly examples?: Examples;
+  } = {},
 ): Promise<Evaluation[]> {
   const start = performance.now();
   let samples = 0;
@@ -69,16 +73,22 @@ export async function evaluateAll(
   const size = Math.min(...sizes);
   const apart = judged.map((one) => one.data?.batches(size, options.signal)[Symbol.asyncIterator]());
   for await (const batch of data.batches(size, options.signal)) {
-    let first: Feeds | undefined;
+    const answers: Feeds[] = [];
     for (const [i, { session, metric }] of judged.entries()) {
       throwIfAborted(options);
       const own = await apart[i]?.next();
       if (own?.done) throw unequalData(judged[i]!.data!);
       const outputs = await session.run((own?.value ?? batch).feeds);
-      first ??= outputs;
-      metric.see(outputs, batch.feeds, truth[i]!(batch, first));
+      answers.push(outputs);
+      metric.see(outputs, batch.feeds, truth[i]!(batch, answers[0]!));
       await breathe();
     }
+    options.examples?.see(
+      judged.map(({ metric }) => metric),
+      answers,
+      batch,
+      truth[0]!(batch, answers[0]!),
+    );
     samples += batch.size;
     options.onProgress?.({ step: "evaluate", done: samples, total: data.count });
   }

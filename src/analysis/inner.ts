@@ -7,6 +7,7 @@ export { bootstrapInterval, type Interval, mcNemar, pairedInterval, wilsonInterv
 export { macsOf, macsOfNode, parametersOf, type Shapes } from "./cost.ts";
 export { type Decisions, type DecisionUnit, decisionLayout } from "./decision-layout.ts";
 export { batchOf, type EvaluateOptions, type Evaluation, evaluate, evaluateAll, type Judged } from "./evaluate.ts";
+export { type Example, Examples } from "./examples.ts";
 export { type KernelLoss, type KernelTime, kernelLosses, kernelTimes, type Profiler } from "./kernel-times.ts";
 export { type LatencyOptions, latencies, median } from "./latency.ts";
 export { type LayerCost, layerCosts } from "./layer-costs.ts";
@@ -32,6 +33,7 @@ export { sameClass } from "./metrics/same-class.ts";
 export { type MetricRow, metricDocument, metricNamed, metricRows, metricTable } from "./metrics/table.ts";
 export { textError } from "./metrics/text-error.ts";
 export { topK } from "./metrics/top-k.ts";
+export type { Cells, ShownBox, View } from "./metrics/views.ts";
 export { OutputDifference } from "./output-difference.ts";
 export { type ClassAxis, type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";
 export type { LayerSensitivity, Sensitivities, SensitivityCandidate } from "./sensitivities.ts";

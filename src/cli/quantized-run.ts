@@ -38,6 +38,7 @@ import { progressView } from "./progress.ts";
 import { findConfig } from "./recipe-file.ts";
 import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
+import { scoreDocument } from "./score-document.ts";
 import { figureRows, summary } from "./summary.ts";
 import { expectFitting } from "./tolerance.ts";
 import { version } from "./version.ts";
@@ -176,7 +177,7 @@ export async function quantizedRun(
   const result = {
     output: options.output,
     files: written,
-    ...(judged.score ? { score: judged.score } : {}),
+    ...(judged.score ? { score: scoreDocument(judged.score) } : {}),
     ...agreementDocument(judged.agreement),
     samples: judged.agreementSamples,
     judgedOn: judged.judgedOn,

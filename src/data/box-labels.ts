@@ -9,7 +9,7 @@ export interface Box {
   readonly x2: number;
   readonly y2: number;
   /** A crowd, or something too hard: finding it is neither right nor wrong. */
-  readonly ignore?: boolean;
+  readonly ignore?: boolean | undefined;
 }
 
 export interface BoxLabels {

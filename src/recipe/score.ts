@@ -1,5 +1,5 @@
 /** Source and shipped file, scored on the same labelled samples in stock sessions. */
-import { evaluateAll, type Metric, pairedScores } from "../analysis/inner.ts";
+import { Examples, evaluateAll, type Metric, pairedScores } from "../analysis/inner.ts";
 import type { Work } from "../base/inner.ts";
 import type { AnyLabels, Dataset } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
@@ -36,8 +36,10 @@ export async function scoreOf(
     { session: float, metric: metrics[0] },
     { session: quantized, metric: metrics[1], ...(own ? { data: own } : {}) },
   ];
+  const examples = new Examples();
   const [a, b] = await evaluateAll(judged, data, {
     ...work,
+    examples,
     ...(batch ? { batch } : {}),
     ...(labels ? { labels } : {}),
   });
@@ -58,5 +60,7 @@ export async function scoreOf(
     guessing: tally?.guessing?.() ?? null,
     classes: tally?.classes?.() ?? null,
     namedClasses,
+    examples: examples.list(),
+    ...(labels && "names" in labels && labels.names ? { names: labels.names } : {}),
   };
 }

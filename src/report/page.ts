@@ -3,6 +3,7 @@ import { shellWords } from "./command.ts";
 import { frame } from "./frame.ts";
 import { html, type Markup } from "./markup.ts";
 import type { RunReport } from "./run-report.ts";
+import { exampleSection } from "./sections/examples.ts";
 import { layerSection } from "./sections/layers.ts";
 import { nextSection } from "./sections/next.ts";
 import { kernelSection, leftSection, stepSection } from "./sections/runtime.ts";
@@ -17,12 +18,16 @@ export function renderReport(runs: readonly NamedRun[]): string {
   const [only] = runs;
   if (!only) throw new Error("internal: a report needs at least one run");
   const title = runs.length === 1 ? verdictSentence(only.report) : `${runs.length} runs side by side`;
-  const body = runs.length === 1 ? onePage(only.report) : html`${sideBySideSection(runs)}${runs.map(chapter)}`;
+  const body =
+    runs.length === 1
+      ? onePage(only.report, exampleSection(only.report))
+      : html`${sideBySideSection(runs)}${runs.map(chapter)}`;
   return frame(title, body);
 }
 
-function onePage(report: RunReport): Markup {
-  return html`${verdict(report)}${nextSection(report)}${signalSection(report)}${layerSection(report)}${histogramSection(report)}${weightSection(report)}
+/** Samples to look at are drawn on the page of one run alone: next to each other, runs are compared by figures. */
+function onePage(report: RunReport, examples: Markup | null = null): Markup {
+  return html`${verdict(report)}${examples}${nextSection(report)}${signalSection(report)}${layerSection(report)}${histogramSection(report)}${weightSection(report)}
     ${kernelSection(report)}${leftSection(report)}${stepSection(report)}${footer(report)}`;
 }
 

@@ -30,6 +30,29 @@ const texts = z.array(z.string());
 const range = z.object({ min: figure, max: figure });
 const reasons = z.array(z.object({ what: z.string(), reason: z.string() }));
 
+const cells = z
+  .object({ width: z.number().int().min(1).max(512), height: z.number().int().min(1).max(512), digits: z.string() })
+  .refine(({ width, height, digits }) => digits.length === width * height && /^[0-9a-z]*$/.test(digits));
+const box = z.object({ class: z.number(), x1: figure, y1: figure, x2: figure, y2: figure });
+const view = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("text"), text: z.string() }),
+  z.object({
+    kind: z.literal("boxes"),
+    boxes: z.array(box.extend({ score: figure.optional(), ignore: z.boolean().optional() })),
+  }),
+  z.object({ kind: z.literal("mask"), cells, classes: z.array(z.number()) }),
+  z.object({ kind: z.literal("signal"), low: z.array(figure), high: z.array(figure) }),
+  z.object({ kind: z.literal("image"), cells }),
+]);
+const example = z.object({
+  sample: z.number(),
+  input: cells.nullable(),
+  truth: view.nullable(),
+  float: view,
+  quantized: view,
+  difference: figure,
+});
+
 const schema = z.object({
   version: z.literal(1),
   avocet: z.string(),
@@ -66,6 +89,8 @@ const schema = z.object({
       guessing: z.object({ chance: z.number(), commonest: z.number() }).nullable().default(null),
       classes: share.default(null),
       namedClasses: share.default(null),
+      examples: z.array(example).max(64).optional(),
+      names: texts.optional(),
     })
     .nullable(),
   agreement: z.object({

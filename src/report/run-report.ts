@@ -1,6 +1,7 @@
 /** What a report tells about one run, as data: this is `report.json`, and all that the page is made from. */
 import type {
   AgreementShares,
+  Example,
   Guessing,
   Interval,
   LayerDifference,
@@ -97,6 +98,10 @@ export interface ScoreReport {
   /** Classes of the model's output, and how many the labels name (folders, names); null where nothing says it. */
   readonly classes: number | null;
   readonly namedClasses: number | null;
+  /** Samples to look at, those that differ most first. Absent in older reports. */
+  readonly examples?: readonly Example[] | undefined;
+  /** Names of the classes in them. */
+  readonly names?: readonly string[] | undefined;
 }
 
 /** On what agreement and score were measured. */

@@ -46,6 +46,10 @@ svg text{fill:var(--soft);font:11px ui-sans-serif,system-ui,sans-serif}
 .chosen{stroke:var(--warn);stroke-width:1;stroke-dasharray:3 3}
 .path{fill:none;stroke:var(--quant);stroke-width:1;opacity:.45}
 .key{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px;vertical-align:-1px}
+.views{display:flex;flex-wrap:wrap;gap:8px;margin-top:8px}.views figure{flex:1 1 84px;min-width:0;margin:0}
+.views figcaption{color:var(--soft);font-size:12px}.views.lines figure{flex:1 1 100%}.views p{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
+.views mark{background:none;color:var(--bad);text-decoration:underline}.views del{color:var(--soft)}
+.box{fill:none;stroke-width:1.6;vector-effect:non-scaling-stroke}.box.true{stroke:#fff;stroke-dasharray:3 2;stroke-width:1.1}.wave{fill:var(--quant);opacity:.75}.wave.float{fill:var(--float)}.wave.true{fill:var(--soft)}
 footer{margin-top:60px;color:var(--soft);font-size:13px}
 @media (max-width:640px){main{padding:24px 14px 60px}h1{font-size:24px}.grid{grid-template-columns:1fr}.wide text{font-size:26px}
 table,tbody,tr,td{display:block;width:100%}thead{display:none}tr{border-bottom:1px solid var(--line);padding:8px 0}

@@ -13,7 +13,7 @@ import {
 import { parseDecoding } from "../inner-files.ts";
 import { ctcTexts } from "./ctc.ts";
 import type { CtcDecoding } from "./decoding.ts";
-import { editDistance } from "./text-error.ts";
+import { editDistance } from "./edit-distance.ts";
 
 const ctc = (given: object) => (parseDecoding({ ctc: given }, "test") as { ctc: CtcDecoding }).ctc;
 

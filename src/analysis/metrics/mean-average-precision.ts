@@ -1,8 +1,10 @@
 /** Mean average precision of detectors, over the classes that occur in the labels. */
 import { AvocetError } from "../../base/inner.ts";
+import type { Feeds } from "../../tensor/inner.ts";
 import { averagePrecision, type ClassTally, emptyTally, match } from "./average-precision.ts";
 import { decodeBoxes, fromLetterbox, withinImage } from "./box-decoder.ts";
-import type { Metric, MetricOptions } from "./metric.ts";
+import type { BatchLabels, Metric, MetricOptions } from "./metric.ts";
+import { boxView } from "./views.ts";
 
 export interface PrecisionOptions extends MetricOptions {
   /** Intersection over union from which a box counts as found; several are averaged. Default: 0.5, 0.55 … 0.95. */
@@ -22,10 +24,25 @@ export function meanAveragePrecision(options: PrecisionOptions = {}): Metric<"bo
   const { overlaps = coco, over = "points", name = "map", decode, output } = options;
   const tallies = new Map<number, ClassTally>();
   let kept = 0;
+  /** Of the batch that was seen last: what is shown of it has the same. */
+  let inputs: readonly [number, number] = [1, 1];
   const of = (label: number) => {
     const known = tallies.get(label) ?? emptyTally();
     tallies.set(label, known);
     return known;
+  };
+  const found = (outputs: Feeds, feeds: Feeds | null, labels: BatchLabels["boxes"]) => {
+    if (!decode || !("boxes" in decode)) {
+      throw new AvocetError("usage/missing", "expected how outputs become boxes, got nothing", {
+        at: "--decode",
+        hint: '--decode FILE with {"boxes": {"box": [1, 2, 3, 4], "classes": 5}}: docs/judging.md',
+      });
+    }
+    const images = decodeBoxes(outputs, labels.size, decode.boxes, output);
+    if (decode.boxes.letterbox && feeds) inputs = inputSize(feeds);
+    return images.map((boxes, n) =>
+      (decode.boxes.letterbox ? fromLetterbox(boxes, inputs, labels, n) : boxes).map(withinImage),
+    );
   };
   return {
     name,
@@ -33,22 +50,13 @@ export function meanAveragePrecision(options: PrecisionOptions = {}): Metric<"bo
     better: "higher",
     labels: "boxes",
     see(outputs, feeds, labels) {
-      if (!decode || !("boxes" in decode)) {
-        throw new AvocetError("usage/missing", "expected how outputs become boxes, got nothing", {
-          at: "--decode",
-          hint: '--decode FILE with {"boxes": {"box": [1, 2, 3, 4], "classes": 5}}: docs/judging.md',
-        });
-      }
-      const images = decodeBoxes(outputs, labels.size, decode.boxes, output);
-      for (const [n, boxes] of images.entries()) {
-        const placed = decode.boxes.letterbox ? fromLetterbox(boxes, inputSize(feeds), labels, n) : boxes;
-        const found = placed.map(withinImage);
+      for (const [n, boxes] of found(outputs, feeds, labels).entries()) {
         const truth = labels.at(n);
-        kept += found.length;
+        kept += boxes.length;
         if (kept > mostDetections) throw tooMany();
-        for (const label of new Set([...found, ...truth].map((box) => box.class))) {
+        for (const label of new Set([...boxes, ...truth].map((box) => box.class))) {
           const is = (box: { readonly class: number }) => box.class === label;
-          match(of(label), found.filter(is), truth.filter(is), overlaps);
+          match(of(label), boxes.filter(is), truth.filter(is), overlaps);
         }
       }
     },
@@ -58,6 +66,8 @@ export function meanAveragePrecision(options: PrecisionOptions = {}): Metric<"bo
       );
       return precisions.reduce((sum, one) => sum + one, 0) / Math.max(precisions.length, 1);
     },
+    show: (outputs, labels) =>
+      found(outputs, null, labels).map((boxes, n) => ({ found: boxView(boxes), truth: boxView(labels.at(n)) })),
   };
 }
 

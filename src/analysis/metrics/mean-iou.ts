@@ -2,6 +2,7 @@
 import { AvocetError } from "../../base/inner.ts";
 import { decide } from "./decide.ts";
 import type { Guessing, Metric, MetricOptions } from "./metric.ts";
+import { maskViews } from "./views.ts";
 
 /** Labels are bytes: where an output holds class numbers, there are no more classes. */
 const byteClasses = 256;
@@ -64,6 +65,7 @@ export function meanIoU(options: MetricOptions = {}): Metric<"masks"> {
       classes: () => (chosen ? null : classes),
       guessing: () => guessing(sumsOf(rows, classes), ignore, chosen),
     },
+    show: (outputs, labels) => maskViews(decide(outputs, labels, options, "pixels"), labels),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ArrayLabels, BoxLabels, ClassLabels, MaskLabels, TextLabels } from
 import type { Feeds, Tensor } from "../../tensor/inner.ts";
 import type { OutputMeaning } from "../output-meaning.ts";
 import type { Decoding } from "./decoding.ts";
+import type { View } from "./views.ts";
 
 /** What is true of the samples of one batch, by the kind of labels. `at(n)` is of the n-th sample of the batch. */
 export interface BatchLabels {
@@ -62,6 +63,14 @@ export interface Metric<Kind extends LabelKind = LabelKind> {
   value(): number;
   /** From what intervals follow; absent: there are none. */
   readonly tally?: Tally;
+  /** What the outputs say of each sample of the batch, and what is true of it, for reports. Absent: there is nothing to see. */
+  show?(outputs: Feeds, labels: BatchLabels[Kind]): readonly Shown[];
+}
+
+/** An answer that can be drawn, next to the right one. */
+export interface Shown {
+  readonly found: View;
+  readonly truth: View | null;
 }
 
 /** A score as a function of what single samples add up to, in the order in which they were seen. */

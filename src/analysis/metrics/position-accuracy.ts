@@ -2,6 +2,7 @@
 import { AvocetError } from "../../base/inner.ts";
 import { decide } from "./decide.ts";
 import type { Metric, MetricOptions } from "./metric.ts";
+import { maskViews } from "./views.ts";
 
 /** Positions with the label `ignore` are not judged. */
 export function positionAccuracy(options: MetricOptions = {}): Metric<"masks"> {
@@ -50,5 +51,8 @@ export function positionAccuracy(options: MetricOptions = {}): Metric<"masks"> {
         commonest: occurring.size > 1 ? Math.max(...occurring.values()) / Math.max(sum(1), 1) : 0,
       }),
     },
+    // Frames and tokens lie in one row, in which there is nothing to see.
+    show: (outputs, labels) =>
+      labels.height > 1 ? maskViews(decide(outputs, labels, options, "positions"), labels) : [],
   };
 }

@@ -1,6 +1,7 @@
 /** Peak signal-to-noise ratio of images, in dB: the mean over samples, as papers on super-resolution report it. */
 import type { Metric, MetricOptions } from "./metric.ts";
 import { meanOfSamples, peakRatio } from "./signal-figures.ts";
+import { imageView } from "./views.ts";
 
 export interface PsnrOptions extends MetricOptions {
   /** The highest value that an image can have. Default: 255 for labels of whole numbers, else 1. */
@@ -13,5 +14,6 @@ export function psnr(options: PsnrOptions = {}): Metric<"arrays"> {
     { name: "psnr", unit: "dB", better: "higher", labels: "arrays" },
     (found, truth, isWhole) => peakRatio(found, truth, options.peak ?? (isWhole ? 255 : 1)),
     options,
+    imageView,
   );
 }

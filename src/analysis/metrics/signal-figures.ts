@@ -1,7 +1,8 @@
 /** Figures of outputs against the numbers that they should be, sample by sample; the score is the mean over samples. */
 import { AvocetError } from "../../base/inner.ts";
-import { isFloat, type Tensor } from "../../tensor/inner.ts";
+import { type Feeds, isFloat, type Tensor } from "../../tensor/inner.ts";
 import { type BatchLabels, judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
+import type { View } from "./views.ts";
 
 type Numbers = ArrayLike<number>;
 
@@ -13,6 +14,7 @@ export function meanOfSamples<Kind extends "arrays" | "outputs">(
   about: Pick<Metric, "name" | "unit" | "better"> & { readonly labels: Kind },
   figure: SampleFigure,
   { output }: MetricOptions = {},
+  view?: (shape: readonly number[], values: Numbers) => View | null,
 ): Metric<Kind> {
   const rows: Float64Array[] = [];
   let sum = 0;
@@ -44,6 +46,18 @@ export function meanOfSamples<Kind extends "arrays" | "outputs">(
     },
     value: () => mean(sum),
     tally: { rows, isShare: false, score: (sums) => mean(sums[0]!) },
+    ...(view && {
+      show(outputs: Feeds, labels: BatchLabels["arrays" | "outputs"]) {
+        const tensor = judgedOutput(outputs, output);
+        const found = numbersOf(tensor);
+        const per = found.length / labels.size;
+        return Array.from({ length: labels.size }, (_, n) => {
+          const truth = labels.kind === "arrays" ? labels.at(n) : null;
+          const seen = view(tensor.shape.slice(1), found.slice(n * per, (n + 1) * per));
+          return seen && { found: seen, truth: truth && view(truth.shape, numbersOf(truth)) };
+        }).filter((one) => one !== null);
+      },
+    }),
   };
 }
 

@@ -12,6 +12,7 @@ import { sameClass } from "./same-class.ts";
 import { cosine, meanOfSamples, meanSquare, scaleInvariantRatio } from "./signal-figures.ts";
 import { textError } from "./text-error.ts";
 import { topK } from "./top-k.ts";
+import { signalView } from "./views.ts";
 
 export interface MetricRow {
   /** Names, for people. */
@@ -68,7 +69,12 @@ export const metricTable: readonly MetricRow[] = [
     labels: "arrays",
     make: (name, options) =>
       name === "si-snr"
-        ? meanOfSamples({ name, unit: "dB", better: "higher", labels: "arrays" }, scaleInvariantRatio, options)
+        ? meanOfSamples(
+            { name, unit: "dB", better: "higher", labels: "arrays" },
+            scaleInvariantRatio,
+            options,
+            (_, signal) => signalView(signal),
+          )
         : undefined,
   },
   ...(["arrays", "outputs"] as const).flatMap((labels): MetricRow[] => {

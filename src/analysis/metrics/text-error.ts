@@ -1,6 +1,8 @@
 /** Word and character error rate: how many insertions, deletions and substitutions turn what was read into what is true. */
 import { AvocetError } from "../../base/inner.ts";
+import type { Feeds } from "../../tensor/inner.ts";
 import { ctcTexts } from "./ctc.ts";
+import { editDistance } from "./edit-distance.ts";
 import { judgedOutput, type Metric, type MetricOptions } from "./metric.ts";
 
 /** Words lie between white space; characters are Unicode's code points. A share may be above 100 %. */
@@ -10,21 +12,28 @@ export function textError(of: "words" | "characters", options: MetricOptions = {
   const total = (at: number) => rows.reduce((sum, row) => sum + row[at]!, 0);
   const score = (sums: ArrayLike<number>) => sums[0]! / Math.max(sums[1]!, 1);
   const parts = (text: string) => (of === "words" ? text.split(/\s+/).filter((word) => word !== "") : [...text]);
+  const read = (outputs: Feeds, size: number) => {
+    const ctc = ctcOf(options);
+    return ctcTexts(judgedOutput(outputs, ctc.output ?? options.output), size, ctc);
+  };
   return {
     name: of === "words" ? "wer" : "cer",
     unit: "%",
     better: "lower",
     labels: "texts",
     see(outputs, _feeds, labels) {
-      const ctc = ctcOf(options);
-      const texts = ctcTexts(judgedOutput(outputs, ctc.output ?? options.output), labels.size, ctc);
-      for (const [n, text] of texts.entries()) {
+      for (const [n, text] of read(outputs, labels.size).entries()) {
         const truth = parts(labels.at(n));
         rows.push(Float64Array.of(editDistance(parts(text), truth), truth.length));
       }
     },
     value: () => score([total(0), total(1)]),
     tally: { rows, isShare: false, score },
+    show: (outputs, labels) =>
+      read(outputs, labels.size).map((text, n) => ({
+        found: { kind: "text", text },
+        truth: { kind: "text", text: labels.at(n) },
+      })),
   };
 }
 
@@ -35,17 +44,4 @@ export function ctcOf({ decode }: MetricOptions) {
     at: "--decode",
     hint: '--decode FILE with {"ctc": {"characters": "abc…"}}: docs/judging.md',
   });
-}
-
-/** Levenshtein's distance, row by row (Wagner and Fischer, 1974). */
-export function editDistance<T>(found: readonly T[], truth: readonly T[]): number {
-  let row = Array.from({ length: truth.length + 1 }, (_, j) => j);
-  for (const [i, one] of found.entries()) {
-    const next = [i + 1];
-    for (const [j, other] of truth.entries()) {
-      next.push(Math.min(row[j]! + (one === other ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
-    }
-    row = next;
-  }
-  return row[truth.length]!;
 }

@@ -40,6 +40,7 @@ import { kernelsOf } from "../kernels.ts";
 import { classAxisOf, type JudgeOptions, openMetric } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
+import { scoreDocument } from "../score-document.ts";
 import { figureRows } from "../summary.ts";
 import { readTextFile } from "../text-file.ts";
 import { expectFitting } from "../tolerance.ts";
@@ -127,7 +128,7 @@ export async function verify(
   const warnings = [...judgedWarnings, ...roundingWarnings(rounded)];
   const document = {
     ...result,
-    ...(score ? { score } : {}),
+    ...(score ? { score: scoreDocument(score) } : {}),
     ...agreementDocument(result.agreement),
     unjudged,
     judgedOn,
