@@ -3,7 +3,8 @@ import { maskLabels, textTruths } from "../data/inner.ts";
 import { Tensor } from "../tensor/inner.ts";
 import { Examples } from "./examples.ts";
 import { type BatchLabels, type Metric, meanIoU } from "./inner.ts";
-import { boxView, imageView, maskView, signalView, type View, viewDifference } from "./metrics/views.ts";
+import { viewDifference } from "./metrics/view-difference.ts";
+import { boxView, imageView, maskView, signalView, type View } from "./metrics/views.ts";
 
 describe("views", () => {
   test("an image in 16 greys, small, whatever its axes", () => {

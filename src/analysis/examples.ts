@@ -3,7 +3,8 @@ import { AvocetError } from "../base/inner.ts";
 import type { Batch } from "../data/inner.ts";
 import type { Feeds, Tensor } from "../tensor/inner.ts";
 import type { BatchLabels, LabelKind, Metric } from "./metrics/metric.ts";
-import { type Cells, imageView, type View, viewDifference } from "./metrics/views.ts";
+import { viewDifference } from "./metrics/view-difference.ts";
+import { type Cells, imageView, type View } from "./metrics/views.ts";
 
 /** One sample: what is true of it, and what both models answer. */
 export interface Example {
