@@ -74,6 +74,7 @@ export {
 export { type RunReport, readReport, renderReport, writeReport } from "./report/inner.ts";
 export {
   inputPorts,
+  openModel,
   openRuntime,
   type Runtime,
   type Session,

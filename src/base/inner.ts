@@ -1,4 +1,5 @@
 /** @module What everything stands on: errors, seeded random, rounding, byte reading, progress, checkpoints, the debug dial. */
+export { archiveLimits } from "./archive/limits.ts";
 export { expectArguments } from "./arguments.ts";
 export { ByteReader } from "./bytes.ts";
 export {

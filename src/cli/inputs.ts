@@ -6,7 +6,7 @@ import { disk, quietly, sha256OfFile } from "../base/inner-node.ts";
 import { type Dataset, type Preprocess, samples } from "../data/inner.ts";
 import { parsePreprocess } from "../data/inner-files.ts";
 import { dataPaths, openData } from "../data/inner-node.ts";
-import { foreignFolder, readModelFile } from "../formats/inner-node.ts";
+import { foreignFolder, mainFileOf, openModel } from "../formats/inner-node.ts";
 import type { Model } from "../ir/inner.ts";
 import { dataPorts, fitData, type InputOptions, parseRecipe, type Recipe } from "../recipe/inner.ts";
 import { openRuntime, type RuntimeName } from "../runtime/inner.ts";
@@ -22,7 +22,7 @@ export interface DataOptions {
   readonly sequence?: number;
 }
 
-/** A model argument: an ONNX file, or the shipped file of a folder of `quantize` with its recipe. */
+/** A model argument: a model of any format, or the shipped file of a folder of `quantize` with its recipe. */
 export interface ModelArgument {
   readonly path: string;
   readonly model: Model;
@@ -35,7 +35,8 @@ export const floatFile = "float.onnx";
 
 /** What is read of a model argument: the file, or the files of the folder. */
 export function filesOfArgument(argument: string): string[] {
-  if (!quietly(() => disk.stat(argument))?.isDirectory()) return [argument];
+  const main = mainFileOf(argument);
+  if (!quietly(() => disk.stat(main))?.isDirectory()) return [main];
   return ["model.onnx", floatFile, "plan.json", "recipe.json", "report.json"].map((name) => join(argument, name));
 }
 
@@ -48,10 +49,11 @@ export async function pathsRead(
   return [...files.filter(given), ...(await Promise.all(data.filter(given).map(dataPaths))).flat()];
 }
 
-/** Reads an ONNX file or a folder of `quantize`. */
-export function openModel(argument: string): ModelArgument {
-  const folder = quietly(() => disk.stat(argument))?.isDirectory() === true;
-  if (!folder) return { path: argument, model: readModelFile(argument) };
+/** Reads a model of any format, or a folder of `quantize`. */
+export async function openArgument(argument: string): Promise<ModelArgument> {
+  const main = mainFileOf(argument);
+  const folder = quietly(() => disk.stat(main))?.isDirectory() === true;
+  if (!folder) return { path: main, model: await openModel(main) };
   const path = join(argument, "model.onnx");
   const recipePath = join(argument, "recipe.json");
   if (!existsSync(path) || !existsSync(recipePath)) {
@@ -61,7 +63,7 @@ export function openModel(argument: string): ModelArgument {
       ...(way === undefined ? {} : { hint: way }),
     });
   }
-  return { path, model: readModelFile(path), recipe: parseRecipe(readJson(recipePath), recipePath) };
+  return { path, model: await openModel(path), recipe: parseRecipe(readJson(recipePath), recipePath) };
 }
 
 /** The float model a folder was made from. Throws `import/not-found` and `import/malformed` when it changed since. */
@@ -89,7 +91,7 @@ export async function openFloatModel(argument: ModelArgument, override: string |
       },
     );
   }
-  return { path, model: readModelFile(path) };
+  return { path, model: await openModel(path) };
 }
 
 /** SHA-256 of a model file, in hexadecimal. Throws `import/not-found` when it can't be read. */

@@ -24,7 +24,7 @@ function optimize(program: Command, io: Io): void {
   const command = program
     .command("optimize")
     .description("fewer and faster operators, same outputs: folds, recognises, shares, removes")
-    .argument("<model>", "an ONNX file")
+    .argument("<model>", "a model file")
     .option("--opset <version>", "raise the model to this opset (default: its own, at least 7)", positive)
     .option("--keep-batch-norm", "do not fold batch normalization into the layers before it")
     .option("--unroll <steps>", "write recurrent layers of at most so many steps out", positive)
@@ -38,7 +38,7 @@ function upgrade(program: Command, io: Io): void {
   const command = program
     .command("upgrade")
     .description("raises a model to a newer opset; its outputs stay")
-    .argument("<model>", "an ONNX file")
+    .argument("<model>", "a model file")
     .option("--opset <version>", "the opset to reach", positive, 21);
   written(command).action(async (model, options) =>
     (await import("./commands/upgrade.ts")).upgrade(model, options, io),
@@ -49,7 +49,7 @@ function convert(program: Command, io: Io): void {
   const command = program
     .command("convert")
     .description("any readable format to ONNX: ONNX itself (other storage of its weights) and ONNX text")
-    .argument("<model>", "an ONNX file, or ONNX text (.onnxtxt)")
+    .argument("<model>", "a model of any format that is read (docs/formats.md)")
     .addOption(
       new Option("--external <when>", "weights in files of their own")
         .choices(["auto", "always", "never"])
@@ -65,7 +65,7 @@ function extract(program: Command, io: Io): void {
   const command = program
     .command("extract")
     .description("a part of a model as a model of its own")
-    .argument("<model>", "an ONNX file")
+    .argument("<model>", "a model file")
     .option("--to <value>", "a value that the part computes (repeatable; default: the model's outputs)", collect)
     .option("--from <value>", "a value that the part is given (repeatable; default: the inputs it needs)", collect);
   written(command).action(async (model, options) =>
@@ -77,7 +77,7 @@ function print(program: Command, io: Io): void {
   program
     .command("print")
     .description("a model as ONNX text")
-    .argument("<model>", "an ONNX file")
+    .argument("<model>", "a model file")
     .option("--full", "every element of every tensor; otherwise tensors of more than 8 elements are elided")
     .option("-o, --output <file>", "write the text there")
     .option("--force", "replace the file")
@@ -89,8 +89,8 @@ function diff(program: Command, io: Io, exit: Exit): void {
   program
     .command("diff")
     .description("what differs between two models: interface, operators, attributes, numbers")
-    .argument("<model>", "an ONNX file")
-    .argument("<other>", "an ONNX file")
+    .argument("<model>", "a model file")
+    .argument("<other>", "a model file")
     .option("--expect-equal", "gate: exit 3 when anything differs")
     .option("--json", "one JSON document on stdout")
     .action(async (model, other, options) =>
@@ -102,7 +102,7 @@ function run(program: Command, io: Io): void {
   const command = program
     .command("run")
     .description("runs a model on data and writes its outputs")
-    .argument("<model>", "an ONNX file or a folder of quantize")
+    .argument("<model>", "a model file or a folder of quantize")
     .option("-o, --output <file>", "an .npz with one array per output, samples on the first axis")
     .option("--samples <n>", "N samples spread evenly (default: all), or first:N")
     .option("--force", "replace the file");
@@ -114,7 +114,7 @@ function plan(program: Command, io: Io): void {
   const command = program
     .command("plan")
     .description("which values would be quantized, on which grid, and why; needs no data and runs nothing")
-    .argument("<model>", "an ONNX file");
+    .argument("<model>", "a model file");
   placing(command)
     .option("-o, --output <file>", "write the plan there as JSON")
     .option("--force", "replace the file")

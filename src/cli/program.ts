@@ -115,7 +115,7 @@ function inspect(program: Command, io: Io): void {
   program
     .command("inspect")
     .description("what is in a model, what can be quantized and what not, and why; never executes it")
-    .argument("<model>", "an ONNX file")
+    .argument("<model>", "a model file")
     .option("--target <target>", "judge for this target", "ort-cpu")
     .option("--layers", "also what each linear layer costs")
     .option("--weights", "also a page of how widely the weights of each channel spread; -o names it")
@@ -129,7 +129,7 @@ function quantize(program: Command, io: Io, args: readonly string[], exit: Exit)
   const command = program
     .command("quantize")
     .description("post-training quantization: a float model in, a folder with the verified file and a report out")
-    .argument("<model>", "an ONNX file");
+    .argument("<model>", "a model file");
   making(command);
   judging(command, "top1");
   common(command).action(async (model, options) =>
@@ -141,7 +141,7 @@ function train(program: Command, io: Io, args: readonly string[], exit: Exit): v
   const command = program
     .command("train")
     .description("quantization-aware training: as quantize, then weights and ranges learn from all the data")
-    .argument("<model>", "an ONNX file");
+    .argument("<model>", "a model file");
   making(command)
     .option("--epochs <n>", "times that every sample is seen (default 4)", positive)
     .option("--learning-rate <rate>", "the largest rate (default 0.0002)", rate)
@@ -170,7 +170,7 @@ function compress(program: Command, io: Io, exit: Exit): void {
     .description(
       "fewer multiply-accumulates or parameters: layers of low rank, fewer channels, chosen by what they lose",
     )
-    .argument("<model>", "an ONNX file");
+    .argument("<model>", "a model file");
   compressing(command);
   judging(command, "top1");
   common(command).action(async (model, options) =>
@@ -182,7 +182,7 @@ function evaluate(program: Command, io: Io): void {
   const command = program
     .command("evaluate")
     .description("the score of a model, or of a folder made by quantize, on labelled data")
-    .argument("<model>", "an ONNX file or a folder of quantize")
+    .argument("<model>", "a model file or a folder of quantize")
     .option("--samples <n>", "N samples spread evenly (default: all), or first:N")
     .option(
       "--simulated",
@@ -199,8 +199,8 @@ function compare(program: Command, io: Io): void {
   const command = program
     .command("compare")
     .description("how close two models are: SQNR, cosine and agreement, per output and per value")
-    .argument("<model>", "the reference: an ONNX file")
-    .argument("<other>", "an ONNX file or a folder of quantize")
+    .argument("<model>", "the reference: a model file")
+    .argument("<other>", "a model file or a folder of quantize")
     .option("--samples <n>", "N samples spread evenly (default 64), or first:N");
   classAxis(command);
   data(command);

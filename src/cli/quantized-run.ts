@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { AvocetError, stopwatch } from "../base/inner.ts";
 import { expectApart } from "../base/inner-node.ts";
 import type { Dataset } from "../data/inner.ts";
-import { dataFilesOf, readModelFile, type WrittenFiles, writeModelFile } from "../formats/inner-node.ts";
+import { dataFilesOf, mainFileOf, openModel, type WrittenFiles, writeModelFile } from "../formats/inner-node.ts";
 import { writeEncodings } from "../quant/inner.ts";
 import { planToJson } from "../quant/inner-files.ts";
 import {
@@ -73,12 +73,13 @@ export interface Asked {
  * wrong input is reported before anything long begins.
  */
 export async function quantizedRun(
-  path: string,
+  given: string,
   options: RunOptions,
   io: Io,
   exit: (code: ExitCode) => void,
   prepare: (data: Dataset | null) => Promise<Asked>,
 ): Promise<void> {
+  const path = mainFileOf(given);
   const clock = stopwatch();
   if (options.maxDrop !== undefined && !options.evaluate) {
     throw new AvocetError("usage/missing", "expected --evaluate DATA next to --max-drop, got none", {
@@ -104,7 +105,7 @@ export async function quantizedRun(
   const paths = await pathsRead(files, read);
   using folder = openOutputFolder(options.output, options.force === true, paths);
   const record = openGateRecord(options, paths, io);
-  const model = readModelFile(path);
+  const model = await openModel(path);
   expectApart(options.output, dataFilesOf(model));
   const watch = await watchInputs([path, ...dataFilesOf(model)], read);
   const data =

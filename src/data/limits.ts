@@ -1,4 +1,5 @@
 /** Limits that readers of data keep against damaged and hostile files, each with its reason. docs/data.md lists them. */
+import { archiveLimits } from "../base/inner.ts";
 
 export const dataLimits = {
   /**
@@ -18,14 +19,9 @@ export const dataLimits = {
   jpegPixelScans: 2 ** 31,
   /** Inflated bytes that one file, .gz or .npz, may hold in memory: what is not compressed is read by range and has no limit. */
   inflatedBytes: 2 ** 29,
-  /** What one byte can inflate to: deflate's longest match, 258 bytes, in two bits. A larger claim is a lie. */
-  inflateRatio: 1032,
-  /** Members of a gzip file. Those that can be read from the middle have one for every 64 kB: 8,192 in the largest. Each takes time. */
-  gzipMembers: 2 ** 14,
+  ...archiveLimits,
   /** Arrays of an .npz: one for each input of a model. */
   arrays: 1024,
-  /** Bytes of a zip directory: as many arrays with the longest names. */
-  zipDirectoryBytes: 2 ** 27,
   /** Chunks of a WAV file. Recorders write a handful; broadcast files some dozens. */
   wavChunks: 1024,
   /** Bytes of a text: JSON, .jsonl, labels. As ids that is some ten million tokens, as an index half a million images. */

@@ -1,7 +1,8 @@
 /** What a folder is that was given for a model, and which of its files may have been meant. */
 import { join } from "node:path";
-import { disk } from "../base/inner-node.ts";
+import { disk, quietly } from "../base/inner-node.ts";
 import type { Foreign } from "./foreign.ts";
+import { sources } from "./sources.ts";
 
 /** A look at the names in the folder; nothing is opened. */
 export function foreignFolder(path: string): Foreign {
@@ -35,6 +36,21 @@ export function foreignFolder(path: string): Foreign {
     };
   }
   return { what: "a folder", way: "a model is an .onnx file" };
+}
+
+/**
+ * The file that stands for a folder which is one model, as its format says; the path itself where it is no such folder. A folder with
+ * .onnx files has to be asked which one is meant.
+ */
+export function mainFileOf(path: string): string {
+  if (!quietly(() => disk.stat(path))?.isDirectory()) return path;
+  const names = namesIn(path);
+  if (names.some((name) => name.endsWith(".onnx"))) return path;
+  for (const { mainFile } of sources) {
+    const main = mainFile?.(names);
+    if (main !== undefined) return join(path, main);
+  }
+  return path;
 }
 
 /** At most so many names: a folder of images may hold millions. */

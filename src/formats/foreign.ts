@@ -1,6 +1,8 @@
 /** What a file is that is no ONNX model, recognised by its first bytes and its name, and how it becomes one. */
 export interface Foreign {
   readonly what: string;
+  /** The name that a row of `sources.ts` has, or may have one day. */
+  readonly format?: string;
   /** The usual way to ONNX. */
   readonly way?: string;
 }
@@ -22,26 +24,33 @@ export function foreignFormat(start: Uint8Array, name: string): Foreign | undefi
   if (found) return { ...found, ...(found.way === undefined ? {} : { way: found.way.replaceAll("FILE", name) }) };
   // The length of a JSON header in eight bytes, and that header.
   if (head.startsWith('{"', 8) && head.slice(4, 8) === "\0\0\0\0")
-    return { what: "a safetensors file", way: weightsOnly };
+    return { what: "a safetensors file", format: "safetensors", way: weightsOnly };
   if (basenameOf(name) === "saved_model.pb")
-    return { what: "the graph of a TensorFlow SavedModel", way: tf2onnx("saved-model", "ITS_FOLDER") };
+    return {
+      what: "the graph of a TensorFlow SavedModel",
+      format: "saved-model",
+      way: tf2onnx("saved-model", "ITS_FOLDER"),
+    };
   if (/^[\t\n\r -~\x80-\xff]{8,}/.test(head)) return text(head, name);
   return ending === ".pb" && start[0] === 0x0a
-    ? { what: "a TensorFlow graph", way: tf2onnx("graphdef", `${name} --inputs … --outputs …`) }
+    ? { what: "a TensorFlow graph", format: "frozen-graph", way: tf2onnx("graphdef", `${name} --inputs … --outputs …`) }
     : undefined;
 }
 
 const signatures: readonly {
   readonly what: string;
+  readonly format?: string;
   readonly at: number;
   readonly bytes: string;
   readonly way?: string;
 }[] = [
-  { what: "an HDF5 file (Keras .h5)", at: 0, bytes: "\x89HDF", way: keras },
-  { what: "a Python pickle (PyTorch .pth)", at: 0, bytes: "\x80\x02", way: torch },
+  { what: "an HDF5 file (Keras .h5)", format: "keras-h5", at: 0, bytes: "\x89HDF", way: keras },
+  { what: "a TensorFlow Lite model", format: "tflite", at: 4, bytes: "TFL3", way: tf2onnx("tflite", "FILE") },
+  { what: "a Python pickle (PyTorch .pth)", format: "pytorch-weights", at: 0, bytes: "\x80\x02", way: torch },
   { what: "a gzip archive", at: 0, bytes: "\x1f\x8b", way: "unpack it first" },
   { what: "a NumPy array", at: 0, bytes: "\x93NUMPY", way: "arrays are data: --data FILE" },
   { what: "an ONNX Runtime .ort file", at: 4, bytes: "ORTM", way: "give the .onnx file that it was made from" },
+  { what: "a GGUF file", format: "gguf", at: 0, bytes: "GGUF", way: weightsOnly },
   { what: "a PNG image", at: 0, bytes: "\x89PNG", way: "images are data: --data FILE" },
   { what: "a JPEG image", at: 0, bytes: "\xff\xd8\xff", way: "images are data: --data FILE" },
   { what: "audio (WAV)", at: 0, bytes: "RIFF", way: "audio is data: --data FILE" },
@@ -59,15 +68,16 @@ function zipped(head: string, ending: string): Foreign {
   if (ending === ".pt2" || /archive_format|models\/.*\.json/.test(entry)) {
     return {
       what: "a PyTorch program (.pt2, torch.export)",
+      format: "pytorch-program",
       way: 'in Python: torch.onnx.export(torch.export.load("FILE.pt2"), dynamo=True).save("model.onnx")',
     };
   }
   if (ending === ".keras" || /^(metadata|config)\.json$/.test(entry))
-    return { what: "a Keras model (.keras)", way: keras };
+    return { what: "a Keras model (.keras)", format: "keras", way: keras };
   if (ending === ".npz" || entry.endsWith(".npy"))
     return { what: "NumPy arrays (.npz)", way: "arrays are data: --data" };
   if (/^\.(pt|pth|bin|ckpt|jit|th)$/.test(ending) || /data\.pkl$|\/(version|byteorder)$/.test(entry)) {
-    return { what: "a PyTorch file (a pickle or TorchScript in a zip archive)", way: torch };
+    return { what: "a PyTorch file (a pickle or TorchScript in a zip archive)", format: "pytorch-weights", way: torch };
   }
   return {
     what: "a zip archive (.pt2, .pth, .keras and .npz files are zips)",
@@ -78,8 +88,10 @@ function zipped(head: string, ending: string): Foreign {
 function text(head: string, name: string): Foreign {
   if (/^\s*[{[]/.test(head)) {
     if (/"modelTopology"|"format"\s*:\s*"(graph|layers)-model"/.test(head)) {
-      return { what: "a TensorFlow.js model", way: tf2onnx("tfjs", name) };
+      return { what: "a TensorFlow.js model", format: "tfjs", way: tf2onnx("tfjs", name) };
     }
+    if (/"model_type"\s*:/.test(head))
+      return { what: "the config.json of a Hugging Face model", format: "hugging-face", way: weightsOnly };
     return { what: "JSON text", way: "a model is an .onnx file; recipes go behind --recipe, targets behind --target" };
   }
   if (/^\s*<\?xml[\s\S]*<net\b|^\s*<net\b/.test(head))

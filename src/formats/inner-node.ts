@@ -1,4 +1,4 @@
 /** @module Model files on disk (Node only): reading with external data, writing in one step. */
-export { foreignFolder } from "./foreign-folder-node.ts";
+export { foreignFolder, mainFileOf } from "./foreign-folder-node.ts";
 export { dataFilesOf, type FileWriteOptions, type WrittenFiles, writeModelFile } from "./onnx/write-node.ts";
-export { expectModelFile, type FileReadOptions, readModelFile } from "./read-node.ts";
+export { expectModelFile, type FileReadOptions, type OpenOptions, openModel, readModelFile } from "./read-node.ts";

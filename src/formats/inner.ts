@@ -4,6 +4,6 @@ export { limits } from "./limits.ts";
 export type { ExternalData } from "./onnx/context.ts";
 export { encodeModel, writeModel } from "./onnx/write.ts";
 export type { Encoded, Sink } from "./protobuf/encode.ts";
-export { type ReadOptions, readModel } from "./read.ts";
-export type { SourceFile, SourceFormat } from "./source-format.ts";
+export { openModel, type ReadOptions, readModel } from "./read.ts";
+export type { SourceFile, SourceFormat, SourceReader } from "./source-format.ts";
 export { sources } from "./sources.ts";

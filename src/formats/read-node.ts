@@ -3,15 +3,19 @@ import { basename, dirname } from "node:path";
 import { expectArguments } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { fileSource, readStart, readWhole } from "./file-source-node.ts";
+import { mainFileOf } from "./foreign-folder-node.ts";
 import { limits } from "./limits.ts";
 import { externalIn } from "./onnx/external-node.ts";
-import type { SourceFormat } from "./source-format.ts";
-import { sourceOf, startBytes } from "./sources.ts";
+import type { ReadOptions } from "./read.ts";
+import type { SourceFormat, SourceReader } from "./source-format.ts";
+import { readerAtHand, sourceOf, startBytes } from "./sources.ts";
 
 export interface FileReadOptions {
   /** Folder of the external data (default: the model's). Nothing outside it is ever opened. */
   readonly folder?: string;
 }
+
+export interface OpenOptions extends FileReadOptions, ReadOptions {}
 
 /** Bytes of a file that is held in memory whole: one of lazy tensors holds as much (tensor/loaded.ts). */
 const held = 256e6;
@@ -24,11 +28,26 @@ export function expectModelFile(path: string): SourceFormat {
   return sourceOf(readStart(path, startBytes, limits.onnxFileBytes, "keep large weights in external data"), path);
 }
 
-/** Reads a model file; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
+/** Reads a file of ONNX or ONNX text; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
 export function readModelFile(path: string, options: FileReadOptions = {}): Model {
   expectArguments("readModelFile(path)", { path: [path, "text"] });
-  const { limit, read, withoutWeights } = expectModelFile(path);
-  const external = externalIn(options.folder ?? dirname(path), basename(path));
+  const format = expectModelFile(path);
+  return readWith(readerAtHand(format, path, "await openModel(path)"), format, path, options);
+}
+
+/** Reads a file of any format, or a folder that is one model: what `openModel` of runtime/ does with a path in Node. */
+export async function openModel(given: string, options: OpenOptions = {}): Promise<Model> {
+  const path = mainFileOf(given);
+  const format = expectModelFile(path);
+  return readWith(await format.load(), format, path, options);
+}
+
+function readWith(
+  { read, withoutWeights }: SourceReader,
+  { limit }: SourceFormat,
+  path: string,
+  { folder, external = externalIn(folder ?? dirname(path), basename(path)) }: OpenOptions,
+): Model {
   const source = fileSource(path);
   const light = source.size > held ? withoutWeights?.(source, external) : undefined;
   return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external });

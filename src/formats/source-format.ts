@@ -1,4 +1,4 @@
-/** What a format has to say for its files to become models: one row of `sources.ts`, in a folder of its own. */
+/** What a format has to say for its files to become models: one row of `sources.ts`, and a reader in a folder of its own. */
 import type { Model } from "../ir/inner.ts";
 import type { ByteSource } from "./byte-source.ts";
 import type { ExternalData } from "./onnx/context.ts";
@@ -13,6 +13,14 @@ export interface SourceFile {
   readonly external?: ExternalData;
 }
 
+/** What reads files of one format: the module `read.ts` of its folder. */
+export interface SourceReader {
+  /** The model. Throws `import/…` and `graph/invalid-node`, never anything else, whatever the bytes are. */
+  read(file: SourceFile): Model;
+  /** A large file with its weights left where they are; undefined where that cannot be. `external` finds what lies in others. */
+  withoutWeights?(source: ByteSource, external: ExternalData): SourceFile | undefined;
+}
+
 export interface SourceFormat {
   /** One word in kebab-case, for example "onnx". */
   readonly name: string;
@@ -22,8 +30,10 @@ export interface SourceFormat {
   readonly limit: { readonly bytes: number; readonly hint: string };
   /** Whether a file that starts with these bytes (up to 4,096, at least one) and has this name is of the format. */
   recognises(start: Uint8Array, name: string): boolean;
-  /** The model. Throws `import/…` and `graph/invalid-node`, never anything else, whatever the bytes are. */
-  read(file: SourceFile): Model;
-  /** A large file with its weights left where they are; undefined where that cannot be. `external` finds what lies in others. */
-  withoutWeights?(source: ByteSource, external: ExternalData): SourceFile | undefined;
+  /** The file that stands for a whole folder with these names (default: a folder is none of the format). */
+  mainFile?(names: readonly string[]): string | undefined;
+  /** The reader, where it is always at hand: then `readModel` reads the format, too. */
+  readonly reader?: SourceReader;
+  /** Loads the reader, so that a program that never meets the format does not carry it. */
+  load(): Promise<SourceReader>;
 }

@@ -1,13 +1,13 @@
 /** Files are told by content: every format of the list is read from bytes and from disk, under any name. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cloneModel, parseModel, printModel } from "../ir/inner.ts";
 import { openRuntime } from "../runtime/inner.ts";
 import { Tensor } from "../tensor/inner.ts";
-import { readModel, sources, writeModel } from "./inner.ts";
-import { readModelFile } from "./inner-node.ts";
+import { openModel as openBytes, readModel, sources, writeModel } from "./inner.ts";
+import { openModel, readModelFile } from "./inner-node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "avocet-sources-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,11 +18,11 @@ const spellings: Record<string, Uint8Array> = {
   "onnx-text": new TextEncoder().encode(printModel(model, { tensors: "full" })),
 };
 
-/** Formats that hold no graph of any kind, or one of other operators: the tests in their folders have files of theirs. */
-const withoutSpelling = ["gguf", "hugging-face", "tflite"];
+/** Foreign formats hold other graphs: the tests of their folders have files of theirs. */
+const ownTests = ["gguf", "hugging-face", "tflite"];
 
 test("every format has a spelling here", () => {
-  expect([...Object.keys(spellings), ...withoutSpelling].sort()).toEqual(sources.map((format) => format.name).sort());
+  expect([...Object.keys(spellings), ...ownTests].sort()).toEqual(sources.map((format) => format.name).sort());
 });
 
 describe.each(Object.entries(spellings))("%s", (name, bytes) => {
@@ -45,6 +45,31 @@ describe.each(Object.entries(spellings))("%s", (name, bytes) => {
       expect(y?.numbers()).toEqual([2.5, -1]);
     }
   });
+});
+
+test("what is loaded when it is needed is opened by openModel, and readModel says so", async () => {
+  const gguf = readFileSync(join(import.meta.dirname, "decoder/golden/llama.gguf"));
+  expect(() => readModel(gguf)).toThrow(
+    expect.objectContaining({
+      code: "import/unknown-format",
+      message: expect.stringMatching(/got a GGUF file/),
+      detail: expect.objectContaining({ hint: "await openModel(bytes) reads it" }),
+    }),
+  );
+  expect((await openBytes(gguf)).graph.nodeCount).toBeGreaterThan(10);
+  expect(printModel(await openBytes(spellings["onnx-text"]!))).toBe(printModel(model));
+});
+
+test("a folder that is one model is opened by its main file, in runtimes too", async () => {
+  const path = join(import.meta.dirname, "decoder/golden/qwen2");
+  const opened = await openModel(path);
+  expect(opened.source).toBe(join(path, "config.json"));
+  expect(printModel(opened)).toBe(printModel(await openModel(join(path, "config.json"))));
+  for (const kind of ["ort-node", "ort-web"] as const) {
+    const runtime = await openRuntime(kind);
+    await using session = await runtime.open(path);
+    expect(session.inputs.map(({ name }) => name)).toContain("input_ids");
+  }
 });
 
 test("faults of a text name file, line and column", () => {

@@ -1,14 +1,46 @@
 /** The formats that models are read from: one list that every file is held against, by its first bytes and its name. */
 import { AvocetError } from "../base/inner.ts";
-import { ggufDecoder, huggingFaceDecoder } from "./decoder/read.ts";
 import { foreignFormat } from "./foreign.ts";
+import { limits } from "./limits.ts";
 import { onnx } from "./onnx/read.ts";
 import { onnxText } from "./onnx-text/read.ts";
-import type { SourceFormat } from "./source-format.ts";
-import { tflite } from "./tflite/read.ts";
+import type { SourceFormat, SourceReader } from "./source-format.ts";
+
+/** A format whose reader is loaded when a file of it is met; `foreign.ts` recognises it, and says there what it is. */
+function foreign(
+  name: string,
+  what: string,
+  load: () => Promise<SourceReader>,
+  more: Partial<Pick<SourceFormat, "limit" | "mainFile">> = {},
+): SourceFormat {
+  const limit = { bytes: limits.onnxFileBytes, hint: "convert it to ONNX with external data where it was made" };
+  const recognises = (start: Uint8Array, file: string) => foreignFormat(start, file)?.format === name;
+  return { name, what, limit, recognises, load, ...more };
+}
 
 /** In the order in which they are asked; formats whose first bytes say little come later. */
-export const sources: readonly SourceFormat[] = [onnxText, tflite, ggufDecoder, huggingFaceDecoder, onnx];
+export const sources: readonly SourceFormat[] = [
+  onnxText,
+  foreign("tflite", "a TensorFlow Lite model", () => import("./tflite/read.ts"), {
+    limit: { bytes: limits.onnxFileBytes, hint: "a file of more than 2 GiB is no FlatBuffer" },
+  }),
+  foreign("gguf", "a GGUF file", async () => (await import("./decoder/read.ts")).gguf, {
+    limit: { bytes: limits.onnxFileBytes, hint: "convert a Hugging Face folder, whose weights stay on disk" },
+  }),
+  foreign(
+    "hugging-face",
+    "the config.json of a Hugging Face model",
+    async () => (await import("./decoder/read.ts")).huggingFace,
+    {
+      limit: { bytes: 2 ** 20, hint: "config.json has some kilobytes" },
+      mainFile: (names) =>
+        names.includes("config.json") && names.some((name) => name.endsWith(".safetensors"))
+          ? "config.json"
+          : undefined,
+    },
+  ),
+  onnx,
+];
 
 /** How many bytes at the start of a file are looked at. */
 export const startBytes = 4096;
@@ -28,5 +60,14 @@ export function sourceOf(bytes: Uint8Array, name: string): SourceFormat {
   throw new AvocetError("import/unknown-format", `expected an ONNX model, got ${what}`, {
     at: name,
     hint: way ?? "models are read from ONNX: export it where it was made",
+  });
+}
+
+/** The reader of a format that is always at hand. Throws `import/unknown-format` for those that are loaded when they are needed. */
+export function readerAtHand({ reader, what }: SourceFormat, name: string, call: string): SourceReader {
+  if (reader) return reader;
+  throw new AvocetError("import/unknown-format", `expected an ONNX model or ONNX text, got ${what}`, {
+    at: name,
+    hint: `${call} reads it`,
   });
 }

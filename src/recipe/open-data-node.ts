@@ -2,7 +2,7 @@
 import { AvocetError, expectArguments } from "../base/inner.ts";
 import type { IndexedDataset, Preprocess, PreprocessInput } from "../data/inner.ts";
 import { openData as openFor } from "../data/inner-node.ts";
-import { readModelFile } from "../formats/inner-node.ts";
+import { openModel } from "../formats/inner-node.ts";
 import type { Model } from "../ir/inner.ts";
 import { dataPorts } from "./fit-data.ts";
 import type { Recipe } from "./schema.ts";
@@ -20,7 +20,7 @@ export interface OpenDataOptions {
 
 /**
  * Opens a folder of images, a pack, `.npy`, `.npz`, raw arrays, WAV files, or a `.jsonl` of token ids as samples of a model; `spec` is
- * a path or `PATH?every=5`. Throws `data/…`, `usage/missing`, `usage/bad-value`, and for a path of a model what `readModelFile` throws.
+ * a path or `PATH?every=5`. Throws `data/…`, `usage/missing`, `usage/bad-value`, and for a path of a model what `openModel` throws.
  *
  * @example
  * const data = await openData("photos", { model, preprocess: { resize: { short: 256 }, crop: 224, scale: "1/255" } });
@@ -35,7 +35,7 @@ export async function openData(spec: string, options: OpenDataOptions): Promise<
       hint: 'openData("photos", { model }) or { model: "model.onnx" }',
     });
   }
-  const read = typeof model === "string" ? readModelFile(model) : model;
+  const read = typeof model === "string" ? await openModel(model) : model;
   expectArguments(call, { model: [read, "model"] });
   return await openFor(spec, { inputs: dataPorts(read, inputs), preprocess, cacheBytes });
 }

@@ -1,9 +1,8 @@
 /** The shortest way: a model in whatever form, data, and what differs from the defaults. */
 import { AvocetError, expectArguments } from "../base/inner.ts";
 import type { Dataset } from "../data/inner.ts";
-import { readModel } from "../formats/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { modelBytes, openRuntime, type Runtime } from "../runtime/inner.ts";
+import { openModel, openRuntime, type Runtime } from "../runtime/inner.ts";
 import { quantizeModel } from "./quantize.ts";
 import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Quantized } from "./quantized.ts";
@@ -15,8 +14,8 @@ export interface QuantizeAnyOptions extends QuantizeOptions {
 }
 
 /**
- * Quantizes a model: one in memory, the path of its file (in a browser: its address), or its bytes. `recipe` says what differs from
- * the defaults. Data may be null for the preset "data-free". Throws what `readModel`, `parseRecipe` and `quantizeModel` throw.
+ * Quantizes a model: one in memory, the path of its file (in a browser: its address), or its bytes, in any format that `openModel` reads. `recipe` says what differs from
+ * the defaults. Data may be null for the preset "data-free". Throws what `openModel`, `parseRecipe` and `quantizeModel` throw.
  *
  * @example
  * const data = await openData("photos", { model: "model.onnx", preprocess: { resize: { short: 256 }, crop: 224 } });
@@ -40,8 +39,7 @@ export async function quantize(
 }
 
 async function modelOf(model: Model | string | Uint8Array, call: string): Promise<Model> {
-  if (model instanceof Uint8Array) return readModel(model);
-  if (typeof model === "string" && model !== "") return readModel(await modelBytes(model), { name: model });
+  if (model instanceof Uint8Array || (typeof model === "string" && model !== "")) return await openModel(model);
   if (typeof model === "string") {
     throw new AvocetError("usage/bad-value", "expected a Model, the path of its file or its bytes as model, got an empty text", { at: call }); // biome-ignore format: a call
   }

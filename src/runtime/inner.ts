@@ -8,7 +8,7 @@ export { Walk, type WalkedBatch } from "./cursor/walk.ts";
 export { openRuntime } from "./doors/open-runtime.ts";
 export { feedsFor, joinSamples, takeSamples } from "./feeds.ts";
 export { fixedBatchOf, type InputChoice, inputPorts } from "./input-ports.ts";
-export { modelBytes } from "./model-bytes.ts";
+export { openModel } from "./open-model.ts";
 export { pacer } from "./pace.ts";
 export { alongAxis, overall, type Reduction, type Statistic } from "./reductions.ts";
 export {

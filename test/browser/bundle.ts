@@ -8,6 +8,8 @@ import { root } from "../source-files.ts";
 export interface Bundle {
   /** File name → code. The entry comes first. */
   readonly files: ReadonlyMap<string, string>;
+  /** The files that load with the entry; the others load when they are needed. */
+  readonly atOnce: ReadonlySet<string>;
   /** Modules that the code still imports. */
   readonly imports: readonly string[];
   /** What the bundler complained about. */
@@ -50,17 +52,26 @@ export async function bundleForBrowser(input: string, external: readonly RegExp[
     const chunks = output.filter((part) => part.type === "chunk");
     const files = new Map(chunks.map((chunk) => [chunk.fileName, chunk.code]));
     const named = chunks.flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports]);
-    return { files, imports: [...new Set(named)].filter((name) => !files.has(name)), warnings };
+    const atOnce = new Set<string>();
+    const reach = (name: string): void => {
+      const chunk = chunks.find(({ fileName }) => fileName === name);
+      if (!chunk || atOnce.has(name)) return;
+      atOnce.add(name);
+      chunk.imports.forEach(reach);
+    };
+    for (const { isEntry, fileName } of chunks) if (isEntry) reach(fileName);
+    return { files, atOnce, imports: [...new Set(named)].filter((name) => !files.has(name)), warnings };
   } finally {
     await build.close();
   }
 }
 
-/** Bytes of all files together, minified, as they are and as a server sends them. */
+/** Bytes of the files that load with the entry, minified, as they are and as a server sends them. */
 export function weigh(bundle: Bundle): { readonly bytes: number; readonly gzip: number } {
   let bytes = 0;
   let gzip = 0;
-  for (const code of bundle.files.values()) {
+  for (const [name, code] of bundle.files) {
+    if (!bundle.atOnce.has(name)) continue;
     bytes += Buffer.byteLength(code);
     gzip += gzipSync(code, { level: 9 }).length;
   }

@@ -15,7 +15,7 @@ import { normalise } from "../../passes/inner.ts";
 import { counterparts, isQuantizing, readShipped } from "../../quant/inner.ts";
 import { decibels, decisions as decided, jsonNumbers, percent } from "../../report/inner.ts";
 import { crosses, firstSample, openRuntime, type Runtime, type RuntimeName, traceShapes } from "../../runtime/inner.ts";
-import { type DataOptions, type ModelArgument, openDataFor, openModel } from "../inputs.ts";
+import { type DataOptions, type ModelArgument, openArgument, openDataFor } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type ClassAxisOptions, classAxisOf } from "../metric-options.ts";
 import { type ProgressView, progressView } from "../progress.ts";
@@ -29,7 +29,7 @@ export interface CompareOptions extends DataOptions, ClassAxisOptions {
 }
 
 export async function compare(path: string, otherPath: string, options: CompareOptions, io: Io): Promise<void> {
-  const [reference, other] = [openModel(path), openModel(otherPath)];
+  const [reference, other] = [await openArgument(path), await openArgument(otherPath)];
   const recipe = other.recipe ?? reference.recipe;
   const data = await openDataFor(reference.model, recipe, options, io.signal, 64);
   const runtime = await openRuntime(options.runtime, options);

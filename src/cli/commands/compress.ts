@@ -11,7 +11,7 @@ import {
   compressModel,
   type ModelScorer,
 } from "../../compress/inner.ts";
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, mainFileOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 import { Candidate, type Judging, judgedOnOther, judgedOnOwn, localScorer, parseRecipe } from "../../recipe/inner.ts";
 import { openOutputFolder } from "../../recipe/inner-node.ts";
@@ -60,11 +60,12 @@ export interface CompressCommandOptions extends DataOptions, JudgeOptions, GateO
 }
 
 export async function compress(
-  path: string,
+  argument: string,
   options: CompressCommandOptions,
   io: Io,
   exit: (code: ExitCode) => void,
 ): Promise<void> {
+  const path = mainFileOf(argument);
   const start = performance.now();
   const { targetMacs, targetBytes, ratios, sensitivity } = options;
   if ([targetMacs, targetBytes, ratios].filter((one) => one !== undefined).length !== 1) {
@@ -79,7 +80,7 @@ export async function compress(
   const paths = await pathsRead(files, read);
   using folder = openOutputFolder(options.output, options.force === true, paths);
   const record = openGateRecord(options, paths, io);
-  const model = readModelFile(path);
+  const model = await openModel(path);
   expectApart(options.output, dataFilesOf(model));
   const watch = await watchInputs([path, ...dataFilesOf(model)], read);
   const preprocess = preprocessOf(options);

@@ -1,5 +1,5 @@
 /** `avocet convert`: a model of any readable format as an ONNX file. */
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
@@ -10,7 +10,7 @@ export interface ConvertOptions extends OutputOptions {
 
 export async function convert(path: string, options: ConvertOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
-  const model = readModelFile(path);
+  const model = await openModel(path);
   output.expectApart(dataFilesOf(model));
   const written = writeModelFile(model, options.output, {
     replace: output.seen,

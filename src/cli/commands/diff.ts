@@ -1,5 +1,5 @@
 /** `avocet diff`: what differs between two model files. Nothing is run; `compare` is for outputs on data. */
-import { readModelFile } from "../../formats/inner-node.ts";
+import { openModel } from "../../formats/inner-node.ts";
 import { diffModels } from "../../ir/inner.ts";
 import type { ExitCode } from "../exit.ts";
 import { judgeGates } from "../gate.ts";
@@ -17,7 +17,7 @@ export async function diff(
   io: Io,
   exit: (code: ExitCode) => void,
 ): Promise<void> {
-  const differences = diffModels(readModelFile(path), readModelFile(otherPath));
+  const differences = diffModels(await openModel(path), await openModel(otherPath));
   const equal = differences.length === 0;
   if (options.json) io.out(`${JSON.stringify({ equal, differences })}\n`);
   else if (equal) io.out("no difference\n");

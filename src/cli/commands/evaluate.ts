@@ -3,7 +3,7 @@ import { evaluate as judge } from "../../analysis/inner.ts";
 import { roundedInputs } from "../../quant/inner.ts";
 import { figure, jsonNumbers, roundingWarnings, scoreWarnings } from "../../report/inner.ts";
 import { openRuntime, type RuntimeName, simulationOf } from "../../runtime/inner.ts";
-import { type DataOptions, openDataFor, openModel } from "../inputs.ts";
+import { type DataOptions, openArgument, openDataFor } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type JudgeOptions, openMetric } from "../metric-options.ts";
 import { progressView } from "../progress.ts";
@@ -18,7 +18,7 @@ export interface EvaluateOptions extends DataOptions, JudgeOptions {
 }
 
 export async function evaluate(path: string, options: EvaluateOptions, io: Io): Promise<void> {
-  const opened = openModel(path);
+  const opened = await openArgument(path);
   const data = await openDataFor(opened.model, opened.recipe, options, io.signal);
   const opening = await openMetric(
     { ...options, classAxis: options.classAxis ?? opened.recipe?.classAxis },

@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { AvocetError } from "../../base/inner.ts";
 import { sha256OfFile, sweepFiles } from "../../base/inner-node.ts";
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 import { normalise } from "../../passes/inner.ts";
 import { type EncodingsVersion, writeEncodings } from "../../quant/inner.ts";
 import { planFromJson } from "../../quant/inner-files.ts";
 import { openRuntime } from "../../runtime/inner.ts";
-import { filesOfArgument, floatFile, openModel } from "../inputs.ts";
+import { filesOfArgument, floatFile, openArgument } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { type OutputFile, type OutputOptions, openOutputFile } from "../output-file.ts";
 import { readTextFile } from "../text-file.ts";
@@ -25,7 +25,7 @@ export async function exportEncodings(dir: string, options: ExportOptions, io: I
   const version = options.encodings ?? options.format;
   const inputs = [...filesOfArgument(dir), ...(options.floatModel ? [options.floatModel] : [])];
   const output = openOutputFile(options.output, { force: options.force, kind: "encodings", inputs });
-  openModel(dir);
+  await openArgument(dir);
   const model = await floatModelOf(dir, options.floatModel);
   const beside = join(dirname(output.place), floatFile);
   const float = openFloatBeside(dir, beside, options, [...inputs, ...dataFilesOf(model)]);
@@ -53,7 +53,7 @@ async function floatModelOf(dir: string, named: string | undefined): Promise<Mod
       },
     );
   }
-  const model = readModelFile(path);
+  const model = await openModel(path);
   if (named) await normalise(model, { runtime: await openRuntime() });
   return model;
 }

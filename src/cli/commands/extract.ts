@@ -1,6 +1,6 @@
 /** `avocet extract`: what is needed to compute some values from others, as a model of its own. */
 import { inferTypes } from "../../facts/inner.ts";
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import { extract as extractPart } from "../../ir/inner.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
@@ -12,7 +12,7 @@ export interface ExtractOptions extends OutputOptions {
 
 export async function extract(path: string, options: ExtractOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
-  const model = readModelFile(path);
+  const model = await openModel(path);
   output.expectApart(dataFilesOf(model));
   // Values that become inputs and outputs must say their types; most files say only those of the outermost.
   const named = new Set([...(options.to ?? []), ...(options.from ?? [])]);

@@ -11,7 +11,7 @@ import {
 } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
 import { graphsOf, inferTypes } from "../../facts/inner.ts";
-import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, mainFileOf, openModel } from "../../formats/inner-node.ts";
 import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import {
@@ -49,14 +49,15 @@ interface Quantizable {
   readonly refused?: string;
 }
 
-export async function inspect(path: string, options: InspectOptions, io: Io): Promise<void> {
+export async function inspect(given: string, options: InspectOptions, io: Io): Promise<void> {
+  const path = mainFileOf(given);
   if (options.weights && options.output === undefined) {
     throw new AvocetError("usage/missing", "expected -o FILE next to --weights, got none", { at: "avocet inspect" });
   }
   const page = options.weights
     ? openOutputFile(options.output!, { force: options.force, kind: "page", inputs: [path] })
     : undefined;
-  const model = readModelFile(path);
+  const model = await openModel(path);
   page?.expectApart(dataFilesOf(model));
   const dataFiles = dataFilesOf(model);
   const { operators, unknown } = operatorsOf(model);

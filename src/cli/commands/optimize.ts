@@ -1,5 +1,5 @@
 /** `avocet optimize`: fewer and faster operators, same outputs. */
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import { oldestOpset, optimise, type PassReport, randomNodes, runPass, unrollRecurrent } from "../../passes/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
 import type { Io } from "../io.ts";
@@ -19,7 +19,7 @@ const unrolledOpset = 18;
 export async function optimize(path: string, options: OptimizeOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
   const start = performance.now();
-  const model = readModelFile(path);
+  const model = await openModel(path);
   output.expectApart(dataFilesOf(model));
   const before = sizeOfModel(model);
   const own = Math.max(model.opset, oldestOpset, options.unroll ? unrolledOpset : 0);

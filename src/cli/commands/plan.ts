@@ -1,7 +1,7 @@
 /** `avocet plan`: what placement decides for a model, without data. Nothing is run. */
 
 import { inferTypes } from "../../facts/inner.ts";
-import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel } from "../../formats/inner-node.ts";
 import { normalise } from "../../passes/inner.ts";
 import { gridName, type Plan } from "../../quant/inner.ts";
 import { planToJson } from "../../quant/inner-files.ts";
@@ -22,7 +22,7 @@ export async function plan(path: string, options: PlanOptions, io: Io): Promise<
     ? openOutputFile(options.output, { force: options.force, kind: "plan", inputs: read })
     : undefined;
   const recipe = await recipeOf(path, options, options.json ? undefined : io.err);
-  const model = readModelFile(path);
+  const model = await openModel(path);
   output?.expectApart(dataFilesOf(model));
   await normalise(model);
   const placed = placedBy(recipe, model, targetOf(recipe), inferTypes(model));

@@ -1,5 +1,5 @@
 /** `avocet print`: a model as ONNX text. */
-import { dataFilesOf, readModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel } from "../../formats/inner-node.ts";
 import { printModel } from "../../ir/inner.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";
@@ -15,7 +15,7 @@ export async function print(path: string, options: PrintOptions, io: Io): Promis
   const output = options.output
     ? openOutputFile(options.output, { force: options.force, kind: "text", inputs: [path] })
     : undefined;
-  const model = readModelFile(path);
+  const model = await openModel(path);
   output?.expectApart(dataFilesOf(model));
   const text = `${printModel(model, { tensors: options.full ? "full" : "elide" })}\n`;
   output?.write(text);

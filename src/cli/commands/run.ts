@@ -5,7 +5,7 @@ import { writeNpz } from "../../data/inner-files.ts";
 import { dataFilesOf } from "../../formats/inner-node.ts";
 import { joinRuns, openRuntime, type RunOutputs, type RuntimeName } from "../../runtime/inner.ts";
 import { dtypes, type Tensor } from "../../tensor/inner.ts";
-import { type DataOptions, filesOfArgument, openDataFor, openModel, pathsRead } from "../inputs.ts";
+import { type DataOptions, filesOfArgument, openArgument, openDataFor, pathsRead } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openOutputFile } from "../output-file.ts";
 import { progressView } from "../progress.ts";
@@ -25,7 +25,7 @@ export async function run(path: string, options: RunOptions, io: Io): Promise<vo
   const output = options.output
     ? openOutputFile(options.output, { force: options.force, kind: "arrays", inputs })
     : null;
-  const opened = openModel(path);
+  const opened = await openArgument(path);
   output?.expectApart(dataFilesOf(opened.model));
   const data = await openDataFor(opened.model, opened.recipe, options, io.signal);
   const runtime = await openRuntime(options.runtime, options);

@@ -2,7 +2,7 @@
 import { AvocetError } from "../../base/inner.ts";
 import { alignLabels } from "../../data/inner.ts";
 import { dataFingerprint, openLabels } from "../../data/inner-node.ts";
-import { readModelFile } from "../../formats/inner-node.ts";
+import { openModel } from "../../formats/inner-node.ts";
 import type { ExitCode } from "../exit.ts";
 import { sha256 } from "../inputs.ts";
 import type { Io } from "../io.ts";
@@ -34,7 +34,7 @@ export async function train(
     return {
       training: {
         ...(labels === undefined ? {} : { labels }),
-        ...(teacher === undefined ? {} : { teacher: readModelFile(teacher) }),
+        ...(teacher === undefined ? {} : { teacher: await openModel(teacher) }),
       },
       identity: {
         labels: labelSpec === undefined ? "none" : await dataFingerprint(labelSpec),

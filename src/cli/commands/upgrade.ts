@@ -1,5 +1,5 @@
 /** `avocet upgrade`: the same model in a newer opset. */
-import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import { upgradeOpset } from "../../passes/inner.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
@@ -10,7 +10,7 @@ export interface UpgradeOptions extends OutputOptions {
 
 export async function upgrade(path: string, options: UpgradeOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
-  const model = readModelFile(path);
+  const model = await openModel(path);
   output.expectApart(dataFilesOf(model));
   const from = model.opset;
   const edits = upgradeOpset(model, options.opset);

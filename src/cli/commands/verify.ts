@@ -29,8 +29,8 @@ import {
   type DataOptions,
   inputsOf,
   type ModelArgument,
+  openArgument,
   openFloatModel,
-  openModel,
   openSamples,
   preprocessOf,
 } from "../inputs.ts";
@@ -63,7 +63,7 @@ export async function verify(
   exit: (code: ExitCode) => void,
 ): Promise<void> {
   const start = performance.now();
-  const shipped = openModel(dir);
+  const shipped = await openArgument(dir);
   const record = openGateRecord(options, [dir], io);
   const float = await openFloatModel(shipped, options.floatModel);
   const classAxis = classAxisOf(options.classAxis ?? shipped.recipe?.classAxis);

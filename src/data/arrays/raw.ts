@@ -1,10 +1,10 @@
 /** Raw arrays: elements and nothing else, whose type and shape are said next to them; and the IDX files of MNIST. */
 import { z } from "zod";
 import { AvocetError, ByteReader } from "../../base/inner.ts";
+import { inflateUpTo } from "../../base/inner-files.ts";
 import { byteLength, type DType, type Shape, sizeOf } from "../../tensor/inner.ts";
 import type { RawLayout } from "../array-rows.ts";
 import { type ByteSource, bytesSource } from "../byte-source.ts";
-import { inflateUpTo } from "../inflate.ts";
 import { dataLimits } from "../limits.ts";
 import { checkSchema } from "../schema-faults.ts";
 

@@ -4,8 +4,7 @@
  */
 import { zlibSync } from "fflate";
 import { AvocetError } from "../../base/inner.ts";
-import { crc32 } from "../crc32.ts";
-import { inflateUpTo } from "../inflate.ts";
+import { crc32, inflateUpTo } from "../../base/inner-files.ts";
 import { dataLimits } from "../limits.ts";
 
 interface Chunk {

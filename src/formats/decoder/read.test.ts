@@ -7,8 +7,8 @@ import { AvocetError, Random } from "../../base/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
 import { type Feeds, Tensor } from "../../tensor/inner.ts";
-import { readModel } from "../inner.ts";
-import { readModelFile } from "../inner-node.ts";
+import { openModel as openBytes } from "../inner.ts";
+import { openModel } from "../inner-node.ts";
 
 const golden = join(import.meta.dirname, "golden");
 const scratch = mkdtempSync(join(tmpdir(), "avocet-decoder-"));
@@ -65,10 +65,10 @@ const spellings: readonly (readonly [string, string])[] = [
   ["qwen3", "qwen3/config.json"],
 ];
 
-describe.each(spellings)("%s from %s", (name, path) => {
+describe.each(spellings)("%s from %s", async (name, path) => {
   const expected = goldenOf(name);
   const { ids, mask, positions } = expected;
-  const model = readModelFile(join(golden, path));
+  const model = await openModel(join(golden, path));
 
   test.each(["ort-node", "ort-web"] as const)("has the logits of transformers in %s", async (kind) => {
     const runtime = await openRuntime(kind);
@@ -103,13 +103,11 @@ describe.each(spellings)("%s from %s", (name, path) => {
   });
 });
 
-test("a tied head reads the table of the embedding, and another one has its own", () => {
-  const headOf = (path: string) =>
-    readModelFile(join(golden, path))
-      .graph.outputs.find(({ name }) => name === "logits")!
-      .producer!.input(1)!;
-  expect(headOf("llama/config.json").producer?.input(0)?.name).toBe("model.embed_tokens.weight");
-  expect(headOf("llama3/config.json").initializer?.shape).toEqual([16, 24]);
+test("a tied head reads the table of the embedding, and another one has its own", async () => {
+  const headOf = async (path: string) =>
+    (await openModel(join(golden, path))).graph.outputs.find(({ name }) => name === "logits")!.producer!.input(1)!;
+  expect((await headOf("llama/config.json")).producer?.input(0)?.name).toBe("model.embed_tokens.weight");
+  expect((await headOf("llama3/config.json")).initializer?.shape).toEqual([16, 24]);
 });
 
 describe("what cannot be right is refused", () => {
@@ -130,29 +128,29 @@ describe("what cannot be right is refused", () => {
     ["layers that the file has not", { num_hidden_layers: 3 }, "import/malformed", /layers\.2\..*nothing/],
     ["another width", { hidden_size: 8 }, "import/malformed", /\[24,8\], got \[24,16\]/],
     ["heads that share nothing", { num_key_value_heads: 3 }, "import/malformed", /share keys evenly/],
-  ])("%s", (name, change, code, problem) => {
+  ])("%s", async (name, change, code, problem) => {
     const path = changed(name, change);
-    expect(() => readModelFile(path)).toThrow(
+    await expect(openModel(path)).rejects.toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(problem) }),
     );
   });
 
-  test("a config without its folder, and a folder without weights", () => {
+  test("a config without its folder, and a folder without weights", async () => {
     const bytes = new Uint8Array(readFileSync(join(golden, "llama/config.json")));
-    expect(() => readModel(bytes)).toThrow(expect.objectContaining({ code: "import/not-found" }));
+    await expect(openBytes(bytes)).rejects.toThrow(expect.objectContaining({ code: "import/not-found" }));
     const path = changed("bare", {});
     rmSync(join(scratch, "bare/model.safetensors"));
-    expect(() => readModelFile(path)).toThrow(expect.objectContaining({ code: "import/not-found" }));
+    await expect(openModel(path)).rejects.toThrow(expect.objectContaining({ code: "import/not-found" }));
   });
 
-  test("an index that leads out of the folder", () => {
+  test("an index that leads out of the folder", async () => {
     const path = changed("escape", {}, "mistral");
     const index = join(scratch, "escape/model.safetensors.index.json");
     writeFileSync(index, readFileSync(index, "utf8").replaceAll(/"(model-[^"]*)"/g, '"../$1"'));
-    expect(() => readModelFile(path)).toThrow(expect.objectContaining({ code: "import/path-escape" }));
+    await expect(openModel(path)).rejects.toThrow(expect.objectContaining({ code: "import/path-escape" }));
   });
 
-  test("whatever is changed in a GGUF, nothing but an AvocetError comes out, and models that come out are whole", () => {
+  test("whatever is changed in a GGUF, nothing but an AvocetError comes out, and models that come out are whole", async () => {
     const bytes = new Uint8Array(readFileSync(join(golden, "llama.gguf")));
     const random = new Random(5);
     let refused = 0;
@@ -160,7 +158,7 @@ describe("what cannot be right is refused", () => {
       const mutant = bytes.slice();
       for (let n = 1 + random.integer(3); n > 0; n--) mutant[random.integer(2000)] = random.integer(256);
       try {
-        for (const { initializer } of readModel(mutant).graph.initializers) initializer!.bytes;
+        for (const { initializer } of (await openBytes(mutant)).graph.initializers) initializer!.bytes;
       } catch (error) {
         expect(AvocetError.is(error), String(error)).toBe(true);
         refused++;

@@ -2,21 +2,17 @@
 import { AvocetError, parseJson } from "../../base/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import { bytesSource } from "../byte-source.ts";
-import { isGguf, readGguf } from "../gguf/read.ts";
+import { readGguf } from "../gguf/read.ts";
 import { limits } from "../limits.ts";
 import { readSafetensors, readSafetensorsIndex, safetensorsNames } from "../safetensors/read.ts";
-import type { SourceFile, SourceFormat } from "../source-format.ts";
+import type { SourceFile, SourceReader } from "../source-format.ts";
 import type { Weights } from "../weights.ts";
 import { configOfGguf, configOfJson } from "./config.ts";
 import { decoderModel } from "./graph.ts";
 import { DecoderWeights, ggufName, ggufRows } from "./weights.ts";
 
 /** A decoder of the Llama family in a GGUF file. */
-export const ggufDecoder: SourceFormat = {
-  name: "gguf",
-  what: "a GGUF file",
-  limit: { bytes: limits.onnxFileBytes, hint: "convert a Hugging Face folder, whose weights stay on disk" },
-  recognises: (start) => isGguf(start),
+export const gguf: SourceReader = {
   read({ name, bytes }) {
     const { tensors, values } = readGguf(bytesSource(name, bytes));
     const config = configOfGguf(values, tensors.get("rope_freqs.weight")?.floats(), name);
@@ -26,11 +22,7 @@ export const ggufDecoder: SourceFormat = {
 };
 
 /** A decoder of the Llama family in a folder of Hugging Face: `config.json`, and next to it model.safetensors or the index of several. */
-export const huggingFaceDecoder: SourceFormat = {
-  name: "hugging-face",
-  what: "the config.json of a Hugging Face model",
-  limit: { bytes: 2 ** 20, hint: "config.json has some kilobytes" },
-  recognises: (start) => /^\s*\{[\s\S]*"model_type"\s*:/.test(new TextDecoder().decode(start)),
+export const huggingFace: SourceReader = {
   read(file) {
     const { name, bytes } = file;
     const json = parseJson(new TextDecoder().decode(bytes), { at: name, code: "import/malformed" });

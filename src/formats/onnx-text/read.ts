@@ -2,7 +2,9 @@
 import { AvocetError, jsonLimits } from "../../base/inner.ts";
 import { type Model, parseModel } from "../../ir/inner.ts";
 import { checkNodes } from "../../ops/inner.ts";
-import type { SourceFile, SourceFormat } from "../source-format.ts";
+import type { SourceFile, SourceFormat, SourceReader } from "../source-format.ts";
+
+const reader: SourceReader = { read: readOnnxText };
 
 export const onnxText: SourceFormat = {
   name: "onnx-text",
@@ -10,7 +12,8 @@ export const onnxText: SourceFormat = {
   limit: { bytes: jsonLimits.characters, hint: "keep large weights out of texts: models with weights are .onnx files" },
   recognises: (start, name) =>
     name.endsWith(".onnxtxt") || /^\s*<\s*ir_version\b/.test(new TextDecoder().decode(start)),
-  read: readOnnxText,
+  reader,
+  load: async () => reader,
 };
 
 /** Throws `text/…` with file, line and column, and `graph/invalid-node`. Elided tensors cannot come back: they are a syntax error. */

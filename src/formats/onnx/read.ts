@@ -5,11 +5,13 @@ import { checkNodes } from "../../ops/inner.ts";
 import { foreignFormat } from "../foreign.ts";
 import { limits } from "../limits.ts";
 import { Decoding, decode } from "../protobuf/decode.ts";
-import type { SourceFile, SourceFormat } from "../source-format.ts";
+import type { SourceFile, SourceFormat, SourceReader } from "../source-format.ts";
 import { Reading } from "./context.ts";
 import { modelFromProto } from "./model-from-proto.ts";
 import { modelType } from "./schema.ts";
 import { withoutWeights } from "./without-weights.ts";
+
+const reader: SourceReader = { read: readOnnx, withoutWeights };
 
 export const onnx: SourceFormat = {
   name: "onnx",
@@ -17,8 +19,8 @@ export const onnx: SourceFormat = {
   limit: { bytes: limits.onnxFileBytes, hint: "keep large weights in external data" },
   // ONNX has no signature: what some other format claims is none, and the rest has to begin as a ModelProto may.
   recognises: (start, name) => foreignFormat(start, name) === undefined && beginsAsModel(start),
-  read: readOnnx,
-  withoutWeights,
+  reader,
+  load: async () => reader,
 };
 
 function readOnnx({ name, bytes, external }: SourceFile): Model {

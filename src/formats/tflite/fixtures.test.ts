@@ -7,7 +7,7 @@ import { fixture, missing } from "../../../test/fixtures.ts";
 import { check } from "../../ir/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
-import { readModelFile } from "../inner-node.ts";
+import { openModel } from "../inner-node.ts";
 
 interface Recorded {
   readonly file: string;
@@ -35,7 +35,7 @@ function made(shape: readonly number[], k: number): Tensor {
 
 describe.each(recorded)("$file", ({ file, inputs, outputs }) => {
   test.skipIf(missing(file))("has TensorFlow Lite's outputs", async () => {
-    const model = readModelFile(fixture(file));
+    const model = await openModel(fixture(file));
     check(model);
     const runtime = await openRuntime();
     await using session = await runtime.open(model);
@@ -59,7 +59,7 @@ describe.each(recorded)("$file", ({ file, inputs, outputs }) => {
 const pitch = ["basic-pitch/nmp.tflite", "basic-pitch/vocadito_10_windows_6x43844x1.f32"];
 test.skipIf(missing(...pitch))("basic-pitch has the outputs of its own ONNX file", async () => {
   const runtime = await openRuntime();
-  await using session = await runtime.open(readModelFile(fixture(pitch[0]!)));
+  await using session = await runtime.open(await openModel(fixture(pitch[0]!)));
   const samples = floatsOf(pitch[1]!).subarray(0, 43844);
   const y = await session.run({ "serving_default_input_2:0": Tensor.float32([1, 43844, 1], samples) });
   const parts = {
@@ -115,7 +115,7 @@ async function correct(
   labels: Uint8Array,
 ): Promise<number> {
   const runtime = await openRuntime();
-  await using session = await runtime.open(readModelFile(fixture(file)));
+  await using session = await runtime.open(await openModel(fixture(file)));
   let right = 0;
   for (let i = 0; i < count; i++) {
     const [scores] = Object.values(await session.run(feeds(i)));

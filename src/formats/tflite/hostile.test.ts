@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { AvocetError, Random } from "../../base/inner.ts";
 import { check } from "../../ir/inner.ts";
-import { readModel } from "../inner.ts";
+import { read } from "./read.ts";
 
 const golden = join(import.meta.dirname, "golden/operators.json.gz");
 const cases = (JSON.parse(gunzipSync(readFileSync(golden)).toString()) as { name: string; model: string }[]).map(
@@ -15,7 +15,7 @@ const bytesOf = (name: string) => cases.find((one) => one.name === name)!.bytes;
 
 function outcomeOf(bytes: Uint8Array): string {
   try {
-    check(readModel(bytes, { name: "bad.tflite" }));
+    check(read({ name: "bad.tflite", bytes }));
     return "read";
   } catch (error) {
     if (!AvocetError.is(error)) throw error;
@@ -68,7 +68,7 @@ test("operators without translation are reported together, with the names of the
     const outcome = outcomeOf(copy);
     codes.set(outcome, (codes.get(outcome) ?? 0) + 1);
     if (outcome !== "import/unsupported-operator") continue;
-    expect(() => readModel(copy)).toThrow(
+    expect(() => read({ name: "bad.tflite", bytes: copy })).toThrow(
       /^expected operators that can be translated, got\n {2}[^\n]+: [^\n]+ \([^\n]+\)/s,
     );
   }

@@ -7,7 +7,7 @@ import { isRefused } from "../../base/inner.ts";
 import { check } from "../../ir/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
 import { type DType, Tensor } from "../../tensor/inner.ts";
-import { readTflite } from "./read.ts";
+import { read } from "./read.ts";
 import { tfliteRows } from "./rows/table.ts";
 
 interface Recorded {
@@ -34,7 +34,7 @@ const tensorOf = ({ dtype, shape, data }: Recorded) => Tensor.fromBytes(dtype as
 
 describe.each(cases.map((one) => [one.name, one] as const))("%s", (name, { model: file, inputs, outputs }) => {
   test("has TensorFlow Lite's outputs", async () => {
-    const model = readTflite({ name, bytes: bytesOf(file) });
+    const model = read({ name, bytes: bytesOf(file) });
     check(model);
     const runtime = await openRuntime();
     await using session = await runtime.open(model);

@@ -3,22 +3,10 @@ import { AvocetError } from "../../base/inner.ts";
 import { Graph, Model, removeDead } from "../../ir/inner.ts";
 import { checkNodes } from "../../ops/inner.ts";
 import { Emitter, importedOpset } from "../channels-last/emitter.ts";
-import { limits } from "../limits.ts";
-import type { SourceFile, SourceFormat } from "../source-format.ts";
+import type { SourceFile } from "../source-format.ts";
 import { completeMoves } from "./quantized-moves.ts";
 import { readSchema, type TfliteModel } from "./schema.ts";
 import { Translation } from "./translate.ts";
-
-/** FlatBuffers carry an identifier behind the first offset. */
-const identifier = "TFL3";
-
-export const tflite: SourceFormat = {
-  name: "tflite",
-  what: "a TensorFlow Lite model",
-  limit: { bytes: limits.onnxFileBytes, hint: "a file of more than 2 GiB is no FlatBuffer" },
-  recognises: (start) => String.fromCharCode(...start.subarray(4, 8)) === identifier,
-  read: readTflite,
-};
 
 /**
  * Quantizers of 16 bits need operator set 21. Others stay at 20: from 21 on ONNX Runtime 1.30 writes an `output_dtype` of int8 where it
@@ -33,7 +21,7 @@ function hasWideActivations({ graphs }: TfliteModel): boolean {
  * floats; states begin at zero. Throws `import/truncated`, `import/malformed`, `import/too-large`, `import/unsupported-type`, and
  * one `import/unsupported-operator` for all operators that have no translation.
  */
-export function readTflite({ name, bytes }: SourceFile): Model {
+export function read({ name, bytes }: SourceFile): Model {
   const file = readSchema(bytes, name);
   const graph = new Graph(file.graphs[0]!.name || "main");
   const model = new Model(graph, [["", hasWideActivations(file) ? importedOpset : 20]]);

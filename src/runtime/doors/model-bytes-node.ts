@@ -7,7 +7,7 @@ import { modelOfOtherFormat } from "./other-format-node.ts";
 
 /** The file itself, or as ONNX where it is in another format or has external data. Throws `runtime/load`, and what writing throws past 2 GiB. */
 export async function modelBytes(path: string): Promise<Uint8Array> {
-  const other = modelOfOtherFormat(path);
+  const other = await modelOfOtherFormat(path);
   if (other) return writeModel(other);
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw loadFailure(cause, path);

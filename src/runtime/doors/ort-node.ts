@@ -53,7 +53,7 @@ function expectProviders(ort: OrtNode, providers: readonly string[]): void {
 }
 
 async function open(ort: Ort, model: Model | string | Uint8Array, options: SessionOptions): Promise<Session> {
-  const read = frugally(options, typeof model === "string" ? (modelOfOtherFormat(model) ?? model) : model);
+  const read = frugally(options, typeof model === "string" ? ((await modelOfOtherFormat(model)) ?? model) : model);
   if (typeof read === "string") return openSession(ort, read, settings(options), read);
   if (read instanceof Uint8Array) return openSession(ort, read, settings(options), undefined);
   const packed = await packModel(read);

@@ -9,5 +9,6 @@ export const platform: Platform = {
   // Measured: two wasm threads in Node took 0.6 to 6 times as long as one, from run to run.
   webThreads: 1,
   modelBytes: async (path) => (await import("./model-bytes-node.ts")).modelBytes(path),
+  openModel: async (path, options) => (await import("../../formats/inner-node.ts")).openModel(path, options),
   openSpill: async () => (await import("../cursor/spill-node.ts")).openSpill(),
 };

@@ -1,5 +1,6 @@
 /** The platform of browsers and workers: ONNX Runtime Web alone, models by address, no disk. */
 import { AvocetError } from "../../base/inner.ts";
+import { openModel } from "../../formats/inner.ts";
 import type { Platform } from "./platform.ts";
 
 export const platform: Platform = {
@@ -12,13 +13,8 @@ export const platform: Platform = {
   ortWeb: async (providers) => (await import("./ort-web-browser.ts")).ortWebInBrowser(providers),
   webProviders: async () => (await import("./ort-web-browser.ts")).providersOfBrowser(),
   webThreads: undefined,
-  modelBytes: async (address) => {
-    const answer = await fetch(address).catch((cause: unknown) => {
-      throw notThere(address, String(cause), cause);
-    });
-    if (!answer.ok) throw notThere(address, `${answer.status} ${answer.statusText}`.trim());
-    return new Uint8Array(await answer.arrayBuffer());
-  },
+  modelBytes,
+  openModel: async (address, options) => openModel(await modelBytes(address), { name: address, ...options }),
   openSpill: undefined,
 };
 
@@ -28,4 +24,12 @@ function notThere(address: string, said: string, cause?: unknown): AvocetError {
     hint: "check the address, and that the server lets this page read it (CORS)",
     cause,
   });
+}
+
+async function modelBytes(address: string): Promise<Uint8Array> {
+  const answer = await fetch(address).catch((cause: unknown) => {
+    throw notThere(address, String(cause), cause);
+  });
+  if (!answer.ok) throw notThere(address, `${answer.status} ${answer.statusText}`.trim());
+  return new Uint8Array(await answer.arrayBuffer());
 }

@@ -2,6 +2,8 @@
  * What differs between Node and a browser. `#platform` in package.json names the file that answers, so that a bundle for
  * a browser never holds the other: `platform-node.ts` where the condition "node" holds, else `platform-web.ts`.
  */
+import type { ReadOptions } from "../../formats/inner.ts";
+import type { Model } from "../../ir/inner.ts";
 import type { Spill } from "../cursor/activations.ts";
 import type { Runtime, RuntimeName, RuntimeOptions } from "../runtime.ts";
 import type { Ort } from "./ort-session.ts";
@@ -24,6 +26,8 @@ export interface Platform {
   readonly webThreads: number | undefined;
   /** The bytes of a model file with all its data inside: a path in Node, an address in a browser. */
   modelBytes(path: string): Promise<Uint8Array>;
+  /** The model of a file of any format: a path in Node, an address in a browser. */
+  openModel(path: string, options: ReadOptions): Promise<Model>;
   /** Where activations go past the memory budget; undefined where there is no disk. */
   readonly openSpill: (() => Promise<Spill>) | undefined;
 }

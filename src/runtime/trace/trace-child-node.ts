@@ -1,7 +1,7 @@
 /** The child of `traceInChild`: traces one model and says what it found. A thread next to it watches the memory. */
 import { Worker } from "node:worker_threads";
 import { AvocetError } from "../../base/inner.ts";
-import { readModelFile } from "../../formats/inner-node.ts";
+import { openModel } from "../../formats/inner-node.ts";
 import type { TensorType } from "../../ir/inner.ts";
 import { type DType, type Shape, Tensor, type TensorData } from "../../tensor/inner.ts";
 import { openRuntime } from "../doors/open-runtime.ts";
@@ -42,7 +42,7 @@ async function trace({ path, feeds }: TraceRequest): Promise<TraceReply> {
     const tensors = Object.fromEntries(
       feeds.map(({ name, dtype, shape, data }) => [name, Tensor.of(dtype, shape, data)]),
     );
-    return { types: [...(await traceShapes(readModelFile(path), await openRuntime(), tensors))] };
+    return { types: [...(await traceShapes(await openModel(path), await openRuntime(), tensors))] };
   } catch (error) {
     if (!AvocetError.is(error)) return { error: { code: null, message: String(error) } };
     const { at, hint } = error.detail;

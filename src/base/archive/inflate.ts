@@ -1,6 +1,6 @@
 /** Inflating with a bound: what a small file claims to hold, or holds without saying so, never takes more memory than allowed. */
 import { Gunzip, Inflate, Unzlib } from "fflate";
-import { dataLimits } from "./limits.ts";
+import { archiveLimits } from "./limits.ts";
 
 const forms = { raw: Inflate, zlib: Unzlib, gzip: Gunzip };
 
@@ -27,7 +27,7 @@ export function inflateUpTo(packed: Uint8Array, most: number, form: keyof typeof
   let members = 0;
   if (stream instanceof Gunzip) {
     stream.onmember = () => {
-      if (++members > dataLimits.gzipMembers) throw new Error(`more than ${dataLimits.gzipMembers} members`);
+      if (++members > archiveLimits.gzipMembers) throw new Error(`more than ${archiveLimits.gzipMembers} members`);
     };
   }
   for (let start = 0; start < packed.length && !more; start += piece) {
