@@ -1,0 +1,61 @@
+/**
+ * Recurrent networks in every form: errors, bytes and latency beside float, and what peers make of the same files.
+ *
+ *   npm run build && node bench/recurrent.mjs ocr --lines RENDERED [--only NAME] [--out FOLDER]
+ *
+ * RENDERED is what bench/peers/ocr_lines.py wrote. Peers: bench/peers/recurrent_peers.py. Figures: bench/results/recurrent.md.
+ */
+import { mkdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { readModelFile, writeModelFile } from "../dist/formats/inner-node.js";
+import { parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
+import { openRuntime } from "../dist/runtime/inner.js";
+import { errorRates, judgedLines, renderedLines } from "./recurrent/ocr.mjs";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const fixtures = resolve(root, process.env.AVOCET_FIXTURES ?? "../shared/fixtures");
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    lines: { type: "string" },
+    only: { type: "string" },
+    out: { type: "string", default: "out/bench-recurrent" },
+    calibration: { type: "string", default: "64" },
+  },
+});
+const parts = { ocr };
+const runtime = await openRuntime();
+mkdirSync(options.out, { recursive: true });
+for (const name of positionals) await parts[name]();
+
+async function ocr() {
+  const folder = join(fixtures, "easyocr-english-g2");
+  const lines = await judgedLines(folder);
+  const { data } = renderedLines(options.lines, Number(options.calibration));
+  const model = await readModelFile(join(folder, "english_g2.onnx"));
+  const recipes = {
+    "W8A8, fast": { preset: "fast" },
+    "W8A8, standard": { preset: "standard" },
+    "W4A8, standard": { preset: "standard", weights: "int4" },
+    "W4A8, best": { preset: "best", weights: "int4" },
+    "dynamic": { preset: "fast", form: "dynamic" },
+  };
+  const paths = { float: join(folder, "english_g2.onnx") };
+  for (const [name, recipe] of Object.entries(recipes)) {
+    if (options.only && !name.includes(options.only)) continue;
+    const start = performance.now();
+    const made = await quantizeModel(model, data, parseRecipe({ target: "ort-cpu", ...recipe }), runtime);
+    paths[name] = join(options.out, `g2-${name.replaceAll(/\W+/g, "-")}.onnx`);
+    await writeModelFile(made.shipped, paths[name]);
+    const operators = [...made.shipped.graph.nodes].filter(({ op }) => /LSTM/.test(op)).map(({ op }) => op);
+    console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s, ${operators.join(", ")}`);
+  }
+  for (const [name, path] of Object.entries(paths)) {
+    const session = await runtime.open(path);
+    const { wer, cer } = await errorRates(session, lines);
+    await session.close?.();
+    console.log(`| ${name} | ${wer.toFixed(2)} | ${cer.toFixed(2)} | ${statSync(path).size} |`);
+  }
+}
