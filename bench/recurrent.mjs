@@ -40,7 +40,7 @@ async function ocr() {
     "W8A8, standard": { preset: "standard" },
     "W4A8, standard": { preset: "standard", weights: "int4" },
     "W4A8, best": { preset: "best", weights: "int4" },
-    "dynamic": { preset: "fast", form: "dynamic" },
+    dynamic: { preset: "fast", form: "dynamic" },
   };
   const paths = { float: join(folder, "english_g2.onnx") };
   for (const [name, recipe] of Object.entries(recipes)) {

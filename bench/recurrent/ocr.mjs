@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { ctcTexts } from "../../dist/analysis/metrics/ctc.js";
 import { editDistance } from "../../dist/analysis/metrics/text-error.js";
-import { fromTensors } from "../../dist/data/inner.js";
 import { decodePng } from "../../dist/data/images/png.js";
+import { fromTensors } from "../../dist/data/inner.js";
 import { Tensor } from "../../dist/tensor/inner.js";
 
 const height = 64;

@@ -32,6 +32,7 @@ export {
   weightOperand,
 } from "./layers/layer.ts";
 export { type MatrixView, matrixOf, matrixView, weightOf } from "./layers/matrix.ts";
+export { recurrentLayers } from "./layers/recurrent.ts";
 export { numbersOf } from "./lengths/computed.ts";
 export type { Computed, Length, Lengths } from "./lengths/length.ts";
 export { LengthTable } from "./lengths/lengths.ts";

@@ -6,7 +6,7 @@
 
 import { Emitter } from "../../autodiff/inner.ts";
 import { invariant, isRefused } from "../../base/inner.ts";
-import { layerAt, type MatrixLayer } from "../../facts/inner.ts";
+import { isRecurrent, layerAt, type MatrixLayer, recurrentInputs } from "../../facts/inner.ts";
 import { cloneModel, type Graph, type Model, type Node, type Value } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import {
@@ -80,7 +80,7 @@ export function trainableModel(
   return { model: copy, ...parameters, ...building.made(), layer };
 }
 
-/** Weights and biases of linear operators, and gains and shifts of normalizations, that are float constants. */
+/** Weights and biases of linear and recurrent operators, and gains and shifts of normalizations, that are float constants. */
 function parametersOf(graph: Graph): { weights: string[]; biases: string[] } {
   const weights = new Set<string>();
   const biases = new Set<string>();
@@ -95,6 +95,9 @@ function parametersOf(graph: Graph): { weights: string[]; biases: string[] } {
       if (!isRefused(layer.bias)) note(biases, layer.bias.node.input(layer.bias.index));
     }
     for (const index of rowOf(node)?.normalization?.slice(0, 2) ?? []) note(biases, node.input(index));
+    if (!isRecurrent(node)) continue;
+    for (const index of [recurrentInputs.w, recurrentInputs.r]) note(weights, node.input(index));
+    for (const index of [recurrentInputs.bias, recurrentInputs.peepholes]) note(biases, node.input(index));
   }
   return { weights: [...weights], biases: [...biases] };
 }

@@ -6,7 +6,7 @@
 import type { Random } from "../../base/inner.ts";
 import type { MatrixLayer } from "../../facts/inner.ts";
 import { MomentGatherer, type Moments } from "../../quant/inner.ts";
-import { type Cursor, type CursorOptions, openCursor } from "../../runtime/inner.ts";
+import { type Cursor, type CursorOptions, openCursor, type Pair } from "../../runtime/inner.ts";
 
 /** The names of a layer's input in the float and in the quantized model. */
 export type InputNames = readonly [float: string, quantized: string];
@@ -35,13 +35,15 @@ export class LayerInputs implements AsyncDisposable {
 
   /**
    * The moments of a layer that lies ahead of those before. The cursor stops where it would have stopped without what was
-   * passed over: cut elsewhere, pieces of the model would be optimised otherwise and differ in the last bit.
+   * passed over: cut elsewhere, pieces of the model would be optimised otherwise and differ in the last bit. `floatOnly`: as if nothing
+   * before were quantized.
    */
-  async momentsOf(layer: MatrixLayer, names: InputNames): Promise<Moments> {
+  async momentsOf(layer: MatrixLayer, names: InputNames, floatOnly = false): Promise<Moments> {
     const { cursor, gatherer } = await this.#opened();
     for (const [float, quantized] of [...this.#passed.splice(0), names]) await cursor.advance([float], [quantized]);
     const { random, rowsPerColumn, cursor: work } = this.#options;
-    return await gatherer.gather(layer, cursor.pairs(...names), cursor.samples, random.fork(layer.weight.value.name), {
+    const pairs = floatOnly ? floatPairs(cursor.pairs(...names)) : cursor.pairs(...names);
+    return await gatherer.gather(layer, pairs, cursor.samples, random.fork(layer.weight.value.name), {
       signal: work.signal,
       ...(rowsPerColumn ? { rowsPerColumn } : {}),
     });
@@ -64,4 +66,8 @@ export class LayerInputs implements AsyncDisposable {
     await this.#open?.gatherer[Symbol.asyncDispose]();
     await this.#open?.cursor[Symbol.asyncDispose]();
   }
+}
+
+async function* floatPairs(pairs: AsyncIterable<Pair>): AsyncGenerator<Pair> {
+  for await (const pair of pairs) yield { ...pair, quantized: pair.float };
 }

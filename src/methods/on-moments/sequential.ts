@@ -26,6 +26,7 @@ import { alongside, type Branches, lowerForEdits } from "../branches.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { type InputNames, LayerInputs } from "./layer-inputs.ts";
 import { type DecidedLayer, type LayerSolution, loadLayer, saveLayer } from "./layer-record.ts";
+import { type RecurrentBranch, recurrentBranches, shiftBias } from "./recurrent-branches.ts";
 
 export interface LayerTask {
   readonly layer: MatrixLayer;
@@ -63,7 +64,7 @@ export async function solveLayers(
   const result = cloneModel(model);
   const lowered = lowerForEdits(model, plan, options.activations !== false);
   const quantized = lowered.model;
-  const branches = alongside(model, result, lowered);
+  const branches = inOrder(model, [...alongside(model, result, lowered), ...recurrentBranches(model, result, lowered)]);
   const entries = entriesByValue(plan);
   const solved = new Map<string, PlanEntry>();
   const notes: string[] = [];
@@ -76,10 +77,10 @@ export async function solveLayers(
     rowsPerColumn: options.rowsPerColumn,
   });
   let gathering = 0;
-  const decide = async (branch: Branches, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
+  const decide = async (branch: Branch, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
     const { layer } = branch;
     const before = performance.now();
-    const moments = await inputs.momentsOf(layer, names);
+    const moments = await inputs.momentsOf(layer, names, branch.recurrent?.floatOnly);
     gathering += performance.now() - before;
     const weight = matrixOf(layer.matrix, layer.weight.tensor);
     const found = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
@@ -99,7 +100,7 @@ export async function solveLayers(
       notes.push(`${layer.node}: skipped: ${skipped}`);
       continue;
     }
-    const names: InputNames = [layer.node.input(0)!.name, quantizedNode.input(0)!.name];
+    const names: InputNames = branch.recurrent?.names ?? [layer.node.input(0)!.name, quantizedNode.input(0)!.name];
     const known = checkpoint && (await loadLayer(checkpoint, `layer-${index}`));
     if (known) inputs.pass(names);
     const decided = known ?? (await decide(branch, entry!, names));
@@ -110,6 +111,10 @@ export async function solveLayers(
     const weight = quantized.graph.addInitializer(`${layer.weight.value.name}_solved`, decided.weight);
     quantized.graph.setInput(quantizedNode, layer.weight.index, weight);
     if (!decided.bias) continue;
+    if (branch.recurrent) {
+      for (const node of [same.node, quantizedNode]) shiftBias(node, layer.weight.index, decided.bias);
+      continue;
+    }
     const outputs = layer.axes.outputs;
     putBias(same.node, vectorSlot(same.node, outputs), decided.bias);
     putBias(quantizedNode, vectorSlot(quantizedNode, outputs), decided.bias);
@@ -128,6 +133,14 @@ export async function solveLayers(
   };
 }
 
+/** A layer, or a product inside a recurrent operator. */
+type Branch = Branches & Partial<RecurrentBranch>;
+
+function inOrder({ graph }: Model, branches: readonly Branch[]): Branch[] {
+  const order = new Map([...graph.nodes].map((node, i) => [node, i]));
+  return branches.toSorted((a, b) => order.get(a.layer.node)! - order.get(b.layer.node)!);
+}
+
 /** Scales that were searched for the weight alone may be too small for the bias and for the integers behind them. */
 function frozen(plan: Plan, solved: ReadonlyMap<string, PlanEntry>, model: Model): Plan {
   const safe = withBiasEncodings(constrained("solved", withEntries(plan, solved), { model }), model);
@@ -140,14 +153,16 @@ function sampled({ rows, samplingError }: Moments): string {
   return `moments of ${rows} patches${error}`;
 }
 
-/** b̂ = b + W m − Ŵ m̂, or the reason why the bias cannot take it. */
+/** b̂ = b + W m − Ŵ m̂ (of a recurrent operator what is added to b), or the reason why the bias cannot take it. */
 function bestBias(
-  { layer, result: { node }, quantizedNode }: Branches,
+  { layer, result: { node }, quantizedNode, recurrent }: Branch,
   weight: Float32Array,
   rounded: Float32Array,
   moments: Moments,
 ): Float64Array | string {
   const outputs = layer.axes.outputs;
+  if (recurrent)
+    return recurrent.noBias ?? biasShift(layer.matrix, weight, rounded, moments.mean, moments.quantizedMean);
   const slot = vectorSlot(node, outputs);
   if (isRefused(slot)) return "the product has none";
   if (isRefused(vectorSlot(quantizedNode, outputs))) return "the product is quantized before it is added";

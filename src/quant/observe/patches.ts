@@ -1,7 +1,7 @@
 /** Input patches of a linear layer: for an output position, the inputs that it sees, in the order of the weight's columns. */
 
 import { AvocetError, type Random } from "../../base/inner.ts";
-import type { MatrixLayer } from "../../facts/inner.ts";
+import { isRecurrent, type MatrixLayer } from "../../facts/inner.ts";
 import { sizeOf, Tensor } from "../../tensor/inner.ts";
 
 /** Where the patches of one input shape lie. */
@@ -16,9 +16,30 @@ export interface PatchGeometry {
 
 /** The geometry of a layer's input of this shape. Throws `pass/unsupported` for shapes that the operator does not take. */
 export function patchGeometry(layer: MatrixLayer, shape: readonly number[]): PatchGeometry {
+  if (isRecurrent(layer.node)) return stepGeometry(layer, shape);
   return layer.node.op === "Gemm" || layer.node.op === "MatMul"
     ? rowGeometry(layer, shape)
     : kernelGeometry(layer, shape);
+}
+
+/** Of what a recurrent operator reads [T, N, K], or of its states [T, directions, N, K], every step of every sample. */
+function stepGeometry({ matrix: { columns, groups }, node }: MatrixLayer, shape: readonly number[]): PatchGeometry {
+  const [steps = 0, samples = 0] = [shape[0], shape.at(-2)];
+  if (shape.at(-1) !== columns || sizeOf(shape) !== steps * groups * samples * columns) {
+    throw new AvocetError("pass/unsupported", `expected rows of ${columns} numbers, got [${shape.join(",")}]`, {
+      at: `${node}`,
+    });
+  }
+  return {
+    positions: steps,
+    samples,
+    copy(data, sample, step, into, at, stride) {
+      for (let group = 0; group < groups; group++) {
+        const start = ((step * groups + group) * samples + sample) * columns;
+        into.set(data.subarray(start, start + columns), at + group * stride);
+      }
+    },
+  };
 }
 
 /** Every row of [..., K] is a patch. */

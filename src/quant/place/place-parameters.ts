@@ -112,7 +112,8 @@ function placeOne(
     ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
-    ...(twoLevel ? {} : shortScale(grid, shortScales)),
+    // Scales of recurrent weights meet floats alone.
+    ...(twoLevel || isRecurrent(node) ? {} : shortScale(grid, shortScales)),
     reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}${conflict}${wanted.conflict}${insteadOf(grid)}`,
   };
 }
