@@ -45,7 +45,7 @@ export {
   encodeObserved,
 } from "./observe/calibrate.ts";
 export { needsObserver, withBiasEncodings } from "./observe/encode-plan.ts";
-export { MomentGatherer, type MomentOptions, type Moments } from "./observe/moments.ts";
+export { aroundZero, MomentGatherer, type MomentOptions, type Moments } from "./observe/moments.ts";
 export { type OutputGradientOptions, outputGradients } from "./observe/output-gradients.ts";
 export { type PatchGeometry, patchGeometry, samplePatches } from "./observe/patches.ts";
 export { scoresOf } from "./observe/sensitivity.ts";

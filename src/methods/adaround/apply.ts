@@ -9,7 +9,8 @@ import type { MethodContext, MethodResult } from "../method.ts";
 import { descend } from "../on-moments/coordinate-descent.ts";
 import { dequantized, nearest, type RoundingProblem, roundingProblem } from "../on-moments/rounding-problem.ts";
 import { RowErrors } from "../on-moments/row-errors.ts";
-import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
+import { spanningEncoding } from "../on-moments/scale-search.ts";
+import { withSearchedScales } from "../on-moments/searched-scales.ts";
 import { solveLayers } from "../on-moments/sequential.ts";
 import { optionsOf } from "../step.ts";
 import { adaroundGraph, type StepSettings } from "./graph.ts";
@@ -40,7 +41,7 @@ export async function applyAdaRound(
       const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);
       const { problem, encoding } = !options.searchScales
         ? { problem: placed, encoding: task.encoding }
-        : await withBestScales(
+        : await withSearchedScales(
             placed,
             layer,
             { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry },

@@ -6,7 +6,8 @@ import type { Plan } from "../../quant/inner.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
 import { dequantized, type RoundingProblem, roundingProblem } from "../on-moments/rounding-problem.ts";
 import { RowErrors } from "../on-moments/row-errors.ts";
-import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
+import { spanningEncoding } from "../on-moments/scale-search.ts";
+import { withSearchedScales } from "../on-moments/searched-scales.ts";
 import { solveLayers } from "../on-moments/sequential.ts";
 import { optionsOf } from "../step.ts";
 import { type ColumnOptions, gptq } from "./math.ts";
@@ -29,7 +30,7 @@ export async function applyGptq(
     const candidates = { spanning: spanningEncoding(layer, task.entry), given: task.encoding, entry: task.entry };
     const { problem, encoding } = !options.searchScales
       ? { problem: placed, encoding: task.encoding }
-      : await withBestScales(placed, layer, candidates, errors);
+      : await withSearchedScales(placed, layer, candidates, errors);
     const integers = roundGroups(problem, options);
     return {
       weight: dequantized(problem, layer, integers),

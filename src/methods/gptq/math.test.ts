@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
 import { roundHalfEven } from "../../base/inner.ts";
 import { nearest, objective } from "../on-moments/rounding-problem.ts";
-import { choleskyLower, choleskyUpper, gptq, invert } from "./math.ts";
+import { choleskyLower, gptq, invert } from "./math.ts";
 
 const seeds = fc.integer({ min: 0, max: 1e6 });
 
@@ -19,15 +19,9 @@ test("factors multiply back, and the inverse is one", () => {
   for (let i = 0; i < n; i++) h[i * n + i]! += 0.1;
   const transposed = (m: Float64Array) => m.map((_, at) => m[(at % n) * n + Math.floor(at / n)]!);
   const lower = choleskyLower(h, n);
-  const upper = choleskyUpper(h, n);
-  const [a, b, c] = [
-    multiply(lower, transposed(lower), n),
-    multiply(transposed(upper), upper, n),
-    multiply(h, invert(h, n), n),
-  ];
+  const [a, c] = [multiply(lower, transposed(lower), n), multiply(h, invert(h, n), n)];
   for (let i = 0; i < n * n; i++) {
     expect(a[i]).toBeCloseTo(h[i]!, 10);
-    expect(b[i]).toBeCloseTo(h[i]!, 10);
     expect(c[i]).toBeCloseTo(i % (n + 1) === 0 ? 1 : 0, 8);
   }
 });

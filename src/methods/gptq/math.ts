@@ -31,19 +31,16 @@ export function gptq(problem: GptqProblem, round: (x: number) => number, options
   const order = Int32Array.from({ length: columns }, (_, i) => i);
   const diagonal = (j: number) => h[j * columns + j]!;
   if (activationOrder) order.sort((a, b) => diagonal(b) - diagonal(a) || a - b);
-  const inverse = invertDamped(h, order, damping);
-  // A = Uᵀ·U with U upper triangular: row j of U holds how the error of column j is passed on.
-  const upper = choleskyUpper(inverse, columns);
+  const upper = dampedFactor(h, order, damping);
   const integers = new Float64Array(rows * columns);
   const w = new Float64Array(columns);
+  const shift = new Float64Array(columns);
+  // Without a quantized prefix T is zero, and nothing moves.
+  const moves = t.some((value) => value !== 0);
   for (let row = 0; row < rows; row++) {
     const at = row * columns;
     for (let i = 0; i < columns; i++) w[i] = weight[at + order[i]!]!;
-    for (let k = 0; k < columns; k++) {
-      const shift = t[at + order[k]!]!;
-      if (shift === 0) continue;
-      for (let i = 0; i < columns; i++) w[i]! -= shift * inverse[k * columns + i]!;
-    }
+    if (moves) shiftBy(w, shift, (i) => t[at + order[i]!]!, upper);
     for (let i = 0; i < columns; i++) {
       const place = at + order[i]!;
       const s = scale[place]!;
@@ -56,18 +53,36 @@ export function gptq(problem: GptqProblem, round: (x: number) => number, options
   return integers;
 }
 
+/** w ← w − t A⁻¹ = w − (t Uᵀ) U. `shift` is room for as many numbers. */
+function shiftBy(w: Float64Array, shift: Float64Array, t: (i: number) => number, upper: Float64Array): void {
+  const n = w.length;
+  for (let i = 0; i < n; i++) shift[i] = t(i);
+  for (let k = 0; k < n; k++) {
+    let sum = 0;
+    for (let i = k; i < n; i++) sum += upper[k * n + i]! * shift[i]!;
+    // Rows further down do not read what lies before their diagonal.
+    shift[k] = sum;
+  }
+  for (let k = 0; k < n; k++) {
+    const own = shift[k]!;
+    for (let i = k; i < n; i++) w[i]! -= own * upper[k * n + i]!;
+  }
+}
+
 /**
- * The inverse of H in this order, damped until it is positive definite: where inputs hardly vary, H is what rounding left of a
- * difference of two large numbers, and may be anything.
+ * The upper triangular U with H⁻¹ = Uᵀ·U, H in this order and damped until it is positive definite: where inputs hardly vary, H is what
+ * rounding left of a difference of two large numbers, and may be anything. From behind H = L·Lᵀ; turned around, L⁻¹ is U: row j holds how the
+ * error of column j is passed on.
  */
-function invertDamped(h: Float64Array, order: Int32Array, damping: number): Float64Array {
+function dampedFactor(h: Float64Array, order: Int32Array, damping: number): Float64Array {
   const n = order.length;
+  const fromBehind = order.slice().reverse();
   for (let share = damping; ; share = Math.max(10 * share, 1e-3)) {
-    const damped = permuted(h, order, share);
+    const damped = permuted(h, fromBehind, share);
     const lower = choleskyLower(damped, n);
     // A pivot that is a tiny part of its diagonal is what rounding left.
     const positive = order.every((_, i) => lower[i * n + i]! ** 2 > 1e-12 * damped[i * n + i]!);
-    if (positive || share > 1e12) return invert(damped, n, lower);
+    if (positive || share > 1e12) return invertLower(lower, n).reverse();
   }
 }
 
@@ -99,18 +114,27 @@ export function choleskyLower(a: Float64Array, n: number): Float64Array {
   return l;
 }
 
-/** A⁻¹ through its Cholesky factor. */
-export function invert(a: Float64Array, n: number, l = choleskyLower(a, n)): Float64Array {
-  // M = L⁻¹, lower triangular; A⁻¹ = Mᵀ·M.
+/** L⁻¹ of a lower triangular L, row by row. */
+function invertLower(l: Float64Array, n: number): Float64Array {
   const m = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    m[i * n + i] = 1 / l[i * n + i]!;
-    for (let j = 0; j < i; j++) {
-      let sum = 0;
-      for (let k = j; k < i; k++) sum += l[i * n + k]! * m[k * n + j]!;
-      m[i * n + j] = -sum / l[i * n + i]!;
+    const at = i * n;
+    for (let k = 0; k < i; k++) {
+      const own = l[at + k]!;
+      if (own === 0) continue;
+      for (let j = 0; j <= k; j++) m[at + j]! -= own * m[k * n + j]!;
     }
+    const pivot = l[at + i]!;
+    for (let j = 0; j < i; j++) m[at + j]! /= pivot;
+    m[at + i] = 1 / pivot;
   }
+  return m;
+}
+
+/** A⁻¹ through its Cholesky factor. */
+export function invert(a: Float64Array, n: number, l = choleskyLower(a, n)): Float64Array {
+  // With M = L⁻¹, A⁻¹ = Mᵀ·M.
+  const m = invertLower(l, n);
   const inverse = new Float64Array(n * n);
   for (let k = 0; k < n; k++) {
     for (let i = 0; i <= k; i++) {
@@ -120,12 +144,4 @@ export function invert(a: Float64Array, n: number, l = choleskyLower(a, n)): Flo
     }
   }
   return inverse;
-}
-
-/** Upper triangular U with A = Uᵀ·U. */
-export function choleskyUpper(a: Float64Array, n: number): Float64Array {
-  const l = choleskyLower(a, n);
-  const u = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) u[j * n + i] = l[i * n + j]!;
-  return u;
 }

@@ -11,6 +11,7 @@ import { Tensor } from "../../tensor/inner.ts";
 import { nearest, objective, withEncoding } from "./rounding-problem.ts";
 import { RowErrors } from "./row-errors.ts";
 import { withBestScales } from "./scale-search.ts";
+import { withSearchedScales } from "./searched-scales.ts";
 
 const granularities: Record<string, Granularity> = {
   tensor: { kind: "tensor" },
@@ -70,4 +71,43 @@ test.each(Object.entries(granularities))("per %s the best factor is found", asyn
   expect(new Set(found.problem.scale.subarray(0, columns)).size).toBe(
     kind.startsWith("block") ? columns / Number(kind.slice(-1)) : 1,
   );
+});
+
+test("each block finds its own factor, judged by the error of its own columns", async () => {
+  const [outputs, columns, size] = [6, 8, 4];
+  const problem = randomProblem(7, 1, outputs, columns);
+  const weight = Tensor.float32([outputs, columns], Float32Array.from(problem.weight));
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> f (float[N,8] x) => (float[N,6] y) <float[6,8] w> { y = Gemm <transB = 1> (x, w) }`,
+    { seed: 1 },
+  );
+  model.graph.valuesByName().get("w")!.initializer = weight;
+  const layer = matrixLayerAt([...model.graph.nodes][0]!)!;
+  const grid = { kind: "int", bits: 3, signed: true } as const;
+  const granularity: Granularity = { kind: "block", axis: 1, size, channelAxis: 0 };
+  const entry: PlanEntry = { value: "w", kind: "weight", grid, granularity, symmetric: true, reason: "" };
+  const spanning = encodeWeight(weight, { grid, granularity, symmetric: true }, "minmax");
+  const given: Encoding = { ...spanning, scale: spanning.scale.map((s) => 8 * s) };
+  const placed = { ...withEncoding(problem, layer, given), weight: Float64Array.from(weight.floats()) };
+  await using errors = await RowErrors.open(await openRuntime(), 1);
+  const { encoding } = await withSearchedScales(placed, layer, { spanning, given, entry }, errors);
+
+  const costOf = (row: number, block: number, scale: number) => {
+    const d = Array.from({ length: size }, (_, k) => {
+      const w = placed.weight[row * columns + block * size + k]!;
+      return scale * Math.min(3, Math.max(-4, roundHalfEven(w / scale))) - w;
+    });
+    const h = (i: number, j: number) => placed.h[(block * size + i) * columns + block * size + j]!;
+    return d.reduce((sum, di, i) => sum + d.reduce((part, dj, j) => part + di * dj * h(i, j), 0), 0);
+  };
+  for (let row = 0; row < outputs; row++) {
+    for (let block = 0; block < 2; block++) {
+      const slice = row * 2 + block;
+      const tried = Array.from({ length: 16 }, (_, i) => Math.fround(spanning.scale[slice]! * (0.7 + 0.025 * i)));
+      const least = Math.min(...tried.map((scale) => costOf(row, block, scale)));
+      // Errors are compared in float32.
+      expect(costOf(row, block, encoding.scale[slice]!)).toBeLessThanOrEqual(least * (1 + 1e-4));
+    }
+  }
+  expect(new Set(encoding.scale.map((s, i) => (s / spanning.scale[i]!).toFixed(3))).size).toBeGreaterThan(2);
 });

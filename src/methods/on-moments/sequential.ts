@@ -4,11 +4,12 @@
  * best bias for them follows in closed form.
  */
 
-import { isRefused, Random, throwIfAborted } from "../../base/inner.ts";
+import { isRefused, Random, type Refused, refuse, throwIfAborted } from "../../base/inner.ts";
 import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/inner.ts";
 import { cloneModel, type Model } from "../../ir/inner.ts";
 import { putBias, shiftedBias } from "../../passes/inner.ts";
 import {
+  aroundZero,
   constrained,
   type Encoding,
   entriesByValue,
@@ -80,8 +81,10 @@ export async function solveLayers(
   const decide = async (branch: Branch, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
     const { layer } = branch;
     const before = performance.now();
-    const moments = await inputs.momentsOf(layer, names, branch.recurrent?.floatOnly);
+    const gathered = await inputs.momentsOf(layer, names, branch.recurrent?.floatOnly);
     gathering += performance.now() - before;
+    // The centred moments judge a layer at its best bias. One that keeps its bias is judged as it is.
+    const moments = options.bias === false || isRefused(openBias(branch)) ? aroundZero(gathered) : gathered;
     const weight = matrixOf(layer.matrix, layer.weight.tensor);
     const found = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
     const solved = { ...found, note: `${found.note}; ${sampled(moments)}` };
@@ -153,22 +156,28 @@ function sampled({ rows, samplingError }: Moments): string {
   return `moments of ${rows} patches${error}`;
 }
 
+/** The bias that the layer has and that may change, or the reason why it cannot. What recurrent operators add is counted from zero. */
+function openBias({ layer, result: { node }, quantizedNode, recurrent }: Branch): Float64Array | Refused {
+  const outputs = layer.axes.outputs;
+  if (recurrent) return recurrent.noBias === undefined ? new Float64Array(outputs) : refuse(recurrent.noBias);
+  const slot = vectorSlot(node, outputs);
+  if (isRefused(slot)) return refuse("the product has none");
+  if (isRefused(vectorSlot(quantizedNode, outputs))) return refuse("the product is quantized before it is added");
+  return biasOf(slot, outputs);
+}
+
 /** b̂ = b + W m − Ŵ m̂ (of a recurrent operator what is added to b), or the reason why the bias cannot take it. */
 function bestBias(
-  { layer, result: { node }, quantizedNode, recurrent }: Branch,
+  branch: Branch,
   weight: Float32Array,
   rounded: Float32Array,
   moments: Moments,
 ): Float64Array | string {
-  const outputs = layer.axes.outputs;
-  if (recurrent)
-    return recurrent.noBias ?? biasShift(layer.matrix, weight, rounded, moments.mean, moments.quantizedMean);
-  const slot = vectorSlot(node, outputs);
-  if (isRefused(slot)) return "the product has none";
-  if (isRefused(vectorSlot(quantizedNode, outputs))) return "the product is quantized before it is added";
-  const old = biasOf(slot, outputs);
+  const { layer, result, recurrent } = branch;
+  const old = openBias(branch);
   if (isRefused(old)) return old.refused;
-  return shiftedBias(node, old, biasShift(layer.matrix, weight, rounded, moments.mean, moments.quantizedMean));
+  const shift = biasShift(layer.matrix, weight, rounded, moments.mean, moments.quantizedMean);
+  return recurrent ? shift : shiftedBias(result.node, old, shift);
 }
 
 function whySkipped(

@@ -8,11 +8,11 @@ import {
   encodingMax,
   encodingMin,
   encodingOfRange,
-  type Moments,
   type Plan,
   type PlanEntry,
 } from "../../quant/inner.ts";
 import type { MethodContext, MethodResult } from "../method.ts";
+import { bestCandidates } from "../on-moments/judged.ts";
 import type { LayerSolution } from "../on-moments/layer-record.ts";
 import {
   dequantized,
@@ -25,7 +25,6 @@ import { RowErrors } from "../on-moments/row-errors.ts";
 import { spanningEncoding, withBestScales } from "../on-moments/scale-search.ts";
 import { type LayerTask, solveLayers } from "../on-moments/sequential.ts";
 import { optionsOf } from "../step.ts";
-import { bestCandidates } from "./judged.ts";
 import { fractions } from "./math.ts";
 import { type SeqMseOptions, seqMseOptions } from "./options.ts";
 
@@ -57,11 +56,12 @@ async function finer(task: LayerTask, candidates: number, errors: RowErrors): Pr
   return solution(layer, problem, encoding);
 }
 
-/** Both sides see the inputs of the quantized prefix: the error is that of the weight alone, on uncentred moments. */
+/** Both sides see the inputs of the quantized prefix: the error is that of the weight alone, on moments around zero. */
 async function asAimet(task: LayerTask, candidates: number, errors: RowErrors): Promise<LayerSolution> {
   const { layer, entry } = task;
   const spanning = spanningEncoding(layer, entry);
-  const placed = { ...roundingProblem(layer, task.weight, spanning, sameInputs(task.moments)) };
+  const moments = { ...task.moments, r: new Float64Array(task.moments.r.length) };
+  const placed = roundingProblem(layer, task.weight, spanning, moments);
   const encodings = fractions(candidates).map((f) => shrunken(spanning, entry, f));
   const best = await bestCandidates(placed, layer, encodings, errors);
   const pick = (part: (e: Encoding) => readonly number[]) =>
@@ -76,19 +76,6 @@ function shrunken(spanning: Encoding, entry: PlanEntry, fraction: number): Encod
   const low = scale.map((_, i) => fraction * encodingMin(spanning, i));
   const high = scale.map((_, i) => fraction * encodingMax(spanning, i));
   return { ...encodingOfRange(low, high, { ...entry, granularity }), granularity };
-}
-
-/** E[x̂x̂ᵀ] = H + m̂m̂ᵀ, and no difference between the two inputs. */
-function sameInputs(moments: Moments): Moments {
-  const { groups, columns, quantizedMean } = moments;
-  const h = moments.h.slice();
-  for (let g = 0, at = 0; g < groups; g++) {
-    for (let i = 0; i < columns; i++) {
-      for (let j = 0; j < columns; j++, at++)
-        h[at]! += quantizedMean[g * columns + i]! * quantizedMean[g * columns + j]!;
-    }
-  }
-  return { ...moments, h, r: new Float64Array(h.length) };
 }
 
 function solution(layer: MatrixLayer, problem: RoundingProblem, encoding: Encoding): LayerSolution {

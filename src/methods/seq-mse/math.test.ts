@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { fractions, leastError, sumRows } from "./math.ts";
+import { leastError, sumRows } from "../on-moments/least-error.ts";
+import { fractions } from "./math.ts";
 
 test("fractions go from 1/C to the whole range", () => {
   expect(fractions(4)).toEqual([0.25, 0.5, 0.75, 1]);

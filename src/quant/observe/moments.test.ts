@@ -4,7 +4,7 @@ import { type MatrixLayer, matrixLayers, matrixOf, weightOf } from "../../facts/
 import { parseModel } from "../../ir/inner.ts";
 import { openRuntime, type Pair } from "../../runtime/inner.ts";
 import { sizeOf, Tensor } from "../../tensor/inner.ts";
-import { MomentGatherer } from "./moments.ts";
+import { aroundZero, MomentGatherer } from "./moments.ts";
 import { patchGeometry } from "./patches.ts";
 
 const runtime = await openRuntime();
@@ -177,4 +177,47 @@ test("sampled rows estimate the moments, and say how well", async () => {
   expect(all.r.every((value) => value === 0)).toBe(true);
   expect(all.samplingError).toBeGreaterThan(0);
   expect(all.samplingError).toBeLessThan(0.5);
+});
+
+test("around zero they are the plain means of products", () => {
+  const random = new Random(3);
+  const [rows, columns] = [50, 3];
+  const numbers = () => Array.from({ length: rows * columns }, () => random.normal() + 2);
+  const [x, q] = [numbers(), numbers()];
+  const meanOf = (a: (row: number) => number) =>
+    Array.from({ length: rows }, (_, n) => a(n)).reduce((s, v) => s + v / rows, 0);
+  const column = (values: number[], i: number) => (row: number) => values[row * columns + i]!;
+  const [mean, quantizedMean] = [x, q].map((all) =>
+    Float64Array.from({ length: columns }, (_, i) => meanOf(column(all, i))),
+  );
+  const covariance = (i: number, j: number, minus: number[] | null) =>
+    meanOf((n) => {
+      const other = (row: number) => column(q, j)(row) - (minus ? column(minus, j)(row) : 0);
+      return (column(q, i)(n) - quantizedMean![i]!) * (other(n) - meanOf(other));
+    });
+  const square = (of: (i: number, j: number) => number) =>
+    Float64Array.from({ length: columns * columns }, (_, at) => of(Math.floor(at / columns), at % columns));
+  const centred = {
+    groups: 1,
+    columns,
+    rows,
+    samplingError: 0,
+    mean: mean!,
+    quantizedMean: quantizedMean!,
+    h: square((i, j) => covariance(i, j, null)),
+    r: square((i, j) => covariance(i, j, x)),
+  };
+  const { h, r } = aroundZero(centred);
+  for (let i = 0; i < columns; i++) {
+    for (let j = 0; j < columns; j++) {
+      expect(h[i * columns + j]).toBeCloseTo(
+        meanOf((n) => column(q, i)(n) * column(q, j)(n)),
+        10,
+      );
+      expect(r[i * columns + j]).toBeCloseTo(
+        meanOf((n) => column(q, i)(n) * (column(q, j)(n) - column(x, j)(n))),
+        10,
+      );
+    }
+  }
 });

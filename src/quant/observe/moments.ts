@@ -31,6 +31,25 @@ export interface Moments {
   readonly samplingError: number;
 }
 
+/** The same moments around zero instead of around the means: E[x̂x̂ᵀ] and E[x̂(x̂ − x)ᵀ], which judge a layer whose bias stays as it is. */
+export function aroundZero(moments: Moments): Moments {
+  const { groups, columns, mean, quantizedMean } = moments;
+  const [h, r] = [moments.h.slice(), moments.r.slice()];
+  for (let g = 0, at = 0; g < groups; g++) {
+    const [float, own] = [mean, quantizedMean].map((all) => all.subarray(g * columns, (g + 1) * columns)) as [
+      Float64Array,
+      Float64Array,
+    ];
+    for (let i = 0; i < columns; i++) {
+      for (let j = 0; j < columns; j++, at++) {
+        h[at]! += own[i]! * own[j]!;
+        r[at]! += own[i]! * (own[j]! - float[j]!);
+      }
+    }
+  }
+  return { ...moments, h, r };
+}
+
 export interface MomentOptions extends Work {
   /** Patch rows per column of the layer; 50 leave about 2 % of sampling error. Infinity: every position. Default 50. */
   readonly rowsPerColumn?: number;

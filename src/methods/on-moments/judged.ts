@@ -5,10 +5,10 @@
 import type { MatrixLayer } from "../../facts/inner.ts";
 import { type Encoding, sliceCount } from "../../quant/inner.ts";
 import { sizeOf } from "../../tensor/inner.ts";
-import type { RoundingProblem } from "../on-moments/rounding-problem.ts";
-import type { RowErrors, RowGrid } from "../on-moments/row-errors.ts";
-import { rowGrid, rowGroups } from "../on-moments/scale-search.ts";
-import { leastError, sumRows } from "./math.ts";
+import { leastError, sumRows } from "./least-error.ts";
+import type { RoundingProblem } from "./rounding-problem.ts";
+import type { RowErrors, RowGrid } from "./row-errors.ts";
+import { rowGrid, rowGroups } from "./scale-search.ts";
 
 /** For every slice of the encodings the index of the candidate that it takes. */
 export async function bestCandidates(
