@@ -38,6 +38,7 @@ const configuration: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "quant/unsupported-grid",
   "quant/unsupported-granularity",
   "quant/no-such-value",
+  "quant/invalid-plan",
   "compress/unreachable",
   "compress/no-such-layer",
 ]);

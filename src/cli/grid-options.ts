@@ -26,6 +26,15 @@ export function parseGridRule(text: string): Rule {
       hint: "for example Conv=w4a16, head=wint4afloat, /attn/=w4,block:32 or first..last=a16",
     });
   }
+  for (const [letter, width] of [
+    ["w", weights],
+    ["a", activations],
+  ] as const) {
+    if (width === undefined || !/^\d/.test(width) || (Number(width) >= 2 && Number(width) <= 16)) continue;
+    throw new AvocetError("usage/bad-value", `expected a width of 2 to 16 bits, got ${letter}${width}`, {
+      hint: `${letter}float leaves them in float32, ${letter}fp16 rounds them to float16`,
+    });
+  }
   return {
     match: text.slice(0, cut),
     ...(weights === undefined ? {} : { weights: gridOf(weights, "int") }),

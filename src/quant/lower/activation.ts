@@ -11,7 +11,7 @@ export const activationRow: LoweringRow = {
   name: "activation",
   matches: ({ kind, grid }, value) => kind !== "bias" && isScaled(grid) && !initializerOf(value),
   emit(entry, value, draft) {
-    const encoding = countedFromLowest(entry.encoding!, draft.opset);
+    const encoding = entry.staysSigned ? entry.encoding! : countedFromLowest(entry.encoding!, draft.opset);
     const dtype = codecOf(encoding.grid).quantizer;
     const { scale, zeroPoint, ends } = draft.store(entry, encoding, dtype, []);
     // The kernel of Clip takes 8 bits, and floats. Behind QuantizeLinear it leaves the kernel in front on integers.

@@ -5,13 +5,13 @@ import { initializerOf } from "../../facts/inner.ts";
 import type { Model, Node, TensorType, Value } from "../../ir/inner.ts";
 import { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
-import { parseGrid } from "../grids/grid.ts";
+import { gridName, parseGrid } from "../grids/grid.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import { isNotQuantized, refuseGrid } from "../grids/usable-grid.ts";
 import { withStorage } from "../lower/storage.ts";
 import type { HalfPrecision, NotQuantized, Plan, PlanEntry } from "../plan/plan.ts";
 import { floatOnlyNodes } from "../targets/supported-kernels.ts";
-import type { Target } from "../targets/target.ts";
+import { type Target, targetRefusal } from "../targets/target.ts";
 import { refuseUnfit } from "./acceptable.ts";
 import { layersInBodies } from "./bodies.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
@@ -69,6 +69,8 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     if (rule.activations) refuseGrid(rule.activations, "activation", rule.match);
     if (rule.weights) refuseGrid(rule.weights, "weight", rule.match);
   }
+  refuseForTarget(target, { activations: grid, weights, storage: options.storage }, at);
+  for (const rule of options.grids ?? []) refuseForTarget(target, rule, rule.match);
   const facts = new Facts(model, options.shapes);
   const { granularity, grids = [], keepFloat = [], storage = target.storage } = options;
   const defaults = { weights, activations: grid, granularity };
@@ -141,6 +143,36 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   return { version: 1, target: target.name, entries: stored, notQuantized: left, ...(half ? { half } : {}) };
 }
 
+/** Throws `quant/unsupported-grid` for a grid or a storage form that the target has no kernel for. */
+function refuseForTarget(
+  target: Target,
+  asked: {
+    readonly activations?: Grid | undefined;
+    readonly weights?: Grid | undefined;
+    readonly storage?: readonly StorageName[] | undefined;
+  },
+  at: string,
+): void {
+  for (const use of ["activations", "weights"] as const) {
+    const chosen = asked[use];
+    const reason = chosen && targetRefusal(target, use, gridName(chosen));
+    if (reason === undefined) continue;
+    throw new AvocetError(
+      "quant/unsupported-grid",
+      `expected ${use} that ${target.name} takes, got ${gridName(chosen!)}`,
+      { at, hint: reason },
+    );
+  }
+  for (const name of asked.storage ?? []) {
+    const reason = targetRefusal(target, "storage", name);
+    if (reason === undefined) continue;
+    throw new AvocetError("quant/unsupported-grid", `expected a form that ${target.name} takes, got ${name}`, {
+      at,
+      hint: reason,
+    });
+  }
+}
+
 /** A block size that fits no weight at all is a mistake; one that does not fit some is in the reasons of their entries. */
 function refuseNoBlocks(model: Model, entries: readonly PlanEntry[], asked: readonly Partial<GridRule>[]): void {
   for (const { granularity, match } of asked) {
@@ -151,7 +183,7 @@ function refuseNoBlocks(model: Model, entries: readonly PlanEntry[], asked: read
       `expected a block size of 2 or more that divides the inputs of a layer, got ${granularity.block}`,
       {
         at: match ?? model.source ?? model.graph.name,
-        hint: "`avocet inspect` shows the shapes of the weights; a scale per channel (--granularity channel) needs no block size",
+        hint: "`avocet inspect` shows the shapes of the weights; --granularity block:SIZE asks for another size (a form with packed weights has 32), and a scale per channel (--granularity channel) needs none",
       },
     );
   }
@@ -231,6 +263,7 @@ function activationEntry(
     symmetric: (rule?.symmetric ?? target.symmetric) || centred || symmetric,
     ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
+    ...(target.signedActivations ? { staysSigned: true as const } : {}),
     ...shortScale(grid, shortOf(head)),
     ...(range ? { range } : {}),
     ...(sharesEncodingOf ? { sharesEncodingOf: sharesEncodingOf.name } : {}),

@@ -4,6 +4,7 @@
  * 16 bits has 16 bits on both sides. A value has one grid, and what shares an encoding has it together; where rules disagree about one,
  * the later rule holds, and the reason of the entry names both.
  */
+import { AvocetError } from "../../base/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { Facts } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
@@ -82,6 +83,7 @@ export class Precisions {
           what === undefined ? [] : [[kind, { what, by: match, turn }]],
         ),
       );
+      refuseIdle(facts, match, precision, selected[turn]!.values);
       for (const node of selected[turn]!.nodes) this.#ofNode.set(node, { ...this.#ofNode.get(node), ...asked });
       for (const value of selected[turn]!.values) this.#ofValue.set(value, { ...this.#ofValue.get(value), ...asked });
     }
@@ -191,6 +193,26 @@ export class Precisions {
     const nodes = [...(value.producer ? [value.producer] : []), ...value.consumers()];
     return [...new Set(nodes.flatMap((node) => this.#units.get(node)?.nodes ?? [node]))];
   }
+}
+
+/** Throws `quant/unsupported-grid` for a rule that says of a weight what activations are on, and no more. */
+function refuseIdle(
+  facts: Facts,
+  match: string,
+  { weights, activations, granularity }: Precision,
+  values: readonly Value[],
+): void {
+  if (!activations || weights || granularity) return;
+  const [weight] = values.filter((value) => facts.parameters(value).length > 0);
+  if (!weight || isNotQuantized(activations)) return;
+  throw new AvocetError(
+    "quant/unsupported-grid",
+    `expected a grid of weights for ${weight.name}, got one of activations`,
+    {
+      at: match,
+      hint: "weights, or w in --grid, is what weights are on; the rule of a node holds for the activations that it reads and gives",
+    },
+  );
 }
 
 function held<T>(asked: readonly Asked<T>[], otherwise: T, name: (what: T) => string): Held<T> {

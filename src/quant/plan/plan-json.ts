@@ -67,6 +67,7 @@ const entry = z.strictObject({
   unsignedSymmetric: z.boolean().optional(),
   pairSafe: z.literal(true).optional(),
   shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
+  staysSigned: z.literal(true).optional(),
   twoLevel: z
     .strictObject({ form: z.enum(["lpbq", "mx", "nvfp4"]), scaleBits: z.number().int().min(1).max(8).optional() })
     .optional(),

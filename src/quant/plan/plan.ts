@@ -21,6 +21,8 @@ export interface PlanEntry {
   readonly pairSafe?: true;
   /** Scales are chosen to have few significant bits; "coarse": to be 2^k or 3 · 2^k (short-scale.ts). Default false. */
   readonly shortScale?: true | "coarse";
+  /** An int8 activation stays int8 in the file. Default: it is counted from its lowest number there, as uint8. */
+  readonly staysSigned?: true;
   /** Scales of blocks are products of a coarse one and a factor of few bits (two-level.ts). Default: they are not. */
   readonly twoLevel?: TwoLevelChoice;
   /** A constant that is a parameter though its operator owns none: the gain of a normalization written out in arithmetic. */

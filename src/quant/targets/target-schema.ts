@@ -41,6 +41,8 @@ const operator = z.strictObject({
 const gridFor = (use: GridUse) =>
   z.string().refine((name) => isUsableGrid(name, use), "expected a grid, for example uint8");
 
+const reasons = z.record(z.string(), z.string());
+
 /** What AIMET's format cannot say. */
 const avocet = z.strictObject({
   description: z.string().optional().describe("One sentence for people."),
@@ -80,6 +82,21 @@ const avocet = z.strictObject({
     .optional()
     .describe(
       "What weights are stored for, the first that can hold one: matmulnbits, gatherblockquantized, dynamicint8, dynamicquantizelstm. Default: behind a DequantizeLinear.",
+    ),
+  signed_activations: flag
+    .optional()
+    .describe(
+      "Whether int8 activations stay int8 in the file, with the zero point 0; default: they are counted from their lowest number.",
+    ),
+  refuses: z
+    .strictObject({
+      activations: reasons.optional(),
+      weights: reasons.optional(),
+      storage: reasons.optional(),
+    })
+    .optional()
+    .describe(
+      "Grids by name, or by how the name begins (uint*), and storage forms that are refused, each with the reason.",
     ),
   integer_kernels: z
     .strictObject({

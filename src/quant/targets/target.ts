@@ -85,6 +85,10 @@ export interface Target {
   readonly storage: readonly StorageName[];
   /** null: AIMET's way, every output is quantized unless a rule says otherwise. */
   readonly kernels: IntegerKernels | null;
+  /** Whether symmetric int8 activations stay int8 in the file. */
+  readonly signedActivations: boolean;
+  /** What is refused, with the reason: grids by name or by how it begins ("uint*"), and storage forms. */
+  readonly refuses: Readonly<Partial<Record<"activations" | "weights" | "storage", Readonly<Record<string, string>>>>>;
   /** Why an operator stays float, by operator. */
   readonly float: Readonly<Record<string, string>>;
 }
@@ -159,8 +163,19 @@ export function targetOf(file: TargetFile, name: string): Target {
           leastDepthwiseChannels: own.integer_kernels.least_depthwise_channels ?? 1,
         }
       : null,
+    signedActivations: isOn(own.signed_activations),
+    refuses: (own.refuses ?? {}) as Target["refuses"],
     float: own.float ?? {},
   };
+}
+
+/** Why a target refuses a grid or a storage form of this name; undefined: it takes it. */
+export function targetRefusal({ refuses }: Target, use: keyof Target["refuses"], name: string): string | undefined {
+  const rules = refuses[use] ?? {};
+  const found = Object.keys(rules).find((rule) =>
+    rule.endsWith("*") ? name.startsWith(rule.slice(0, -1)) : rule === name,
+  );
+  return found === undefined ? undefined : rules[found];
 }
 
 /** AIMET's booleans are texts. */

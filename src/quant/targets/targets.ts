@@ -1,5 +1,6 @@
 /** The built-in targets, as the files they would be. */
 import { AvocetError, didYouMean } from "../../base/inner.ts";
+import { runtimeTargets } from "./runtime-targets.ts";
 import { type Target, targetOf } from "./target.ts";
 import type { TargetFile } from "./target-schema.ts";
 
@@ -116,11 +117,14 @@ function hexagon(hardware: string): TargetFile {
 }
 
 /** The eNPU, as AIMET 2.42 ships it: everything symmetric, and almost any activation runs with what precedes it. */
-function enpu(version: "v6" | "v7"): TargetFile {
+function enpu(version: "v6" | "v7", byChannel = false): TargetFile {
   const smooth = ["Relu", "Clip", "Sigmoid", "Tanh", "HardSwish", "Gelu"];
   const pairs = (firsts: readonly string[], seconds: readonly string[]) =>
     firsts.flatMap((f) => seconds.map((s) => `${f} ${s}`));
-  const windows = ["Conv", "ConvTranspose", "AveragePool", "MaxPool"];
+  const products = ["Conv", "ConvTranspose"];
+  const windows = [...products, "AveragePool", "MaxPool"];
+  // Next to scales per channel AIMET keeps convolutions apart from what has parameters of its own.
+  const open = byChannel ? windows.filter((op) => !products.includes(op)) : windows;
   const kept = { is_quantized: "False" as const };
   return {
     ...aimetCommon,
@@ -131,11 +135,13 @@ function enpu(version: "v6" | "v7"): TargetFile {
       Softmax: unit,
       BatchNormalization: { params: { weight: kept, bias: kept, running_mean: kept, running_var: kept } },
       ...(version === "v7" ? { LayerNormalization: asymmetric, RMSNormalization: asymmetric } : {}),
+      ...(byChannel ? perChannel("Conv", "ConvTranspose", "Gemm", "MatMul") : {}),
     },
     supergroups: chains(
-      ...pairs(windows, [...smooth, "PRelu", "LeakyRelu", "BatchNormalization"]),
+      ...pairs(windows, [...smooth, "LeakyRelu"]),
+      ...pairs(open, ["PRelu", "BatchNormalization"]),
       ...pairs(
-        windows.map((first) => `${first} BatchNormalization`),
+        open.map((first) => `${first} BatchNormalization`),
         smooth,
       ),
       ...pairs(["Gemm", "MatMul", "Add", "Sub", "Mul"], [...smooth, "LeakyRelu"]),
@@ -143,9 +149,20 @@ function enpu(version: "v6" | "v7"): TargetFile {
     ),
     supergroup_pass_list: patterns,
     model_output: { is_output_quantized: "True" },
-    avocet: { description: `Qualcomm eNPU ${version}, as AIMET describes it.` },
+    avocet: {
+      description: `Qualcomm eNPU ${version}, as AIMET describes it${byChannel ? ", with weights per channel" : ""}.`,
+    },
   };
 }
+
+/** The DSP, as AIMET 2.42 ships it: asymmetric weights, one scale each. */
+const dsp: TargetFile = {
+  ...aimetCommon,
+  defaults: { ...aimetCommon.defaults, params: { is_quantized: "True", is_symmetric: "False" } },
+  op_type: { Mean: off },
+  supergroups: chains("Conv Relu", "Conv Clip", "Conv BatchNormalization Relu", "Add Relu", "Gemm Relu"),
+  avocet: { description: "Qualcomm's DSP, as AIMET describes it: asymmetric weights per tensor." },
+};
 
 /** Measured, with the commands, in docs/onnx-runtime.md. */
 const noKernel = "ONNX Runtime has no integer kernel for it on CPU";
@@ -210,6 +227,14 @@ const ortCpu: TargetFile = {
 
 const files: Readonly<Record<string, TargetFile>> = {
   "ort-cpu": ortCpu,
+  "ort-web-wasm": {
+    ...ortCpu,
+    avocet: {
+      ...ortCpu.avocet,
+      description: "ONNX Runtime Web on wasm: the integer kernels of its build for CPU, which decides alike.",
+    },
+  },
+  ...runtimeTargets,
   "aimet-default": aimetDefault,
   "aimet-default-per-tensor": aimetPerTensor,
   "htp-v66": oldHexagon("V66"),
@@ -222,23 +247,40 @@ const files: Readonly<Record<string, TargetFile>> = {
   "htp-v85": hexagon("V85"),
   "enpu-v6": enpu("v6"),
   "enpu-v7": enpu("v7"),
+  "enpu-v7-per-channel": enpu("v7", true),
+  dsp,
 };
+
+/** AIMET's names of its configurations, and of the files that hold them. */
+const aimetNames: Readonly<Record<string, string>> = {
+  default: "aimet-default",
+  default_config: "aimet-default-per-tensor",
+  default_config_per_channel: "aimet-default",
+  dsp_quantsim_config: "dsp",
+};
+
+/** The built-in target that AIMET calls so: htp_v73, htp_quantsim_config_v73_per_channel_linear, enpu_v7 … */
+function ofAimet(name: string): string {
+  const known = Object.hasOwn(aimetNames, name) ? aimetNames[name] : undefined;
+  return known ?? name.replace("_quantsim_config", "").replace("_per_channel_linear", "").replaceAll("_", "-");
+}
 
 /** Names of the built-in targets, the default first. */
 export const targetNames: readonly string[] = Object.keys(files);
 
 /** The file that a built-in target is, to write out and edit. Throws `target/unknown`. */
-export function targetFile(name: string): TargetFile {
+export function targetFile(given: string): TargetFile {
+  const name = ofAimet(given);
   const file = Object.hasOwn(files, name) ? files[name] : undefined;
   if (!file) {
-    throw new AvocetError("target/unknown", `expected a target, got "${name}"`, {
-      hint: `${[didYouMean(name, targetNames)].flatMap((near) => (near ? [`${near} One of `] : [])).join("")}${targetNames.join(", ")}, or a file with an AIMET quantsim configuration`,
+    throw new AvocetError("target/unknown", `expected a target, got "${given}"`, {
+      hint: `${[didYouMean(given, targetNames)].flatMap((near) => (near ? [`${near} One of `] : [])).join("")}${targetNames.join(", ")}, or a file with an AIMET quantsim configuration`,
     });
   }
   return file;
 }
 
-/** A built-in target by name ("ort-cpu"). Throws `target/unknown`. */
+/** A built-in target by name ("ort-cpu"), or by AIMET's name of it ("htp_v73"). Throws `target/unknown`. */
 export function builtinTarget(name: string): Target {
-  return targetOf(targetFile(name), name);
+  return targetOf(targetFile(name), ofAimet(name));
 }
