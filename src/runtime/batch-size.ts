@@ -39,19 +39,26 @@ export function expectFullBatch(fixed: number | null, size: number, data: Datase
 
 /** The batch for a model, given one sample and what a run makes of it. */
 export function batchFor(model: Model, sample: Feeds, results: Feeds): number {
+  return batchForBytes(model, sample, bytesOf(results), runBytes);
+}
+
+/** The same where a run moves so many bytes for one sample, besides the sample itself, of the `most` that one run may move. */
+export function batchForBytes(model: Model, sample: Feeds, moved: number, most = runBytes): number {
   let elements = 0;
-  let bytes = 0;
   let weightBytes = 0;
   for (const tensor of Object.values(sample)) elements += tensor.size;
-  for (const tensor of [...Object.values(sample), ...Object.values(results)]) bytes += tensor.byteLength;
   for (const { initializer } of model.graph.initializers) weightBytes += initializer?.byteLength ?? 0;
-  const most = Math.min(
+  const samples = Math.min(
     mostSamples,
     runElements / Math.max(elements, 1),
-    runBytes / Math.max(bytes, 1),
+    most / Math.max(moved + bytesOf(sample), 1),
     runWeightBytes / Math.max(weightBytes, 1),
   );
-  return Math.max(1, Math.floor(most));
+  return Math.max(1, Math.floor(samples));
+}
+
+function bytesOf(feeds: Feeds): number {
+  return Object.values(feeds).reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 /** The feeds of the first sample alone, or of the first `count` for a model with a fixed batch. Throws `data/none`. */

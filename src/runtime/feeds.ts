@@ -5,12 +5,14 @@ import { arrayKind, type Feeds, Tensor, type TensorData } from "../tensor/inner.
 
 /**
  * The given tensors under the names of the model's inputs: one tensor for a model with one input may have any name,
- * tensors that the model does not ask for are dropped. Throws `data/wrong-inputs`.
+ * tensors that the model does not ask for are dropped. `added` feeds inputs that no data has. Throws `data/wrong-inputs`.
  */
-export function feedsFor(model: Model, sample: Feeds): Feeds {
-  const wanted = model.graph.inputs.filter((input) => !input.initializer).map((input) => input.name);
+export function feedsFor(model: Model, sample: Feeds, added: Feeds = {}): Feeds {
+  const wanted = model.graph.inputs
+    .filter(({ name, initializer }) => !initializer && !Object.hasOwn(added, name))
+    .map(({ name }) => name);
   const given = Object.keys(sample);
-  if (wanted.length === 1 && given.length === 1) return { [wanted[0]!]: sample[given[0]!]! };
+  if (wanted.length === 1 && given.length === 1) return { [wanted[0]!]: sample[given[0]!]!, ...added };
   const absent = wanted.filter((name) => !Object.hasOwn(sample, name));
   if (absent.length > 0) {
     throw new AvocetError("data/wrong-inputs", `expected the inputs ${wanted.join(", ")}, got ${given.join(", ")}`, {
@@ -18,7 +20,7 @@ export function feedsFor(model: Model, sample: Feeds): Feeds {
       hint: `missing: ${absent.join(", ")}`,
     });
   }
-  return Object.fromEntries(wanted.map((name) => [name, sample[name]!]));
+  return { ...Object.fromEntries(wanted.map((name) => [name, sample[name]!])), ...added };
 }
 
 /** Samples `first` … `first + count − 1` of a tensor [samples, …]; numeric data is a view, not a copy. */

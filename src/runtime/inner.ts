@@ -1,6 +1,6 @@
 /** @module What executes a model: the Runtime interface, its doors, shape tracing, taps and the cursor. */
 
-export { batchFor, firstSample, fixedBatch } from "./batch-size.ts";
+export { batchFor, batchForBytes, firstSample, fixedBatch } from "./batch-size.ts";
 export { checkFeeds, crosses } from "./crossing.ts";
 export type { Spill } from "./cursor/activations.ts";
 export { type Cursor, type CursorOptions, openCursor, type Pair } from "./cursor/cursor.ts";
@@ -22,6 +22,7 @@ export {
   simulationOf,
 } from "./runtime.ts";
 export { joinRuns, type RunOutputs } from "./sample-outputs.ts";
+export { leastStridedOpset, type Stride, StridedSamples, strideOf } from "./strided.ts";
 export { openTaps, type StreamOptions, type Tapped, type TapSpec, type Taps } from "./taps.ts";
 export { batchable, type FreedBatch, withDynamicBatch } from "./trace/dynamic-batch.ts";
 export { declaredTypes, traceShapes } from "./trace/trace.ts";

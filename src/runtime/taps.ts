@@ -17,6 +17,8 @@ export interface TapSpec {
   readonly values?: readonly string[];
   /** Reductions by the name of the value that they read. */
   readonly reductions?: ReadonlyMap<string, Reduction>;
+  /** What inputs that the reductions have added are fed in the next run, by the names that they got. */
+  readonly added?: () => Feeds;
   readonly session?: SessionOptions;
 }
 
@@ -67,7 +69,7 @@ export async function openTaps(model: Model, runtime: Runtime, spec: TapSpec): P
   }
   graph.setOutputs(kept);
   const session = await runtime.open(part, spec.session);
-  return new OpenTaps(part, session, values, outputs);
+  return new OpenTaps(part, session, values, outputs, spec.added ?? (() => ({})));
 }
 
 class OpenTaps implements Taps {
@@ -75,6 +77,7 @@ class OpenTaps implements Taps {
   readonly #session: Session;
   readonly #values: readonly string[];
   readonly #reduced: ReadonlyMap<string, readonly string[]>;
+  readonly #added: () => Feeds;
   #batch: number | null = null;
 
   constructor(
@@ -82,11 +85,13 @@ class OpenTaps implements Taps {
     session: Session,
     values: readonly string[],
     reduced: ReadonlyMap<string, readonly string[]>,
+    added: () => Feeds,
   ) {
     this.#part = part;
     this.#session = session;
     this.#values = values;
     this.#reduced = reduced;
+    this.#added = added;
   }
 
   async *stream(data: Dataset, options: StreamOptions = {}): AsyncIterable<Tapped> {
@@ -129,6 +134,6 @@ class OpenTaps implements Taps {
   }
 
   #feeds(feeds: Feeds): Feeds {
-    return feedsFor(this.#part, feeds);
+    return feedsFor(this.#part, feeds, this.#added());
   }
 }

@@ -11,8 +11,8 @@ import type { PlanContext } from "../constraints/constraint.ts";
 import { constrained } from "../constraints/constraints.ts";
 import { quantizeDequantize } from "../grids/fake-quantize.ts";
 import { GrowingHistogram } from "../observers/growing-histogram.ts";
-import type { Observer, Scheme } from "../observers/observer.ts";
-import { type OutputGains, outputGains } from "../observers/output-gain.ts";
+import { type Observer, type Scheme, seesSamples } from "../observers/observer.ts";
+import { outputGains } from "../observers/output-gain.ts";
 import type { ValueStatistics } from "../observers/statistics.ts";
 import type { Plan } from "../plan/plan.ts";
 import { encodeActivations, encodeBiases, encodeWeights, needsObserver, weightOf } from "./encode-plan.ts";
@@ -57,14 +57,17 @@ export async function calibrate(
   const weighted = withWeights(plan, model, weightScheme);
   const observed = floatWeights ? model : withQuantizedWeights(model, weighted);
   const watched = plan.entries.filter(needsObserver).map((entry) => entry.value);
-  const gains = scheme === "sqnr" ? await gainsOf(model, runtime, dataset, options) : undefined;
+  const types = seesSamples(scheme)
+    ? (options.shapes ?? (await traceShapes(model, runtime, await firstSample(dataset, signal))))
+    : undefined;
+  const gains = types && scheme === "sqnr" ? outputGains(types) : undefined;
   const work = { session, signal, onProgress };
   const joined = new Map(
     plan.entries.flatMap(({ value, observed: counts, sharesEncodingOf: head }) =>
       counts && head !== undefined && watched.includes(head) ? [[value, head] as const] : [],
     ),
   );
-  const seen = await observe(observed, watched, runtime, dataset, { scheme, batch, gains, joined, ...work });
+  const seen = await observe(observed, watched, runtime, dataset, { scheme, batch, gains, joined, types, ...work });
   const observers = scheme === "sqnr" ? await withSensitivity(observed, seen, runtime, dataset, work) : seen;
   return {
     plan: withRanges(weighted, observers, { model, shapes: options.shapes }),
@@ -101,15 +104,6 @@ function withWeights(plan: Plan, model: Model, scheme: Scheme): Plan {
 function withRanges(weighted: Plan, observers: ReadonlyMap<string, Observer>, context: PlanContext): Plan {
   const ranged = encodeActivations(weighted, observers, context.model.graph.valuesByName());
   return encodeBiases(constrained("ranges", ranged, context), context.model);
-}
-
-async function gainsOf(
-  model: Model,
-  runtime: Runtime,
-  dataset: Dataset,
-  { shapes, signal }: CalibrateOptions,
-): Promise<OutputGains> {
-  return outputGains(shapes ?? (await traceShapes(model, runtime, await firstSample(dataset, signal))));
 }
 
 /** A copy of the model whose weights are what their grids can represent. */

@@ -1,16 +1,18 @@
 /**
  * Runs the data through the float model once and shows chosen values to their observers. Min-max is reduced inside
- * the graph, so only three numbers a value cross the door; histograms fetch the values batch by batch and keep none.
+ * the graph, so only three numbers a value cross the door; histograms fetch the values batch by batch and keep none, of large values a
+ * sample and the exact ends.
  */
 import { AvocetError, type Work } from "../../base/inner.ts";
 import type { Dataset } from "../../data/inner.ts";
-import type { Model } from "../../ir/inner.ts";
-import { feedsFor, openTaps, overall, type Runtime, type SessionOptions, type Tapped } from "../../runtime/inner.ts";
+import type { Model, TensorType } from "../../ir/inner.ts";
+import { feedsFor, openTaps, type Runtime, type SessionOptions, type Tapped } from "../../runtime/inner.ts";
 import { makeObserver } from "../observers/make-observer.ts";
 import type { MinMaxObserver } from "../observers/min-max.ts";
-import type { Observer, Scheme } from "../observers/observer.ts";
+import { type Observer, type Scheme, seesSamples } from "../observers/observer.ts";
 import type { OutputGains } from "../observers/output-gain.ts";
 import { explainNotFinite } from "./not-finite.ts";
+import { batchOfWhole, endsOf, exactEnds, type Thinned, thinned } from "./thin-values.ts";
 
 export interface ObserveOptions extends Work {
   readonly scheme: Scheme;
@@ -21,6 +23,8 @@ export interface ObserveOptions extends Work {
   readonly session?: SessionOptions | undefined;
   /** Further values, each with the one of `names` whose observer sees its numbers, too. */
   readonly joined?: ReadonlyMap<string, string> | undefined;
+  /** Types of the values as they run on one sample; schemes that may look at samples of large values then do so. */
+  readonly types?: ReadonlyMap<string, TensorType> | undefined;
 }
 
 /**
@@ -72,23 +76,14 @@ async function reduceInGraph(
   options: ObserveOptions,
   observers: ReadonlyMap<string, Observer>,
 ): Promise<void> {
-  // Minimum and maximum lose NaN inside ONNX Runtime; the sum does not.
-  const reduction = overall("ReduceMin", "ReduceMax", "ReduceSum");
-  const reductions = new Map(names.map((name) => [name, reduction]));
+  const reductions = new Map(names.map((name) => [name, exactEnds]));
   await using taps = await openTaps(model, runtime, { reductions, ...sessionOf(options) });
   await follow(taps.stream(dataset, streamOptions(options)), dataset, async (tapped) => {
     for (const name of names) {
-      const [min, max, sum] = tapped.reduced.get(name)!.map((tensor) => tensor.floats()[0]!) as [
-        number,
-        number,
-        number,
-      ];
-      // An empty value reduces to +∞ … −∞.
-      if (min > max && !Number.isNaN(sum)) continue;
-      if (Number.isNaN(sum) || !Number.isFinite(min) || !Number.isFinite(max)) {
-        throw await explainNotFinite(model, runtime, tapped.feeds, tapped.first, name);
-      }
-      (observers.get(name) as MinMaxObserver).seeRange(min, max, tapped.size);
+      await explained(model, runtime, tapped, name, () => {
+        const ends = endsOf(tapped.reduced.get(name)!);
+        if (ends) (observers.get(name) as MinMaxObserver).seeRange(...ends, tapped.size);
+      });
     }
   });
 }
@@ -103,23 +98,56 @@ async function fetchValues(
 ): Promise<void> {
   const inputs = new Set(model.graph.inputs.map((input) => input.name));
   const computed = names.filter((name) => !inputs.has(name));
+  const { types, gains, joined = new Map<string, string>() } = options;
+  // In one histogram with another value, each number counts once.
+  const shared = new Set([...joined.keys(), ...joined.values()]);
+  const alone = computed.filter((name) => !shared.has(name));
+  const values = model.graph.valuesByName();
+  const { reductions, starts } =
+    types && seesSamples(options.scheme)
+      ? thinned(model, alone, types, dataset.count, (name) => gains?.of(values.get(name)!) != null)
+      : nothingThinned;
   await using taps = await openTaps(model, runtime, {
     // What only the inputs need still has to run, to see each batch.
-    values: computed.length > 0 ? computed : model.graph.outputs.map((output) => output.name),
+    values:
+      computed.length > 0
+        ? computed.filter((name) => !reductions.has(name))
+        : model.graph.outputs.map((output) => output.name),
+    reductions,
+    added: starts,
     ...sessionOf(options),
   });
-  await follow(taps.stream(dataset, streamOptions(options)), dataset, async (tapped) => {
+  const batch = types && reductions.size > 0 && (await batchOfWhole(model, computed, types, dataset, options.signal));
+  const stream = taps.stream(dataset, { ...(batch ? { batch } : {}), ...streamOptions(options) });
+  await follow(stream, dataset, async (tapped) => {
     const feeds = feedsFor(model, tapped.feeds);
     for (const name of names) {
-      const tensor = inputs.has(name) ? feeds[name]! : tapped.values[name]!;
-      try {
-        observers.get(name)!.see(tensor.floats(), tensor.shape);
-      } catch (error) {
-        if (!AvocetError.is(error) || error.code !== "data/not-finite") throw error;
-        throw await explainNotFinite(model, runtime, tapped.feeds, tapped.first, name);
-      }
+      await explained(model, runtime, tapped, name, () => {
+        const [min, max, sum, sample] = tapped.reduced.get(name) ?? [];
+        const tensor = sample ?? (inputs.has(name) ? feeds[name]! : tapped.values[name]!);
+        const ends = sample ? endsOf([min!, max!, sum!]) : undefined;
+        observers.get(name)!.see(tensor.floats(), tensor.shape, ends ?? undefined);
+      });
     }
   });
+}
+
+const nothingThinned: Thinned = { reductions: new Map(), starts: () => ({}) };
+
+/** What is not finite is told with the node that gave it. */
+async function explained(
+  model: Model,
+  runtime: Runtime,
+  { feeds, first }: Tapped,
+  name: string,
+  see: () => void,
+): Promise<void> {
+  try {
+    see();
+  } catch (error) {
+    if (!AvocetError.is(error) || error.code !== "data/not-finite") throw error;
+    throw await explainNotFinite(model, runtime, feeds, first, name);
+  }
 }
 
 async function follow(

@@ -9,7 +9,7 @@ import type { Dataset } from "../../data/inner.ts";
 import { cloneModel, type Model, type TensorType, type Value } from "../../ir/inner.ts";
 import { defaultOpset, upgradeOpset } from "../../passes/inner.ts";
 import {
-  batchFor,
+  batchForBytes,
   feedsFor,
   firstSample,
   fixedBatch,
@@ -27,6 +27,8 @@ export interface OutputGradientOptions extends Work {
   readonly outputs: (model: Model, types: ReadonlyMap<string, TensorType>) => readonly Value[];
   /** What is fetched of a value and its gradient, as values of the graph. */
   readonly fetch: (emitter: Emitter, value: Value, gradient: Value) => readonly Value[];
+  /** What inputs that `fetch` has added are fed in the next run. */
+  readonly added?: () => Feeds;
   /** How many samples are enough, given the numbers that the watched values have for one. */
   readonly most: (numbers: number) => number;
   /** Whether errors of each output count relative to its own size (its root mean square in the first batch). Default false. */
@@ -36,9 +38,8 @@ export interface OutputGradientOptions extends Work {
 
 /**
  * What was asked for of each of these values, batch by batch; values that the outputs do not depend on are left out. Only batches
- * whose shapes are those of the first take part, as a gradient holds for its lengths, and only whole ones: slopes of a handful of
- * samples are noise, which ranges without slopes beat. Throws `autodiff/no-gradient` where an operator
- * on the way has none.
+ * whose shapes are those of the first take part, as a gradient holds for its lengths, and only whole ones. Throws `autodiff/no-gradient`
+ * where an operator on the way has none.
  */
 export async function* outputGradients(
   given: Model,
@@ -47,14 +48,11 @@ export async function* outputGradients(
   data: Dataset,
   options: OutputGradientOptions,
 ): AsyncGenerator<ReadonlyMap<string, readonly Tensor[]>> {
-  const { signal, random, outputs: outputsOf, fetch, most, relative = false } = options;
+  const { signal, random, outputs: outputsOf, fetch, added = () => ({}), most, relative = false } = options;
   const model = cloneModel(given);
   upgradeOpset(model, Math.max(model.opset, defaultOpset));
   const { graph } = model;
-  const one = await firstSample(data, signal);
-  const batch = fixedBatch(given, data.axes) ?? batchFor(model, one, one);
-  const first = await firstSample(data, signal, batch);
-  const types = await traceShapes(model, runtime, first);
+  const { batch, first, types } = await wholeBatch(model, data, runtime, fixedBatch(given, data.axes), signal);
   const byName = graph.valuesByName();
   const values = names
     .map((name) => byName.get(name)!)
@@ -95,8 +93,17 @@ export async function* outputGradients(
       }),
     );
   await using session = await runtime.open(model, options.session);
+  const feedsOf = (feeds: Feeds, step: (output: Value) => number) => ({
+    ...feedsFor(given, feeds),
+    ...signs(step),
+    ...added(),
+  });
   const sizes = relative
-    ? await inverseSizes(session, { ...feedsFor(given, first), ...signs(() => 0) }, outputs)
+    ? await inverseSizes(
+        session,
+        feedsOf(first, () => 0),
+        outputs,
+      )
     : null;
   const pause = pacer();
   let seen = 0;
@@ -105,7 +112,7 @@ export async function* outputGradients(
     if (seen >= most(numbers)) break;
     if (size !== batch || !sameShapes(feeds, first)) continue;
     const results = await session.run(
-      { ...feedsFor(given, feeds), ...signs((output) => sizes?.get(output) ?? 1) },
+      feedsOf(feeds, (output) => sizes?.get(output) ?? 1),
       wanted,
     );
     yield new Map([...fetched].map(([name, parts]) => [name, parts.map((part) => results[part]!)]));
@@ -113,6 +120,32 @@ export async function* outputGradients(
     options.onProgress?.({ step: "gradients", done: seen, total: null });
     await pause();
   }
+}
+
+/**
+ * Bytes of all values of one run. A backward pass holds them and as much again of gradients; few samples at once stay in the caches, so that
+ * more of them gained no time.
+ */
+const runBytes = 32 * 2 ** 20;
+
+/** Samples a run, by what their values weigh, the first of them, and the types of a run of so many. */
+async function wholeBatch(
+  model: Model,
+  data: Dataset,
+  runtime: Runtime,
+  fixed: number | null,
+  signal: AbortSignal | undefined,
+) {
+  const one = await firstSample(data, signal, fixed ?? 1);
+  const types = await traceShapes(model, runtime, one);
+  let bytes = 0;
+  for (const { outputs } of model.graph.nodes) {
+    for (const { name } of outputs) bytes += 4 * sizeOf((types.get(name)?.shape ?? [0]) as Shape);
+  }
+  const batch = fixed ?? batchForBytes(model, one, bytes, runBytes);
+  if (batch === (fixed ?? 1)) return { batch, first: one, types };
+  const first = await firstSample(data, signal, batch);
+  return { batch, first, types: await traceShapes(model, runtime, first) };
 }
 
 /** One over the root mean square of each output; 1 where it is zero or no number. */

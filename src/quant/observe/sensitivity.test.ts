@@ -143,6 +143,37 @@ describe("whose observers weigh errors", () => {
     expect(found.get("h")!.propose({ bits: 4, symmetric: true }).scale).toBeGreaterThan(100);
   });
 
+  test("none of fewer than eight samples", async () => {
+    const { x } = (await data.batches(16)[Symbol.asyncIterator]().next()).value.feeds;
+    const few = (count: number) => arrayData({ x: Tensor.float32([count, 3], x.floats().subarray(0, 3 * count)) });
+    const float = graph("h = Neg(x) y = Abs(h)");
+    const found = async (count: number) =>
+      (await withSensitivity(float, new Map([["h", seen()]]), runtime, few(count), {})).get("h");
+    expect(await found(7)).toBeInstanceOf(MinMaxObserver);
+    expect(await found(8)).toBeInstanceOf(SensitivityObserver);
+  });
+
+  test("of large values through a sample of them, the same range to a step", async () => {
+    const wide = arrayData({
+      x: Tensor.float32(
+        [16, 160_000],
+        Float32Array.from({ length: 16 * 160_000 }, () => random.normal()),
+      ),
+    });
+    const float = parseModel(`
+      <ir_version: 10, opset_import: ["": 21]>
+      g (float[n,160000] x) => (y) { h = Neg(x) y = Abs(h) }`);
+    const ends = new MinMaxObserver();
+    ends.see(Float32Array.of(-6, 6));
+    const observer = (await withSensitivity(float, new Map([["h", ends]]), runtime, wide, {})).get("h")!;
+    expect(observer).toBeInstanceOf(SensitivityObserver);
+    // Slopes are ±1 everywhere, so that this is the range of least squared error of normal numbers, clipping counted twice.
+    const { scale, offset } = observer.propose({ bits: 4, symmetric: false });
+    // Least at ±2.56 where clipping counts once.
+    expect(scale * offset).toBeGreaterThan(-3.4);
+    expect(scale * offset).toBeLessThan(-2.5);
+  });
+
   test("other faults are told", async () => {
     const broken = {
       ...data,

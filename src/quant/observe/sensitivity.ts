@@ -6,7 +6,7 @@
 import { AvocetError, Random, type Work } from "../../base/inner.ts";
 import type { Dataset } from "../../data/inner.ts";
 import type { Model, TensorType, Value } from "../../ir/inner.ts";
-import type { Runtime, SessionOptions } from "../../runtime/inner.ts";
+import { type Runtime, type SessionOptions, StridedSamples, strideOf } from "../../runtime/inner.ts";
 import type { Observer } from "../observers/observer.ts";
 import { SensitivityObserver } from "../observers/sensitivity.ts";
 import { outputGradients } from "./output-gradients.ts";
@@ -25,6 +25,9 @@ export function samplesFor(numbers: number): number {
   return Math.max(leastSamples, Math.min(most, mostNumbers / Math.max(numbers, 1)));
 }
 
+/** Numbers of a value, and slopes at them, that a run hands over. */
+const numbersARun = 2 ** 17;
+
 export interface SensitivityOptions extends Work {
   readonly session?: SessionOptions | undefined;
 }
@@ -42,16 +45,22 @@ export async function withSensitivity(
 ): Promise<ReadonlyMap<string, Observer>> {
   let constants = 0;
   for (const { initializer } of model.graph.initializers) constants += initializer?.size ?? 0;
-  if (constants > largest) return observers;
+  if (constants > largest || !(await hasSamples(data, leastSamples, options.signal))) return observers;
   const values = model.graph.valuesByName();
   const flowing = [...observers.keys()].filter((name) => !values.get(name)?.initializer);
   const weighed = new Map<string, SensitivityObserver>();
+  const random = new Random(0).fork("sensitivity");
+  const places = new StridedSamples(random.fork("places"));
   try {
     const batches = outputGradients(model, flowing, runtime, data, {
       ...options,
-      random: new Random(0).fork("sensitivity"),
+      random,
       outputs: scoresOf,
-      fetch: (_, value, gradient) => [value, gradient],
+      fetch: (emitter, value, gradient) => {
+        const stride = strideOf(emitter.shape(value), numbersARun, 1);
+        return stride ? places.add(emitter.graph, [value, gradient], stride) : [value, gradient];
+      },
+      added: () => places.next(),
       most: samplesFor,
       relative: true,
     });
@@ -68,6 +77,17 @@ export async function withSensitivity(
     throw error;
   }
   return new Map([...observers].map(([name, observer]) => [name, usable(weighed.get(name)) ?? observer]));
+}
+
+/** Slopes of a handful of samples are noise, which ranges without slopes beat. */
+async function hasSamples(data: Dataset, least: number, signal: AbortSignal | undefined): Promise<boolean> {
+  let seen = 0;
+  for await (const { size } of data.batches(least, signal)) {
+    seen += size;
+    if (seen >= least) return true;
+  }
+  if (seen === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
+  return false;
 }
 
 const withoutGradient: ReadonlySet<string> = new Set([

@@ -74,6 +74,12 @@ export class GrowingHistogram {
     this.#zeros += seen.zeros;
   }
 
+  /** Takes note that numbers reach so far, of which `see` gets a sample. */
+  reach([min, max]: Ends): void {
+    const all = { min, max, zeros: 0, finite: true };
+    if (!this.#holds(all)) this.#cover(all);
+  }
+
   /**
    * What was seen, as plain data; what lies outside `within` is counted at its ends. With `weights`, one for each group,
    * counts are weighed sums; zeros share the mean weight of the bin they lie in.

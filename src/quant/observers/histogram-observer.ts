@@ -1,4 +1,5 @@
 /** What the observers have in common that choose a range from one histogram of all that was seen. */
+import type { Shape } from "../../tensor/inner.ts";
 import type { Affine, GridChoice } from "../grids/range.ts";
 import { GrowingHistogram, type Histogram } from "./growing-histogram.ts";
 import { nothingSeen, type Observer, type Seen } from "./observer.ts";
@@ -7,7 +8,8 @@ import type { Ends } from "./useful-range.ts";
 export abstract class HistogramObserver implements Observer {
   readonly #seen = new GrowingHistogram();
 
-  see(values: Float32Array): void {
+  see(values: Float32Array, _shape?: Shape, ends?: Ends): void {
+    if (ends) this.#seen.reach(ends);
     this.#seen.see(values);
   }
 

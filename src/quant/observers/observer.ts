@@ -6,8 +6,11 @@ import type { ValueStatistics } from "./statistics.ts";
 import type { Ends } from "./useful-range.ts";
 
 export interface Observer {
-  /** Takes one batch, of this shape if it is known. Throws `data/not-finite` for NaN and infinities. */
-  see(values: Float32Array, shape?: Shape): void;
+  /**
+   * Takes one batch, of this shape if it is known. With `ends` it is a sample of numbers that reach exactly so far; only schemes that see
+   * samples are given one. Throws `data/not-finite` for NaN and infinities.
+   */
+  see(values: Float32Array, shape?: Shape, ends?: Ends): void;
   /**
    * Scale and offset for a grid. Numbers outside `useful` need not be told apart from its ends; schemes that are exact by
    * definition (min-max, tf_enhanced) take no notice. Throws `quant/not-calibrated` before the first number was seen.
@@ -26,6 +29,14 @@ export type Scheme = "minmax" | "percentile" | `percentile:${number}` | "tf_enha
 /** Whether AIMET has the scheme too, so that the same data returns the same scales there. */
 export function isAimets(scheme: Scheme): boolean {
   return scheme === "minmax" || scheme === "tf_enhanced" || scheme.startsWith("percentile");
+}
+
+/**
+ * Whether a sample of the numbers of a large value will do. Where slopes of the outputs weigh errors, they rest on a sample too; schemes
+ * that are about the value itself, or that other tools have as well, see every number.
+ */
+export function seesSamples(scheme: Scheme): boolean {
+  return scheme === "sqnr";
 }
 
 /** The error of an observer that got NaN or an infinity. */

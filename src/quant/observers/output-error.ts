@@ -35,7 +35,8 @@ export class OutputErrorObserver implements Observer {
     this.#seen = new GrowingHistogram(groupOf);
   }
 
-  see(values: Float32Array, shape: Shape = []): void {
+  see(values: Float32Array, shape: Shape = [], ends?: Ends): void {
+    if (ends) this.#seen.reach(ends);
     // Without the layout that the gains were made for, everything counts as the first group.
     const known = shape[1] === this.#channels && this.#weights.length > 1;
     this.#seen.see(values, known ? values.length / (shape[0]! * this.#channels) : undefined);
