@@ -8,7 +8,7 @@ import { Tensor } from "../tensor/inner.ts";
 /** Appends nodes that make small values of `value`; `opset` is the standard operator set of the model. */
 export type Reduction = (graph: Graph, value: Value, opset: number) => readonly Value[];
 
-export type Statistic = "ReduceMin" | "ReduceMax" | "ReduceSum" | "ReduceSumSquare";
+export type Statistic = "ReduceMin" | "ReduceMax" | "ReduceSum" | "ReduceMean" | "ReduceSumSquare";
 
 /** One number for the whole value, for each statistic. */
 export function overall(...statistics: readonly Statistic[]): Reduction {

@@ -162,6 +162,76 @@ describe("empirical", () => {
   });
 });
 
+describe("in one pass", () => {
+  const biasesOf = (of: Model) => {
+    const slots = of.graph.valuesByName();
+    const bias = (name: string, index: number) => [...slots.get(name)!.producer!.input(index)!.initializer!.floats()];
+    return [...bias("c1", 2), ...bias("c2", 2), ...bias("y", 1)];
+  };
+
+  test("with all data in one batch the biases are those of the walk, and no more passes are made", async () => {
+    const float = net();
+    const plan = await planned(float);
+    const context = { runtime, data, target };
+    const walked = await correctBiases(float, plan, { ...context, batch: 24 });
+    const once = await correctBiases(float, plan, { ...context, batch: 24 }, { kind: "one-pass" });
+    expect(once.report.edits).toBe(3);
+    expect(once.plan).toEqual(walked.plan);
+    const [a, b] = [biasesOf(walked.model), biasesOf(once.model)];
+    // The walk rounds the bias of a layer onto its grid in the file before the next layer reads it; float32 sums besides.
+    const most = 2e-5 + halfStep(plan, "c1") * reach(float, "w");
+    a.forEach((bias, i) => {
+      expect(Math.abs(b[i]! - bias)).toBeLessThan(most);
+    });
+  });
+
+  test("batches that correct themselves agree with the walk to a tenth of the shift", async () => {
+    const float = net();
+    const plan = await planned(float);
+    const before = lower(float, plan).model;
+    const { model: corrected } = await correctBiases(
+      float,
+      plan,
+      { runtime, data, target, batch: 5 },
+      { kind: "one-pass" },
+    );
+    const after = lower(corrected, plan).model;
+    for (const name of ["c1", "c2", "y"]) {
+      const wanted = await channelMeans(float, name);
+      const worst = async (of: Model) =>
+        Math.max(...(await channelMeans(of, name)).map((value, c) => Math.abs(value - wanted[c]!)));
+      expect(await worst(after)).toBeLessThan(0.1 * (await worst(before)));
+    }
+  });
+
+  test("of a Gemm whose bias counts twice, and of rows with several axes", async () => {
+    const float = model(`g (float[N,3,9,8] x) => (float[N,3,9,4] y, float[N,5] z)
+      <float[8,4] m = {${numbers(32)}}, float[3,5] v = {${numbers(15)}}, float[5] b = {${numbers(5)}}>
+      { y = MatMul (x, m) p = GlobalAveragePool (x) f = Flatten (p) z = Gemm <beta = 2.0> (f, v, b) }`);
+    const plan = await planned(float);
+    const { model: corrected, report } = await correctBiases(
+      float,
+      plan,
+      { runtime, data, target },
+      { kind: "one-pass" },
+    );
+    expect(report.edits).toBe(2);
+    const [before, after] = [lower(float, plan).model, lower(corrected, plan).model];
+    const wanted = await channelMeans(float, "z");
+    const worst = async (of: Model) =>
+      Math.max(...(await channelMeans(of, "z")).map((value, c) => Math.abs(value - wanted[c]!)));
+    expect(await worst(after)).toBeLessThan(0.02 * (await worst(before)) + 2e-6);
+  });
+
+  test("without data it says so", async () => {
+    const float = net();
+    const error = await correctBiases(float, await planned(float), { runtime }, { kind: "one-pass" }).catch(
+      (e: unknown) => e,
+    );
+    expect(AvocetError.is(error) && error.code).toBe("data/none");
+  });
+});
+
 describe("analytic", () => {
   /** A 1×1 convolution with a batch norm, a ReLU, and the layer that is corrected. */
   const chain = () => {

@@ -6,13 +6,14 @@
 
 import type { z } from "zod";
 import { AvocetError, isRefused, throwIfAborted } from "../../base/inner.ts";
+import type { Dataset } from "../../data/inner.ts";
 import { biasOf, type MatrixLayer, matrixOf, vectorSlot } from "../../facts/inner.ts";
 import { cloneModel, type Model, type Value } from "../../ir/inner.ts";
 import { putBias, shiftedBias } from "../../passes/inner.ts";
 import { entriesByValue, type Plan, type PlanEntry, quantizeDequantize, withBiasEncodings } from "../../quant/inner.ts";
 import { type Cursor, openCursor } from "../../runtime/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
-import { alongside, lowerForEdits } from "../branches.ts";
+import { alongside, type Branches, lowerForEdits } from "../branches.ts";
 import type { Basis } from "../expectations/expectation.ts";
 import { expectations } from "../expectations/propagate.ts";
 import type { MethodResult, PreparationContext } from "../method.ts";
@@ -20,6 +21,7 @@ import { shapesFor } from "../shapes.ts";
 import { optionsOf } from "../step.ts";
 import { biasShift } from "./math.ts";
 import { analyticMeans, empiricalMeans, type Promised } from "./mean-inputs.ts";
+import { shiftsInOnePass } from "./one-pass.ts";
 import { biasCorrectionOptions } from "./options.ts";
 import { type NewBias, withBiases } from "./plan-biases.ts";
 
@@ -58,60 +60,55 @@ export async function correctBiases(
   const lowered = lowerForEdits(model, plan, activations);
   const quantized = lowered.model;
   const branches = alongside(reference, result, lowered);
-  const promised = kind === "empirical" ? undefined : await promisedBy(reference, context, options);
+  const isOnePass = kind === "one-pass";
+  const promised = kind === "empirical" || isOnePass ? undefined : await promisedBy(reference, context, options);
   const entries = entriesByValue(plan);
   const moved: NewBias[] = [];
   const notes: string[] = [];
-  await using cursor = kind === "analytic" ? null : await cursorOn(reference, quantized, kind, context);
+  const shifts = isOnePass ? await allShifts(reference, quantized, branches, entries, context) : undefined;
+  await using cursor = kind === "analytic" || isOnePass ? null : await cursorOn(reference, quantized, kind, context);
   for (const [index, branch] of branches.entries()) {
     throwIfAborted(context);
     const { layer, result: same, quantizedNode } = branch;
-    onProgress?.({ step: "bias-correction", done: index, total: branches.length, detail: `${layer.node}` });
-    const outputs = layer.axes.outputs;
-    const weight = same.weight.value;
-    const entry = entries.get(weight.name);
-    const [slot, twin] = [vectorSlot(same.node, outputs), vectorSlot(quantizedNode, outputs)];
+    if (!isOnePass) {
+      onProgress?.({ step: "bias-correction", done: index, total: branches.length, detail: `${layer.node}` });
+    }
+    const places = placesOf(branch, entries);
     const skip = (reason: string) => notes.push(`${layer.node}: skipped: ${reason}`);
-    if (!entry) {
-      skip("its weight stays float");
+    if (typeof places === "string") {
+      skip(places);
       continue;
     }
-    // The float bias: that of a model whose weights are rounded may have taken the shift back already.
-    const float = biasOf(vectorSlot(layer.node, outputs), outputs);
-    const now = biasOf(slot, outputs);
-    if (isRefused(float)) {
-      skip(float.refused);
+    const { slot, twin, float, now, entry } = places;
+    const found = shifts ? { base: now, shift: shifts.get(branch)!, from: "measured in one pass" } : await fromMeans();
+    if (typeof found === "string") {
+      skip(found);
       continue;
     }
-    if (isRefused(now)) {
-      skip(now.refused);
-      continue;
-    }
-    if (isRefused(slot) !== isRefused(twin)) {
-      skip("its product is quantized before the bias is added");
-      continue;
-    }
-    let means = promised ? analyticMeans(layer, promised) : "there are no statistics";
-    if (typeof means === "string" && cursor) means = await empiricalMeans(branch, cursor);
-    if (typeof means === "string") {
-      skip(means);
-      continue;
-    }
-    const [given, rounded] = [
-      matrixOf(layer.matrix, layer.weight.tensor),
-      matrixOf(layer.matrix, stored(weight, entry)),
-    ];
-    const shift = biasShift(layer.matrix, given, rounded, means.float, means.quantized);
-    refuseNotFinite(layer, shift);
-    const bias = shiftedBias(same.node, float, shift);
+    refuseNotFinite(layer, found.shift);
+    const bias = shiftedBias(same.node, found.base, found.shift);
     const change = bias.map((b, c) => b - now[c]!);
     if (change.every((difference) => difference === 0)) {
       skip("rounding does not move its mean");
       continue;
     }
     moved.push({ layer: same, bias: putBias(same.node, slot, bias) });
-    putBias(quantizedNode, twin, bias);
-    notes.push(`${layer.node}: ${means.from}: moved by up to ${largest(change).toPrecision(3)}`);
+    if (!isOnePass) putBias(quantizedNode, twin, bias);
+    notes.push(`${layer.node}: ${found.from}: moved by up to ${largest(change).toPrecision(3)}`);
+
+    async function fromMeans() {
+      let means = promised ? analyticMeans(layer, promised) : "there are no statistics";
+      if (typeof means === "string" && cursor) means = await empiricalMeans(branch, cursor);
+      if (typeof means === "string") return means;
+      const given = matrixOf(layer.matrix, layer.weight.tensor);
+      const rounded = matrixOf(layer.matrix, stored(same.weight.value, entry));
+      // The float bias: that of a model whose weights are rounded may have taken the shift back already.
+      return {
+        base: float,
+        shift: biasShift(layer.matrix, given, rounded, means.float, means.quantized),
+        from: means.from,
+      };
+    }
   }
   onProgress?.({ step: "bias-correction", done: branches.length, total: branches.length });
   return {
@@ -121,16 +118,60 @@ export async function correctBiases(
   };
 }
 
+interface Places {
+  readonly entry: PlanEntry;
+  readonly slot: ReturnType<typeof vectorSlot>;
+  readonly twin: ReturnType<typeof vectorSlot>;
+  /** The bias of the float model, and that of the model as it is. */
+  readonly float: Float64Array;
+  readonly now: Float64Array;
+}
+
+/** Where a layer's bias is in each model, or why it cannot be corrected. */
+function placesOf(
+  { layer, result: same, quantizedNode }: Branches,
+  entries: ReadonlyMap<string, PlanEntry>,
+): Places | string {
+  const outputs = layer.axes.outputs;
+  const [slot, twin] = [vectorSlot(same.node, outputs), vectorSlot(quantizedNode, outputs)];
+  const entry = entries.get(same.weight.value.name);
+  if (!entry) return "its weight stays float";
+  const float = biasOf(vectorSlot(layer.node, outputs), outputs);
+  const now = biasOf(slot, outputs);
+  if (isRefused(float)) return float.refused;
+  if (isRefused(now)) return now.refused;
+  if (isRefused(slot) !== isRefused(twin)) return "its product is quantized before the bias is added";
+  return { entry, slot, twin, float, now };
+}
+
+async function allShifts(
+  float: Model,
+  quantized: Model,
+  branches: readonly Branches[],
+  entries: ReadonlyMap<string, PlanEntry>,
+  context: PreparationContext,
+): Promise<ReadonlyMap<Branches, Float64Array>> {
+  const layers = branches.filter((branch) => typeof placesOf(branch, entries) !== "string");
+  const shifts = await shiftsInOnePass(float, quantized, layers, {
+    ...context,
+    data: dataOf(float, "one-pass", context),
+  });
+  return new Map(layers.map((branch, i) => [branch, shifts[i]!]));
+}
+
 async function cursorOn(model: Model, quantized: Model, kind: string, context: PreparationContext): Promise<Cursor> {
-  const { data, runtime, signal, batch } = context;
-  if (!data) {
-    throw new AvocetError("data/none", `expected data for ${kind} bias correction, got none`, {
-      at: model.source ?? model.graph.name,
-      hint: 'give data, or choose kind "analytic", which needs batch norms only',
-    });
-  }
+  const { runtime, signal, batch } = context;
+  const data = dataOf(model, kind, context);
   const session = { fuseQdq: false };
   return await openCursor({ model, quantized, runtime, data, session, signal, ...(batch ? { batch } : {}) });
+}
+
+function dataOf(model: Model, kind: string, { data }: PreparationContext): Dataset {
+  if (data) return data;
+  throw new AvocetError("data/none", `expected data for ${kind} bias correction, got none`, {
+    at: model.source ?? model.graph.name,
+    hint: 'give data, or choose kind "analytic", which needs batch norms only',
+  });
 }
 
 async function promisedBy(

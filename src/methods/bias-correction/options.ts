@@ -5,10 +5,10 @@ import { yes } from "../moment-options.ts";
 export const biasCorrectionOptions = z
   .strictObject({
     kind: z
-      .enum(["empirical", "analytic", "hybrid"])
+      .enum(["empirical", "one-pass", "analytic", "hybrid"])
       .optional()
       .describe(
-        "Mean inputs from data, from batch norms, or from batch norms where there are some. Default empirical where there is data.",
+        "Means from all data, layer by layer; from 64 samples, all layers in one pass; from batch norms; or from batch norms where there are some. Default empirical where there is data.",
       ),
     activations: yes.describe("Whether the shift of activation quantizers is taken back too."),
   })
