@@ -36,6 +36,7 @@ export { removeDeadNodes } from "./tidy/remove-dead.ts";
 export { removeIdentities } from "./tidy/remove-identity.ts";
 export { shareConstants, shareSubexpressions } from "./tidy/share-equal.ts";
 export { randomNodes, trainingForm, trainingNodes, useInference } from "./tidy/use-inference.ts";
+export { stepsFirst } from "./unroll/time-major.ts";
 export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
 export {
   defaultOpset,

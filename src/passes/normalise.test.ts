@@ -106,6 +106,7 @@ test("without a runtime, and without folding", async () => {
     "upgrade-opset",
     "inline-functions",
     "widen-half",
+    "steps-first",
     "correct-outputs",
     "move-constants",
     "fold-shapes",

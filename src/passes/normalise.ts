@@ -21,6 +21,7 @@ import { removeIdentities } from "./tidy/remove-identity.ts";
 import { shareConstants, shareSubexpressions } from "./tidy/share-equal.ts";
 import { useInference } from "./tidy/use-inference.ts";
 import { widenHalf } from "./tidy/widen-half.ts";
+import { stepsFirst } from "./unroll/time-major.ts";
 import { defaultOpset, upgradeTo } from "./upgrade-opset/upgrade.ts";
 
 export interface NormaliseOptions {
@@ -66,6 +67,7 @@ async function runAll(
     upgradeTo(newest),
     inlineFunctions,
     ...widening,
+    stepsFirst,
     correctOutputs,
   ];
   const rounds: Pass[] = [

@@ -99,7 +99,7 @@ function placeOne(
   const { grid, symmetric } = parameter.normalization
     ? normalizationGrid(node, weights, placement, decided)
     : { grid: weights, symmetric: rule.symmetric };
-  const levels = typeof wanted.what === "object" ? wanted.what.twoLevel : undefined;
+  const levels = typeof wanted.what === "object" && !isRecurrent(node) ? wanted.what.twoLevel : undefined;
   const twoLevel = granularity.kind === "block" ? levels : undefined;
   const slices = { tensor: "one scale", channel: "a scale per channel", block: "a scale per block" }[granularity.kind];
   const users = facts.parameters(value).length;
