@@ -34,8 +34,6 @@ const files: Record<string, [name: string, bytes: string, what: RegExp, way: Reg
     /torch\.onnx\.export/,
   ],
   "PyTorch's old pickle": ["a.pth", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", /pickle/, /torch\.onnx\.export/],
-  "Keras' zip": ["a.keras", zip("metadata.json"), /Keras model/, /model\.export/],
-  "Keras' HDF5": ["a.h5", "\x89HDF\r\n\x1a\n\0\0", /HDF5/, /from_keras/],
   "TensorFlow's saved graph": ["saved_model.pb", "\x08\x01\x12\x80\x01\x0a\x10", /SavedModel/, /--saved-model/],
   "a frozen graph": ["frozen.pb", "\x0a\x20\x0a\x05input\x12\x0bPlaceholder", /TensorFlow graph/, /--graphdef/],
   "TensorFlow.js": [
@@ -92,7 +90,6 @@ describe("folders", () => {
 
 const real: Record<string, RegExp> = {
   "dtln-speech-enhancement/dtln_saved_model": /SavedModel/,
-  "dtln-speech-enhancement/model.h5": /HDF5/,
   "espnet-camvid/espnet_camvid.pt2": /PyTorch program/,
   "espnet-camvid/espnet_p_2_q_8_camvid.pth": /PyTorch|pickle/,
   "basic-pitch/tfjs": /TensorFlow\.js/,

@@ -10,7 +10,6 @@ export interface Foreign {
 const torch = 'export it in Python: torch.onnx.export(model, example, "model.onnx", dynamo=True)';
 const weightsOnly =
   "it holds weights without a graph: export the program that runs them, for example optimum-cli export onnx --model FOLDER OUT";
-const keras = 'export it in Python: model.export("model.onnx", format="onnx"), or tf2onnx.convert.from_keras(model)';
 
 /** tf2onnx, as one types it for this kind of source. */
 const tf2onnx = (kind: string, source: string) => `python -m tf2onnx.convert --${kind} ${source} --output model.onnx`;
@@ -44,7 +43,7 @@ const signatures: readonly {
   readonly bytes: string;
   readonly way?: string;
 }[] = [
-  { what: "an HDF5 file (Keras .h5)", format: "keras-h5", at: 0, bytes: "\x89HDF", way: keras },
+  { what: "an HDF5 file (Keras .h5)", format: "keras-h5", at: 0, bytes: "\x89HDF" },
   { what: "a TensorFlow Lite model", format: "tflite", at: 4, bytes: "TFL3", way: tf2onnx("tflite", "FILE") },
   { what: "a Python pickle (PyTorch .pth)", format: "pytorch-weights", at: 0, bytes: "\x80\x02", way: torch },
   { what: "a gzip archive", at: 0, bytes: "\x1f\x8b", way: "unpack it first" },
@@ -73,7 +72,7 @@ function zipped(head: string, ending: string): Foreign {
     };
   }
   if (ending === ".keras" || /^(metadata|config)\.json$/.test(entry))
-    return { what: "a Keras model (.keras)", format: "keras", way: keras };
+    return { what: "a Keras model (.keras)", format: "keras" };
   if (ending === ".npz" || entry.endsWith(".npy"))
     return { what: "NumPy arrays (.npz)", way: "arrays are data: --data" };
   if (/^\.(pt|pth|bin|ckpt|jit|th)$/.test(ending) || /data\.pkl$|\/(version|byteorder)$/.test(entry)) {

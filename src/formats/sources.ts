@@ -24,6 +24,8 @@ export const sources: readonly SourceFormat[] = [
   foreign("tflite", "a TensorFlow Lite model", () => import("./tflite/read.ts"), {
     limit: { bytes: limits.onnxFileBytes, hint: "a file of more than 2 GiB is no FlatBuffer" },
   }),
+  foreign("keras", "a Keras model (.keras)", () => import("./keras/read.ts")),
+  foreign("keras-h5", "an HDF5 file (Keras .h5)", () => import("./keras/read.ts")),
   foreign("gguf", "a GGUF file", async () => (await import("./decoder/read.ts")).gguf, {
     limit: { bytes: limits.onnxFileBytes, hint: "convert a Hugging Face folder, whose weights stay on disk" },
   }),
