@@ -1,11 +1,11 @@
 /** Damaged and hostile Keras files: an AvocetError that names the file, or a model whose invariants hold; never a hang or a full memory. */
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
+import { kerasCases } from "../../../test/keras-cases.ts";
 import { AvocetError, Random } from "../../base/inner.ts";
 import { check } from "../../ir/inner.ts";
 import { initializersOf } from "../onnx/shards.ts";
 import { kerasArchive } from "./archive.ts";
-import { kerasCases } from "./golden.ts";
 import { read } from "./read.ts";
 
 const name = "bad.model";

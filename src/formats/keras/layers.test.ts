@@ -1,10 +1,10 @@
 /** Keras' layers, one by one and in small networks, in four forms of files, against what Keras itself computed (tools/keras_goldens.py). */
 import { describe, expect, test } from "vitest";
+import { type KerasCase, kerasCases } from "../../../test/keras-cases.ts";
 import { check } from "../../ir/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
 import { readHdf5 } from "../hdf5/read.ts";
 import { kerasArchive } from "./archive.ts";
-import { type KerasCase, kerasCases } from "./golden.ts";
 import { layerFamilies } from "./layers/table.ts";
 import { read } from "./read.ts";
 

@@ -1,8 +1,8 @@
-/** The recorded Keras models of the tests next to this file (tools/keras_goldens.py). */
+/** The recorded Keras models of the tests of src/formats/keras (tools/keras_goldens.py). */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { type DType, Tensor } from "../../tensor/inner.ts";
+import { type DType, Tensor } from "../src/tensor/inner.ts";
 
 interface Recorded {
   readonly shape: readonly number[];
@@ -18,7 +18,9 @@ export interface KerasCase {
   readonly outputs: readonly Tensor[];
 }
 
-const all = new Uint8Array(gunzipSync(readFileSync(join(import.meta.dirname, "golden/layers.bin.gz"))));
+const all = new Uint8Array(
+  gunzipSync(readFileSync(join(import.meta.dirname, "../src/formats/keras/golden/layers.bin.gz"))),
+);
 const headLength = new DataView(all.buffer, all.byteOffset).getUint32(0, true);
 const head = JSON.parse(new TextDecoder().decode(all.subarray(4, 4 + headLength))) as readonly {
   readonly name: string;
