@@ -94,6 +94,7 @@ export class Translation implements World {
         { at: this.#file },
       );
     }
+    if (this.#calls.length === 0) this.#expectBounded(name);
     this.#calls.push(name);
     try {
       const scope = {
@@ -108,6 +109,31 @@ export class Translation implements World {
     } finally {
       this.#calls.pop();
     }
+  }
+
+  /** Refuses what would grow out of all measure when it is written, before it is. */
+  #expectBounded(root: string): void {
+    const sizes = new Map<string, number>();
+    const sizeOf = (name: string, depth: number): number => {
+      const known = sizes.get(name);
+      if (known !== undefined) return known;
+      const made = this.#graph.functions.get(name);
+      // What calls itself or goes too deep is refused where it is met.
+      if (!made || depth > limits.functionDepth) return 0;
+      sizes.set(name, 0);
+      let size = made.nodes.size;
+      for (const node of made.nodes.values()) {
+        for (const called of calledBy(node)) size += sizeOf(called, depth + 1);
+      }
+      sizes.set(name, size);
+      return size;
+    };
+    if (sizeOf(root, 0) > limits.graphParts) throw this.#tooLarge();
+  }
+
+  #tooLarge(): AvocetError {
+    const problem = `expected at most ${limits.graphParts} nodes with all functions inlined, got more`;
+    return new AvocetError("import/too-large", problem, { at: this.#file });
   }
 
   constant(node: SourceNode): Term | undefined {
@@ -131,15 +157,7 @@ export class Translation implements World {
       if (open.has(name)) throw this.#broken(`the graph goes in a circle through ${name}`, scope, circleHint);
       const node = scope.nodes.get(name);
       if (!node) throw this.#broken(`expected a node ${JSON.stringify(name)}, got none of that name`, scope);
-      if (++this.#nodes > limits.graphParts) {
-        throw new AvocetError(
-          "import/too-large",
-          `expected at most ${limits.graphParts} nodes with all functions inlined, got more`,
-          {
-            at: this.#file,
-          },
-        );
-      }
+      if (++this.#nodes > limits.graphParts) throw this.#tooLarge();
       open.add(name);
       const merges = isMerge(node);
       const choice = merges ? choiceOf(node, scope.nodes) : undefined;
@@ -237,6 +255,13 @@ export class Translation implements World {
 
 const circleHint =
   "loops of TensorFlow 1 are circles of Enter, Merge, Switch and NextIteration: export with tf.compat.v1.enable_control_flow_v2()";
+
+/** The functions that a node names. */
+function calledBy({ attributes }: SourceNode): string[] {
+  return ["f", "then_branch", "else_branch", "cond", "body"]
+    .map((key) => attributes.func(key))
+    .filter((name) => name !== "");
+}
 
 function rowOf(op: string): OperatorRow | undefined {
   return Object.hasOwn(operatorRows, op) ? operatorRows[op] : undefined;
