@@ -1,9 +1,10 @@
 /** Operators along axes: the axis is translated, and the stored order stays. */
 import type { AttributeLike, Dim } from "../../ir/inner.ts";
-import type { DType } from "../../tensor/inner.ts";
+import type { DType, Tensor } from "../../tensor/inner.ts";
 import { known } from "./content.ts";
 import { aligned } from "./elementwise.ts";
 import type { Emitter } from "./emitter.ts";
+import { pickedConstant } from "./sliced.ts";
 import { type Content, countOf, lengthsOf, type Order, sameOrder, sourceOrder, storedAxis, type Term } from "./term.ts";
 
 /** The axis counted from the front. Throws `import/malformed` for one that the rank does not have. */
@@ -184,6 +185,8 @@ export function split(e: Emitter, x: Term, axis: number, lengths: readonly numbe
     throw e.broken(`expected parts of ${whole} elements, got [${lengths.slice(0, 20).join(",")}]`);
   }
   if (lengths.length === 1) return [x];
+  const parts = x.constant && partsOf(x.constant, along, lengths);
+  if (parts) return parts.map((part) => e.constant(part));
   const node = e.node("Split", [e.value(x, x.order), e.ints(lengths)], { axis: storedAxis(x, along) }, lengths.length);
   return node.outputs.map((value, i) =>
     e.term(
@@ -193,6 +196,21 @@ export function split(e: Emitter, x: Term, axis: number, lengths: readonly numbe
       x.order,
     ),
   );
+}
+
+/** The parts of a constant, as constants. */
+function partsOf(tensor: Tensor, axis: number, lengths: readonly number[]): Tensor[] | undefined {
+  let first = 0;
+  const parts = lengths.map((length) => {
+    const start = first;
+    first += length;
+    return pickedConstant(
+      tensor,
+      axis,
+      Array.from({ length }, (_, i) => start + i),
+    );
+  });
+  return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
 /** Repeats along every axis of the source. */

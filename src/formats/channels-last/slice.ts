@@ -1,7 +1,9 @@
 /** Slices: each axis with a start, an end and a step, as Python has them; what is known of short vectors stays known. */
 import type { Dim } from "../../ir/inner.ts";
+import type { Tensor } from "../../tensor/inner.ts";
 import { known } from "./content.ts";
 import type { Emitter } from "./emitter.ts";
+import { pickedConstant } from "./sliced.ts";
 import { storedAxis, type Term } from "./term.ts";
 
 export interface Range {
@@ -36,6 +38,8 @@ export function slice(e: Emitter, x: Term, ranges: readonly Range[]): Term {
       : undefined;
   const all = known(content);
   if (all) return e.numbers(all, x.dtype);
+  const part = x.constant && pickedRanges(x.constant, useful);
+  if (part) return e.constant(part);
   const start = useful.map(({ start, step }) => start ?? (step > 0 ? 0 : farthest));
   const end = useful.map(({ end, step }) => end ?? (step > 0 ? farthest : -farthest));
   const inputs = [
@@ -46,6 +50,14 @@ export function slice(e: Emitter, x: Term, ranges: readonly Range[]): Term {
     ...(useful.every(({ step }) => step === 1) ? [] : [e.ints(useful.map(({ step }) => step))]),
   ];
   return e.term(e.node("Slice", inputs).output, x.dtype, shape, x.order, content);
+}
+
+/** Of a constant, what the ranges leave. */
+function pickedRanges(tensor: Tensor, ranges: readonly Range[]): Tensor | undefined {
+  return ranges.reduce<Tensor | undefined>(
+    (made, range) => made && pickedConstant(made, range.axis, indices(made.shape[range.axis]!, range)),
+    tensor,
+  );
 }
 
 function lengthOf(dim: Dim, range: Range): Dim {

@@ -132,6 +132,7 @@ test.skipIf(missing("dtln-speech-enhancement/dtln_saved_model", "dns3-speech-pai
     await using session = await runtime.open(model);
     const states = model.graph.inputs.slice(1).map((input) => input.name);
     expect(states).toHaveLength(8);
+    expect(Array.from(model.graph.nodes).filter((node) => node.op === "LSTM")).toHaveLength(4);
     let before: Feeds = Object.fromEntries(
       states.map((name) => [name, Tensor.float32([1, 128], new Float32Array(128))]),
     );

@@ -1,5 +1,5 @@
 /** Operators that ask for shapes, change them, or move whole axes. */
-import type { Dim } from "../../../ir/inner.ts";
+import type { Dim, Value } from "../../../ir/inner.ts";
 import { type DType, Tensor } from "../../../tensor/inner.ts";
 import { broadcastTo, concat, reduce, split, squeeze, stack, tile, unsqueeze } from "../../channels-last/axes.ts";
 import { arrayOf, known } from "../../channels-last/content.ts";
@@ -63,7 +63,21 @@ function fill(call: Call): Term {
     );
   }
   const spread = e.node("Expand", [e.value(value), e.value(cast(e, call.term(0), "int64"))]).output;
+  if (number === 0) zeros.add(spread);
   return e.term(spread, value.dtype, shape);
+}
+
+const zeros = new WeakSet<Value>();
+
+/** Whether all elements are known to be zero, as the first states of recurrent layers are. */
+export function isZero({ value, constant }: Term): boolean {
+  if (value && zeros.has(value)) return true;
+  return (
+    constant !== undefined &&
+    constant.size <= spreadElements &&
+    constant.dtype === "float32" &&
+    constant.floats().every((v) => v === 0)
+  );
 }
 
 function range(call: Call): Term {
