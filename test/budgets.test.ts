@@ -17,7 +17,7 @@ test.each([
     measured: 314_757,
     ceiling: 322_000,
   },
-  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 430_277, ceiling: 440_000 },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 441_272, ceiling: 446_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
   const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
   expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);

@@ -55,7 +55,9 @@ function convert(program: Command, io: Io): void {
         .choices(["auto", "always", "never"])
         .default("auto"),
     )
-    .option("--shard-bytes <n>", "largest data file", positive);
+    .option("--shard-bytes <n>", "largest data file", positive)
+    .option("--signature <name>", "which signature of a SavedModel (default: serving_default, or the only one)")
+    .option("--channels-first", "images of TensorFlow graphs come in as ONNX has them: batch, channels, height, width");
   written(command).action(async (model, options) =>
     (await import("./commands/convert.ts")).convert(model, options, io),
   );

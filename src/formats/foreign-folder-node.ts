@@ -13,16 +13,8 @@ export function foreignFolder(path: string): Foreign {
     return { what: "a folder of quantize", way: `its model is ${join(path, "model.onnx")}` };
   }
   if (models.length > 0) return { what: "a folder", way: `name the file: ${join(path, models[0]!)}` };
-  if (has("saved_model.pb")) {
-    return {
-      what: "a TensorFlow SavedModel",
-      way: `python -m tf2onnx.convert --saved-model ${path} --output model.onnx`,
-    };
-  }
-  if (has("model.json")) {
-    const json = join(path, "model.json");
-    return { what: "a TensorFlow.js model", way: `python -m tf2onnx.convert --tfjs ${json} --output model.onnx` };
-  }
+  if (has("saved_model.pb")) return { what: "a TensorFlow SavedModel", way: "await openModel(path) reads it" };
+  if (has("model.json")) return { what: "a TensorFlow.js model", way: "await openModel(path) reads it" };
   if (has("Manifest.json") && has("Data"))
     return { what: "a Core ML package", way: "give the model that it was made from" };
   if (has("onnx") && namesIn(join(path, "onnx")).some((name) => name.endsWith(".onnx"))) {

@@ -34,15 +34,11 @@ const files: Record<string, [name: string, bytes: string, what: RegExp, way: Reg
     /torch\.onnx\.export/,
   ],
   "PyTorch's old pickle": ["a.pth", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", /pickle/, /torch\.onnx\.export/],
-  "TensorFlow's saved graph": ["saved_model.pb", "\x08\x01\x12\x80\x01\x0a\x10", /SavedModel/, /--saved-model/],
-  "a frozen graph": ["frozen.pb", "\x0a\x20\x0a\x05input\x12\x0bPlaceholder", /TensorFlow graph/, /--graphdef/],
-  "TensorFlow.js": [
-    "model.json",
-    '{"format": "graph-model", "modelTopology": {',
-    /TensorFlow\.js/,
-    /--tfjs .*model\.json/,
-  ],
-  "TensorFlow.js without a format": ["m.json", '{"modelTopology": {"node": [', /TensorFlow\.js/, /--tfjs/],
+  "TensorFlow's saved graph": ["saved_model.pb", "\x08\x01\x12\x80\x01\x0a\x10", /SavedModel/, /openModel/],
+  "a SavedModel of another name": ["a.bin", "\x08\x01\x12\x80\x01\x0a\x10", /SavedModel/, /openModel/],
+  "a frozen graph": ["frozen.bin", "\x0a\x20\x0a\x05input\x12\x0bPlaceholder", /TensorFlow graph/, /openModel/],
+  "TensorFlow.js": ["model.json", '{"format": "graph-model", "modelTopology": {', /TensorFlow\.js/, /openModel/],
+  "TensorFlow.js without a format": ["m.json", '{"modelTopology": {"node": [', /TensorFlow\.js/, /openModel/],
   safetensors: ["a.safetensors", '\x40\0\0\0\0\0\0\0{"w":{"dtype":"F32"', /safetensors/, /weights without a graph/],
   OpenVINO: ["a.xml", '<?xml version="1.0"?>\n<net name="a" version="11">', /OpenVINO/, /made from/],
   "JSON of something else": ["a.json", '{ "targte": "ort-cpu" }', /JSON/, /--recipe/],
@@ -63,8 +59,8 @@ describe("files", () => {
 });
 
 const folders: Record<string, [names: string[], what: RegExp, way: RegExp]> = {
-  "a SavedModel": [["saved_model.pb", "variables/variables.index"], /SavedModel/, /--saved-model/],
-  "TensorFlow.js": [["model.json", "group1-shard1of1.bin"], /TensorFlow\.js/, /--tfjs/],
+  "a SavedModel": [["saved_model.pb", "variables/variables.index"], /SavedModel/, /openModel/],
+  "TensorFlow.js": [["model.json", "group1-shard1of1.bin"], /TensorFlow\.js/, /openModel/],
   "a Core ML package": [["Manifest.json", "Data/x"], /Core ML/, /made from/],
   "transformers.js": [["config.json", "onnx/model.onnx"], /a folder/, /onnx.model\.onnx/],
   "Hugging Face": [["config.json", "model.safetensors"], /Hugging Face/, /optimum-cli/],

@@ -24,17 +24,46 @@ export function foreignFormat(start: Uint8Array, name: string): Foreign | undefi
   // The length of a JSON header in eight bytes, and that header.
   if (head.startsWith('{"', 8) && head.slice(4, 8) === "\0\0\0\0")
     return { what: "a safetensors file", format: "safetensors", way: weightsOnly };
-  if (basenameOf(name) === "saved_model.pb")
+  if (basenameOf(name) === "saved_model.pb" || beginsWithMetaGraph(start))
     return {
       what: "the graph of a TensorFlow SavedModel",
       format: "saved-model",
       way: tf2onnx("saved-model", "ITS_FOLDER"),
     };
-  if (/^[\t\n\r -~\x80-\xff]{8,}/.test(head)) return text(head, name);
-  return ending === ".pb" && start[0] === 0x0a
-    ? { what: "a TensorFlow graph", format: "frozen-graph", way: tf2onnx("graphdef", `${name} --inputs … --outputs …`) }
-    : undefined;
+  if (beginsWithNode(start))
+    return {
+      what: "a TensorFlow graph",
+      format: "frozen-graph",
+      way: tf2onnx("graphdef", `${name} --inputs … --outputs …`),
+    };
+  return /^[\t\n\r -~\x80-\xff]{8,}/.test(head) ? text(head, name) : undefined;
 }
+
+/** A SavedModel begins with version 1 of its schema and a message that begins with a message. */
+function beginsWithMetaGraph(start: Uint8Array): boolean {
+  let at = 3;
+  while (start[at]! >= 0x80 && at < 8) at++;
+  return start[0] === 0x08 && start[1] === 1 && start[2] === 0x12 && start[at + 1] === 0x0a;
+}
+
+/** TensorFlow's graphs begin with a node: a message that begins with its name and its operator. */
+function beginsWithNode(start: Uint8Array): boolean {
+  let at = 1;
+  while (start[at]! >= 0x80 && at < 6) at++;
+  const name = start[at + 2]!;
+  const operator = at + 3 + name;
+  const letters = start.subarray(operator + 2, operator + 2 + start[operator + 1]!);
+  return (
+    start[0] === 0x0a &&
+    start[at + 1] === 0x0a &&
+    name < 0x80 &&
+    start[operator] === 0x12 &&
+    letters.length > 0 &&
+    letters.every(isLetter)
+  );
+}
+
+const isLetter = (byte: number): boolean => /\w/.test(String.fromCharCode(byte));
 
 const signatures: readonly {
   readonly what: string;
@@ -87,7 +116,8 @@ function zipped(head: string, ending: string): Foreign {
 function text(head: string, name: string): Foreign {
   if (/^\s*[{[]/.test(head)) {
     if (/"modelTopology"|"format"\s*:\s*"(graph|layers)-model"/.test(head)) {
-      return { what: "a TensorFlow.js model", format: "tfjs", way: tf2onnx("tfjs", name) };
+      const format = /"format"\s*:\s*"layers-model"|"model_config"/.test(head) ? "tfjs-layers" : "tfjs-graph";
+      return { what: "a TensorFlow.js model", format, way: tf2onnx("tfjs", name) };
     }
     if (/"model_type"\s*:/.test(head))
       return { what: "the config.json of a Hugging Face model", format: "hugging-face", way: weightsOnly };

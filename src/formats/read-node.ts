@@ -46,9 +46,10 @@ function readWith(
   { read, withoutWeights }: SourceReader,
   { limit }: SourceFormat,
   path: string,
-  { folder, external = externalIn(folder ?? dirname(path), basename(path)) }: OpenOptions,
+  options: OpenOptions,
 ): Model {
+  const { external = externalIn(options.folder ?? dirname(path), basename(path)) } = options;
   const source = fileSource(path);
   const light = source.size > held ? withoutWeights?.(source, external) : undefined;
-  return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external });
+  return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external, choices: options });
 }

@@ -3,10 +3,10 @@ import { AvocetError, expectArguments } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { plainBytes } from "./byte-source.ts";
 import type { ExternalData } from "./onnx/context.ts";
-import type { SourceFile, SourceFormat } from "./source-format.ts";
+import type { SourceChoices, SourceFile, SourceFormat } from "./source-format.ts";
 import { readerAtHand, sourceOf } from "./sources.ts";
 
-export interface ReadOptions {
+export interface ReadOptions extends SourceChoices {
   /** The file's name, for messages and for formats that are recognised by name (default: "model.onnx"). */
   readonly name?: string;
   /** Finds external data by location; without it a model that has any is refused. */
@@ -43,5 +43,6 @@ function sourceFile(bytes: Uint8Array, options: ReadOptions): { format: SourceFo
       hint: limit.hint,
     });
   }
-  return { format, file: { name, bytes: plain, ...(options.external ? { external: options.external } : {}) } };
+  const { external } = options;
+  return { format, file: { name, bytes: plain, ...(external ? { external } : {}), choices: options } };
 }

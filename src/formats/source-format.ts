@@ -3,6 +3,14 @@ import type { Model } from "../ir/inner.ts";
 import type { ByteSource } from "./byte-source.ts";
 import type { ExternalData } from "./onnx/context.ts";
 
+/** What a reader is told where a file leaves a choice. */
+export interface SourceChoices {
+  /** Which signature of a SavedModel becomes the model (default: `serving_default`, or the only one). */
+  readonly signature?: string;
+  /** TensorFlow's graphs: images come in as [batch, channels, height, width] (default: as the source has them, channels last). */
+  readonly channelsFirst?: boolean;
+}
+
 /** A file that was read whole, or all of it but weights that `external` finds. */
 export interface SourceFile {
   /** Its path or name, for messages. */
@@ -11,6 +19,7 @@ export interface SourceFile {
   readonly bytes: Uint8Array;
   /** Finds data that lies in other files, by location; absent where there are none to look at. */
   readonly external?: ExternalData;
+  readonly choices?: SourceChoices;
 }
 
 /** What reads files of one format: the module `read.ts` of its folder. */

@@ -1,5 +1,5 @@
 /** The formats that models are read from: one list that every file is held against, by its first bytes and its name. */
-import { AvocetError } from "../base/inner.ts";
+import { AvocetError, jsonLimits } from "../base/inner.ts";
 import { foreignFormat } from "./foreign.ts";
 import { limits } from "./limits.ts";
 import { onnx } from "./onnx/read.ts";
@@ -26,6 +26,19 @@ export const sources: readonly SourceFormat[] = [
   }),
   foreign("keras", "a Keras model (.keras)", () => import("./keras/read.ts")),
   foreign("keras-h5", "an HDF5 file (Keras .h5)", () => import("./keras/read.ts")),
+  foreign(
+    "saved-model",
+    "the graph of a TensorFlow SavedModel",
+    async () => (await import("./tensorflow/read.ts")).savedModel,
+    {
+      mainFile: (names) => (names.includes("saved_model.pb") ? "saved_model.pb" : undefined),
+    },
+  ),
+  foreign("frozen-graph", "a TensorFlow graph", async () => (await import("./tensorflow/read.ts")).frozenGraph),
+  foreign("tfjs-graph", "a graph model of TensorFlow.js", async () => (await import("./tfjs/read.ts")).tfjsGraph, {
+    limit: { bytes: jsonLimits.characters, hint: "weights lie in files next to model.json" },
+    mainFile: (names) => (names.includes("model.json") ? "model.json" : undefined),
+  }),
   foreign("gguf", "a GGUF file", async () => (await import("./decoder/read.ts")).gguf, {
     limit: { bytes: limits.onnxFileBytes, hint: "convert a Hugging Face folder, whose weights stay on disk" },
   }),

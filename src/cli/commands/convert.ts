@@ -6,11 +6,14 @@ import { type OutputOptions, openOutputFile } from "../output-file.ts";
 export interface ConvertOptions extends OutputOptions {
   readonly external: "auto" | "always" | "never";
   readonly shardBytes?: number;
+  readonly signature?: string;
+  readonly channelsFirst?: boolean;
 }
 
 export async function convert(path: string, options: ConvertOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "model", inputs: [path] });
-  const model = await openModel(path);
+  const { signature, channelsFirst = false } = options;
+  const model = await openModel(path, { channelsFirst, ...(signature === undefined ? {} : { signature }) });
   output.expectApart(dataFilesOf(model));
   const written = writeModelFile(model, options.output, {
     replace: output.seen,

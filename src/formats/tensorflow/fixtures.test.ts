@@ -1,15 +1,12 @@
 /** Real models of TensorFlow, in ONNX Runtime, against what TensorFlow answered (tools/tensorflow_fixture_goldens.py). */
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { openData } from "../../data/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
 import { type Feeds, sizeOf, Tensor } from "../../tensor/inner.ts";
-import { fileSource } from "../file-source-node.ts";
-import { readTfjsGraphFile } from "../tfjs/read.ts";
-import { readSavedModelFile } from "./read.ts";
+import { openModel } from "../inner-node.ts";
 
 interface Sampled {
   readonly shape: readonly number[];
@@ -31,13 +28,8 @@ const goldens: Readonly<Record<string, Golden>> = JSON.parse(
   readFileSync(new URL("golden/fixtures.json", import.meta.url), "utf8"),
 );
 
-function read(name: string): Model {
-  const saved = !name.endsWith(".json");
-  const path = fixture(saved ? join(name, "saved_model.pb") : name);
-  const bytes = new Uint8Array(readFileSync(path));
-  const file = { name: path, bytes, external: (location: string) => fileSource(join(dirname(path), location)) };
-  return saved ? readSavedModelFile(file) : readTfjsGraphFile(file);
-}
+/** By the folder or the file, as every command opens it. */
+const read = async (name: string): Promise<Model> => await openModel(fixture(name));
 
 /** 1e-4 of the output's largest number: sums of float32 in another order, through up to eighty layers. */
 function expectSame(y: Tensor, golden: Sampled, tolerance = 1e-4): void {
@@ -68,7 +60,7 @@ test.skipIf(missing("mobilenetv1-025-imagenet/saved_model", "imagenet1k-sample/i
   async () => {
     const name = "mobilenetv1-025-imagenet/saved_model";
     const { images, outputs } = golden(name);
-    const model = read(name);
+    const model = await read(name);
     const port = { name: "keras_tensor", dtype: "float32", shape: ["batch", 224, 224, 3] };
     const preprocess = { scale: "1/127.5", mean: 1, layout: "nhwc" as const };
     const all = await openData(fixture("imagenet1k-sample/index.json"), { inputs: [port], preprocess });
@@ -98,7 +90,7 @@ describe("keyword spotting", () => {
       [1000, 49, 10, 1],
       Float32Array.from(raw, (q) => Math.fround(q - 83) * Math.fround(0.5847029089927673)),
     );
-    const { dense } = await outputsOf(read("mlperf-tiny-kws/kws_ref_model"), { input_1: x });
+    const { dense } = await outputsOf(await read("mlperf-tiny-kws/kws_ref_model"), { input_1: x });
     const scores = dense!.floats();
     expectSame(Tensor.float32([32, 12], scores.slice(0, 32 * 12)), outputs.dense!);
     const best = Array.from(labels, (_, i) => {
@@ -112,7 +104,7 @@ describe("keyword spotting", () => {
 describe("basic-pitch", () => {
   for (const name of ["basic-pitch/nmp", "basic-pitch/tfjs/model.json"])
     test.skipIf(missing(name))(name, async () => {
-      const model = read(name);
+      const model = await read(name);
       const x = floats("basic-pitch/vocadito_10_windows_6x43844x1.f32", [2, 43844, 1]);
       const made = await outputsOf(model, { input_2: x });
       // The logarithm of a power spectrum, normalised: what is near silence moves more.
@@ -124,7 +116,7 @@ test.skipIf(missing("dtln-speech-enhancement/dtln_saved_model", "dns3-speech-pai
   "DTLN's states go out and come in again",
   async () => {
     const { frames } = golden("dtln-speech-enhancement/dtln_saved_model");
-    const model = read("dtln-speech-enhancement/dtln_saved_model");
+    const model = await read("dtln-speech-enhancement/dtln_saved_model");
     const wav = new Uint8Array(readFileSync(fixture("dns3-speech-pairs/DNS3_test_set__0015_noisy.wav")));
     // 44 bytes of header, then 16-bit samples.
     const speech = new Int16Array(wav.slice(44).buffer);
@@ -159,7 +151,7 @@ describe("TensorFlow.js graph models", () => {
   for (const [name, { formula: input, outputs }] of Object.entries(goldens)) {
     if (!input) continue;
     test.skipIf(missing(name))(name, async () => {
-      const model = read(name);
+      const model = await read(name);
       const made = await outputsOf(model, { [model.graph.inputs[0]!.name]: formula(input) });
       for (const [output, expected] of Object.entries(outputs)) expectSame(made[output]!, expected);
     });

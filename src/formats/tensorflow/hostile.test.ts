@@ -7,9 +7,9 @@ import { bytesSource } from "../byte-source.ts";
 import { initializersOf } from "../onnx/shards.ts";
 import { bytesOf, encode } from "../protobuf/encode.ts";
 import type { Json } from "../tfjs/json.ts";
-import { readTfjsGraphFile } from "../tfjs/read.ts";
+import { tfjsGraph } from "../tfjs/read.ts";
 import { Bundle } from "./bundle.ts";
-import { readFrozenFile, readSavedModelFile } from "./read.ts";
+import { frozenGraph, savedModel } from "./read.ts";
 import { bundleEntryType, type GraphProto, graphType, type NodeProto, savedModelType } from "./schema.ts";
 import { readTable } from "./table.ts";
 
@@ -30,7 +30,7 @@ const among = (all: ReadonlyMap<string, Uint8Array>) => (location: string) => {
 };
 
 const readSaved = (bytes: Uint8Array, all: ReadonlyMap<string, Uint8Array> = files): Model =>
-  readSavedModelFile({ name: "saved_model.pb", bytes, external: among(all) });
+  savedModel.read({ name: "saved_model.pb", bytes, external: among(all) });
 
 /** Runs to the end, or ends with an AvocetError; weights that are small enough are looked at. */
 function attempt(read: () => Model): AvocetError | Model {
@@ -102,15 +102,15 @@ describe("seeded mutants", () => {
       const text = new TextEncoder().encode(
         JSON.stringify({ format: "graph-model", modelTopology: graph, weightsManifest: [] }),
       );
-      attempt(() => readTfjsGraphFile({ name: "model.json", bytes: mutant(text, random) }));
+      attempt(() => tfjsGraph.read({ name: "model.json", bytes: mutant(text, random) }));
     }
   }, 600_000);
 
   test("of a frozen graph", () => {
     const random = new Random(34);
     const bytes = frozen(nodes);
-    expect(attempt(() => readFrozenFile({ name: "a.pb", bytes }))).not.toBeInstanceOf(AvocetError);
-    for (let i = 0; i < mutants; i++) attempt(() => readFrozenFile({ name: "a.pb", bytes: mutant(bytes, random) }));
+    expect(attempt(() => frozenGraph.read({ name: "a.pb", bytes }))).not.toBeInstanceOf(AvocetError);
+    for (let i = 0; i < mutants; i++) attempt(() => frozenGraph.read({ name: "a.pb", bytes: mutant(bytes, random) }));
   }, 600_000);
 });
 
@@ -152,7 +152,7 @@ function lists(more: object): object {
 
 const frozen = (list: readonly NodeProto[], library: GraphProto["library"] = { function: [] }): Uint8Array =>
   bytesOf(encode(graphType, { node: [...list], library }));
-const readFrozenNodes = (...list: NodeProto[]) => readFrozenFile({ name: "a.pb", bytes: frozen(list) });
+const readFrozenNodes = (...list: NodeProto[]) => frozenGraph.read({ name: "a.pb", bytes: frozen(list) });
 
 describe("graphs that lie", () => {
   test("a circle, and an input that is not there", () => {
@@ -184,7 +184,7 @@ describe("graphs that lie", () => {
     });
     const read = (...functions: ReturnType<typeof f>[]) =>
       errorOf(() =>
-        readFrozenFile({ name: "a.pb", bytes: frozen([x, call("y", "f0", "x")], { function: functions }) }),
+        frozenGraph.read({ name: "a.pb", bytes: frozen([x, call("y", "f0", "x")], { function: functions }) }),
       );
     expect(read(f("f0", [call("c", "f0", "a")], "c:output:0")).message).toMatch(/calls itself/);
     expect(

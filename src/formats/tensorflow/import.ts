@@ -5,6 +5,7 @@ import { checkNodes } from "../../ops/inner.ts";
 import type { DType, Tensor } from "../../tensor/inner.ts";
 import { Emitter, importedOpset, nameConstant } from "../channels-last/emitter.ts";
 import type { Term } from "../channels-last/term.ts";
+import type { SourceChoices } from "../source-format.ts";
 import type { Reference, SourceGraph, SourceNode } from "./graph.ts";
 import { isTerm, type Slot, type Variable } from "./slots.ts";
 import { Translation } from "./translate.ts";
@@ -35,13 +36,8 @@ export interface Source {
   readonly variable?: (node: SourceNode) => Tensor;
 }
 
-export interface ImportOptions {
-  /** Inputs of rank 4 and 5 as [batch, channels, …] (default: as the source has them). */
-  readonly channelsFirst?: boolean;
-}
-
 /** Throws `import/unsupported-operator` with all that has no form in ONNX here, `import/malformed` for a graph that does not fit together. */
-export function importGraph(source: Source, options: ImportOptions = {}): Model {
+export function importGraph(source: Source, choices: SourceChoices = {}): Model {
   const { file, graph: from } = source;
   const graph = new Graph("tensorflow");
   const e = new Emitter(graph, file);
@@ -52,7 +48,7 @@ export function importGraph(source: Source, options: ImportOptions = {}): Model 
         at: file,
         hint: "export the model with a shape for each input",
       });
-    inputs.set(input.node, e.input(input.name, input.dtype, namedLengths(input), options));
+    inputs.set(input.node, e.input(input.name, input.dtype, namedLengths(input), choices));
   }
   const states = statesOf(source, e);
   const variables = new Map<string, Variable>(states.map((state) => [state.node, state.variable]));

@@ -8,10 +8,11 @@ import { type DType, type Feeds, Tensor } from "../../tensor/inner.ts";
 import { bytesSource } from "../byte-source.ts";
 import { arrayOf } from "../channels-last/content.ts";
 import { Faults } from "../onnx/scope.ts";
+import type { SourceChoices } from "../source-format.ts";
 import { graphFromJson, type Json } from "../tfjs/json.ts";
 import { graphFromProto, reference } from "./graph.ts";
 import { importGraph } from "./import.ts";
-import { readSavedModelFile, type TensorflowOptions } from "./read.ts";
+import { savedModel } from "./read.ts";
 
 interface Numbers {
   readonly dtype: DType;
@@ -58,13 +59,13 @@ function expectClose(y: Tensor | undefined, expected: Numbers): void {
   });
 }
 
-function read(options: TensorflowOptions = {}): Model {
+function read(choices: SourceChoices = {}): Model {
   const external = (location: string) => {
     const bytes = files.get(location);
     if (!bytes) throw new AvocetError("import/not-found", `expected ${location}, got nothing`);
     return bytesSource(location, bytes);
   };
-  return readSavedModelFile({ name: "saved_model.pb", bytes: files.get("saved_model.pb")!, external }, options);
+  return savedModel.read({ name: "saved_model.pb", bytes: files.get("saved_model.pb")!, external, choices });
 }
 
 describe("a SavedModel", () => {
@@ -101,7 +102,7 @@ describe("a SavedModel", () => {
 
   test("without its variables says what is missing", () => {
     const bytes = files.get("saved_model.pb")!;
-    expect(() => readSavedModelFile({ name: "saved_model.pb", bytes })).toThrow(
+    expect(() => savedModel.read({ name: "saved_model.pb", bytes })).toThrow(
       /expected the variables of the SavedModel/,
     );
   });
