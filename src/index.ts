@@ -24,7 +24,7 @@ export {
   setDebug,
   type Work,
 } from "./base/inner.ts";
-export { type Compressed, type CompressOptions, compressModel } from "./compress/inner.ts";
+export { type Compressed, type CompressOptions, compressModel, compressToLatency } from "./compress/inner.ts";
 export {
   type ArrayLabels,
   arrayLabels,
@@ -50,6 +50,7 @@ export { planFromJson, planToJson } from "./quant/inner-files.ts";
 export {
   Candidate,
   defineConfig,
+  fineTuneModel,
   localScorer,
   parseRecipe,
   type Quantized,

@@ -192,3 +192,55 @@ test("inspect draws the weights, and refuses half of what that needs", async () 
     expect([refused, JSON.parse(told).error.code]).toEqual([2, "usage/missing"]);
   }
 });
+
+describe("training what was compressed", () => {
+  test("--finetune, taught by the given model or by labels, is in the notes and in the seconds", async () => {
+    const alone = await compress("tuned", "--target-macs", "0.3", "--finetune", "epochs=3,batch=20");
+    expect(alone.code, alone.out).toBe(0);
+    expect(alone.json.notes.at(-2)).toMatch(/^fine-tuned: 6 steps of 20 samples, 3 epochs, taught by/);
+    expect(alone.json.seconds.finetune).toBeGreaterThan(0);
+    const bytes = (name: string) => readFileSync(shop.at(name, "model.onnx"));
+    await compress("untuned", "--target-macs", "0.3");
+    expect(bytes("tuned").equals(bytes("untuned"))).toBe(false);
+    const labelled = await compress("labelled", "--target-macs", "0.3", "--finetune", "epochs=1,labels=1", "--finetune-labels", shop.at("y.npy")); // biome-ignore format: a command
+    expect(labelled.json.notes.at(-2)).toMatch(/taught by labels$/);
+  });
+
+  test("one command from float to int8: smaller, trained, quantized", async () => {
+    const { code, json, out } = await avocetJson(["quantize", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "--preset", "fast", "--target-macs", "0.5", "--finetune", "epochs=2,batch=20", "--evaluate", shop.at("x.npy"), "--labels", shop.at("y.npy"), "-o", shop.at("chain")]); // biome-ignore format: a command
+    expect(code, out).toBe(0);
+    // Float is the model as it was given.
+    expect(json.score.float).toBe(1);
+    const report = shop.json("chain", "report.json");
+    expect(report.steps.map(({ step }: { step: string }) => step).slice(0, 2)).toEqual(["compress", "fine-tune"]);
+    expect(report.settings.compression).toBe("0.5 of the MACs, trained 2 epochs");
+    expect(shop.json("chain", "recipe.json").compression).toMatchObject({
+      macs: 0.5,
+      finetune: { epochs: 2, batch: 20 },
+    });
+    expect(macsIn("chain", "float.onnx")! / macsIn("tiny.onnx")!).toBeLessThanOrEqual(0.5);
+  });
+
+  test.each([
+    ["a misspelt key", ["--target-macs", "0.5", "--finetune", "epoch=3"], /recipe\/invalid.*"epoch"/s],
+    ["no number", ["--target-macs", "0.5", "--finetune", "epochs=many"], /recipe\/invalid/],
+    [
+      "labels without training",
+      ["--target-macs", "0.5", "--finetune-labels", "y.npy"],
+      /--finetune OPTIONS next to --finetune-labels/,
+    ],
+    ["two budgets", ["--target-macs", "0.5", "--target-latency", "50%"], /expected one of --target-macs/],
+    ["a target that the model meets", ["--target-latency", "1000s"], /expected less than the [\d.]+ ms/],
+    ["no time", ["--target-latency", "soon"], /expected an amount above zero/],
+  ])("%s is refused", async (_, options, text) => {
+    const run = await avocet(["compress", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "-o", shop.at("none"), ...options]); // biome-ignore format: a command
+    expect(run.code).toBe(2);
+    expect(run.err).toMatch(text);
+    expect(shop.listing().some((name) => name.startsWith("none"))).toBe(false);
+  });
+
+  test("quantize: --finetune needs a budget", async () => {
+    const run = await avocet(["quantize", shop.at("tiny.onnx"), "--data", shop.at("x.npy"), "--finetune", "epochs=1", "-o", shop.at("none")]); // biome-ignore format: a command
+    expect(run.err).toMatch(/expected --target-macs or --target-bytes next to --finetune/);
+  });
+});

@@ -38,6 +38,13 @@ const rules: readonly Rule[] = [
   },
   {
     commands: ["compress"],
+    options: ["finetuneLabels"],
+    idle: ({ finetune }) => finetune === undefined,
+    problem: "--finetune OPTIONS next to",
+    hint: "they teach the compressed model",
+  },
+  {
+    commands: ["compress"],
     options: ["monotone"],
     idle: ({ selection }) => selection !== "metric",
     problem: "--selection metric next to",

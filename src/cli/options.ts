@@ -96,17 +96,27 @@ export function making(command: Command): Command {
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--resume", "go on with an interrupted run of the same command")
     .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
+  shrinking(command);
   gates(command);
   data(command);
   return command;
+}
+
+/** How much smaller a float model becomes, and how it learns again what it lost. */
+function shrinking(command: Command): void {
+  command
+    .option("--target-macs <share>", "share of the multiply-accumulates that may stay: 0.5", fraction)
+    .option("--target-bytes <share>", "share of the parameters that may stay: 0.5", fraction)
+    .option(
+      "--finetune <options>",
+      "train the smaller model in float, the given one teaches: epochs=10,learningRate=0.001,flip=true,crop=4",
+    );
 }
 
 /** What makes a model smaller. */
 export function compressing(command: Command): void {
   command
     .requiredOption("-o, --output <dir>", "folder to make; it appears whole or not at all")
-    .option("--target-macs <share>", "share of the multiply-accumulates that may stay: 0.5", fraction)
-    .option("--target-bytes <share>", "share of the parameters that may stay: 0.5", fraction)
     .option("--ratios <file>", "JSON: layers by name, and the share of the cost of each that may stay")
     .option(
       "--schemes <list>",
@@ -131,6 +141,16 @@ export function compressing(command: Command): void {
     .option("--evaluate-samples <n>", "judge on so many of them")
     .option("--seed <n>", "seed of everything random (default 0)", whole)
     .option("--force", "replace the output folder, when Avocet made it and nobody changed it");
+  shrinking(command);
+  command.option(
+    "--target-latency <time>",
+    "what one sample may take, measured here: 2.5ms, or 60% of the given model's",
+    timeLimit,
+  );
+  command.option(
+    "--finetune-labels <labels>",
+    "labels of --data, for --finetune (default: the given model alone teaches)",
+  );
   gates(command);
   data(command);
 }

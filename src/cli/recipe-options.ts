@@ -27,6 +27,9 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly method?: readonly string[];
   readonly batch?: number;
   readonly seed?: number;
+  readonly targetMacs?: number;
+  readonly targetBytes?: number;
+  readonly finetune?: string;
   /** Of `train`. */
   readonly epochs?: number;
   readonly learningRate?: number;
@@ -84,6 +87,7 @@ export async function recipeOf(
     ...inputsOf(options, given),
     classAxis: options.classAxis,
     data: data === undefined ? undefined : absoluteData(data),
+    compression: compressionOf(options, given),
     training: trainingOf(options, given),
     model: { path: resolve(model), sha256: sha256(model) },
   };
@@ -92,6 +96,42 @@ export async function recipeOf(
   // Before data is opened, and whatever the command does first.
   placeChoices(recipe);
   return recipe;
+}
+
+/** The recipe's compression with the options over it. */
+function compressionOf(
+  { targetMacs, targetBytes, finetune }: RecipeOptions,
+  { compression }: Recipe,
+): object | undefined {
+  if (targetMacs !== undefined && targetBytes !== undefined) {
+    throw new AvocetError("usage/missing", "expected one of --target-macs and --target-bytes, got both", {
+      hint: "--target-macs 0.5 keeps half of the multiply-accumulates",
+    });
+  }
+  const { macs, parameters, ratios, ...rest } = compression ?? {};
+  const budget =
+    targetMacs !== undefined
+      ? { macs: targetMacs }
+      : targetBytes !== undefined
+        ? { parameters: targetBytes }
+        : {
+            ...(macs !== undefined && { macs }),
+            ...(parameters !== undefined && { parameters }),
+            ...(ratios && { ratios }),
+          };
+  if (Object.keys(budget).length === 0) {
+    if (finetune === undefined) return compression;
+    throw new AvocetError("usage/missing", "expected --target-macs or --target-bytes next to --finetune, got none", {
+      hint: "avocet train trains a model that is not compressed",
+    });
+  }
+  return { ...rest, ...budget, ...(finetune === undefined ? {} : { finetune: fineTuningOf(finetune) }) };
+}
+
+/** `epochs=10,flip=true` as the options of fine-tuning, still to be checked. Throws `usage/bad-value`. */
+export function fineTuningOf(text: string): object {
+  const { method: _, ...options } = parseMethod(`finetune:${text}`);
+  return options;
 }
 
 /** The recipe's way to train with the options over it. */

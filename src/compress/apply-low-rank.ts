@@ -13,9 +13,10 @@ import { type Decision, layerName } from "./candidates.ts";
 import { damped, fittedToKept, refitted } from "./dense/solve.ts";
 import { fittedOn, layerInputs, settableBias } from "./layer-moments.ts";
 import { composedWeight, type Factors, lowRank } from "./low-rank/factors.ts";
-import { type LowRankForm, type LowRankScheme, lowRankForm } from "./low-rank/form.ts";
+import { type LowRankForm, lowRankForm } from "./low-rank/form.ts";
 import { putFactors } from "./low-rank/put.ts";
 import { damping, type ImportanceOptions, importanceOf } from "./output-importance.ts";
+import type { LowRankScheme } from "./scheme-names.ts";
 
 /** Columns that stay of the layers that read channels which go: all other weights become zero. */
 export type KeptColumns = ReadonlyMap<string, readonly number[]>;

@@ -2,15 +2,8 @@
 import { isRefused } from "../base/inner.ts";
 import type { MatrixLayer } from "../facts/inner.ts";
 import type { Positions } from "./low-rank/form.ts";
-import {
-  type Cost,
-  type LowRankCosts,
-  type LowRankForm,
-  type LowRankScheme,
-  lowRankCosts,
-  lowRankForm,
-  rankFor,
-} from "./low-rank/form.ts";
+import { type Cost, type LowRankCosts, type LowRankForm, lowRankCosts, lowRankForm, rankFor } from "./low-rank/form.ts";
+import type { LowRankScheme } from "./scheme-names.ts";
 
 /** What a layer becomes. */
 export interface Decision {

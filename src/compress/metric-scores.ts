@@ -4,8 +4,8 @@ import { throwIfAborted, type Work } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { applyPlain } from "./apply-low-rank.ts";
 import type { CompressibleLayer } from "./compressible.ts";
-import type { LowRankScheme } from "./low-rank/form.ts";
 import type { ModelScorer } from "./options.ts";
+import type { LowRankScheme } from "./scheme-names.ts";
 
 /** The sensitivities with the score of every candidate, of plain decompositions. Scores that are known are not asked for again. */
 export async function scoredAlone(

@@ -2,10 +2,7 @@
 import type { Sensitivities } from "../analysis/inner.ts";
 import { AvocetError, didYouMean, type Work } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import { lowRankSchemes } from "./low-rank/form.ts";
-
-export const compressionSchemes = [...lowRankSchemes, "channel-pruning"] as const;
-export type CompressionScheme = (typeof compressionSchemes)[number];
+import { type CompressionScheme, compressionSchemes, lowRankSchemes } from "./scheme-names.ts";
 
 /** What a model is worth, by the user's metric. */
 export interface ModelScorer {

@@ -1,5 +1,7 @@
 /** @module Recipes: what the user asked for, as data, and the run that composes reading, methods, lowering and judging. */
 export { Candidate, type CandidateParts } from "./candidate.ts";
+export { type FineTuningInput, parseFineTuning } from "./compression-options.ts";
+export { type FineTuneOptions, fineTuneModel } from "./fine-tune.ts";
 export { dataPorts, type FitOptions, fitData } from "./fit-data.ts";
 export type { InputOptions } from "./input-options.ts";
 export { type JudgedData, judgedOnOther, judgedOnOwn } from "./judged-data.ts";

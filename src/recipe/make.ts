@@ -46,12 +46,14 @@ export interface Made {
 }
 
 /** Normalises, runs the steps of the recipe around placement and ranges, and lowers. The given model is not changed. */
-export async function make(request: MakeRequest): Promise<Made> {
+export async function make(asked: MakeRequest): Promise<Made> {
   const clock = stopwatch();
-  const { recipe, options } = request;
+  const { recipe, options } = asked;
   placeChoices(recipe);
   planOf(recipe);
   const { steps } = stepsOf(recipe);
+  const smaller = await compressed(asked);
+  const request = smaller ? { ...asked, model: smaller.model } : asked;
   const { source, given, reports, choose } = await (isDataFree(recipe) ? withoutData(request) : onData(request));
   throwIfAborted(options);
   const normalising = clock();
@@ -71,10 +73,23 @@ export async function make(request: MakeRequest): Promise<Made> {
   const quantized = {
     ...shipped,
     target: given.target,
-    steps: [...reports, ...reportsOf(steps, run, choice), ...halfReport(shipped.lowered, ranging)],
+    steps: [
+      ...(smaller?.reports ?? []),
+      ...reports,
+      ...reportsOf(steps, run, choice),
+      ...halfReport(shipped.lowered, ranging),
+    ],
     seconds: { prepare: normalising + prepare, calibrate, methods: choosing + methods + ranging },
   };
   return { state, quantized };
+}
+
+/** What is quantized in the place of the given model, where the recipe compresses it first. Compression is loaded when it is asked for. */
+async function compressed({ model, data, recipe, runtime, options }: MakeRequest) {
+  const { compression } = recipe;
+  if (!compression) return null;
+  const { compressFirst } = await import("./compress-first.ts");
+  return compressFirst(model, data, { ...recipe, compression }, runtime, options);
 }
 
 /** Trains what was made, on all of the data. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
 import { checkSchema, preprocessSchema } from "../data/inner-files.ts";
+import { compressionSchema } from "./compression-options.ts";
 import { formNames, refuseIntegers, refusePorts } from "./forms.ts";
 import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
@@ -85,6 +86,8 @@ export const recipeSchema = z.strictObject({
     ),
   /** Methods in their order, with options; they replace the preset. */
   methods: z.array(methodSchema).optional().describe("What is done next to folding and calibration, in this order."),
+  /** Makes the float model smaller first: `{ macs: 0.5 }`. Default: it is quantized as it is. */
+  compression: compressionSchema.optional(),
   /** How `trainModel` trains. */
   training: trainingSchema.optional(),
   /** From pixels to the model's input. */

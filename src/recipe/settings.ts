@@ -27,6 +27,7 @@ export function settingsOf({
       ? { calibration: "none: ranges without data" }
       : { calibration: recipe.calibration, samples: String(calibrated ?? recipe.samples) }),
     ...(recipe.methods ? { methods: recipe.methods.map((step) => step.method).join(" ") } : { preset: recipe.preset }),
+    ...(recipe.compression ? { compression: compressionText(recipe.compression) } : {}),
     ...("before" in quantized ? { training: `${(recipe.training ?? trainingSchema.parse({})).epochs} epochs` } : {}),
     ...(judgedOn?.data === "noise" ? { compared: "on noise, no data was given" } : {}),
     ...(recipe.float.length > 0 ? { float: recipe.float.join(" ") } : {}),
@@ -39,4 +40,14 @@ export function settingsOf({
 function ruleText({ match, weights, activations, granularity }: Recipe["grids"][number]): string {
   const parts = [weights && `weights ${weights}`, activations && `activations ${activations}`, granularity];
   return `${match}: ${parts.filter(Boolean).join(", ")}`;
+}
+
+function compressionText({ macs, parameters, finetune }: NonNullable<Recipe["compression"]>): string {
+  const budget =
+    macs !== undefined
+      ? `${macs} of the MACs`
+      : parameters !== undefined
+        ? `${parameters} of the parameters`
+        : "ratios by layer";
+  return finetune ? `${budget}, trained ${finetune.epochs} epochs` : budget;
 }

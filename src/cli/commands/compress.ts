@@ -9,11 +9,24 @@ import {
   type CompressionScheme,
   compressionSchemes,
   compressModel,
+  compressToLatency,
+  type LatencyTarget,
   type ModelScorer,
 } from "../../compress/inner.ts";
+import { alignLabels, type Dataset } from "../../data/inner.ts";
+import { openLabels } from "../../data/inner-node.ts";
 import { dataFilesOf, mainFileOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
-import { Candidate, type Judging, judgedOnOther, judgedOnOwn, localScorer, parseRecipe } from "../../recipe/inner.ts";
+import {
+  Candidate,
+  fineTuneModel,
+  type Judging,
+  judgedOnOther,
+  judgedOnOwn,
+  localScorer,
+  parseFineTuning,
+  parseRecipe,
+} from "../../recipe/inner.ts";
 import { openOutputFolder } from "../../recipe/inner-node.ts";
 import { type CompressionReport, jsonNumbers, renderCompression } from "../../report/inner.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/inner.ts";
@@ -28,9 +41,11 @@ import { watchInputs } from "../input-watch.ts";
 import { type DataOptions, inputsOf, openSamples, pathsRead, preprocessOf } from "../inputs.ts";
 import type { Io } from "../io.ts";
 import { openJudging } from "../judging.ts";
+import type { Limit } from "../limit.ts";
 import { classAxisOf, type JudgeOptions } from "../metric-options.ts";
 import { modelBytes } from "../model-size.ts";
 import { progressView } from "../progress.ts";
+import { fineTuningOf } from "../recipe-options.ts";
 import { figureRows } from "../summary.ts";
 import { readJson, readTextFile } from "../text-file.ts";
 import { expectFitting } from "../tolerance.ts";
@@ -39,6 +54,7 @@ export interface CompressCommandOptions extends DataOptions, JudgeOptions, GateO
   readonly output: string;
   readonly targetMacs?: number;
   readonly targetBytes?: number;
+  readonly targetLatency?: Limit;
   readonly ratios?: string;
   readonly schemes?: string;
   readonly fit?: "moments" | "plain";
@@ -48,6 +64,8 @@ export interface CompressCommandOptions extends DataOptions, JudgeOptions, GateO
   readonly multiple?: number;
   readonly ignore?: readonly string[];
   readonly sensitivity?: string;
+  readonly finetune?: string;
+  readonly finetuneLabels?: string;
   readonly evaluate?: string;
   readonly evaluateSamples?: string;
   readonly seed?: number;
@@ -67,16 +85,20 @@ export async function compress(
 ): Promise<void> {
   const path = mainFileOf(argument);
   const start = performance.now();
-  const { targetMacs, targetBytes, ratios, sensitivity } = options;
-  if ([targetMacs, targetBytes, ratios].filter((one) => one !== undefined).length !== 1) {
-    throw new AvocetError("usage/missing", "expected one of --target-macs, --target-bytes and --ratios", {
-      at: "avocet compress",
-      hint: "--target-macs 0.5 keeps half of the multiply-accumulates",
-    });
+  const { targetMacs, targetBytes, targetLatency, ratios, sensitivity } = options;
+  if ([targetMacs, targetBytes, targetLatency, ratios].filter((one) => one !== undefined).length !== 1) {
+    throw new AvocetError(
+      "usage/missing",
+      "expected one of --target-macs, --target-bytes, --target-latency and --ratios",
+      {
+        at: "avocet compress",
+        hint: "--target-macs 0.5 keeps half of the multiply-accumulates",
+      },
+    );
   }
   const judgedSpec = options.evaluate ?? (options.labels === undefined ? undefined : options.data);
   const files = [path, options.preprocess, ratios, sensitivity, options.classes, options.decode];
-  const read = [options.data, options.evaluate, options.labels];
+  const read = [options.data, options.evaluate, options.labels, options.finetuneLabels];
   const paths = await pathsRead(files, read);
   using folder = openOutputFolder(options.output, options.force === true, paths);
   const record = openGateRecord(options, paths, io);
@@ -111,11 +133,15 @@ export async function compress(
   }
   const runtime = await openRuntime(options.runtime, options);
   const progress = progressView(io, options.quiet === true);
+  const tuning = await fineTuningFor(options, data);
+  const work = {
+    seed: options.seed,
+    signal: io.signal,
+    onProgress: progress.show,
+    ...(options.threads ? { threads: options.threads } : {}),
+  };
   const score = judging && scorerOf(judging, runtime, options, io);
-  const made = await compressModel(model, data, runtime, {
-    ...(targetMacs === undefined ? {} : { target: { macs: targetMacs } }),
-    ...(targetBytes === undefined ? {} : { target: { parameters: targetBytes } }),
-    ...(ratios === undefined ? {} : { ratios: ratiosOf(ratios) }),
+  const asked = {
     ...(options.schemes === undefined ? {} : { schemes: schemesOf(options.schemes) }),
     ...(sensitivity === undefined ? {} : { sensitivities: readSensitivities(readTextFile(sensitivity), sensitivity) }),
     ...(score ? { scorer: score } : {}),
@@ -133,11 +159,22 @@ export async function compress(
     ]),
     signal: io.signal,
     onProgress: progress.show,
-  });
+  };
+  const made = targetLatency
+    ? await compressToLatency(model, data, runtime, latencyTarget(targetLatency), asked)
+    : await compressModel(model, data, runtime, {
+        ...asked,
+        ...(targetMacs === undefined ? {} : { target: { macs: targetMacs } }),
+        ...(targetBytes === undefined ? {} : { target: { parameters: targetBytes } }),
+        ...(ratios === undefined ? {} : { ratios: ratiosOf(ratios) }),
+      });
+  const tuned =
+    tuning && data && (await fineTuneModel(made.model, data, runtime, { ...tuning, teacher: model, ...work }));
   await watch.expectUnchanged();
   const target = join(folder.staging, "model.onnx");
-  made.model.source = target;
-  const { byteLength } = await writeModelFile(made.model, target);
+  const smaller = tuned?.model ?? made.model;
+  smaller.source = target;
+  const { byteLength } = await writeModelFile(smaller, target);
   const bytes = { before: modelBytes(path, model), after: byteLength };
   const used = data && {
     place: options.data === undefined ? undefined : placeOf(options.data),
@@ -150,7 +187,7 @@ export async function compress(
     : used && judgedOnOwn(used, judgedSamples);
   const figures = await judgeCompressed(
     { model, file: path, bytes: bytes.before },
-    { model: made.model, file: target, bytes: bytes.after },
+    { model: smaller, file: target, bytes: bytes.after },
     runtime,
     {
       judging,
@@ -164,7 +201,14 @@ export async function compress(
       },
     },
   );
-  const report: CompressionReport = { name: basename(path), ...reportOf(made), bytes, ...compressionFigures(figures) };
+  const notes = [...made.notes, ...(tuned ? tuned.report.notes.map((note) => `fine-tuned: ${note}`) : [])];
+  const report: CompressionReport = {
+    name: basename(path),
+    ...reportOf(made),
+    notes,
+    bytes,
+    ...compressionFigures(figures),
+  };
   folder.write("sensitivity.json", `${JSON.stringify(made.sensitivities, null, 1)}\n`);
   folder.write("report.html", renderCompression(report));
   folder.write("report.json", `${JSON.stringify(report, jsonNumbers, 1)}\n`);
@@ -185,7 +229,11 @@ export async function compress(
     layers: report.layers,
     refused: report.sensitivities.refused,
     notes: report.notes,
-    seconds: { ...made.seconds, total: (performance.now() - start) / 1000 },
+    seconds: {
+      ...made.seconds,
+      ...(tuned && { finetune: tuned.report.seconds }),
+      total: (performance.now() - start) / 1000,
+    },
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
   io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : compressionSummary(report, options.output));
@@ -198,6 +246,19 @@ export async function compress(
     warnings: figures.warnings,
   };
   exit(record.close(recorded, gatesOf(options, gated)));
+}
+
+/** What --finetune asks for; null: nothing. Throws `usage/missing`, `recipe/invalid`, `data/labels`. */
+async function fineTuningFor({ finetune, finetuneLabels }: CompressCommandOptions, data: Dataset | null) {
+  if (finetune === undefined) return null;
+  if (!data) {
+    throw new AvocetError("usage/missing", "expected --data DATA next to --finetune, got none", {
+      hint: "a model is trained on samples",
+    });
+  }
+  const training = parseFineTuning(fineTuningOf(finetune));
+  const labels = finetuneLabels === undefined ? undefined : alignLabels(await openLabels(finetuneLabels), data);
+  return { training, labels };
 }
 
 /** Samples on which the result is compared with float. */
@@ -232,6 +293,10 @@ function scorerOf(judging: Judging, runtime: Runtime, { batch, threads }: Compre
       return (await scorer.score(new Candidate({ prepared: model, decided: model, plan }))).value;
     },
   };
+}
+
+function latencyTarget({ amount, of }: Limit): LatencyTarget {
+  return of === "unit" ? { milliseconds: amount } : { latency: amount };
 }
 
 function ratiosOf(file: string): Record<string, number> {

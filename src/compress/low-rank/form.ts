@@ -11,9 +11,7 @@
 import { type Refused, refuse } from "../../base/inner.ts";
 import { isOp, type MatrixLayer } from "../../facts/inner.ts";
 import { sizeOf } from "../../tensor/inner.ts";
-
-export const lowRankSchemes = ["spatial-svd", "weight-svd", "output-svd"] as const;
-export type LowRankScheme = (typeof lowRankSchemes)[number];
+import type { LowRankScheme } from "../scheme-names.ts";
 
 /** A layer seen as a matrix between what the first and what the second of its parts sees. */
 export interface LowRankForm {

@@ -7,8 +7,9 @@ import { isRefused, Random } from "../../base/inner.ts";
 import { inferTypes, type MatrixLayer, matrixLayers, matrixOf } from "../../facts/inner.ts";
 import { check, cloneModel, type Model, parseModel } from "../../ir/inner.ts";
 import { damped } from "../dense/solve.ts";
+import { type LowRankScheme, lowRankSchemes } from "../scheme-names.ts";
 import { type Factors, lowRank, type OnMoments } from "./factors.ts";
-import { type LowRankForm, type LowRankScheme, lowRankCosts, lowRankForm, lowRankSchemes, rankFor } from "./form.ts";
+import { type LowRankForm, lowRankCosts, lowRankForm, rankFor } from "./form.ts";
 import { positionsOf } from "./positions.ts";
 import { putFactors } from "./put.ts";
 

@@ -2,7 +2,7 @@
 import type { LayerSensitivity, Sensitivities } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
 import type { Decision } from "../candidates.ts";
-import type { LowRankScheme } from "../low-rank/form.ts";
+import type { LowRankScheme } from "../scheme-names.ts";
 import { greedySelection, monotone } from "./greedy.ts";
 import { chooseWithin } from "./knapsack.ts";
 
