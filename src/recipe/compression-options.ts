@@ -1,7 +1,7 @@
 /** How a recipe makes the float model smaller before it is quantized, and how that model learns again what it lost. */
 import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
-import { compressionSchemes } from "../compress/inner-names.ts";
+import { compressionSchemes } from "../compress/inner-files.ts";
 import { checkSchema } from "../data/inner-files.ts";
 import { qat } from "../methods/inner.ts";
 
