@@ -25,7 +25,7 @@ const zip = (entry: string) =>
   `PK\x03\x04${"\0".repeat(22)}${String.fromCharCode(entry.length)}\0\0\0${entry}${"\0".repeat(40)}`;
 
 const files: Record<string, [name: string, bytes: string, what: RegExp, way: RegExp]> = {
-  "PyTorch's program": ["a.pt2", zip("a/archive_format"), /PyTorch program/, /torch\.export\.load/],
+  "PyTorch's program": ["a.pt2", zip("a/archive_format"), /PyTorch program/, /openModel/],
   "PyTorch's zip": ["a.pt", zip("archive/data.pkl"), /PyTorch file/, /torch\.onnx\.export/],
   "PyTorch's zip under a name of no format": [
     "a.model",

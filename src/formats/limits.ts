@@ -35,6 +35,10 @@ export const limits = {
   safetensorsHeaderBytes: 100_000_000,
   /** Bytes of a GGUF file in front of its tensors: the largest vocabularies take some 15 MB with their merges and scores. */
   ggufHeaderBytes: 64 * 2 ** 20,
+  /** Files in an archive: one for each weight, of which the largest models have some ten thousand. */
+  archiveEntries: 100_000,
+  /** Inflated bytes of all files of an archive: what is stored without compression, as PyTorch stores it, is read by range and has no limit. */
+  inflatedBytes: 2 ** 30,
   /** Bytes of one tensor: one typed array of Node 20 ends at 4 GiB. */
   tensorBytes: 2 ** 32,
   /** Calls of the model's own functions in each other: ONNX forbids recursion, and exporters nest three or four deep. */

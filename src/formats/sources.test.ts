@@ -19,7 +19,17 @@ const spellings: Record<string, Uint8Array> = {
 };
 
 /** Foreign formats hold other graphs: the tests of their folders have files of theirs. */
-const ownTests = ["frozen-graph", "gguf", "hugging-face", "keras", "keras-h5", "saved-model", "tfjs-graph", "tflite"];
+const ownTests = [
+  "frozen-graph",
+  "gguf",
+  "hugging-face",
+  "keras",
+  "keras-h5",
+  "pytorch-program",
+  "saved-model",
+  "tfjs-graph",
+  "tflite",
+];
 
 test("every format has a spelling here", () => {
   expect([...Object.keys(spellings), ...ownTests].sort()).toEqual(sources.map((format) => format.name).sort());

@@ -54,6 +54,7 @@ export const sources: readonly SourceFormat[] = [
           : undefined,
     },
   ),
+  foreign("pytorch-program", "a PyTorch program (.pt2, torch.export)", () => import("./pytorch/read.ts")),
   onnx,
 ];
 

@@ -1,0 +1,47 @@
+/** docs/pytorch.md, written from the table of operators. */
+import { families } from "./operators.ts";
+
+export function pytorchPage(): string {
+  const rows = Object.entries(families).map(([family, rows]) => {
+    const names = Object.keys(rows).sort().join(", ");
+    return `| ${family[0]!.toUpperCase()}${family.slice(1)} | ${names} |`;
+  });
+  return `${text}
+| family | operators |
+| --- | --- |
+${rows.join("\n")}
+`;
+}
+
+const text = `# PyTorch
+
+Every command takes a \`.pt2\` file, the program that \`torch.export.save\` writes (PyTorch 2.8 and later; the archives of 2.6 and 2.7 hold pickles and
+are refused); it is told by its content, in Node and from bytes in a browser. Nothing of PyTorch is needed, and nothing in the file is run.
+
+\`\`\`
+avocet inspect model.pt2
+avocet convert model.pt2 -o model.onnx
+avocet quantize model.pt2 --data samples.npy -o out
+\`\`\`
+
+In Python a program is written once:
+
+\`\`\`python
+program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+torch.export.save(program, "model.pt2")
+\`\`\`
+
+**What becomes of it.** Weights and buffers keep the names that they have in the module; those that share memory are one initializer. Symbolic lengths
+stay symbolic, and lengths that are computed from them become arithmetic in the graph. Inputs and outputs have the names of the program, several of
+them in the order in which PyTorch flattens them. Programs are read as exported and after \`run_decompositions()\`. What writes into its argument
+(\`add_\`) is read where nothing else looks at the same memory later; \`program.run_decompositions({})\` undoes the rest.
+
+**What cannot be read** is reported all at once (\`import/unsupported-operator\`), with the names of the nodes and their modules, before anything is written:
+operators without a form in ONNX, batch norms that train, buffers that the program writes (caches have to be inputs and outputs), control flow
+(\`torch.cond\`), masks as an index, packed sequences.
+
+## Operators
+
+One row holds all overloads of an operator, and its form that writes into its argument. The list is written from the table
+(\`npx vitest run src/formats/pytorch -u\`); the operators are held against PyTorch itself, as exported and in core ATen.
+`;

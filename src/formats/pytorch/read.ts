@@ -1,0 +1,79 @@
+/** Exported programs of PyTorch (.pt2, torch.export) as a format of files. */
+import { AvocetError } from "../../base/inner.ts";
+import { Graph, Model, removeDead } from "../../ir/inner.ts";
+import { checkNodes } from "../../ops/inner.ts";
+import { Archive } from "../archive.ts";
+import { bytesSource } from "../byte-source.ts";
+import { Emitter, importedOpset, nameConstant } from "../channels-last/emitter.ts";
+import type { SourceFile } from "../source-format.ts";
+import { type Program, readProgram } from "./program.ts";
+import { programWeights, type WeightLookup } from "./program-weights.ts";
+import { Translation } from "./translate.ts";
+
+/**
+ * The model with standard operators; names of weights are those of the module, symbolic lengths keep their names. Throws `import/malformed`,
+ * `import/too-large`, `import/unsupported-type`, and one `import/unsupported-operator` for all operators that have no form in ONNX.
+ */
+export function read({ name, bytes }: SourceFile): Model {
+  const archive = new Archive(bytesSource(name, bytes));
+  const path = archive.names.find((one) => /(^|\/)models\/[^/]+\.json$/.test(one));
+  if (path === undefined) {
+    throw new AvocetError("import/malformed", "expected models/*.json in the archive, got none", {
+      at: name,
+      hint: "export it again with torch.export.save(program, file) of PyTorch 2.8 or later",
+    });
+  }
+  const prefix = path.slice(0, path.lastIndexOf("models/"));
+  const program = readProgram(archive.bytes(path)!, name);
+  const graph = new Graph("main");
+  const model = new Model(graph, [["", importedOpset]]);
+  model.source = name;
+  model.producerName = "PyTorch";
+  model.producerVersion = program.torch;
+  try {
+    write(program, programWeights(archive, prefix, name), new Emitter(graph, name), name);
+    removeDead(graph);
+    checkNodes(model);
+  } catch (error) {
+    // What is emitted from contradictory numbers breaks rules of tensors and operators: the file is to blame, and named.
+    if (!AvocetError.is(error) || error.detail.at?.includes(name)) throw error;
+    const code = error.code.startsWith("import/") ? error.code : "import/malformed";
+    throw new AvocetError(code, error.message, { at: error.detail.at ? `${name}: ${error.detail.at}` : name });
+  }
+  return model;
+}
+
+function write(program: Program, weights: WeightLookup, e: Emitter, file: string): void {
+  const broken = (problem: string) => new AvocetError("import/malformed", problem, { at: file });
+  const translation = new Translation(program, file);
+  for (const input of program.inputs) {
+    if (input.kind === "weight") {
+      translation.set(input.name, e.constant(nameConstant(weights(input.weight), input.weight)));
+      continue;
+    }
+    // Inputs that were constants when the program was exported (None, a number, a flag) are written into it.
+    if (input.arg.tag !== "as_tensor") continue;
+    const { name } = input.arg.value as { name?: unknown };
+    const meta = typeof name === "string" ? program.meta(name) : undefined;
+    if (typeof name !== "string" || !meta) throw broken("expected the type of an input, got none");
+    translation.set(name, e.input(name, meta.dtype, meta.shape));
+  }
+  translation.run(e);
+  const taken = new Set<string>();
+  for (const { kind, arg, target } of program.outputs) {
+    if (kind !== "user_output" && kind !== "loss_output") {
+      throw new AvocetError("import/unsupported-operator", `the program writes into ${target ?? "one of its inputs"}`, {
+        at: file,
+        hint: "export it so that its state goes in and comes out: model.eval(), and caches as inputs and outputs",
+      });
+    }
+    if (arg.tag !== "as_tensor") continue;
+    const { name } = arg.value as { name?: unknown };
+    if (typeof name !== "string") throw broken("expected the name of an output, got none");
+    let own = name;
+    for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
+    taken.add(own);
+    e.output(own, translation.term(name));
+  }
+  if (taken.size === 0) throw broken("expected outputs that are tensors, got none");
+}
