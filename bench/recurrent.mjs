@@ -14,6 +14,7 @@ import { readModelFile, writeModelFile } from "../dist/formats/inner-node.js";
 import { parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
 import { openRuntime } from "../dist/runtime/inner.js";
 import { Tensor } from "../dist/tensor/inner.js";
+import { latency } from "./recurrent/latency.mjs";
 import { errorRates, judgedLines, renderedLines } from "./recurrent/ocr.mjs";
 import { enhance, readWav, siSnr, voiceFrames } from "./recurrent/speech.mjs";
 
@@ -28,7 +29,7 @@ const { values: options, positionals } = parseArgs({
     calibration: { type: "string", default: "64" },
   },
 });
-const parts = { ocr, dtln, silero };
+const parts = { ocr, dtln, silero, latency };
 const runtime = await openRuntime();
 mkdirSync(options.out, { recursive: true });
 for (const name of positionals) await parts[name]();

@@ -4,7 +4,7 @@
  * choices spread over them.
  */
 import { describe, expect, test } from "vitest";
-import { fromTensors } from "../src/data/inner.ts";
+import { fromIterable, fromTensors } from "../src/data/inner.ts";
 import { cloneModel, type Model, parseModel } from "../src/ir/inner.ts";
 import { normalise } from "../src/passes/inner.ts";
 import { parseRecipe, quantizeModel } from "../src/recipe/inner.ts";
@@ -126,3 +126,31 @@ describe.each(forms)(
     });
   },
 );
+
+describe("sequences of their own lengths", () => {
+  const net = (lengths: string) =>
+    parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> f (float[T,N,12] x${lengths ? ", int32[N] n" : ""}) => (y, yh) <float[1,32,12] w, float[1,32,8] r, float[1,64] b>
+        { y, yh = LSTM <hidden_size = 8> (x, w, r, b${lengths}) }`,
+      { seed: 9 },
+    );
+  const piece = (length: number, count: number) => ({
+    x: Tensor.float32(
+      [length, count, 12],
+      Array.from({ length: length * count * 12 }, (_, i) => Math.sin(i)),
+    ),
+  });
+  const recipe = (preset: string) => parseRecipe({ target: "aimet-default", preset });
+
+  test.each(["fast", "standard"])("pieces that differ in length calibrate one by one (%s)", async (preset) => {
+    const data = fromIterable(() => [5, 9, 3].map((length) => piece(length, 1)), { axes: { x: 1 } });
+    const { plan } = await quantizeModel(net(""), data, recipe(preset), runtime);
+    expect(plan.entries.every(({ encoding }) => encoding)).toBe(true);
+  });
+
+  test.each([[[9, 1, 2]], [[-1, 1, 2]]])("sequence_lens %j of 7 steps are refused", async (lengths) => {
+    const feeds = { ...piece(7, 3), n: Tensor.of("int32", [3], Int32Array.from(lengths)) };
+    const run = quantizeModel(net(", n"), fromTensors(feeds, { axes: { x: 1, n: 0 } }), recipe("fast"), runtime);
+    await expect(run).rejects.toMatchObject({ code: "runtime/run", message: expect.stringMatching(/sequence_lens/) });
+  });
+});

@@ -1,7 +1,7 @@
 /** english_g2 (two bidirectional LSTMs behind convolutions, CTC): lines of text, word and character errors. */
 import { readFileSync } from "node:fs";
 import { ctcTexts } from "../../dist/analysis/metrics/ctc.js";
-import { editDistance } from "../../dist/analysis/metrics/text-error.js";
+import { editDistance } from "../../dist/analysis/metrics/edit-distance.js";
 import { decodePng } from "../../dist/data/images/png.js";
 import { fromTensors } from "../../dist/data/inner.js";
 import { Tensor } from "../../dist/tensor/inner.js";
