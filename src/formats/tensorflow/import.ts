@@ -102,8 +102,10 @@ function namedLengths({ name, shape }: SourceInput): Dim[] {
   return shape!.map((dim, axis) => dim ?? (axis === 0 ? "batch" : `${name}_${axis}`));
 }
 
+const variableName = (node: SourceNode): string => node.attributes.string("shared_name") || node.name;
+
 function variableOf(source: Source, node: SourceNode): Variable {
-  const name = node.attributes.string("shared_name") || node.name;
+  const name = variableName(node);
   return {
     kind: "variable",
     name,
@@ -130,8 +132,10 @@ function statesOf(source: Source, e: Emitter): State[] {
     source.graph,
     source.outputs.map((output) => output.from.node),
   );
-  return [...written].map((node) => {
-    const variable = variableOf(source, source.graph.nodes.get(node)!);
+  const nodes = [...written].map((name) => source.graph.nodes.get(name)!);
+  nodes.sort((a, b) => (variableName(a) < variableName(b) ? -1 : 1));
+  return nodes.map((node) => {
+    const variable = variableOf(source, node);
     const lengths = variable.shape;
     if (!lengths) throw e.fail(`expected a state of known rank, got ${variable.name}`);
     const now = e.input(
@@ -139,6 +143,6 @@ function statesOf(source: Source, e: Emitter): State[] {
       variable.dtype,
       lengths.map((dim, axis) => dim ?? `${variable.name}_${axis}`),
     );
-    return { node, variable: { ...variable, now } };
+    return { node: node.name, variable: { ...variable, now } };
   });
 }
