@@ -257,3 +257,25 @@ describe("wrong input is told by name", () => {
     expect(cost.after.macs / cost.before.macs).toBeLessThanOrEqual(least);
   });
 });
+
+test("recurrent layers are listed with the reason why they stay, and can be ignored by name, not asked for", async () => {
+  const speech = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> g (float[5,N,24] x) => (y)
+    <float[24,24] w1, float[1,64,24] w, float[1,64,16] r, float[16,6] w2> {
+      [before] a = MatMul(x, w1)
+      [memory] s, h, c = LSTM <hidden_size = 16> (a, w, r)
+      [last] f = Squeeze(h)
+      [after] y = MatMul(f, w2)
+    }`,
+    { seed: 4 },
+  );
+  const run = (options: Pick<CompressOptions, "ratios" | "ignore">) =>
+    compressModel(speech, null, runtime, { fit: "plain", ...options });
+  const { sensitivities } = await run({ ratios: { before: 0.5 } });
+  expect(sensitivities.refused).toContainEqual({ layer: "memory", reason: expect.stringMatching(/step by step/) });
+  await run({ ratios: { before: 0.5 }, ignore: ["memory"] });
+  await expect(run({ ratios: { memory: 0.5 } })).rejects.toMatchObject({
+    code: "compress/no-such-layer",
+    message: expect.stringMatching(/"memory": its weights are read inside the operator/),
+  });
+});

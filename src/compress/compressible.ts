@@ -46,6 +46,12 @@ export function compressible(
       else layers.push({ name, layer, forms });
     }
   }
+  for (const node of model.graph.nodes) {
+    if (!recurrent.has(node.op) || node.domain !== "") continue;
+    const name = layerName({ node });
+    names.push(name);
+    if (!refused.some((one) => one.layer === name)) refused.push({ layer: name, reason: recurrentReason });
+  }
   for (const name of [...ignore, ...Object.keys(ratios ?? {})]) {
     if (layers.some((one) => one.name === name) || (ignore.includes(name) && names.includes(name))) continue;
     const reason = refused.find(({ layer }) => layer === name)?.reason;
@@ -64,6 +70,11 @@ export function compressible(
     { at: model.source ?? model.graph.name },
   );
 }
+
+/** Operators whose weights lie inside a loop. */
+const recurrent: ReadonlySet<string> = new Set(["LSTM", "GRU", "RNN"]);
+const recurrentReason =
+  "its weights are read inside the operator, step by step: two products in their place would need another operator";
 
 const hintOf = (hint: string | undefined) => (hint === undefined ? {} : { hint });
 
