@@ -6,7 +6,7 @@ import { preprocess } from "../examples/pictures/network.mjs";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const fixtures = resolve(root, process.env.AVOCET_FIXTURES ?? "../shared/fixtures");
-const fixture = (name) => join(fixtures, name);
+export const fixture = (name) => join(fixtures, name);
 const settings = (name) => join(root, "bench", "preprocess", name);
 /** Where the example's rendered pictures are written. */
 export const pictures = join(root, "out", "bench-pictures");
