@@ -25,17 +25,8 @@ export function foreignFormat(start: Uint8Array, name: string): Foreign | undefi
   if (head.startsWith('{"', 8) && head.slice(4, 8) === "\0\0\0\0")
     return { what: "a safetensors file", format: "safetensors", way: weightsOnly };
   if (basenameOf(name) === "saved_model.pb" || beginsWithMetaGraph(start))
-    return {
-      what: "the graph of a TensorFlow SavedModel",
-      format: "saved-model",
-      way: tf2onnx("saved-model", "ITS_FOLDER"),
-    };
-  if (beginsWithNode(start))
-    return {
-      what: "a TensorFlow graph",
-      format: "frozen-graph",
-      way: tf2onnx("graphdef", `${name} --inputs … --outputs …`),
-    };
+    return { what: "the graph of a TensorFlow SavedModel", format: "saved-model" };
+  if (beginsWithNode(start)) return { what: "a TensorFlow graph", format: "frozen-graph" };
   return /^[\t\n\r -~\x80-\xff]{8,}/.test(head) ? text(head, name) : undefined;
 }
 
