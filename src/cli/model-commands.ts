@@ -16,6 +16,7 @@ export function modelCommands(program: Command, io: Io, exit: Exit): void {
   diff(program, io, exit);
   run(program, io);
   plan(program, io);
+  importing(program, io);
   encodings(program, io);
   doctor(program, io, exit);
 }
@@ -124,6 +125,21 @@ function plan(program: Command, io: Io): void {
     .action(async (model, options) => (await import("./commands/plan.ts")).plan(model, options, io));
 }
 
+function importing(program: Command, io: Io): void {
+  const command = program
+    .command("import")
+    .description("a plan from AIMET's encodings and a float model, or from a model that is quantized already")
+    .argument("<source>", "a file of encodings (.encodings, .json), or a quantized ONNX file")
+    .option("--model <model>", "the float model that the encodings are for")
+    .option("--partial", "what the file does not name is calibrated later (default: it stays float)")
+    .option("--strict", "a name that no quantizer takes is an error (default: it is told)");
+  placing(command)
+    .requiredOption("-o, --output <file>", "the plan to write; of encodings also model.onnx, the quantized model")
+    .option("--force", "replace the file")
+    .option("--json", "one JSON document on stdout")
+    .action(async (source, options) => (await import("./commands/import.ts")).importPlan(source, options, io));
+}
+
 function encodings(program: Command, io: Io): void {
   program
     .command("export")
@@ -131,10 +147,13 @@ function encodings(program: Command, io: Io): void {
     .argument("<dir>", "a folder of quantize")
     .requiredOption("-o, --output <file>", "the file to write")
     .addOption(
-      new Option("--format <version>", "version of the format").choices(["0.6.1", "1.0.0", "2.0.0"]).default("1.0.0"),
+      new Option("--format <version>", "version of the format")
+        .choices(["0.6.1", "1.0.0", "2.0.0", "2.1.0"])
+        .default("1.0.0"),
     )
-    .addOption(new Option("--encodings <version>", "the same").choices(["0.6.1", "1.0.0", "2.0.0"]).hideHelp())
+    .addOption(new Option("--encodings <version>", "the same").choices(["0.6.1", "1.0.0", "2.0.0", "2.1.0"]).hideHelp())
     .option("--float-model <model>", "another float model than the folder's float.onnx")
+    .option("--no-int32-bias", "2.0.0 and later: leave out the grids of biases")
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")
     .action(async (dir, options) => (await import("./commands/export.ts")).exportEncodings(dir, options, io));

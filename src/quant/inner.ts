@@ -64,6 +64,7 @@ export type { GridRule, WeightGranularity } from "./place/precisions.ts";
 export { applyEncodings } from "./plan/apply-encodings.ts";
 export { biasEncoding, biasEntry } from "./plan/bias-encoding.ts";
 export { isMoved } from "./plan/entry-at.ts";
+export { type ImportedPlan, importEncodings } from "./plan/import-encodings.ts";
 export {
   entriesByValue,
   type HalfPrecision,
@@ -73,6 +74,7 @@ export {
   withEntries,
 } from "./plan/plan.ts";
 export type { EncodingsFile, FileEncoding } from "./plan/read-encodings.ts";
+export { type Raised, raise } from "./raise/raise.ts";
 export type { OperatorRule, ParameterRule, Target } from "./targets/target.ts";
 export type { TargetFile } from "./targets/target-schema.ts";
 export { builtinTarget, targetFile, targetNames } from "./targets/targets.ts";

@@ -19,6 +19,7 @@ export interface ExportOptions extends OutputOptions {
   /** The former name of `format`. */
   readonly encodings?: EncodingsVersion;
   readonly floatModel?: string;
+  readonly int32Bias?: boolean;
 }
 
 export async function exportEncodings(dir: string, options: ExportOptions, io: Io): Promise<void> {
@@ -31,7 +32,7 @@ export async function exportEncodings(dir: string, options: ExportOptions, io: I
   const float = openFloatBeside(dir, beside, options, [...inputs, ...dataFilesOf(model)]);
   const path = join(dir, "plan.json");
   const plan = planFromJson(readTextFile(path), path);
-  const text = writeEncodings(plan, model, { version });
+  const text = writeEncodings(plan, model, { version, int32Bias: options.int32Bias !== false });
   if (float) writeModelFile(model, beside, { replace: float.seen });
   output.write(text);
   const encoded = plan.entries.filter((entry) => entry.encoding).length;

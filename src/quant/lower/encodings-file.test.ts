@@ -35,14 +35,14 @@ async function planned(target: string, options: Partial<PlaceOptions> = {}): Pro
   return { placed, plan: (await calibrate(float, placed, runtime, data, { scheme: "minmax" })).plan };
 }
 
-const versions = ["0.6.1", "1.0.0", "2.0.0"] as const;
+const versions = ["0.6.1", "1.0.0", "2.0.0", "2.1.0"] as const;
 
 describe("written and read again", () => {
   const grids = ["int8", "int4", "int3", "int2", "uint8", "int16"];
   const granularities = ["tensor", "channel", { block: 2 }] as const;
   /** Why a version cannot say it. */
   const silent = (version: EncodingsVersion, grid: string, granularity: (typeof granularities)[number]) => {
-    if (version === "2.0.0" && grid === "int3") return /expected a type of ONNX for version 2\.0\.0, got int3/;
+    if (version.startsWith("2.") && grid === "int3") return /expected a type of ONNX for version 2\.[01]\.0, got int3/;
     if (version === "0.6.1" && typeof granularity === "object") return /version 0\.6\.1, got blocks/;
     return undefined;
   };
@@ -82,6 +82,45 @@ describe("written and read again", () => {
       for (const [i, entry] of loaded.entries.entries())
         if (entry.kind !== "bias") expect(entry.encoding).toEqual(plan.entries[i]!.encoding);
     }
+  });
+
+  const lists: [string, PlaceOptions["granularity"], EncodingsVersion[]][] = [
+    ["float8e4m3fn", "channel", ["2.0.0", "2.1.0"]],
+    ["float8e5m2", { block: 2 }, ["2.0.0", "2.1.0"]],
+    ["float4e2m1", { block: 2, twoLevel: { form: "nvfp4" } }, ["2.1.0"]],
+    ["float4e2m1", "tensor", ["2.0.0", "2.1.0"]],
+    ["int2half", "channel", ["1.0.0", "2.0.0", "2.1.0"]],
+    ["int4", { block: 2, twoLevel: { form: "lpbq", scaleBits: 4 } }, ["1.0.0", "2.0.0", "2.1.0"]],
+  ];
+  test.each(lists)("%s %j", async (grid, granularity, able) => {
+    const { placed, plan } = await planned("aimet-default", { weights: parseGrid(grid), granularity });
+    const isInt = grid === "int4";
+    for (const version of versions) {
+      const write = () => writeEncodings(plan, model(), { version });
+      if (!able.includes(version) && !(version === "2.0.0" && grid === "float4e2m1")) {
+        expect(write, version).toThrowError(expect.objectContaining({ code: "quant/unsupported-encodings" }));
+        continue;
+      }
+      const { plan: loaded } = applyEncodings(placed, readEncodings(write()), model());
+      for (const [i, entry] of loaded.entries.entries()) {
+        if (entry.kind !== "weight") continue;
+        const { twoLevel, ...same } = plan.entries[i]!.encoding!;
+        expect(entry.encoding, `${version} ${entry.value}`).toMatchObject(
+          isInt || grid === "int2half" ? same : { ...same, symmetric: true },
+        );
+        if (twoLevel?.form === "lpbq") expect(entry.encoding!.twoLevel!.coarse).toEqual(twoLevel.coarse);
+      }
+    }
+  });
+
+  test("biases are left out where nobody wants them", async () => {
+    const { plan } = await planned("ort-cpu");
+    const names = (int32Bias: boolean) =>
+      JSON.parse(writeEncodings(plan, model(), { version: "2.0.0", int32Bias })).encodings.map(
+        (row: { name: string }) => row.name,
+      );
+    expect(names(true)).toContain("b");
+    expect(names(false)).not.toContain("b");
   });
 
   test("half precision", async () => {
@@ -159,7 +198,7 @@ const faults: Record<string, [file: string, change: (json: Json) => void, messag
   // 2.0.0
   "2.0.0: a name twice": ["residual-2.0.0", (j) => { j.encodings.push(j.encodings[0]); }, /several for w1/],
   "2.0.0: three bits": ["residual-2.0.0", (j) => { j.encodings[0].output_dtype = "int3"; }, /output_dtype/],
-  "2.0.0: float8": ["residual-2.0.0", (j) => { j.encodings[0].output_dtype = "float8e4m3fn"; }, /output_dtype/],
+  "2.0.0: float8": ["residual-2.0.0", (j) => { j.encodings[0].output_dtype = "float8e4m3fnuz"; }, /output_dtype/],
   "2.0.0: a type that nobody knows": ["residual-2.0.0", (j) => { j.encodings[0].output_dtype = "byte"; }, /output_dtype/],
   "2.0.0: a width beside the type": ["residual-2.0.0", (j) => { j.encodings[0].bw = 8; }, /no bw/],
   "2.0.0: no scale": ["residual-2.0.0", (j) => { delete j.encodings[0].y_scale; }, /y_scale/],
@@ -170,7 +209,10 @@ const faults: Record<string, [file: string, change: (json: Json) => void, messag
   "2.0.0: an axis of one scale": ["residual-2.0.0", (j) => { j.encodings.find((r: Json) => r.name === "x").axis = 0; }, /axis/],
   "2.0.0: half an axis": ["residual-2.0.0", (j) => { j.encodings[0].axis = 0.5; }, /axis/],
   "2.0.0: a block size of one scale": ["residual-2.0.0", (j) => { j.encodings.find((r: Json) => r.name === "x").block_size = 4; }, /axis/],
-  "2.0.0: half a zero point": ["residual-2.0.0", (j) => { j.encodings.find((r: Json) => r.name === "x").y_zero_point = 0.5; }, /offset/],
+  "2.0.0: half a zero point": ["residual-2.0.0", (j) => { j.encodings.find((r: Json) => r.name === "x").y_zero_point = 0.5; }, /whole y_zero_point/],
+  "2.1.0: a scale without its factors": ["residual-2.0.0", (j) => { j.version = "2.1.0"; j.encodings[0].y_scale = { x_scale: 1 }; }, /x with x_scale/],
+  "2.1.0: a width beside the type": ["residual-2.0.0", (j) => { j.version = "2.1.0"; j.encodings[0].bw = 8; }, /no bw/],
+  "2.1.0: a zero point of scales": ["residual-2.0.0", (j) => { j.version = "2.1.0"; j.encodings[0].y_scale = { x: [1], x_scale: 1, x_zero_point: [1] }; }, /x_zero_point/],
   "2.0.0: a zero point outside the type": ["residual-2.0.0", (j) => { j.encodings.find((r: Json) => r.name === "x").y_zero_point = 256; }, /y_zero_point of uint8/],
   "2.0.0: a negative zero point of an unsigned type": ["residual-2.0.0", (j) => { j.encodings.find((r: Json) => r.name === "x").y_zero_point = -1; }, /y_zero_point of uint8/],
   "2.0.0: one zero point for many scales": ["residual-2.0.0", (j) => { j.encodings[0].y_zero_point = 0; }, /y_zero_point for every y_scale/],

@@ -1,5 +1,5 @@
 /**
- * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default) and 2.0.0: the same plan for Qualcomm's tools, next to the float
+ * AIMET's encodings files, versions 0.6.1, 1.0.0 (the default), 2.0.0 and 2.1.0: the same plan for Qualcomm's tools, next to the float
  * model.
  */
 
@@ -17,11 +17,13 @@ import { isMoved } from "../plan/entry-at.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
 import { sortedJson } from "./sorted-json.ts";
 
-export type EncodingsVersion = "0.6.1" | "1.0.0" | "2.0.0";
+export type EncodingsVersion = "0.6.1" | "1.0.0" | "2.0.0" | "2.1.0";
 
 export interface EncodingsOptions {
   /** Default "1.0.0", as AIMET's. */
   readonly version?: EncodingsVersion;
+  /** Whether versions from 2.0.0 on have the int32 grids of biases. Default true, as AIMET's. */
+  readonly int32Bias?: boolean;
   /** AIMET's name of the scheme, for `quantizer_args`. Default "min_max". */
   readonly scheme?: string;
   /** Who wrote the file. Default: package "avocet" without a version. */
@@ -36,7 +38,12 @@ type Json = Record<string, unknown>;
  * `quant/unsupported-encodings` for what the version cannot say of an entry that has one: blocks in 0.6.1, three bits in 2.0.0.
  */
 export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptions = {}): string {
-  const { version = "1.0.0", scheme = "min_max", producer = { package: "avocet", version: "" } } = options;
+  const {
+    version = "1.0.0",
+    int32Bias = true,
+    scheme = "min_max",
+    producer = { package: "avocet", version: "" },
+  } = options;
   const facts = new Facts(model, new Map());
   const values = model.graph.valuesByName();
   const shapeOf = ({ value }: PlanEntry): Shape => values.get(value)?.initializer?.shape ?? [];
@@ -44,13 +51,15 @@ export function writeEncodings(plan: Plan, model: Model, options: EncodingsOptio
     const value = values.get(entry.value);
     return entry.parameter === true || (value !== undefined && facts.parameters(value).length > 0);
   };
-  if (version === "2.0.0") {
+  if (version === "2.0.0" || version === "2.1.0") {
     const entries = entriesByValue(plan);
     const shown = [...plan.entries.filter(isParameter), ...plan.entries.filter((entry) => !isParameter(entry))];
     const rows = shown.flatMap((entry) => [
-      ...(entry.encoding && entry.kind !== "bias" ? [rowOf2(entry.value, entry.encoding, shapeOf(entry))] : []),
-      ...biasesOf(entry, values.get(entry.value), entries, facts).map(([name, encoding]) =>
-        rowOf2(name, encoding, [encoding.scale.length]),
+      ...(entry.encoding && entry.kind !== "bias"
+        ? [rowOf2(entry.value, entry.encoding, shapeOf(entry), version)]
+        : []),
+      ...(int32Bias ? biasesOf(entry, values.get(entry.value), entries, facts) : []).map(([name, encoding]) =>
+        rowOf2(name, encoding, [encoding.scale.length], version),
       ),
     ]);
     return sortedJson({ version, producer, encodings: rows });
@@ -176,21 +185,26 @@ function rowOf1({ value, encoding, symmetric }: PlanEntry, shape: Shape): Json {
   };
 }
 
-function rowOf2(name: string, given: Encoding, shape: Shape): Json {
+function rowOf2(name: string, given: Encoding, shape: Shape, version: EncodingsVersion): Json {
   // What is not symmetric is written unsigned, as AIMET does: the numbers are the same.
   const grid = isIntGrid(given.grid) ? { ...given.grid, signed: given.grid.signed && given.symmetric } : given.grid;
   const encoding = { ...given, grid };
   const { granularity } = encoding;
   const isHalves = grid.kind === "halves";
   if (grid.kind === "int" && codecOf(grid).stored !== gridName(grid))
-    throw unsupported(name, `expected a type of ONNX for version 2.0.0, got ${gridName(grid)}`, "--format 1.0.0");
+    throw unsupported(name, `expected a type of ONNX for version ${version}, got ${gridName(grid)}`, "--format 1.0.0");
   const { scale, offset } = perBlock(name, encoding, shape);
   const points = offset.map((_, i) => (isHalves ? -0.5 : zeroPoint({ ...encoding, scale, offset }, i) + 0));
   const shaped = (list: readonly number[]) => shapedAs(list, granularity, shape);
-  const factors = encoding.twoLevel?.form === "lpbq" ? packScales(encoding, shape) : undefined;
-  const scales = factors
-    ? { per_block_int_scale: shaped(factors), per_channel_float_scale: perChannel(encoding, shape) }
-    : { y_scale: shaped(scale) };
+  const form = encoding.twoLevel?.form;
+  const isNested = version === "2.1.0" && (form === "lpbq" || form === "nvfp4");
+  const factors = isNested || form === "lpbq" ? packScales(encoding, shape) : undefined;
+  const scales =
+    isNested && factors
+      ? { y_scale: nested(encoding, factors, shape) }
+      : factors
+        ? { per_block_int_scale: shaped(factors), per_channel_float_scale: perChannel(encoding, shape) }
+        : { y_scale: shaped(scale) };
   return {
     name,
     output_dtype: isHalves ? "int2" : gridName(grid),
@@ -199,6 +213,20 @@ function rowOf2(name: string, given: Encoding, shape: Shape): Json {
     ...(granularity.kind === "tensor" ? {} : { axis: granularity.axis }),
     ...(granularity.kind === "block" ? { block_size: granularity.size } : {}),
   };
+}
+
+/** Version 2.1.0: the scales are quantized themselves, x times x_scale; factors of LPBQ in the narrowest integers that hold them. */
+function nested(encoding: Encoding, factors: readonly number[], shape: Shape): Json {
+  const { granularity, twoLevel } = encoding;
+  const x = shapedAs(factors, granularity, shape);
+  if (twoLevel!.form === "nvfp4") return { x, x_scale: twoLevel!.coarse[0], input_dtype: "float8e4m3fn" };
+  const most = factors.reduce((a, b) => Math.max(a, b), 1);
+  const bits = [2, 4, 8, 16].find((width) => most < 2 ** width);
+  const whole =
+    granularity.kind === "block"
+      ? { axis: granularity.axis, block_size: shape[granularity.axis]! / granularity.size }
+      : {};
+  return { x, x_scale: perChannel(encoding, shape), input_dtype: `uint${bits}`, ...whole };
 }
 
 /** The coarse scales in the shape of the blocks, of which there is one. */
@@ -239,7 +267,10 @@ function biasesOf(
     while (input && !entries.has(input.name) && input.producer && keepsGrid(input.producer))
       input = input.producer.input(0);
     const encoding = input ? entries.get(input.name)?.encoding : undefined;
-    const own = entries.get(bias.name)?.encoding;
+    const entry = entries.get(bias.name);
+    const own = entry?.encoding;
+    // One on a grid of its own is in the file as every other entry is.
+    if (own && entry.kind !== "bias") continue;
     if (own) found.push([bias.name, own]);
     else if (encoding) found.push([bias.name, biasEncoding(encoding, weight.encoding, bias.initializer!.size)]);
   }

@@ -2,9 +2,9 @@
 import { AvocetError } from "../../base/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import type { Shape } from "../../tensor/inner.ts";
-import type { IntGrid } from "../grids/codec.ts";
+import type { Grid } from "../grids/codec.ts";
 import { type Encoding, type Granularity, granularityName } from "../grids/encoding.ts";
-import { codecOf, gridName } from "../grids/grid.ts";
+import { codecOf, codecs, gridName, isIntGrid, isScaled } from "../grids/grid.ts";
 import type { Bits } from "../grids/names.ts";
 import { blockGroups } from "../grids/slices.ts";
 import { type Plan, type PlanEntry, withEntries } from "./plan.ts";
@@ -26,7 +26,7 @@ export function applyEncodings(
   const ignored: string[] = [];
   for (const found of file.encodings) {
     const entry = byName.get(found.name);
-    if (entry?.grid.kind !== "int" || entry.kind === "bias") ignored.push(found.name);
+    if (!entry || entry.kind === "bias" || !isScaled(entry.grid)) ignored.push(found.name);
     else {
       const shape = values.get(found.name)?.initializer?.shape;
       const symmetric = found.symmetric ?? entry.symmetric;
@@ -73,8 +73,8 @@ function fitted(
   const refuse = (problem: string, hint: string) =>
     new AvocetError("quant/invalid-encodings", problem, { at: entry.value, hint });
   const signed = entry.grid.kind === "int" && entry.grid.signed;
-  const grid: IntGrid = { kind: "int", bits: found.bits as Bits, signed };
-  if (entry.kind !== "weight" && codecOf(grid).stored !== gridName(grid))
+  const grid: Grid = found.grid ? codecs[found.grid].grid : { kind: "int", bits: found.bits as Bits, signed };
+  if (entry.kind !== "weight" && isIntGrid(grid) && codecOf(grid).stored !== gridName(grid))
     throw refuse(
       `expected a type of ONNX for an activation, got ${gridName(grid)}`,
       "ONNX has no type of so many bits",

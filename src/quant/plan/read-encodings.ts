@@ -1,10 +1,10 @@
-/** Reads AIMET's encodings files (0.6.1, 1.0.0, 2.0.0). What is wrong in itself is refused here, what does not fit a model in apply-encodings.ts. */
+/** Reads AIMET's encodings files (0.6.1, 1.0.0, 2.0.0, 2.1.0). What is wrong in itself is refused here, what does not fit a model in apply-encodings.ts. */
 import { z } from "zod";
 import { AvocetError, parseJson } from "../../base/inner.ts";
-import type { ScaledCodec } from "../grids/codec.ts";
+import type { Codec, ScaledCodec } from "../grids/codec.ts";
 import type { TwoLevel } from "../grids/encoding.ts";
 import { codecs } from "../grids/grid.ts";
-import { integerWidths } from "../grids/names.ts";
+import { integerWidths, type LookupGridName } from "../grids/names.ts";
 import { unpackScales } from "../grids/two-level.ts";
 
 /** One encoding of a file, in AIMET's convention (offset ≤ 0, one number a slice). */
@@ -19,6 +19,8 @@ export interface FileEncoding {
   /** "tensor", "channel" or "block". LPBQ is read as the blocks that it stands for, and as what it is made of. */
   readonly per: "tensor" | "channel" | "block";
   readonly twoLevel?: TwoLevel;
+  /** A grid that is none of integers: float8, float4, or two bits with half a step. */
+  readonly grid?: LookupGridName;
   /** Length of a block. */
   readonly blockSize?: number;
   /** Of version 2.0.0: the axis of the channels, or of the blocks; may be negative. */
@@ -65,7 +67,7 @@ const nested: z.ZodType<unknown> = z.union([number, z.array(z.lazy(() => nested)
 const row2 = z.looseObject({
   name: z.string(),
   output_dtype: z.string(),
-  y_scale: nested.optional(),
+  y_scale: z.unknown().optional(),
   y_zero_point: nested.optional(),
   axis: z.number().int().optional(),
   block_size: size.optional(),
@@ -83,17 +85,26 @@ const file1 = z.looseObject({
   activation_encodings: z.array(row1),
   param_encodings: z.array(row1),
 });
-const file2 = z.looseObject({ version: z.literal("2.0.0"), encodings: z.array(row2) });
+const file2 = z.looseObject({ version: z.enum(["2.0.0", "2.1.0"]), encodings: z.array(row2) });
+/** Version 2.1.0: scales that are quantized themselves. */
+const nestedScale = z.strictObject({
+  x: nested,
+  x_scale: nested,
+  x_zero_point: nested.optional(),
+  input_dtype: z.string().optional(),
+  axis: z.number().int().optional(),
+  block_size: size.optional(),
+});
 
 type Refuse = (problem: string) => AvocetError;
 
 /** Parses the text of a file. Throws `quant/invalid-encodings`. */
 export function readEncodings(text: string, at = "encodings"): EncodingsFile {
-  const hint = "AIMET's versions 0.6.1, 1.0.0 and 2.0.0 are read";
+  const hint = "AIMET's versions 0.6.1, 1.0.0, 2.0.0 and 2.1.0 are read";
   const refuse: Refuse = (problem) => new AvocetError("quant/invalid-encodings", problem, { at, hint });
   const json = parseJson(text, { at, code: "quant/invalid-encodings", hint });
   const version = String((json as { version?: unknown } | null)?.version);
-  const schema = version === "2.0.0" ? file2 : version === "1.0.0" ? file1 : file0;
+  const schema = version.startsWith("2.") ? file2 : version === "1.0.0" ? file1 : file0;
   const result = (schema as z.ZodType<unknown>).safeParse(json);
   if (!result.success) throw refuse(`the encodings have faults:\n${z.prettifyError(result.error)}`);
   const file = result.data as z.output<typeof file0> | z.output<typeof file1> | z.output<typeof file2>;
@@ -163,14 +174,28 @@ function fromRow1(row: z.output<typeof row1>, refuse: Refuse): FileEncoding {
   if (!scale || !offset || symmetric === undefined) throw refuse(`expected scale, offset and is_sym for ${name}`);
   if (scale.length !== offset.length)
     throw refuse(`expected as many offsets as scales for ${name}, got ${offset.length} and ${scale.length}`);
-  if ([row.zero_point_shift ?? 0].flat().some((shift) => shift !== 0))
-    throw refuse(`expected no zero_point_shift for ${name}: no grid of integers has zero between two numbers`);
+  const shifts = [row.zero_point_shift ?? 0].flat();
+  const isHalves = row.bw === 2 && symmetric && shifts.every((shift) => shift === 0.5);
+  if (!isHalves && shifts.some((shift) => shift !== 0))
+    throw refuse(
+      `expected no zero_point_shift for ${name}, or 0.5 for two symmetric bits: no other grid has zero between two numbers`,
+    );
   if (type === "PER_TENSOR" && scale.length !== 1)
     throw refuse(`expected one scale per tensor for ${name}, got ${scale.length}`);
   const blocked = type === "PER_BLOCK" || type === "LPBQ";
   if (blocked !== (blockSize !== undefined))
     throw refuse(`expected a block_size for blocks and for nothing else, ${name} is ${type}`);
   const common = { name, symmetric, per: blocked ? ("block" as const) : type === "PER_TENSOR" ? ("tensor" as const) : ("channel" as const) }; // biome-ignore format: one line
+  if (isHalves) {
+    return {
+      ...common,
+      bits: 2,
+      grid: "int2half",
+      scale,
+      offset: scale.map(() => 0),
+      ...(blockSize === undefined ? {} : { blockSize }),
+    };
+  }
   if (type !== "LPBQ")
     return { ...common, bits: row.bw, scale, offset, ...(blockSize === undefined ? {} : { blockSize }) };
   const { compressed_bw: bits, per_block_int_scale: factors } = row;
@@ -191,12 +216,13 @@ function fromRow1(row: z.output<typeof row1>, refuse: Refuse): FileEncoding {
 
 function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
   const { name, axis, block_size: blockSize } = row;
-  const { bits, shift } = codecNamed(row.output_dtype, name, refuse);
+  const codec = codecNamed(row.output_dtype, name, refuse);
+  const { bits, shift } = codec;
   if ("bw" in row) throw refuse(`expected no bw for ${name}: output_dtype says it`);
   const compressed = row.per_block_int_scale !== undefined || row.per_channel_float_scale !== undefined;
   if ((row.y_scale === undefined) === !compressed)
     throw refuse(`expected y_scale, or per_block_int_scale with per_channel_float_scale, for ${name}`);
-  const { dims, values: scale, twoLevel } = compressed ? decompressed(row, refuse) : flat(row.y_scale, name, refuse);
+  const { dims, values: scale, twoLevel } = scalesOf(row, compressed, refuse);
   const points =
     row.y_zero_point === undefined ? { dims, values: scale.map(() => 0) } : flat(row.y_zero_point, name, refuse);
   if (points.dims.join() !== dims.join())
@@ -208,16 +234,21 @@ function fromRow2(row: z.output<typeof row2>, refuse: Refuse): FileEncoding {
     throw refuse(`expected a list of scales for the channels of ${name}, got one of ${dims.length} axes`);
   if (per === "block" && dims.length < 2)
     throw refuse(`expected scales in the shape of the blocks of ${name}, got one list`);
-  const [least, most] = [-shift, 2 ** bits - 1 - shift];
+  const listed = codec.kernel === "lookup";
+  const isHalves = row.output_dtype === "int2" && points.values.every((point) => point === -0.5);
+  const [least, most] = listed ? [0, 0] : [-shift, 2 ** bits - 1 - shift];
+  if (!isHalves && points.values.some((point) => !Number.isInteger(point)))
+    throw refuse(`expected a whole y_zero_point for ${name}, or -0.5 for int2`);
   if (points.values.some((point) => point < least || point > most))
     throw refuse(`expected a y_zero_point of ${row.output_dtype} for ${name}`);
   return {
     name,
     bits,
-    symmetric: symmetryOf(points.values, bits, shift > 0),
+    symmetric: listed || isHalves || symmetryOf(points.values, bits, shift > 0),
+    ...(isHalves ? { grid: "int2half" as const } : listed ? { grid: codec.name as LookupGridName } : {}),
     scale,
     // Zero is added so that −0 becomes 0.
-    offset: points.values.map((point) => -point - shift + 0),
+    offset: points.values.map((point) => (listed || isHalves ? 0 : -point - shift + 0)),
     per,
     ...(blockSize === undefined ? {} : { blockSize, dims }),
     ...(axis === undefined ? {} : { axis }),
@@ -233,9 +264,29 @@ function symmetryOf(points: readonly number[], bits: number, signed: boolean): b
 
 /** Only grids that are types of ONNX have a name there. */
 function codecNamed(dtype: string, name: string, refuse: Refuse): ScaledCodec {
-  const found = Object.values(codecs).find((codec) => codec.name === dtype && codec.stored === dtype);
-  if (found?.kernel === "linear") return found as ScaledCodec;
-  throw refuse(`expected an output_dtype of integers for ${name}, got ${dtype}`);
+  const found = Object.values<Codec>(codecs).find((codec) => codec.name === dtype);
+  const isListed = found?.kernel === "lookup" && found.name !== "int2half";
+  if (found && (isListed || (found.kernel === "linear" && found.stored === dtype))) return found as ScaledCodec;
+  throw refuse(`expected an output_dtype of integers, float8 or float4 for ${name}, got ${dtype}`);
+}
+
+/** The scales of a row: as they are, or products of two. */
+function scalesOf(row: z.output<typeof row2>, compressed: boolean, refuse: Refuse): Nested {
+  if (compressed) return decompressed(row, refuse);
+  const { name, y_scale: given } = row;
+  const list = nested.safeParse(given);
+  if (list.success) return flat(list.data, name, refuse);
+  const object = nestedScale.safeParse(given);
+  if (!object.success) throw refuse(`expected numbers, lists of them, or x with x_scale as y_scale of ${name}`);
+  const { x, x_scale: coarse, x_zero_point: zero, input_dtype: dtype = "" } = object.data;
+  if (zero !== undefined && flat(zero, name, refuse).values.some((point) => point !== 0))
+    throw refuse(`expected no x_zero_point for ${name}: a scale is never negative`);
+  if (dtype === "float8e4m3fn" && typeof coarse === "number") {
+    const factors = flat(x, name, refuse);
+    const values = factors.values.map((factor) => factor * coarse);
+    return { dims: factors.dims, values, twoLevel: { form: "nvfp4", coarse: [coarse] } };
+  }
+  return decompressed({ ...row, per_block_int_scale: x, per_channel_float_scale: coarse }, refuse);
 }
 
 interface Nested {
@@ -282,8 +333,8 @@ function decompressed(row: z.output<typeof row2>, refuse: Refuse): Nested {
   return perChannel ? { dims, values, twoLevel: { form: "lpbq", coarse: channels!.values, most } } : { dims, values };
 }
 
-function expectSound({ name, bits, symmetric, scale, offset }: FileEncoding, refuse: Refuse): void {
-  if (!integerWidths.some((width) => width === bits))
+function expectSound({ name, bits, symmetric, scale, offset, grid }: FileEncoding, refuse: Refuse): void {
+  if (!grid && !integerWidths.some((width) => width === bits))
     throw refuse(
       `expected ${integerWidths[0]} to ${integerWidths.at(-2)} or ${integerWidths.at(-1)} bits for ${name}, got ${bits}`,
     );
@@ -294,7 +345,7 @@ function expectSound({ name, bits, symmetric, scale, offset }: FileEncoding, ref
       throw refuse(`expected positive scales within float32 for ${name}, got ${s}`);
     if (!(Number.isInteger(o) && o <= 0 && o > -(2 ** bits)))
       throw refuse(`expected a whole offset from ${1 - 2 ** bits} to 0 for ${name}, got ${o}`);
-    if (symmetric && o !== -half && o !== 1 - half && o !== 0)
+    if (!grid && symmetric && o !== -half && o !== 1 - half && o !== 0)
       throw refuse(`expected a symmetric grid to begin at ${-half}, ${1 - half} or 0 for ${name}, got ${o}`);
   }
 }

@@ -1,0 +1,112 @@
+/** Quantized files become model and plan: lowered again they compute the same numbers, ours and those of other tools. */
+import { describe, expect, test } from "vitest";
+import { golden, missing } from "../../../test/fixtures.ts";
+import { seededFeeds } from "../../../test/same-outputs.ts";
+import { fromArray } from "../../data/inner.ts";
+import { readModelFile } from "../../formats/inner-node.ts";
+import { type Model, parseModel } from "../../ir/inner.ts";
+import { openRuntime, simulationOf, traceShapes } from "../../runtime/inner.ts";
+import {
+  builtinTarget,
+  calibrate,
+  entriesByValue,
+  gridName,
+  lower,
+  type PlaceOptions,
+  parseGrid,
+  place,
+} from "../inner.ts";
+import { planFromJson, planToJson } from "../inner-files.ts";
+import { raise } from "./raise.ts";
+
+const runtime = await openRuntime();
+
+const net = () =>
+  parseModel(
+    `<ir_version: 8, opset_import: ["" : 21]> net (float[2,8,6,6] x) => (float[2,32] y)
+    <float[16,8,3,3] w, float[16] b, float[16,16,1,1] v, float[32,16] g, float[32] h, float[32,32] m> {
+      c = Conv <pads = [1,1,1,1]> (x, w, b) r = Relu(c) d = Conv(r, v) s = Add(d, r)
+      p = GlobalAveragePool(s) f = Flatten(p) q = Gemm <transB = 1> (f, g, h) y = MatMul(q, m) }`,
+    { seed: 3 },
+  );
+
+async function shippedOf(target: string, options: Partial<PlaceOptions>): Promise<Model> {
+  const model = net();
+  const feeds = seededFeeds(model);
+  const placed = place(model, builtinTarget(target), { shapes: await traceShapes(model, runtime, feeds), ...options });
+  const data = fromArray("x", feeds.x!.shape, feeds.x!.floats());
+  const { plan } = await calibrate(model, placed, runtime, data, { scheme: "minmax" });
+  return lower(model, plan).model;
+}
+
+async function outputs(model: Model): Promise<number[][]> {
+  await using session = await runtime.open(model, { ...simulationOf(model), threads: 1 });
+  return Object.values(await session.run(seededFeeds(model))).map((tensor) => tensor.numbers());
+}
+
+const grid = parseGrid;
+const cases: Record<string, [string, Partial<PlaceOptions>]> = {
+  "int8 per channel with int32 biases": ["ort-cpu", {}],
+  "per tensor, float biases": ["aimet-default-per-tensor", {}],
+  "symmetric, signed": ["tensorrt", {}],
+  "weights of four bits, widened by a Cast": ["aimet-default", { weights: grid("int4") }],
+  "weights of two bits": ["aimet-default", { weights: grid("int2") }],
+  "activations of four bits behind a Clip": ["aimet-default", { activations: grid("uint4") }],
+  "activations of twelve bits behind a Clip of floats": ["aimet-default", { activations: grid("uint12") }],
+  "sixteen bits": ["aimet-default", { weights: grid("int16"), activations: grid("uint16") }],
+  "blocks of eight": ["aimet-default", { weights: grid("int4"), granularity: { block: 8 } }],
+  float8: ["aimet-default", { weights: grid("float8e4m3fn"), activations: grid("float8e5m2") }],
+  "packed for MatMulNBits": [
+    "ort-cpu",
+    { weights: grid("int4"), activations: grid("float32"), granularity: { block: 16 }, storage: ["matmulnbits"] },
+  ],
+};
+
+test.each(Object.entries(cases))("%s", async (_, [target, options]) => {
+  const shipped = await shippedOf(target, options);
+  const before = await outputs(shipped);
+  const { model, plan, notes } = raise(shipped);
+  expect(notes).toEqual([]);
+  expect([...model.graph.nodes].filter(({ op }) => /Quantize|NBits/.test(op))).toEqual([]);
+  const again = planFromJson(planToJson(plan));
+  expect(await outputs(lower(model, again).model)).toEqual(before);
+});
+
+describe("what is read", () => {
+  test("has the names, grids and biases of the plan that was lowered", async () => {
+    const { plan } = raise(await shippedOf("ort-cpu", {}));
+    const entries = entriesByValue(plan);
+    expect([...entries.keys()]).toEqual(expect.arrayContaining(["x", "w", "v", "g"]));
+    expect(gridName(entries.get("w")!.grid)).toBe("int8");
+    expect(entries.get("w")!.granularity).toEqual({ kind: "channel", axis: 0 });
+    expect(entries.get("b")).toMatchObject({ kind: "bias", scaleFrom: { input: "x", weight: "w" } });
+    expect(plan.entries.every((entry) => entry.frozen)).toBe(true);
+  });
+
+  test("is no integer operator: they are refused by name", () => {
+    const text = `<ir_version: 8, opset_import: ["" : 21]> f (float[2,4] x) => (float[2,3] y) <int8[4,3] w = {1,2,3,4,5,6,7,8,9,10,11,12}> {
+      q, s, z = DynamicQuantizeLinear(x) i = MatMulInteger(q, w, z) y = Cast <to = 1> (i) }`;
+    expect(() => raise(parseModel(text))).toThrow(/DynamicQuantizeLinear, MatMulInteger/);
+    expect(() => raise(net())).toThrow(/expected a quantized model/);
+  });
+
+  test("says where a quantizer and its dequantizer differ", () => {
+    const text = `<ir_version: 8, opset_import: ["" : 21]> f (float[2,4] x) => (float[2,4] y)
+      <float s = {0.5}, float t = {0.25}, uint8 z = {3}> { q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, t, z) }`;
+    expect(() => raise(parseModel(text))).toThrow(/QuantizeLinear/);
+  });
+});
+
+test.skipIf(missing("files/residual-qdq.onnx"))(
+  "AIMET's own QDQ file computes the same from model and plan",
+  async () => {
+    const theirs = readModelFile(golden("files/residual-qdq.onnx"));
+    const before = await outputs(theirs);
+    const { model, plan } = raise(theirs);
+    expect(plan.entries.filter(({ kind }) => kind === "weight").length).toBeGreaterThan(3);
+    const after = await outputs(lower(model, plan).model);
+    // Weights that AIMET quantizes as the model runs are rounded once here, to the same integers.
+    for (const [i, numbers] of before.entries())
+      for (const [k, x] of numbers.entries()) expect(after[i]![k]).toBeCloseTo(x, 5);
+  },
+);

@@ -1,0 +1,274 @@
+/**
+ * The other way than lowering: a file that is quantized already becomes the float model and the plan that it stands for. Quantizers of every
+ * writer that uses the standard's operators are read (ours, ONNX Runtime's tool, AIMET, PyTorch's exporter), and MatMulNBits. The float weights are
+ * what the integers stand for, so that lowering the pair gives the numbers of the file again.
+ */
+import { AvocetError } from "../../base/inner.ts";
+import { cloneModel, type Graph, type Model, type Node, removeDead, type Value } from "../../ir/inner.ts";
+import { replaceNode } from "../../passes/inner.ts";
+import { type DType, dtypes, type Shape, type Tensor } from "../../tensor/inner.ts";
+import type { Grid } from "../grids/codec.ts";
+import type { Encoding, Granularity } from "../grids/encoding.ts";
+import { dequantize } from "../grids/fake-quantize.ts";
+import { codecs, gridName, isIntGrid, parseGrid, scaledCodecOf } from "../grids/grid.ts";
+import { sliceCount } from "../grids/slices.ts";
+import { isQuantizing } from "../place/acceptable.ts";
+import type { Plan, PlanEntry } from "../plan/plan.ts";
+import { unpackedMatrix } from "./packed-matrix.ts";
+
+export interface Raised {
+  readonly model: Model;
+  readonly plan: Plan;
+  /** What has no place in a plan, and was left out or made float. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The float model and the plan of a quantized one, which stays as it is; encodings are frozen. Throws `quant/unsupported-model` naming the
+ * operators that are not read: those of integers that fuse quantizers (QLinearConv, ConvInteger …), and quantizers whose scales are computed.
+ */
+export function raise(quantized: Model): Raised {
+  const model = cloneModel(quantized);
+  const { graph } = model;
+  const entries: PlanEntry[] = [];
+  const notes: string[] = [];
+  for (const node of [...graph.nodes]) if (isHold(node)) bypass(graph, node, node.input(0)!);
+  for (const node of [...graph.nodes]) {
+    if (node.op === "MatMulNBits") entries.push(raiseMatMulNBits(graph, node));
+    else if (node.op === "DequantizeLinear" && node.domain === "") {
+      const entry = raiseDequantize(graph, node, notes);
+      if (entry) entries.push(entry);
+    }
+  }
+  removeDead(graph);
+  const left = [...graph.nodes].filter(isQuantizing);
+  if (left.length > 0) {
+    const kinds = [...new Set(left.map(({ op }) => op))].join(", ");
+    throw new AvocetError(
+      "quant/unsupported-model",
+      `expected Q/DQ with constant scales or MatMulNBits, got ${left.length} × ${kinds}`,
+      {
+        at: `${left[0]}`,
+        hint: "QOperator and dynamic files hold no quantizers of their own: quantize the float model again, in the form qdq or weight-only",
+      },
+    );
+  }
+  if (entries.length === 0) {
+    throw new AvocetError("quant/unsupported-model", "expected a quantized model, got one without quantizers", {
+      at: model.source ?? graph.name,
+      hint: "`avocet plan` makes a plan for a float model",
+    });
+  }
+  const plan: Plan = {
+    version: 1,
+    target: "file",
+    entries: withBiasScales(once(entries, notes), graph),
+    notQuantized: [],
+  };
+  return { model, plan, notes };
+}
+
+/** A Max of one input changes nothing: lowering writes it where a runtime would otherwise fuse. */
+function isHold(node: Node): boolean {
+  return node.op === "Max" && node.domain === "" && node.inputs.length === 1;
+}
+
+function bypass(graph: Graph, node: Node, value: Value): void {
+  graph.replaceUses(node.output, value);
+  graph.remove(node);
+}
+
+/** One entry a value: what is quantized twice on one grid is quantized once. */
+function once(entries: readonly PlanEntry[], notes: string[]): PlanEntry[] {
+  const found = new Map<string, PlanEntry>();
+  for (const entry of entries) {
+    const before = found.get(entry.value);
+    if (!before) found.set(entry.value, entry);
+    else if (JSON.stringify(before.encoding) !== JSON.stringify(entry.encoding))
+      notes.push(`${entry.value} has several quantizers of different scales: the first is in the plan`);
+  }
+  return [...found.values()];
+}
+
+function raiseDequantize(graph: Graph, node: Node, notes: string[]): PlanEntry | undefined {
+  const scale = node.input(1)?.initializer;
+  const zero = node.input(2);
+  if (!scale || (zero && !zero.initializer)) return undefined;
+  const stored = constantBehind(node.input(0));
+  if (stored?.initializer) return raiseConstant(graph, node, stored, scale, zero?.initializer);
+  return raiseActivation(graph, node, scale, zero?.initializer, notes);
+}
+
+/** The integers that a DequantizeLinear reads, which a Cast may widen. */
+function constantBehind(value: Value | null): Value | null {
+  const cast = value?.producer?.op === "Cast" ? value.producer.input(0) : null;
+  return cast?.initializer ? cast : value;
+}
+
+function raiseConstant(graph: Graph, node: Node, stored: Value, scale: Tensor, zero: Tensor | undefined): PlanEntry {
+  const integers = stored.initializer!;
+  const { name } = node.output;
+  const encoding = encodingOf(node, integers.shape, integers.dtype, scale, zero);
+  const { shift } = scaledCodecOf(encoding.grid);
+  sliceCount(integers.shape, encoding.granularity);
+  const floats = dequantize(
+    Float64Array.from(integers.numbers(), (q) => q + shift),
+    integers.shape,
+    encoding,
+  );
+  graph.setAside(node.output, `${name}_quantized`);
+  const constant = graph.addInitializer(nameOf(stored, name), floats);
+  bypass(graph, node, constant);
+  return entryOf(constant.name, integers.dtype === "int32" ? "bias" : "weight", encoding, node);
+}
+
+/** What scale and zero point of a DequantizeLinear say of numbers of this shape. */
+function encodingOf(node: Node, shape: Shape, dtype: DType, scale: Tensor, zero: Tensor | undefined): Encoding {
+  const scales = [...scale.floats()];
+  const points = zero ? zero.numbers() : scales.map(() => 0);
+  const grid = codecNamed(dtype);
+  const { shift } = scaledCodecOf(grid);
+  const offset = scales.map((_, i) => -(points[points.length === 1 ? 0 : i] ?? 0) - shift + 0);
+  return {
+    grid,
+    granularity: granularityOf(node, shape, scale),
+    symmetric: isSymmetric(offset, grid),
+    scale: scales,
+    offset,
+  };
+}
+
+function entryOf(value: string, kind: "weight" | "bias", encoding: Encoding, node: Node): PlanEntry {
+  const { grid, granularity, symmetric } = encoding;
+  return { value, kind, grid, granularity, symmetric, reason: `read from ${node}`, encoding, frozen: true };
+}
+
+/** What the constant was called in the float model, as the writers that we know name its integers. */
+function nameOf(stored: Value, dequantized: string): string {
+  const found = /^(.+?)(_quantized|_q|_quant)$/.exec(stored.name);
+  return found?.[1] ?? dequantized.replace(/(_dequantized|_DequantizeLinear_Output|_qdq|_dq)$/, "");
+}
+
+function raiseActivation(
+  graph: Graph,
+  node: Node,
+  scale: Tensor,
+  zero: Tensor | undefined,
+  notes: string[],
+): PlanEntry | undefined {
+  const behind = node.input(0)?.producer;
+  const clip = behind?.op === "Clip" ? behind : undefined;
+  const quantize = clip ? clip.input(0)?.producer : behind;
+  if (quantize?.op !== "QuantizeLinear" || !quantize.input(1)?.initializer) return undefined;
+  const constant = quantize.input(0)!;
+  if (constant.initializer && !clip) {
+    bypass(graph, node, constant);
+    const made = encodingOf(node, constant.initializer.shape, zero?.dtype ?? "uint8", scale, zero);
+    return entryOf(constant.name, "weight", made, node);
+  }
+  if (scale.size !== 1) return undefined;
+  const [first] = quantize.input(1)!.initializer!.floats();
+  const [second] = scale.floats();
+  if (first !== second) {
+    notes.push(`${node} has another scale than ${quantize}: it stays`);
+    return undefined;
+  }
+  const front = quantize.input(0)!;
+  // A Clip of floats in front belongs to a grid that is narrower than its integers.
+  const floatClip = front.producer?.op === "Clip" && front.name.endsWith("_clipped") ? front.producer : undefined;
+  const source = floatClip ? floatClip.input(0)! : front;
+  const dtype = zero?.dtype ?? "uint8";
+  const { shift } = scaledCodecOf(codecNamed(dtype));
+  const point = zero?.numbers()[0] ?? 0;
+  const [low, high] = clip
+    ? [clip.input(1)!.initializer!.numbers()[0]!, clip.input(2)!.initializer!.numbers()[0]!]
+    : floatClip
+      ? [1, 2].map((i) => Math.round(floatClip.input(i)!.initializer!.floats()[0]! / second!) + point)
+      : [-shift, 2 ** dtypes[dtype].bits - 1 - shift];
+  const steps = high! - low!;
+  const bits = Math.ceil(Math.log2(steps + 1));
+  const signed = shift > 0;
+  const grid = clip || floatClip ? parseGrid(`${signed ? "" : "u"}int${bits}`) : codecNamed(dtype);
+  const offset = isIntGrid(grid) ? low! - point + 0 : 0;
+  // A grid of one step fewer than its bits have is symmetric and strict.
+  const strict = isIntGrid(grid) && steps === 2 ** bits - 2;
+  const symmetric = strict || (isIntGrid(grid) && offset === -(2 ** (bits - 1)));
+  const encoding: Encoding = { grid, granularity: { kind: "tensor" }, symmetric, scale: [second!], offset: [offset] };
+  bypass(graph, node, source);
+  return {
+    value: source.name,
+    kind: "activation",
+    grid,
+    granularity: { kind: "tensor" },
+    symmetric,
+    ...(strict ? { strict } : {}),
+    ...(signed && dtypes[dtype].bits === 8 ? { staysSigned: true as const } : {}),
+    reason: `read from ${quantize}`,
+    encoding,
+    frozen: true,
+  };
+}
+
+function codecNamed(dtype: DType): Grid {
+  const found = Object.values(codecs).find((codec) => codec.name === dtype);
+  if (found && found.kernel !== "cast") return found.grid;
+  throw new AvocetError("quant/unsupported-model", `expected integers or float8 behind a quantizer, got ${dtype}`);
+}
+
+function isSymmetric(offset: readonly number[], grid: Grid): boolean {
+  return !isIntGrid(grid) || offset.every((o) => o === -(2 ** (grid.bits - 1)));
+}
+
+function granularityOf(node: Node, shape: Shape, scale: Tensor): Granularity {
+  const size = node.int("block_size", 0);
+  if (size === 0 && scale.size === 1) return { kind: "tensor" };
+  const given = node.int("axis", 1);
+  const axis = given < 0 ? given + shape.length : given;
+  if (size === 0) return { kind: "channel", axis };
+  // Blocks go over inputs: output channels are the other one of the first two axes.
+  return { kind: "block", axis, size, channelAxis: axis === 0 ? 1 : 0 };
+}
+
+/** A product with packed weights becomes one with floats. */
+function raiseMatMulNBits(graph: Graph, node: Node): PlanEntry {
+  if (node.input(4) || node.input(5)) {
+    throw new AvocetError("quant/unsupported-model", "expected MatMulNBits without g_idx and bias, got one with them", {
+      at: `${node}`,
+    });
+  }
+  const { tensor, encoding } = unpackedMatrix(node);
+  const stored = node.input(1)!;
+  const weight = graph.addInitializer(stored.name.replace(/(_packed|_Q[248]|_Q4G\d+|_quant)$/, ""), tensor);
+  replaceNode(node, { op: "MatMul", inputs: [node.input(0), weight] });
+  const { grid, granularity, symmetric } = encoding;
+  return {
+    value: weight.name,
+    kind: "weight",
+    grid,
+    granularity,
+    symmetric,
+    storage: "matmulnbits",
+    reason: `read from ${node}: ${gridName(grid)} in blocks`,
+    encoding,
+    frozen: true,
+  };
+}
+
+/** Biases name the scales that they follow; those of which one is not in the plan stay float, with the same numbers. */
+function withBiasScales(entries: readonly PlanEntry[], graph: Graph): PlanEntry[] {
+  const known = new Set(entries.map(({ value }) => value));
+  const values = graph.valuesByName();
+  return entries.flatMap((entry) => {
+    if (entry.kind !== "bias") return [entry];
+    const product = productOf(values.get(entry.value)!);
+    const [input, weight] = [product?.input(0)?.name, product?.input(1)?.name];
+    return input && weight && known.has(input) && known.has(weight) ? [{ ...entry, scaleFrom: { input, weight } }] : [];
+  });
+}
+
+/** The product that adds the bias: itself, or in front of an Add. */
+function productOf(bias: Value): Node | undefined {
+  const [reader] = bias.consumers();
+  if (reader?.op !== "Add") return reader;
+  return reader.inputs.find((value) => value !== bias)?.producer ?? undefined;
+}
