@@ -8,6 +8,7 @@ import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 // 7 kB are ONNX text: a reader of models tells formats by content and takes them all.
 // 33 kB of the quantizer are checks of what it is given, the storage of every grid, and judging with intervals and warnings.
 // 24 kB of the whole are compression with training in float and to milliseconds, by the share of its source.
+// 10 kB of the whole are half precision, grids of lists, scales on two levels, and encodings of version 2.1.0.
 // 45 kB are re2js: regular expressions that cannot hang cost as much as all readers of models, and 0.4 % of the engine.
 test.each([
   { what: "reading and writing ONNX", entry: "src/formats/inner.ts", measured: 46_160, ceiling: 48_000 },
@@ -17,7 +18,7 @@ test.each([
     measured: 326_084,
     ceiling: 330_000,
   },
-  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 449_955, ceiling: 455_000 },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 453_000, ceiling: 459_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
   const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
   expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);

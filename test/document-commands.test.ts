@@ -23,6 +23,11 @@ const cutDown: readonly { readonly command: RegExp; readonly more: readonly stri
     reason: "four epochs of an example's two dozen pictures prove no more than one",
   },
   {
+    command: /^avocet import /,
+    more: ["--force"],
+    reason: "float.onnx of another command lies there",
+  },
+  {
     command: /^avocet quantize /,
     more: ["--samples", "first:8"],
     reason: "calibration on eight pictures runs the same code as on all",
@@ -52,6 +57,7 @@ const placeholders: Readonly<Record<string, string>> = {
   "DIR...": "quantized",
   VALUE: "logits",
   FILE: "made.onnx",
+  SOURCE: "quantized/model.onnx",
   "DIR/model.onnx": "compressed/model.onnx",
   "DIR/sensitivity.json": "compressed/sensitivity.json",
 };
