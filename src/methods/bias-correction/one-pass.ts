@@ -7,7 +7,7 @@
  * corrects beyond the mean of all data averages out over batches.
  */
 import { AvocetError, throwIfAborted } from "../../base/inner.ts";
-import type { Dataset } from "../../data/inner.ts";
+import { type Dataset, samples as takeSamples } from "../../data/inner.ts";
 import type { MatrixLayer } from "../../facts/inner.ts";
 import { addNode, type Graph, type Model, type Node, tensorType, type Value } from "../../ir/inner.ts";
 import {
@@ -67,7 +67,7 @@ export async function shiftsInOnePass(
   const batch = fixedBatch(float, data.axes) ?? context.batch ?? (await batchOf(float, context));
   const pause = pacer();
   let samples = 0;
-  for await (const { feeds, size, reduced } of taps.stream(data, { batch, signal })) {
+  for await (const { feeds, size, reduced } of taps.stream(spread(data), { batch, signal })) {
     throwIfAborted(context);
     const means = Object.fromEntries(corrections.map(({ mean }, i) => [mean.name, reduced.get(names[i]!)![0]!]));
     const found = await corrected.run(feedsFor(quantized, feeds, means));
@@ -82,6 +82,12 @@ export async function shiftsInOnePass(
   }
   if (samples === 0) throw new AvocetError("data/none", "expected at least one sample, got none", { at: data.source });
   return sums.map((sum) => sum.map((shift) => shift / samples));
+}
+
+/** Samples from all over the data: neighbours in a recording are alike. */
+function spread(data: Dataset): Dataset {
+  const apart = Math.floor((data.count ?? 0) / enough);
+  return apart > 1 ? takeSamples(data, `every:${apart}`) : data;
 }
 
 /** The mean of each output channel, [channels]. */
