@@ -1,6 +1,6 @@
 """What ONNX Runtime's quantize_dynamic and AIMET-onnx 2.42 make of english_g2, as it is and with its constants folded.
 
-    python bench/peers/recurrent_peers.py EASYOCR_FOLDER RENDERED OUT [dynamic|aimet]
+    python bench/peers/recurrent_peers.py EASYOCR_FOLDER RENDERED OUT [dynamic|folded|aimet]
 
 RENDERED is what ocr_lines.py wrote: 64 lines calibrate AIMET. Prints word and character error rates on the 200 lines of the folder.
 Needs numpy, Pillow, onnx, onnxruntime, and aimet_onnx for "aimet".
@@ -17,7 +17,7 @@ import onnxruntime as ort
 from PIL import Image
 
 folder, rendered, out = sys.argv[1:4]
-which = sys.argv[4:] or ["dynamic", "aimet"]
+which = sys.argv[4:] or ["dynamic", "folded", "aimet"]
 ort.set_default_logger_severity(3)
 index = json.load(open(f"{folder}/lines.json"))
 pack = open(f"{folder}/lines.pngpack", "rb").read()
@@ -65,10 +65,11 @@ def folded():
     return path
 
 
-if "dynamic" in which:
+if "dynamic" in which or "folded" in which:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    for name, path in (("as it is", source), ("folded", folded())):
+    files = {"dynamic": ("as it is", source), "folded": ("folded", folded())}
+    for name, path in [files[one] for one in which if one in files]:
         made = f"{out}/g2-dynamic-{name.replace(' ', '-')}.onnx"
         quantize_dynamic(path, made, weight_type=QuantType.QInt8)
         judge(f"quantize_dynamic, {name}", ort.InferenceSession(made, providers=["CPUExecutionProvider"]), made)
