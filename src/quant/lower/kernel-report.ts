@@ -1,6 +1,8 @@
 /** Which convolutions, matrix products and recurrent operators the runtime runs on integers, read off the graph that it wrote after optimising. */
+
 import { clipBounds, isRecurrent } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
+import { givesScores } from "../plan/layer-reasons.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LoweredProduct, Shipped } from "./lowered.ts";
 import { overflowsBias } from "./overflowing-bias.ts";
@@ -81,6 +83,8 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   if (stored) return stored.form.whyFloat(node);
   const floatWeight = node.inputs.slice(0, 2).find((value) => value?.initializer);
   if (floatWeight) return left.get(floatWeight.name) ?? "its weight is not quantized";
+  const onPurpose = left.get(node.output.name);
+  if (onPurpose?.startsWith(givesScores)) return onPurpose;
   if (overflowsBias(node)) return "its bias does not fit into 32 bits in steps of the scales of its two inputs";
   if (isRecurrent(node))
     return `ONNX Runtime has no integer kernel of ${node.op} behind Q/DQ: its weights become floats at every run`;

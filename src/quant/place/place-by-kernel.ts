@@ -84,7 +84,7 @@ class KernelPlacement {
   #isLinear(unit: Unit): boolean {
     const { first } = unit;
     if (first.domain !== "" || !this.#kernels.linear.has(first.op) || this.#placement.kept.has(first)) return false;
-    return !this.#placement.narrow.has(first);
+    return !this.#placement.narrow.has(first) && !this.#placement.scores.has(first);
   }
 
   #moves(node: Node): boolean {
@@ -182,7 +182,7 @@ class KernelPlacement {
   }
 
   #decide(value: Value, decided: ReadonlyMap<Value, Decision>): Decision {
-    const { units, kept, facts, narrow } = this.#placement;
+    const { units, kept, facts, narrow, scores } = this.#placement;
     if (initializerOf(value)) return this.#decideConstant(value);
     const node = value.producer;
     const demanded = this.#demanded.has(value);
@@ -207,8 +207,8 @@ class KernelPlacement {
     const mask = maskOf(node);
     if (mask !== undefined) return { on: false, reason: maskReason(node, mask) };
     if (demanded) return { on: true, reason: "an integer kernel reads it" };
-    const tooNarrow = narrow.get(unit.first);
-    if (tooNarrow !== undefined) return { on: false, reason: tooNarrow };
+    const faster = narrow.get(unit.first) ?? scores.get(unit.first);
+    if (faster !== undefined) return { on: false, reason: faster };
     const asked = unit.nodes.map((n) => kept.get(n)).find((reason) => reason !== undefined);
     if (asked !== undefined) return { on: false, reason: asked };
     return {

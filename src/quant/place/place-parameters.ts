@@ -67,7 +67,7 @@ function placeOne(
   decided: ReadonlyMap<Value, Decision>,
   shortScales: boolean,
 ): Placed {
-  const { target, kept, facts, narrow, precisions } = placement;
+  const { target, kept, facts, narrow, scores, precisions } = placement;
   const { node, value, kind } = parameter;
   const unmet = kind === "bias" ? "" : precisions.unmetWeights(value);
   const left = (reason: string): Placed => ({ value: value.name, left: `${reason}${unmet}` });
@@ -86,6 +86,7 @@ function placeOne(
   if (
     target.kernels &&
     !isRecurrent(node) &&
+    !scores.has(node) &&
     precisions.activationsOfNode(node).kind === "int" &&
     !isQuantized(node.input(0), decided)
   )

@@ -21,6 +21,7 @@ import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts"
 import { layerNormPrecision, type NumberForm, placeParameters, shortScale } from "./place-parameters.ts";
 import { placeTables } from "./place-tables.ts";
 import { type GridRule, type Held, Precisions, type WeightGranularity } from "./precisions.ts";
+import { scoreConvolutions } from "./score-convolutions.ts";
 import { type SharedEncodings, sharedEncodings } from "./shared-encodings.ts";
 import { unitsOf } from "./supergroups.ts";
 
@@ -90,6 +91,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     kept,
     units: unitsOf(facts, target, (node) => kept.has(node)),
     narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
+    scores: target.kernels ? scoreConvolutions(facts, target.kernels) : new Map(),
     storage,
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);

@@ -1,0 +1,4 @@
+/** Reasons of values without a quantizer that stand for the layer that computes them: reports of kernels repeat them. */
+
+/** How the reason of a convolution begins that computes scores in float. */
+export const givesScores = "it gives scores at one position";
