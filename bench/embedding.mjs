@@ -69,8 +69,7 @@ function pooled(outputs, mask) {
   const width = hidden.shape[2];
   const values = hidden.floats();
   const sum = new Float64Array(width);
-  for (const [i, shown] of mask.entries())
-    if (shown) for (let k = 0; k < width; k++) sum[k] += values[i * width + k];
+  for (const [i, shown] of mask.entries()) if (shown) for (let k = 0; k < width; k++) sum[k] += values[i * width + k];
   return sum;
 }
 

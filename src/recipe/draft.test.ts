@@ -123,8 +123,8 @@ test("weights that get no blocks, or not the form, are in the report of the step
   const form = parseRecipe({ preset: "fast", form: "weight-only", granularity: "block:8" });
   const packed = await quantizeModel(mixed, arrayData(seededFeeds(mixed, { dims: { N: 4 } })), form, runtime);
   expect(packed.steps.find(({ step }) => step === "place")?.notes).toEqual([
-    "w: a scale per channel: blocks of 8 do not divide 6 inputs, not stored for MatMulNBits: not only MatMul reads it",
-    "v: not stored for MatMulNBits: not only MatMul reads it",
+    "w: a scale per channel: blocks of 8 do not divide 6 inputs, not stored for MatMulNBits: not only MatMul and Gemm read it",
+    "v: not stored for MatMulNBits: not only MatMul and Gemm read it",
   ]);
   const three = parseRecipe({ preset: "fast", form: "dynamic", weights: "int3" });
   const whole = await quantizeModel(mixed, arrayData(seededFeeds(mixed, { dims: { N: 4 } })), three, runtime);

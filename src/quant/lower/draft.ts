@@ -9,9 +9,10 @@ import {
   type Value,
 } from "../../ir/inner.ts";
 import { type Replacement, replaceNode } from "../../passes/inner.ts";
-import type { DType, Tensor } from "../../tensor/inner.ts";
+import { type DType, Tensor } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { entriesByValue, type Plan, type PlanEntry } from "../plan/plan.ts";
+import type { PackedMatrix } from "./packed-rows.ts";
 import type { LoweringRecord } from "./record.ts";
 import { clipEnds, endNames, scaleTensor, zeroPointTensor } from "./stored.ts";
 
@@ -23,6 +24,16 @@ export interface StoredEncoding {
   readonly ends: readonly Value[];
 }
 
+/** A packed matrix in the file. */
+export interface StoredMatrix {
+  /** What holds the integers. */
+  readonly constant: Value;
+  /** The integers in the shape that was asked for: the constant, or a Reshape of it. */
+  readonly stored: Value;
+  /** Scales, and zero points where there are any. */
+  readonly others: readonly Value[];
+}
+
 export class Draft {
   readonly graph: Graph;
   /** The version of the standard operators that the file has. */
@@ -32,6 +43,7 @@ export class Draft {
   readonly #opsets: Map<string, number>;
   readonly #order: Map<Node, number>;
   readonly #stored = new Map<string, StoredEncoding>();
+  readonly #packed: (Pick<PackedMatrix, "bytes" | "scales" | "zeroPoints"> & Omit<StoredMatrix, "stored">)[] = [];
 
   constructor({ graph, opset, opsets }: Model, plan: Plan, record: LoweringRecord) {
     this.graph = graph;
@@ -67,6 +79,30 @@ export class Draft {
     return this.graph.addInitializer(name, tensor);
   }
 
+  /**
+   * The constants of a packed matrix, named after the value. Of two with the same numbers (a table that is the weight of the head, too) the
+   * file holds one, and the other reads it through a Reshape, which runtimes fold when they load it.
+   */
+  packed(name: string, shape: readonly number[], { bytes, scales, zeroPoints }: PackedMatrix): StoredMatrix {
+    const same = (a: Tensor | undefined, b: Tensor | undefined) => (a && b ? equalBytes(a.bytes, b.bytes) : a === b);
+    const found = this.#packed.find(
+      (one) => same(one.scales, scales) && same(one.zeroPoints, zeroPoints) && equalBytes(one.bytes, bytes),
+    );
+    if (found) {
+      const { constant, others } = found;
+      if (constant.initializer!.shape.join() === shape.join()) return { constant, stored: constant, others };
+      const lengths = this.constant(`${name}_shape`, Tensor.int64([shape.length], shape));
+      const [first] = this.graph.nodes;
+      const place = first ? { before: first } : undefined;
+      return { constant, stored: this.insert("Reshape", [constant, lengths], `${name}_packed`, place).output, others };
+    }
+    const constant = this.constant(`${name}_packed`, Tensor.of("uint8", shape, bytes));
+    const others = [this.constant(`${name}_scale`, scales)];
+    if (zeroPoints) others.push(this.constant(`${name}_zero_point`, zeroPoints));
+    this.#packed.push({ bytes, scales, ...(zeroPoints ? { zeroPoints } : {}), constant, others });
+    return { constant, stored: constant, others };
+  }
+
   /** A node with one output and integers as attributes. */
   insert(
     op: string,
@@ -74,9 +110,11 @@ export class Draft {
     output: string,
     place: Place | undefined,
     attributes: Readonly<Record<string, number>> = {},
+    domain = "",
   ): Node {
     const spec: NodeSpec = {
       op,
+      domain,
       name: `${output}_${op}`,
       inputs,
       outputs: [output],
@@ -164,4 +202,8 @@ export class Draft {
     }
     return first ? { before: first } : undefined;
   }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

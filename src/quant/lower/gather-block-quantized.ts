@@ -4,9 +4,8 @@
  * is not asked for is never dequantized.
  */
 import type { Node, Value } from "../../ir/inner.ts";
-import { Tensor } from "../../tensor/inner.ts";
 import { isIntGrid } from "../grids/grid.ts";
-import { packedMatrix } from "./packed-rows.ts";
+import { constantBehind, packedMatrix } from "./packed-rows.ts";
 import type { StorageForm } from "./row.ts";
 
 export const gatherBlockQuantized: StorageForm = {
@@ -24,27 +23,26 @@ export const gatherBlockQuantized: StorageForm = {
       ? "it takes blocks of 16, 32, 64 … numbers"
       : undefined;
   },
-  weightOf: (node) => (node.op === "GatherBlockQuantized" ? (node.input(0) ?? undefined) : undefined),
+  weightOf: (node) => (node.op === "GatherBlockQuantized" ? constantBehind(node.input(0)) : undefined),
   whyFloat: (node) =>
     `its table stays packed in ${node.int("bits", 4)} bits, in blocks of ${node.int("block_size", 128)}, and gives float rows`,
   emit(entry, value, draft) {
     const table = value.initializer!;
-    const { bits, block, bytes, scales, zeroPoints } = packedMatrix(table, entry.encoding!, 1);
-    const packed = Tensor.of("uint8", [table.shape[0]!, bytes.length / table.shape[0]!], bytes);
-    const stored = draft.constant(`${entry.value}_packed`, packed);
-    const scale = draft.constant(`${entry.value}_scale`, scales);
-    const others = zeroPoints ? [draft.constant(`${entry.value}_zero_point`, zeroPoints)] : [];
+    const matrix = packedMatrix(table, entry.encoding!, 1);
+    const { bits, block, bytes } = matrix;
+    const rows = table.shape[0]!;
+    const { constant, stored, others } = draft.packed(entry.value, [rows, bytes.length / rows], matrix);
     for (const node of value.consumers()) {
       draft.replace(node, {
         op: "GatherBlockQuantized",
         domain: "com.microsoft",
-        inputs: [stored, node.input(1), scale, ...others],
+        inputs: [stored, node.input(1), ...others],
         attributes: { bits, block_size: block, gather_axis: 0, quantize_axis: 1 },
       });
     }
     draft.needs("com.microsoft", 1);
     draft.discard(entry.value, value);
-    draft.record.quantizes(entry.value, { quantized: stored });
+    draft.record.quantizes(entry.value, { quantized: constant });
   },
 };
 

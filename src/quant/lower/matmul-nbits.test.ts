@@ -9,6 +9,7 @@ import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import {
   applyEncodings,
+  builtinTarget,
   calibrate,
   type Granularity,
   lower,
@@ -174,8 +175,11 @@ describe("what it cannot hold stays behind a DequantizeLinear, and the plan says
     [/it takes 2, 4 or 8 bits/, one("float[32,8] w", "y = MatMul(x, w)"), { weights: "float16" }],
     [/it takes scales in blocks/, one("float[32,8] w", "y = MatMul(x, w)"), { granularity: "channel" }],
     [/blocks of 16, 32, 64/, one("float[32,8] w", "y = MatMul(x, w)"), { granularity: { block: 8 } }],
-    [/not only MatMul reads it/, one("float[8,32] w", "y = Gemm <transB = 1> (x, w)")],
-    [/not only MatMul reads it/, one("float[32,32] w", "a = MatMul(x, w) b = Gemm(x, w) y = Add(a, b)")],
+    [/not only MatMul and Gemm read it/, one("float[8,32] w", "y = Gemm <transB = 1, alpha = 0.5> (x, w)")],
+    [
+      /its readers take it turned and as it is/,
+      one("float[32,32] w", "a = MatMul(x, w) b = Gemm <transB = 1> (x, w) y = Add(a, b)"),
+    ],
     [/it takes one matrix/, one("float[2,32,8] w", "y = MatMul(x, w)")],
     [/the input of MatMul .* is quantized/, one("float[32,8] w", "y = MatMul(x, w)"), { activations: "uint8" }],
   ];
@@ -271,4 +275,72 @@ test("the plan's JSON holds the form; encodings files know nothing of it, and ke
   const other = applyEncodings(plan, readEncodings(eight), model).plan;
   expect(entryOf(other, "w")).not.toHaveProperty("storage");
   lower(model, other);
+});
+
+describe("a Gemm", () => {
+  const gemm = (text: string) =>
+    parseModel(
+      `<ir_version: 8, opset_import: ["" : 17]> f (float[5,32] x) => (float[5,7] y) <float[7,32] w, float[32,7] u, float[7] b> { ${text} }`,
+      { seed: 4 },
+    );
+
+  test.each([
+    ["turned, with a bias", "y = Gemm <transB = 1> (x, w, b)", ["MatMulNBits", "Add"]],
+    ["as it is", "y = Gemm (x, u)", ["MatMulNBits"]],
+  ])("%s has the numbers of Q/DQ in both runtimes", async (_, body, ops) => {
+    const model = gemm(body);
+    const plan = await planned(model);
+    const { model: packed } = lower(model, plan);
+    expect([...packed.graph.nodes].map(({ op }) => op)).toEqual(ops);
+    const feeds = seededFeeds(model);
+    const wanted = await outputsOf(lower(model, withoutStorage(plan)).model, feeds, { optimization: "off" });
+    for (const found of [await outputsOf(packed, feeds), await inWeb(packed, feeds)]) {
+      // Sums of 32 products in float32.
+      expect(apart(found.y!, wanted.y!)).toBeLessThan(1e-5);
+    }
+  });
+
+  test.each(["y = Gemm <transB = 1, alpha = 0.5> (x, w, b)", "y = Gemm <transB = 1, beta = 2.0> (x, w, b)"])(
+    "%s stays a Gemm",
+    async (body) => {
+      const { model } = lower(gemm(body), await planned(gemm(body)));
+      expect([...model.graph.nodes].map(({ op }) => op)).toContain("Gemm");
+    },
+  );
+});
+
+test("a table that is the weight of the head, too, is in the file once", async () => {
+  const model = parseModel(
+    `<ir_version: 8, opset_import: ["" : 17]> f (int64[5] ids, float[5,32] x) => (float[5,32] e, float[5,48] y)
+     <float[48,32] t, float[32,48] w> { e = Gather(t, ids) y = MatMul(x, w) }`,
+    { seed: 4 },
+  );
+  const values = model.graph.valuesByName();
+  const table = values.get("t")!.initializer!.floats();
+  const turned = Array.from({ length: 32 * 48 }, (_, i) => table[(i % 48) * 32 + Math.floor(i / 48)]!);
+  values.get("w")!.initializer = Tensor.float32([32, 48], turned);
+  const feeds = { ids: Tensor.int64([5], [0, 47, 3, 3, 9]), x: seededFeeds(model).x! };
+  const shapes = await traceShapes(model, runtimes.node, feeds);
+  const grids = { weights: parseGrid("uint4"), activations: parseGrid("float32"), granularity: { block: 16 } };
+  const storage = ["matmulnbits", "gatherblockquantized"] as const;
+  const placed = place(model, builtinTarget("ort-cpu"), { shapes, storage, ...grids });
+  expect(placed.entries.map(({ value, symmetric }) => [value, symmetric])).toEqual([["t", false], ["w", false]]); // biome-ignore format: one line
+  const { plan } = await calibrate(model, placed, runtimes.node, arrayData(feeds), { scheme: "minmax", shapes });
+  const { model: packed } = lower(model, plan);
+  const constants = [...packed.graph.initializers].filter(({ initializer }) => initializer!.dtype === "uint8");
+  expect(constants.map(({ initializer }) => initializer!.shape)).toEqual([[48, 16], [48, 1]]); // biome-ignore format: one line
+  expect([...packed.graph.nodes].map(({ op }) => op).sort()).toEqual([
+    "GatherBlockQuantized",
+    "MatMulNBits",
+    "Reshape",
+  ]);
+  const wanted = await outputsOf(lower(model, withoutStorage(plan)).model, feeds, { optimization: "off" });
+  const runs = [
+    await outputsOf(packed, feeds, { optimization: "off" }),
+    await outputsOf(packed, feeds),
+    await inWeb(packed, feeds),
+  ];
+  for (const found of runs) {
+    for (const name of ["e", "y"]) expect(apart(found[name]!, wanted[name]!)).toBeLessThan(1e-5);
+  }
 });

@@ -1,4 +1,5 @@
 /** A matrix in blocks as ONNX Runtime's operators for narrow weights read it: integers of 2, 4 or 8 bits packed in rows of bytes. */
+import type { Value } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { nearestPieces } from "../grids/fake-quantize.ts";
@@ -52,6 +53,11 @@ export function packedMatrix(tensor: Tensor, encoding: Encoding, axis: 0 | 1): P
     scales: Tensor.float32([rows, blocks], scales),
     ...(middle ? {} : { zeroPoints: Tensor.of("uint8", [rows, zeros.rowBytes], zeros.bytes) }),
   };
+}
+
+/** What a node reads there: a constant, or the one that it shares through a Reshape (a table that is a weight, too). */
+export function constantBehind(value: Value | null): Value | undefined {
+  return (value?.producer?.op === "Reshape" ? value.producer.input(0) : value) ?? undefined;
 }
 
 /** Rows of integers of so many bits, each row from a byte of its own on, the first integer in the lowest bits. */

@@ -35,6 +35,8 @@ export interface Placement {
   readonly scores: ReadonlyMap<Node, string>;
   /** What weights may be stored for. */
   readonly storage: readonly StorageName[];
+  /** Whether an asked form stores a zero point for each block. */
+  readonly zeroPoints: boolean;
 }
 
 /** A decision for every float value that is no parameter. */

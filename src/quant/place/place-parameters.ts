@@ -99,7 +99,7 @@ function placeOne(
   const { granularity, because } = granularityOf(parameter, placement, wanted.what);
   const { grid, symmetric } = parameter.normalization
     ? normalizationGrid(node, weights, placement, decided)
-    : { grid: weights, symmetric: rule.symmetric };
+    : { grid: weights, symmetric: rule.symmetric && !wantsZeroPoints(weights, granularity, placement) };
   const levels = typeof wanted.what === "object" && !isRecurrent(node) ? wanted.what.twoLevel : undefined;
   const twoLevel = granularity.kind === "block" ? levels : undefined;
   const slices = { tensor: "one scale", channel: "a scale per channel", block: "a scale per block" }[granularity.kind];
@@ -113,10 +113,20 @@ function placeOne(
     ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
-    // Scales of recurrent weights meet floats alone.
-    ...(twoLevel || isRecurrent(node) ? {} : shortScale(grid, shortScales)),
+    // Scales of recurrent weights meet floats alone, as those next to float inputs do.
+    ...(twoLevel || isRecurrent(node) || precisions.activationsOfNode(node).kind !== "int"
+      ? {}
+      : shortScale(grid, shortScales)),
     reason: `the ${kind} of ${node.op}${users > 1 ? ` (shared by ${users} nodes)` : ""}: ${gridName(grid)}, ${slices}${because}${conflict}${wanted.conflict}${insteadOf(grid)}`,
   };
+}
+
+/**
+ * Unsigned integers in blocks, where somebody asks for a form whose operator reads a zero point for each, want those: without zero points
+ * they are the numbers of the signed grid. What a target asks for keeps to the target's own rule.
+ */
+export function wantsZeroPoints(grid: Grid, { kind }: Granularity, { zeroPoints }: Placement): boolean {
+  return zeroPoints && grid.kind === "int" && !grid.signed && kind === "block";
 }
 
 /** Why a recurrent operator has no integer kernel of its own either; undefined: it has. */

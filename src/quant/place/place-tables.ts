@@ -5,20 +5,22 @@
 import { initializerOf } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import { isFloat } from "../../tensor/inner.ts";
+import type { Granularity } from "../grids/encoding.ts";
 import { gridName } from "../grids/grid.ts";
 import { isNotQuantized } from "../grids/usable-grid.ts";
 import type { Decision, Placement } from "./place-by-rule.ts";
-import type { Placed } from "./place-parameters.ts";
+import { type Placed, wantsZeroPoints } from "./place-parameters.ts";
 import type { WeightGranularity } from "./precisions.ts";
 import type { SharedEncodings } from "./shared-encodings.ts";
 
 /** Adds the tables of a model to its parameters: an entry, or the reason for which the table stays float. */
 export function placeTables(
-  { facts, target, kept, precisions }: Placement,
+  placement: Placement,
   decided: ReadonlyMap<Value, Decision>,
   { heads }: Pick<SharedEncodings, "heads">,
   parameters: Map<Value, Placed>,
 ): void {
+  const { facts, target, kept, precisions } = placement;
   for (const value of facts.model.graph.initializers) {
     const data = initializerOf(value);
     if (!data || !isFloat(data.dtype) || data.shape.length !== 2 || parameters.has(value)) continue;
@@ -43,12 +45,13 @@ export function placeTables(
     else if (block < 2 || width % block !== 0) left(`blocks of ${block} do not divide ${width} numbers of a row`);
     else if (rows * width < block * block) left("so small a table gains nothing");
     else {
+      const granularity: Granularity = { kind: "block", axis: 1, size: block, channelAxis: 0 };
       parameters.set(value, {
         value: value.name,
         kind: "weight",
         grid,
-        granularity: { kind: "block", axis: 1, size: block, channelAxis: 0 },
-        symmetric: target.param.symmetric,
+        granularity,
+        symmetric: target.param.symmetric && !wantsZeroPoints(grid, granularity, placement),
         reason: `the table of Gather: ${gridName(grid)}, a scale per block${conflict}${wanted.conflict}`,
       });
     }

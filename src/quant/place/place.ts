@@ -93,6 +93,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
     scores: target.kernels ? scoreConvolutions(facts, target.kernels) : new Map(),
     storage,
+    zeroPoints: options.storage?.includes("matmulnbits") ?? false,
   };
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
   const shared = sharedEncodings(placement, decided);
