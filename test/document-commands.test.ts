@@ -44,6 +44,10 @@ const onlyChecked: readonly { readonly command: RegExp; readonly reason: string 
     command: /^node (bench|examples)\//,
     reason: "measures for minutes; test/demo.test.ts and package.test.ts run the short ones",
   },
+  {
+    command: /^avocet (weights|\w+ (model\.pt2|weights\.pth))/,
+    reason: "src/cli/weights.test.ts and src/formats/pytorch run them on files that PyTorch wrote",
+  },
   { command: /^avocet help COMMAND$/, reason: "a form, not a command" },
 ];
 

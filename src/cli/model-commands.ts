@@ -11,6 +11,7 @@ export function modelCommands(program: Command, io: Io, exit: Exit): void {
   optimize(program, io);
   upgrade(program, io);
   convert(program, io);
+  weights(program, io);
   extract(program, io);
   print(program, io);
   diff(program, io, exit);
@@ -61,6 +62,17 @@ function convert(program: Command, io: Io): void {
     .option("--channels-first", "images of TensorFlow graphs come in as ONNX has them: batch, channels, height, width");
   written(command).action(async (model, options) =>
     (await import("./commands/convert.ts")).convert(model, options, io),
+  );
+}
+
+function weights(program: Command, io: Io): void {
+  const command = program
+    .command("weights")
+    .description("puts weights of a state dictionary (.pth, .pt, .safetensors) into a model, by name")
+    .argument("<model>", "a model file")
+    .requiredOption("--from <file>", "the file of weights");
+  written(command).action(async (model, options) =>
+    (await import("./commands/weights.ts")).weights(model, options, io),
   );
 }
 

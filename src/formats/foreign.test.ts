@@ -26,14 +26,14 @@ const zip = (entry: string) =>
 
 const files: Record<string, [name: string, bytes: string, what: RegExp, way: RegExp]> = {
   "PyTorch's program": ["a.pt2", zip("a/archive_format"), /PyTorch program/, /openModel/],
-  "PyTorch's zip": ["a.pt", zip("archive/data.pkl"), /PyTorch file/, /torch\.onnx\.export/],
+  "PyTorch's zip": ["a.pt", zip("archive/data.pkl"), /PyTorch file/, /torch\.export\.save/],
   "PyTorch's zip under a name of no format": [
     "a.model",
     zip("archive/data.pkl"),
     /PyTorch file/,
-    /torch\.onnx\.export/,
+    /torch\.export\.save/,
   ],
-  "PyTorch's old pickle": ["a.pth", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", /pickle/, /torch\.onnx\.export/],
+  "PyTorch's old pickle": ["a.pth", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", /pickle/, /torch\.export\.save/],
   "TensorFlow's saved graph": ["saved_model.pb", "\x08\x01\x12\x80\x01\x0a\x10", /SavedModel/, /openModel/],
   "a SavedModel of another name": ["a.bin", "\x08\x01\x12\x80\x01\x0a\x10", /SavedModel/, /openModel/],
   "a frozen graph": ["frozen.bin", "\x0a\x20\x0a\x05input\x12\x0bPlaceholder", /TensorFlow graph/, /openModel/],

@@ -7,7 +7,8 @@ export interface Foreign {
   readonly way?: string;
 }
 
-const torch = 'export it in Python: torch.onnx.export(model, example, "model.onnx", dynamo=True)';
+const torch =
+  'its weights go into a model by avocet weights MODEL --from FILE; the program comes from Python: torch.export.save(torch.export.export(model.eval(), (example,)), "model.pt2")';
 const weightsOnly =
   "it holds weights without a graph: export the program that runs them, for example optimum-cli export onnx --model FOLDER OUT";
 

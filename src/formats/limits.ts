@@ -35,6 +35,8 @@ export const limits = {
   safetensorsHeaderBytes: 100_000_000,
   /** Bytes of a GGUF file in front of its tensors: the largest vocabularies take some 15 MB with their merges and scores. */
   ggufHeaderBytes: 64 * 2 ** 20,
+  /** Instructions of a pickle: about forty for each tensor, of which the largest checkpoints have some ten thousand. */
+  pickleSteps: 5_000_000,
   /** Files in an archive: one for each weight, of which the largest models have some ten thousand. */
   archiveEntries: 100_000,
   /** Inflated bytes of all files of an archive: what is stored without compression, as PyTorch stores it, is read by range and has no limit. */

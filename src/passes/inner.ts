@@ -22,6 +22,7 @@ export { scaleInput, scaleOutput } from "./layers/scale.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";
+export { type PlacedWeights, placeWeights } from "./place-weights.ts";
 export { recogniseOperators } from "./recognise/recognise.ts";
 export { replaceConstant } from "./replace-constant.ts";
 export { type Replacement, replaceNode, takeOver } from "./replace-node.ts";

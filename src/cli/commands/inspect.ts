@@ -11,7 +11,7 @@ import {
 } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
 import { graphsOf, inferTypes } from "../../facts/inner.ts";
-import { dataFilesOf, mainFileOf, openModel } from "../../formats/inner-node.ts";
+import { dataFilesOf, mainFileOf, openModel, openWeights } from "../../formats/inner-node.ts";
 import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import {
@@ -53,6 +53,16 @@ export async function inspect(given: string, options: InspectOptions, io: Io): P
   const path = mainFileOf(given);
   if (options.weights && options.output === undefined) {
     throw new AvocetError("usage/missing", "expected -o FILE next to --weights, got none", { at: "avocet inspect" });
+  }
+  const found = options.weights ? undefined : await openWeights(path);
+  if (found) {
+    const tensors = [...found.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+    const lines = tensors.map(({ name, dtype, shape }) => `${name}: ${dtype}[${shape.join(", ")}]\n`).join("");
+    const hint = "avocet weights MODEL --from FILE puts them into a model.";
+    io.out(
+      options.json ? `${JSON.stringify({ file: path, tensors })}\n` : `${tensors.length} tensors\n${lines}${hint}\n`,
+    );
+    return;
   }
   const page = options.weights
     ? openOutputFile(options.output!, { force: options.force, kind: "page", inputs: [path] })

@@ -40,6 +40,21 @@ them in the order in which PyTorch flattens them. Programs are read as exported 
 operators without a form in ONNX, batch norms that train, buffers that the program writes (caches have to be inputs and outputs), control flow
 (\`torch.cond\`), masks as an index, packed sequences.
 
+## Weights alone
+
+\`torch.save(model.state_dict(), "weights.pth")\` writes weights without a program. They are listed, and put into a model of the same network by name:
+
+\`\`\`
+avocet inspect weights.pth
+avocet weights model.onnx --from weights.pth -o tuned.onnx
+\`\`\`
+
+Zip archives and the older form without one are read, checkpoints with several things in them (the largest dictionary of tensors is taken), and
+\`.safetensors\`. A prefix that the names share, such as \`module.\`, is found. Shapes are compared before anything is written; what matched, what
+only the file has and what only the model has is listed. Weights that an export moved (folded into others, transposed) have other names or shapes and
+are reported, never guessed. A pickle is read as data: classes are names, and nothing is called. TorchScript and pickles of whole objects hold
+programs of Python; the error says the line that exports them.
+
 ## Operators
 
 One row holds all overloads of an operator, and its form that writes into its argument. The list is written from the table
