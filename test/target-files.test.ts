@@ -116,6 +116,30 @@ test("TensorRT's file has int8 with the zero point 0 throughout, and float biase
   }
 });
 
+test("TensorRT's constants next to activations are signed as the values that share their scale", async () => {
+  const lookup = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> f (int64[5] i) => (float[5,8] y) <float[6,8] table> { y = Gather(table, i) }`,
+    { seed: 1 },
+  );
+  const given = seededFeeds(lookup);
+  const placed = place(lookup, builtinTarget("tensorrt"), {
+    shapes: await traceShapes(lookup, runtimes["ort-node"], given),
+  });
+  const data = fromArray("i", given.i!.shape, given.i!.floats());
+  const feeding = {
+    ...data,
+    batches: async function* () {
+      yield { feeds: given, first: 0, size: 1 };
+    },
+  };
+  const { plan } = await calibrate(lookup, placed, runtimes["ort-node"], feeding as never, { scheme: "minmax" });
+  const { model: file } = lower(lookup, plan);
+  await using session = await runtimes["ort-node"].open(file);
+  expect((await session.run(given)).y!.floats().every(Number.isFinite)).toBe(true);
+  for (const node of file.graph.nodes)
+    if (node.op === "QuantizeLinear") expect(node.input(2)!.initializer!.dtype).toBe("int8");
+});
+
 test("WebGPU's file quantizes no activation", async () => {
   const { model: file } = lower(model, await planOf("ort-web-webgpu"));
   const ops = [...file.graph.nodes].map(({ op }) => op);

@@ -15,7 +15,8 @@ export const constantRow: LoweringRow = {
   emit(entry, value, draft) {
     const tensor = value.initializer!;
     // Integer kernels of two operands take them in one type.
-    const encoding = isParameter(value) ? entry.encoding! : countedFromLowest(entry.encoding!, draft.opset);
+    const encoding =
+      isParameter(value) || entry.staysSigned ? entry.encoding! : countedFromLowest(entry.encoding!, draft.opset);
     const { granularity, grid } = encoding;
     const { stored, quantizer } = codecOf(grid);
     // A stock session runs integer kernels on what a Cast widens as it loads; blocks have none, and stay packed until they are read.

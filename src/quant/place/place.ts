@@ -123,7 +123,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
         gain && !isNotQuantized(gain)
           ? layerNormPrecision(gain, target)
           : { grid: asked.what, symmetric: target.symmetric };
-      const entry = constantEntry(value, { ...precision, ...computed.get(value) }, decision, short);
+      const entry = constantEntry(value, { ...precision, ...computed.get(value) }, decision, short, target);
       entries.push({ ...entry, ...statePart(value, shared) });
     } else entries.push(activationEntry(value, asked, decision, placement, shared, computed, shortOf));
   }
@@ -228,13 +228,20 @@ function statePart(value: Value, { heads, counted }: SharedEncodings): Partial<P
 }
 
 /** A constant next to activations has one scale, and needs no data to calibrate it. */
-function constantEntry(value: Value, { grid, symmetric }: NumberForm, decision: Decision, short: boolean): PlanEntry {
+function constantEntry(
+  value: Value,
+  { grid, symmetric }: NumberForm,
+  decision: Decision,
+  short: boolean,
+  { signedActivations }: Target,
+): PlanEntry {
   return {
     value: value.name,
     kind: "weight",
     grid,
     granularity: { kind: "tensor" },
     symmetric,
+    ...(signedActivations ? { staysSigned: true as const } : {}),
     ...shortScale(grid, short),
     ...(decision.gainOf ? { parameter: true as const } : {}),
     reason: decision.reason,
