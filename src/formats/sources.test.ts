@@ -28,6 +28,7 @@ const ownTests = [
   "pytorch-program",
   "saved-model",
   "tfjs-graph",
+  "tfjs-layers",
   "tflite",
 ];
 

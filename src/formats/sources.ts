@@ -39,6 +39,9 @@ export const sources: readonly SourceFormat[] = [
     limit: { bytes: jsonLimits.characters, hint: "weights lie in files next to model.json" },
     mainFile: (names) => (names.includes("model.json") ? "model.json" : undefined),
   }),
+  foreign("tfjs-layers", "a layers model of TensorFlow.js", () => import("./tfjs/layers.ts"), {
+    limit: { bytes: jsonLimits.characters, hint: "weights lie in files next to model.json" },
+  }),
   foreign("gguf", "a GGUF file", async () => (await import("./decoder/read.ts")).gguf, {
     limit: { bytes: limits.onnxFileBytes, hint: "convert a Hugging Face folder, whose weights stay on disk" },
   }),

@@ -1,4 +1,5 @@
 /** Pooling: maxima and means of windows, and of whole axes. */
+import type { Value } from "../../ir/inner.ts";
 import type { Emitter } from "./emitter.ts";
 import { dynamicPad } from "./pad.ts";
 import type { Term } from "./term.ts";
@@ -16,7 +17,8 @@ export function pooling(e: Emitter, kind: "MaxPool" | "AveragePool", x: Term, wi
   if (dynamic && kind === "AveragePool")
     throw e.fail("expected known lengths for means of windows with gaps between them");
   const least = () => e.value(e.numbers(Number.NEGATIVE_INFINITY, x.dtype));
-  const node = e.node(kind, [dynamic ? dynamicPad(e, x, order, window, least()) : e.value(x, order)], {
+  const value = dynamic ? dynamicPad(e, x, order, window, least()) : e.value(x, order);
+  const node = e.node(kind, [kind === "MaxPool" && !dynamic ? apartFromPad(e, value) : value], {
     kernel_shape: [...kernel],
     ...(strides.some((v) => v !== 1) ? { strides: [...strides] } : {}),
     ...attributes,
@@ -24,6 +26,17 @@ export function pooling(e: Emitter, kind: "MaxPool" | "AveragePool", x: Term, wi
   const made = windowLengths(e, window, lengths);
   const shape = x.shape.map((dim, axis) => (spatial.includes(axis) ? made[spatial.indexOf(axis)]! : dim));
   return e.term(node.output, x.dtype, shape, order);
+}
+
+/**
+ * Zeros around the input of a maximum count, while those of MaxPool's own padding do not. ONNX Runtime 1.30 makes one of the other (a
+ * Pad goes into the MaxPool behind it), unless there is something between them: a maximum of one.
+ */
+function apartFromPad(e: Emitter, value: Value): Value {
+  if (value.producer?.op !== "Pad") return value;
+  const apart = e.node("Max", [value]).output;
+  if (value.type) apart.type = value.type;
+  return apart;
 }
 
 /** Batch norm of inference: scale, bias, mean and variance are [channels] each. */

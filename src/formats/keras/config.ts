@@ -31,6 +31,9 @@ export interface ModelSpec {
   readonly outputs: readonly Reference[];
 }
 
+/** Classes of models, which may be layers of others. */
+export const modelClasses: ReadonlySet<string> = new Set(["Functional", "Model", "Sequential"]);
+
 export const isRecord = (value: unknown): value is Config =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -6,8 +6,8 @@ import { layerFamilies, refusedLayers } from "./layers/table.ts";
 
 const introduction = `# Keras
 
-Every command takes Keras models that were saved whole, by \`model.save\`: \`.keras\` archives of Keras 3 and of \`tf_keras\`, and \`.h5\` files of Keras 2 and 3.
-They are told by their content, in Node and from bytes in a browser; nothing in them is run.
+Every command takes Keras models that were saved whole, by \`model.save\`: \`.keras\` archives of Keras 3 and of \`tf_keras\`, and \`.h5\` files of Keras 2 and 3,
+and layers models of TensorFlow.js (a folder with \`model.json\` and its shards, float16 and quantized ones included). They are told by their content, in Node and from bytes in a browser; nothing in them is run.
 
 \`\`\`
 avocet inspect model.keras
@@ -29,6 +29,7 @@ deflate, shuffle and checksums.
 - an \`.h5\` file with weights alone has no model (\`import/unknown-format\`): load it into the model in Python, and save that whole.
 
 The list is written from the table (\`npx vitest run src/formats/keras -u\`); each layer is held against Keras itself, in up to four forms of files.
+[keras-models.md](../bench/results/keras-models.md) has whole architectures.
 `;
 
 /** The page about Keras, in Markdown. */

@@ -41,6 +41,9 @@ test("every layer that is translated has a case, but for those that do nothing",
   const classes = Object.values(layerFamilies).flatMap((rows) => Object.keys(rows));
   expect(classes.filter((name) => !shown.has(name))).toMatchInlineSnapshot(`
     [
+      "LayerScale",
+      "StochasticDepth",
+      "CustomScaleLayer",
       "SpatialDropout2D",
       "SpatialDropout3D",
       "AlphaDropout",

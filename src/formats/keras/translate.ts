@@ -12,14 +12,13 @@ import {
   isRecord,
   type LayerSpec,
   type ModelSpec,
+  modelClasses,
   modelSpec,
   type Reference,
 } from "./config.ts";
 import { operation } from "./layers/operations.ts";
 import { rowOf } from "./layers/table.ts";
 import type { LayerWeights } from "./weights.ts";
-
-const modelClasses = new Set(["Functional", "Model", "Sequential"]);
 
 /** Models in each other: applications nest one or two deep. */
 const deepest = 20;

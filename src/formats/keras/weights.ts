@@ -3,6 +3,7 @@ import { AvocetError } from "../../base/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
 import { nameConstant } from "../channels-last/emitter.ts";
 import type { H5Object } from "../hdf5/read.ts";
+import { modelClasses } from "./config.ts";
 
 /** What one layer finds its weights in. */
 export interface LayerWeights {
@@ -46,8 +47,13 @@ export class WeightsByName implements LayerWeights {
     return new WeightsByName(this.#all.filter(({ parts }) => parts.some(named)));
   }
 
-  layers(): (name: string) => LayerWeights {
-    return (name) => new WeightsByName(this.#all.filter(({ parts }) => parts.includes(name)));
+  layers(entries: readonly { readonly name: string; readonly className: string }[]): (name: string) => LayerWeights {
+    const models = new Set(entries.filter(({ className }) => modelClasses.has(className)).map(({ name }) => name));
+    return (name) => {
+      const own = this.#all.filter(({ parts }) => parts.includes(name));
+      // Weights of a model that is a layer are often called like its own layers alone.
+      return own.length === 0 && models.has(name) ? this : new WeightsByName(own);
+    };
   }
 }
 

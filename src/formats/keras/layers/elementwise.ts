@@ -305,6 +305,12 @@ export const plainLayers = {
   Embedding: embedding,
   Rescaling: rescaling,
   Normalization: normalization,
+  // A factor for each channel, and branches that are left out in training alone: ConvNeXt's own layers.
+  LayerScale: (c) => elementwise(c.e, "Mul", [c.x(), c.weight("gamma")]),
+  StochasticDepth: same,
+  // InceptionResNetV2's own: a branch that is scaled and added.
+  CustomScaleLayer: (c) =>
+    elementwise(c.e, "Add", [c.x(0), elementwise(c.e, "Mul", [c.x(1), c.e.numbers(c.number("scale"), "float32")])]),
   Dropout: same,
   SpatialDropout1D: same,
   SpatialDropout2D: same,
