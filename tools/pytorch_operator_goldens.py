@@ -61,6 +61,7 @@ case("triangles", lambda x: (x.tril(), x.triu(1), x.tril(-1), (x > 0).tril()), r
 case("indexing", lambda x, i, j: (x[i], x[:, j], x[i, j], x[:, i, j], x[i, :, j], x[:, :, i, j], x.index_select(1, i), x[..., i]), r(4, 4, 5, 4), I(4, 3), I(4, 3))
 case("gather", lambda x, i: (x.gather(1, i), torch.take_along_dim(x, i, 1), x.scatter(1, i, 2.0), x.scatter(1, i, x), x.scatter_add(1, i, x)), r(3, 4), torch.argsort(r(3, 4), 1))
 case("writes", lambda x, v, i: (x.index_put((i,), v), x.index_put((i, i), v[:, 0]), torch.select_scatter(x, v[0], 0, 1), torch.slice_scatter(x, v, 0, 1, 3)), r(4, 5), r(2, 5), torch.tensor([0, 2]))
+case("diff", lambda x, y: (x.diff(), x.diff(dim=0), torch.diff(x, dim=1, prepend=y), torch.diff(x, dim=1, append=y)), I(9, 3, 4), I(9, 3, 1))
 case("embedding", nn.Embedding(10, 4), I(10, 2, 3))
 case("one-hot", lambda i: F.one_hot(i, 5).float(), I(5, 2, 3))
 case("creation", lambda x: (x + torch.arange(4), x + torch.arange(1, 5), x + torch.arange(0, 2, 0.5), x + torch.ones(4), torch.zeros_like(x) + x, torch.full_like(x, 2.5) * x, x.new_zeros(2) + x[0, :2], torch.full((2, 3), 1.5) * x[:2, :3], torch.eye(4) @ x.T, torch.linspace(0, 1, 4) + x, torch.tensor(2.0) * x, torch.empty_like(x).fill_(3.0) + x), r(3, 4))

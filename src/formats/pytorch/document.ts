@@ -58,5 +58,5 @@ programs of Python; the error says the line that exports them.
 ## Operators
 
 One row holds all overloads of an operator, and its form that writes into its argument. The list is written from the table
-(\`npx vitest run src/formats/pytorch -u\`); the operators are held against PyTorch itself, as exported and in core ATen.
+(\`npx vitest run src/formats/pytorch -u\`); the operators are held against PyTorch itself, as exported and in core ATen. [Architectures](../bench/results/pytorch.md) with random weights are converted whole.
 `;

@@ -94,6 +94,19 @@ const meshgrid: Row = (c) => {
   });
 };
 
+/** Each element less the one before it, once. */
+const diff: Row = (c) => {
+  const { dtype } = c.out();
+  if (c.number("n", 1) !== 1 || dtype === "bool") throw c.fail("differences of differences, or of truth values");
+  const self = c.t("self");
+  const axis = c.axis("dim", self.shape.length, -1);
+  const parts = [c.maybe("prepend"), self, c.maybe("append")].flatMap((part) => part ?? []);
+  const all = parts.length === 1 ? self : c.emit("Concat", parts, { axis }).output;
+  const part = (start: number, end: number) =>
+    c.emit("Slice", [all, c.e.ints([start]), c.e.ints([end]), c.e.ints([axis])]).output;
+  return c.give("Sub", [part(1, 2 ** 53), part(0, -1)]);
+};
+
 const movedim: Row = (c) => {
   const self = c.t("self");
   const rank = self.shape.length;
@@ -303,6 +316,7 @@ export const views: Readonly<Record<string, Row>> = {
   mH: matrices,
   adjoint: matrices,
   meshgrid,
+  diff,
   movedim,
   select,
   slice,
