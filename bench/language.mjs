@@ -5,7 +5,7 @@
  *   node bench/language.mjs --model M.gguf --calibration "valid.npy?length=512&first=4" --judged "test.npy?length=512&first=1" \
  *     --methods gptq [--bits 4] [--block 32] [--float ID,ID] [--checkpoint DIR] [--write OUT.onnx] [--threads 2]
  *
- * `--methods float` judges the model as it is (any ONNX file, too: bench/peers/nbits_row.py writes those of ONNX Runtime's tool),
+ * `--methods float` judges the model as it is (any ONNX file, too),
  * `--methods none` rounds to nearest. Rows are printed, and gathered in bench/results/language.md with the commands that made them.
  */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

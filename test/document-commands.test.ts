@@ -7,12 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { networkInputs, pictureLabels } from "../examples/pictures/dataset.mjs";
 import { preprocess } from "../examples/pictures/network.mjs";
 import { writePngs } from "../examples/pictures/write.mjs";
+import { parseDecoding } from "../src/analysis/inner-files.ts";
 import { parsePreprocess, writeNpy } from "../src/data/inner-files.ts";
 import { parseTarget } from "../src/quant/inner-files.ts";
 import { parseRecipe } from "../src/recipe/inner.ts";
 import { Tensor } from "../src/tensor/inner.ts";
 import { avocet } from "./command-line.ts";
 import { blocks, fencedCommands, inlineCommands, wordsOf } from "./document-blocks.ts";
+import { writeForeignModels, writeSamplesOf } from "./document-files.ts";
 import { root } from "./source-files.ts";
 
 /** How a command that would take long is cut down, and why. What is not here runs as it stands. */
@@ -23,7 +25,7 @@ const cutDown: readonly { readonly command: RegExp; readonly more: readonly stri
     reason: "four epochs of an example's two dozen pictures prove no more than one",
   },
   {
-    command: /^avocet import /,
+    command: /^avocet (import|export) /,
     more: ["--force"],
     reason: "float.onnx of another command lies there",
   },
@@ -49,6 +51,11 @@ const onlyChecked: readonly { readonly command: RegExp; readonly reason: string 
     reason: "src/cli/weights.test.ts and src/formats/pytorch run them on files that PyTorch wrote",
   },
   { command: /^avocet help COMMAND$/, reason: "a form, not a command" },
+  {
+    command: /^avocet (evaluate|quantize|convert) .*(wiki\.txt|valid\.npy|folder\/config\.json)/,
+    reason:
+      "needs a language model of some size, its text and the optional tokenizer; src/cli/tokens.test.ts runs small ones",
+  },
 ];
 
 /** What the capitals of the README's table stand for. */
@@ -62,6 +69,7 @@ const placeholders: Readonly<Record<string, string>> = {
   VALUE: "logits",
   FILE: "made.onnx",
   SOURCE: "quantized/model.onnx",
+  STEPS: "4",
   "DIR/model.onnx": "compressed/model.onnx",
   "DIR/sensitivity.json": "compressed/sensitivity.json",
 };
@@ -88,6 +96,7 @@ beforeAll(async () => {
   const all = Float32Array.from(images.flatMap((image) => [...image]));
   writeFileSync(at("x.npy"), writeNpy(Tensor.float32([24, 3, side, side], all)));
   writeFileSync(at("y.npy"), writeNpy(Tensor.of("uint8", [24], labels)));
+  writeForeignModels(folder);
   process.chdir(folder);
   const made = await avocet([
     "quantize",
@@ -144,7 +153,8 @@ const unique = (commands: readonly { readonly line: string; readonly document: s
   [...new Map(commands.map((command) => [command.line, command])).values()].filter(({ line }) => !isOnlyChecked(line));
 
 describe("commands in blocks run", () => {
-  test.each(unique(fencedCommands()))("$document: $line", async ({ line }) => {
+  test.each(unique(fencedCommands()))("$document: $line", async ({ line, document }) => {
+    writeSamplesOf(document, folder);
     await run(line);
   });
 });
@@ -194,6 +204,7 @@ describe("JSON in blocks is what it is said to be", () => {
   test.each(parts)("$document: $json", ({ document, json }) => {
     const value = JSON.parse(json);
     if (document.endsWith("data.md") || document === "README.md") expect(() => parsePreprocess(value)).not.toThrow();
+    else if (document.endsWith("judging.md")) expect(() => parseDecoding(value, document)).not.toThrow();
     else if (document.endsWith("targets.md")) expect(() => parseTarget(value, document)).not.toThrow();
     else expect(() => parseRecipe(value)).not.toThrow();
   });
