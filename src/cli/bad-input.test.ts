@@ -177,7 +177,7 @@ const cases: Record<string, [args: string[], code: string, exit: number, message
     /--external/,
   ],
   "force without a file": [["plan", "$/tiny.onnx", "--force"], "usage/missing", 2, /-o FILE/],
-  "a window of an array": [fed("x.npy?length=4"), "usage/bad-value", 2, /length is of token ids and audio/],
+  "a window of an array": [fed("x.npy?length=4"), "usage/bad-value", 2, /length is of tokens, texts and audio/],
   "preprocessing of token ids": [fed("ids.jsonl", "--preprocess", "$/pictures.json"), "usage/bad-value", 2, /token/],
   "an empty output": [["quantize", "$/tiny.onnx", "--data", "$/x.npy", "-o", ""], "usage/bad-value", 2, /--output/],
   "an empty model": [["inspect", ""], "usage/bad-value", 2, /model/],

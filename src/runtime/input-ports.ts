@@ -4,6 +4,7 @@
  */
 import { AvocetError } from "../base/inner.ts";
 import { type InputPort, portAxis } from "../data/inner.ts";
+import { isRecurrent } from "../facts/inner.ts";
 import type { Model, Node, Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
 
@@ -103,7 +104,7 @@ function recurrentAxis(value: Value, depth = 8): number | undefined {
     if (!("node" in use)) continue;
     const { node } = use;
     const place = node.inputs.indexOf(value);
-    if (/^(LSTM|GRU|RNN)$/.test(node.op) && node.domain === "") {
+    if (isRecurrent(node) || node.opName === "com.microsoft.DynamicQuantizeLSTM") {
       const axes = recurrentAxes[place];
       if (axes) return axes[node.int("layout", 0) === 1 ? 1 : 0];
       continue;
@@ -121,7 +122,7 @@ function recurrentAxis(value: Value, depth = 8): number | undefined {
 /** The axis of a node's first input that becomes this axis of its output. */
 function axisBefore(node: Node, axis: number): number | undefined {
   if (node.op === "Transpose") return node.ints("perm")?.[axis];
-  if (/^(Slice|Split|Cast|Identity)$/.test(node.op)) return axis;
+  if (/^(Slice|Split|Cast|Identity|QuantizeLinear|DequantizeLinear)$/.test(node.op)) return axis;
   return rowOf(node)?.elementwise && node.inputs.length === 1 ? axis : undefined;
 }
 

@@ -159,7 +159,7 @@ function nodesFromProto(
   return nodes;
 }
 
-/** "node", "node:1", or in functions "argument", "node:output", "node:output:1". */
+/** `node`, `node:1`, or in functions `argument`, `node:output`, `node:output:1`. */
 export function reference(text: string, inFunction: boolean): Reference {
   const [node = "", second, third] = text.split(":");
   if (!inFunction) return { node, output: null, index: second === undefined ? 0 : indexOf(second) };

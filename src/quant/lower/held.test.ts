@@ -178,13 +178,15 @@ describe("in files that are written by hand", () => {
     expect(products("a = Softmax(d) t = Relu(s) b = QuantizeLinear(a, t, z) y = Cast <to = 1> (b)")).toBe(0);
   });
 
-  test("blocks by what says that they are 8 bits wide, and in the standard domain alone", () => {
+  test("blocks by what says that they are 8 bits wide, in the standard domain alone, and where somebody reads them", () => {
     const blocks = (body: string) => holdBlocks(file(body).graph);
-    expect(blocks("y = DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(1);
-    expect(blocks("y = DequantizeLinear <axis = 0, block_size = 1> (v, ss)")).toBe(0);
-    expect(blocks("t = Identity(nn) y = DequantizeLinear <axis = 0, block_size = 1> (v, ss, t)")).toBe(0);
-    expect(blocks("y = com.microsoft.DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(0);
-    expect(blocks("y = Custom <block_size = 1> (v, ss, nn)")).toBe(0);
+    const read = (body: string) => blocks(`${body} y = Neg(k)`);
+    expect(read("k = DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(1);
+    expect(read("k = DequantizeLinear <axis = 0, block_size = 1> (v, ss)")).toBe(0);
+    expect(read("t = Identity(nn) k = DequantizeLinear <axis = 0, block_size = 1> (v, ss, t)")).toBe(0);
+    expect(read("k = com.microsoft.DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(0);
+    expect(read("k = Custom <block_size = 1> (v, ss, nn)")).toBe(0);
+    expect(blocks("y = DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(0);
   });
 
   test("poolings in the standard domain alone", () => {
