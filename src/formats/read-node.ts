@@ -5,7 +5,9 @@ import type { Model } from "../ir/inner.ts";
 import { fileSource, readStart, readWhole } from "./file-source-node.ts";
 import { mainFileOf } from "./foreign-folder-node.ts";
 import { limits } from "./limits.ts";
+import type { ExternalData } from "./onnx/context.ts";
 import { externalIn } from "./onnx/external-node.ts";
+import { noteOpened } from "./opened-files-node.ts";
 import type { ReadOptions } from "./read.ts";
 import type { SourceFormat, SourceReader } from "./source-format.ts";
 import { readerAtHand, sourceOf, startBytes } from "./sources.ts";
@@ -44,12 +46,16 @@ export async function openModel(given: string, options: OpenOptions = {}): Promi
 
 function readWith(
   { read, withoutWeights }: SourceReader,
-  { limit }: SourceFormat,
+  { name, limit }: SourceFormat,
   path: string,
   options: OpenOptions,
 ): Model {
-  const { external = externalIn(options.folder ?? dirname(path), basename(path)) } = options;
-  const source = fileSource(path);
-  const light = source.size > held ? withoutWeights?.(source, external) : undefined;
-  return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external, choices: options });
+  const onDisk = externalIn(options.folder ?? dirname(path), basename(path));
+  const from = (external: ExternalData) => {
+    const source = fileSource(path);
+    const light = source.size > held ? withoutWeights?.(source, external) : undefined;
+    return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external, choices: options });
+  };
+  // Tensors of ONNX say themselves in which files they lie, and whether they still do.
+  return options.external || name.startsWith("onnx") ? from(options.external ?? onDisk) : noteOpened(onDisk, from);
 }

@@ -17,6 +17,7 @@ import {
 } from "../../base/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
+import { openedFilesOf } from "../opened-files-node.ts";
 import type { Sink } from "../protobuf/encode.ts";
 import { dataLocation, removeUnused } from "./data-files-node.ts";
 import { initializersOf, placesOf, planShards, type Shard } from "./shards.ts";
@@ -48,9 +49,10 @@ export interface WrittenFiles {
   readonly byteLength: number;
 }
 
-/** The files next to the model that its tensors are still read from, sorted. */
+/** The files next to the model that its tensors are still read from, sorted; of other formats than ONNX all that were opened. */
 export function dataFilesOf(model: Model): string[] {
-  return filesOf(model).filter((file) => file !== model.source);
+  const files = new Set([...filesOf(model), ...openedFilesOf(model)]);
+  return [...files].filter((file) => file !== model.source).sort();
 }
 
 /** With the model's own file, where it is a large one. */
