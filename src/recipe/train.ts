@@ -35,16 +35,16 @@ export async function trainModel(
   options: TrainOptions = {},
 ): Promise<TrainedModel> {
   const { labels, onEpoch, ...work } = options;
-  // Of a model that the recipe compresses, the original knows more.
-  const teacher = options.teacher ?? (recipe.compression ? given : undefined);
   expectArguments("trainModel(model, data, recipe, runtime)", {
     model: [given, "model"],
     data: [steps, "dataset"],
     recipe: [recipe, "recipe"],
     runtime: [runtime, "runtime"],
     ...(labels !== undefined && { labels: [labels, "labels"] }),
-    ...(teacher !== undefined && { teacher: [teacher, "model"] }),
+    ...(options.teacher !== undefined && { teacher: [options.teacher, "model"] }),
   });
+  // Of a model that the recipe compresses, the original knows more.
+  const teacher = options.teacher ?? (recipe.compression ? given : undefined);
   if (teacher) expectTeacherOf(given, teacher);
   const data = await fitData(given, steps, recipe, runtime, options);
   const model = await withFreeBatch(given, data, runtime);

@@ -98,7 +98,7 @@ test.each([
     "a net with a function that nobody knows",
     `f (float[3,2,3] x) => (float y) <float[1,2,3] w, float[1,2,2] r> {
        y = RNN <hidden_size = 2, activations = ["Odd"]> (x, w, r) }`,
-    /one of its activations/,
+    /no activation of the standard/,
   ],
   [
     "an inverse of half a spectrum",
