@@ -1,8 +1,7 @@
 /** The reader of Keras models: archives of Keras 3 (.keras) and HDF5 files (.h5), with Sequential and functional models. */
 import { AvocetError, parseJson } from "../../base/inner.ts";
-import { Graph, Model, removeDead } from "../../ir/inner.ts";
-import { checkNodes } from "../../ops/inner.ts";
-import { Emitter, importedOpset } from "../channels-last/emitter.ts";
+import type { Model } from "../../ir/inner.ts";
+import { emittedModel } from "../channels-last/emitted-model.ts";
 import { isHdf5, readHdf5 } from "../hdf5/read.ts";
 import type { SourceFile } from "../source-format.ts";
 import { kerasArchive } from "./archive.ts";
@@ -64,26 +63,16 @@ export function kerasModel(name: string, config: Config, version: unknown, weigh
   }
   const major = typeof version === "string" ? Number.parseInt(version, 10) : 2;
   const inner = isRecord(config.config) ? config.config : {};
-  const graph = new Graph(typeof inner.name === "string" ? inner.name : "model");
-  const model = new Model(graph, [["", importedOpset]]);
-  model.source = name;
-  model.producerName = "Keras";
-  if (typeof version === "string") model.producerVersion = version;
-  try {
-    const built = isRecord(config.build_config) ? { build_input_shape: config.build_config.input_shape } : {};
-    const whole = Array.isArray(config.config) ? { layers: config.config, ...built } : { ...built, ...inner };
-    new KerasTranslation(new Emitter(graph, name), name, Number.isFinite(major) ? major : 2).main(
-      config.class_name,
-      whole,
-      weights,
-    );
-    removeDead(graph);
-    checkNodes(model);
-  } catch (error) {
-    // What is emitted from contradictory settings breaks rules of tensors and operators: the file is to blame, and named.
-    if (!AvocetError.is(error) || error.detail.at?.includes(name)) throw error;
-    const code = error.code.startsWith("import/") ? error.code : "import/malformed";
-    throw new AvocetError(code, error.message, { at: error.detail.at ? `${name}: ${error.detail.at}` : name });
-  }
-  return model;
+  const built = isRecord(config.build_config) ? { build_input_shape: config.build_config.input_shape } : {};
+  const whole = Array.isArray(config.config) ? { layers: config.config, ...built } : { ...built, ...inner };
+  const head = {
+    file: name,
+    name: typeof inner.name === "string" ? inner.name : "model",
+    producer: "Keras",
+    ...(typeof version === "string" && { producerVersion: version }),
+  };
+  const className = config.class_name;
+  return emittedModel(head, (emitter) =>
+    new KerasTranslation(emitter, name, Number.isFinite(major) ? major : 2).main(className, whole, weights),
+  );
 }

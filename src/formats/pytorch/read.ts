@@ -1,10 +1,10 @@
 /** Exported programs of PyTorch (.pt2, torch.export) as a format of files. */
 import { AvocetError } from "../../base/inner.ts";
-import { Graph, Model, removeDead } from "../../ir/inner.ts";
-import { checkNodes } from "../../ops/inner.ts";
+import type { Model } from "../../ir/inner.ts";
 import { Archive } from "../archive.ts";
 import { bytesSource } from "../byte-source.ts";
-import { Emitter, importedOpset, nameConstant } from "../channels-last/emitter.ts";
+import { emittedModel } from "../channels-last/emitted-model.ts";
+import { type Emitter, nameConstant } from "../channels-last/emitter.ts";
 import type { SourceFile } from "../source-format.ts";
 import { type Program, readProgram } from "./program.ts";
 import { programWeights, type WeightLookup } from "./program-weights.ts";
@@ -25,22 +25,9 @@ export function read({ name, bytes }: SourceFile): Model {
   }
   const prefix = path.slice(0, path.lastIndexOf("models/"));
   const program = readProgram(archive.bytes(path)!, name);
-  const graph = new Graph("main");
-  const model = new Model(graph, [["", importedOpset]]);
-  model.source = name;
-  model.producerName = "PyTorch";
-  model.producerVersion = program.torch;
-  try {
-    write(program, programWeights(archive, prefix, name), new Emitter(graph, name), name);
-    removeDead(graph);
-    checkNodes(model);
-  } catch (error) {
-    // What is emitted from contradictory numbers breaks rules of tensors and operators: the file is to blame, and named.
-    if (!AvocetError.is(error) || error.detail.at?.includes(name)) throw error;
-    const code = error.code.startsWith("import/") ? error.code : "import/malformed";
-    throw new AvocetError(code, error.message, { at: error.detail.at ? `${name}: ${error.detail.at}` : name });
-  }
-  return model;
+  return emittedModel({ file: name, producer: "PyTorch", producerVersion: program.torch }, (emitter) =>
+    write(program, programWeights(archive, prefix, name), emitter, name),
+  );
 }
 
 function write(program: Program, weights: WeightLookup, e: Emitter, file: string): void {

@@ -1,8 +1,7 @@
 /** TensorFlow Lite as a format of files: a graph of built-in operators, float or quantized already. */
-import { AvocetError } from "../../base/inner.ts";
-import { Graph, Model, removeDead } from "../../ir/inner.ts";
-import { checkNodes } from "../../ops/inner.ts";
-import { Emitter, importedOpset } from "../channels-last/emitter.ts";
+import type { Model } from "../../ir/inner.ts";
+import { emittedModel } from "../channels-last/emitted-model.ts";
+import { importedOpset } from "../channels-last/emitter.ts";
 import type { SourceFile } from "../source-format.ts";
 import { completeMoves } from "./quantized-moves.ts";
 import { readSchema, type TfliteModel } from "./schema.ts";
@@ -23,20 +22,11 @@ function hasWideActivations({ graphs }: TfliteModel): boolean {
  */
 export function read({ name, bytes }: SourceFile): Model {
   const file = readSchema(bytes, name);
-  const graph = new Graph(file.graphs[0]!.name || "main");
-  const model = new Model(graph, [["", hasWideActivations(file) ? importedOpset : 20]]);
-  model.source = name;
-  model.producerName = "TensorFlow Lite";
-  try {
-    new Translation(file, name).main(new Emitter(graph, name));
-    removeDead(graph);
-    completeMoves(graph);
-    checkNodes(model);
-  } catch (error) {
-    // What is emitted from contradictory numbers breaks rules of tensors and operators: the file is to blame, and named.
-    if (!AvocetError.is(error) || error.detail.at?.includes(name)) throw error;
-    const code = error.code.startsWith("import/") ? error.code : "import/malformed";
-    throw new AvocetError(code, error.message, { at: error.detail.at ? `${name}: ${error.detail.at}` : name });
-  }
-  return model;
+  const head = {
+    file: name,
+    name: file.graphs[0]!.name || "main",
+    producer: "TensorFlow Lite",
+    opset: hasWideActivations(file) ? importedOpset : 20,
+  };
+  return emittedModel(head, (emitter) => new Translation(file, name).main(emitter), completeMoves);
 }
