@@ -84,7 +84,7 @@ export function importGraph(source: Source, choices: SourceChoices = {}): Model 
   removeDead(graph);
   const model = new Model(graph, [["", importedOpset]]);
   model.source = file;
-  model.producerName = "avocet";
+  model.producerName = "TensorFlow";
   check(model);
   checkNodes(model);
   return model;
