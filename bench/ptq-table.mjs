@@ -9,7 +9,7 @@ const line = (cells) => `| ${cells.join(" | ")} |`;
 export function tables({ rows, machine }) {
   const groups = group(rows);
   return [
-    `Machine of the newest row: ${machine}. Rows of other days come from an AMD EPYC: seconds compare within a table of\none day only.`,
+    `Machine of the newest row: ${machine}. Rows of other days come from other machines, too: seconds compare within a table of\none day only.`,
     "",
     ...[...groups].flatMap(([title, named]) => [`### ${title}`, "", ...table(named), ""]),
   ].join("\n");
