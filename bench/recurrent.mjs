@@ -29,6 +29,14 @@ const { values: options, positionals } = parseArgs({
     calibration: { type: "string", default: "64" },
   },
 });
+/** What the networks of speech are quantized with, by the names of their rows. */
+const speechRecipes = {
+  "W8A8, fast": { preset: "fast" },
+  "W8A8, standard": { preset: "standard" },
+  dynamic: { preset: "fast", form: "dynamic" },
+  "W4A8, standard": { preset: "standard", weights: "int4" },
+};
+
 const parts = { ocr, dtln, silero, latency };
 const runtime = await openRuntime();
 mkdirSync(options.out, { recursive: true });
@@ -123,12 +131,7 @@ async function dtln() {
     console.log(`| DTLN, ${name} | ${snr.toFixed(2)} | ${size} | ${step.toFixed(3)} |`);
   };
   await show("float", float, files);
-  for (const [name, recipe] of Object.entries({
-    "W8A8, fast": { preset: "fast" },
-    "W8A8, standard": { preset: "standard" },
-    dynamic: { preset: "fast", form: "dynamic" },
-    "W4A8, standard": { preset: "standard", weights: "int4" },
-  })) {
+  for (const [name, recipe] of Object.entries(speechRecipes)) {
     if (options.only && !name.includes(options.only)) continue;
     const paths = [];
     for (const [i, model] of models.entries()) {
@@ -178,12 +181,7 @@ async function silero() {
   };
   const float = await decide(await runtime.open(file));
   console.log(`| Silero, float | | ${statSync(file).size} | ${float.step.toFixed(3)} |`);
-  for (const [name, recipe] of Object.entries({
-    "W8A8, fast": { preset: "fast" },
-    "W8A8, standard": { preset: "standard" },
-    dynamic: { preset: "fast", form: "dynamic" },
-    "W4A8, standard": { preset: "standard", weights: "int4" },
-  })) {
+  for (const [name, recipe] of Object.entries(speechRecipes)) {
     if (options.only && !name.includes(options.only)) continue;
     const made = await quantizeModel(
       await readModelFile(file),

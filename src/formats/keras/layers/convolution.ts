@@ -29,13 +29,16 @@ const finished = (c: LayerCall, y: Term): Term => activated(c.e, y, c.setting("a
 
 const kernelOf = (filter: Term): readonly number[] => filter.shape.slice(0, -2) as readonly number[];
 
+const kernelAndBias = (c: LayerCall) =>
+  c.weights([
+    ["kernel", true],
+    ["bias", c.flag("use_bias", true)],
+  ]);
+
 const conv =
   (axes: number): Row =>
   (c) => {
-    const { kernel, bias } = c.weights([
-      ["kernel", true],
-      ["bias", c.flag("use_bias", true)],
-    ]);
+    const { kernel, bias } = kernelAndBias(c);
     const { x, window } = windowed(c, axes, kernelOf(kernel!));
     return finished(c, convolution(c.e, x, kernel!, window, bias));
   };
@@ -72,10 +75,7 @@ const separable =
 const transposed =
   (axes: number): Row =>
   (c) => {
-    const { kernel, bias } = c.weights([
-      ["kernel", true],
-      ["bias", c.flag("use_bias", true)],
-    ]);
+    const { kernel, bias } = kernelAndBias(c);
     const { x, window } = windowed(c, axes, kernelOf(kernel!));
     return finished(c, transposedConvolution(c.e, x, kernel!, window, sizesOf(c, x, kernel!, axes), bias));
   };

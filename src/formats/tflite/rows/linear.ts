@@ -24,6 +24,25 @@ function filter(c: Call, input: number, stored: Order, shape: readonly number[])
   return { dtype: "float32", shape, order, value: c.weight(input, stored) };
 }
 
+interface Window2d {
+  readonly padding: number;
+  readonly strideH: number;
+  readonly strideW: number;
+  readonly dilationH: number;
+  readonly dilationW: number;
+  readonly activation: number;
+}
+
+/** A convolution over two axes with its bias and its activation. */
+function convolved(c: Call, o: Window2d, weights: Term) {
+  const window = {
+    padding: padding(c, o.padding),
+    strides: orOne(o.strideH, o.strideW),
+    dilations: orOne(o.dilationH, o.dilationW),
+  };
+  return c.activated(convolution(c.e, c.x(0), weights, window, c.optional(2)), o.activation);
+}
+
 /** What a convolution that knows its input's channels is given: [k…, in, out] of weights [out, k…, in]. */
 const conv2d: Row = (c) => {
   const o = c.options({
@@ -35,13 +54,7 @@ const conv2d: Row = (c) => {
     dilationH: "i32",
   });
   const [out, height, width, depth] = c.lengths(1, 4) as [number, number, number, number];
-  const window = {
-    padding: padding(c, o.padding),
-    strides: orOne(o.strideH, o.strideW),
-    dilations: orOne(o.dilationH, o.dilationW),
-  };
-  const weights = filter(c, 1, [0, 3, 1, 2], [height, width, depth, out]);
-  return c.activated(convolution(c.e, c.x(0), weights, window, c.optional(2)), o.activation);
+  return convolved(c, o, filter(c, 1, [0, 3, 1, 2], [height, width, depth, out]));
 };
 
 /** Weights are [1, kh, kw, in · multiplier]: a convolution in as many groups as there are input channels. */
@@ -57,13 +70,7 @@ const depthwise: Row = (c) => {
   });
   const [one, height, width, out] = c.lengths(1, 4) as [number, number, number, number];
   if (one !== 1) throw c.e.broken(`expected depthwise weights that begin with 1, got ${one}`);
-  const window = {
-    padding: padding(c, o.padding),
-    strides: orOne(o.strideH, o.strideW),
-    dilations: orOne(o.dilationH, o.dilationW),
-  };
-  const weights = filter(c, 1, [3, 0, 1, 2], [height, width, 1, out]);
-  return c.activated(convolution(c.e, c.x(0), weights, window, c.optional(2)), o.activation);
+  return convolved(c, o, filter(c, 1, [3, 0, 1, 2], [height, width, 1, out]));
 };
 
 const conv3d: Row = (c) => {
