@@ -35,11 +35,32 @@ export async function avocet(args: readonly string[], signal = new AbortControll
   return { code: await main(args, io), out, err };
 }
 
+/** Every command of the program, with its help. */
+export async function commandHelp(): Promise<Map<string, string>> {
+  const names = [...(await avocet(["--help"])).out.matchAll(/^ {2}([a-z]+) \[/gm)].map((match) => match[1]!);
+  return new Map(await Promise.all(names.map(async (name) => [name, (await avocet(["help", name])).out] as const)));
+}
+
 /** The same with --json: the one document on stdout. */
 // biome-ignore lint/suspicious/noExplicitAny: what a document holds is what tests are about
 export async function avocetJson(args: readonly string[]): Promise<Run & { readonly json: any }> {
   const run = await avocet([...args, "--json", "--threads", "1"]);
   return { ...run, json: JSON.parse(run.out) };
+}
+
+/** A file of safetensors: the length of its header, the header, the numbers. */
+export function writeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uint8Array {
+  let end = 0;
+  const entries = Object.entries(tensors).map(([name, { shape, byteLength }]) => {
+    const begin = end;
+    end += byteLength;
+    return [name, { dtype: "F32", shape, data_offsets: [begin, end] }];
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const numbers = Object.values(tensors).map((tensor) => Buffer.from(Float32Array.from(tensor.floats()).buffer));
+  return Buffer.concat([length, header, ...numbers]);
 }
 
 /** A small classifier: 8 channels of 6 × 6, two convolutions, five classes. */

@@ -13,7 +13,9 @@ class Counter {
   readonly #counts = new Map<string, number>();
 
   take(call: DiskCall["call"], path: string): DiskCall {
-    const named = path.replace(/\d+\.\d+\.[0-9a-f]{12}\.[0-9a-f]{8}\.\d+/g, "TOKEN");
+    const named = path
+      .replace(/\d+\.\d+\.[0-9a-f]{12}\.[0-9a-f]{8}\.\d+/g, "TOKEN")
+      .replace(/(avocet-kernels-)[^/]+/, "$1TOKEN");
     const key = `${call} ${named}`;
     const nth = this.#counts.get(key) ?? 0;
     this.#counts.set(key, nth + 1);

@@ -4,12 +4,13 @@
  * Needs `npm run build`.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Random } from "../src/base/inner.ts";
 import { addNode, Graph, Model, parseModel, tensorType } from "../src/ir/inner.ts";
+import { Tensor } from "../src/tensor/inner.ts";
 import { builtCommand, staleBuild } from "./built-command.ts";
-import { avocet, type Workshop, workshop } from "./command-line.ts";
+import { avocet, commandHelp, type Workshop, workshop, writeSafetensors } from "./command-line.ts";
 
 declare module "vitest" {
   interface TaskMeta {
@@ -23,6 +24,7 @@ function long(): Model {
   const graph = new Graph("long");
   let x = graph.addInput("x", tensorType("float32", ["N", 8, 6, 6]));
   for (let i = 0; i < 20_000; i++) x = addNode(graph, i % 2 ? "Relu" : "Sigmoid", [x]).output;
+  x = addNode(graph, "Mul", [x, graph.addInitializer("w", Tensor.float32([1], [1]))]).output;
   x.type = tensorType("float32", ["N", 8, 6, 6]);
   graph.addOutput(x);
   return new Model(graph, [["", 21]]);
@@ -57,8 +59,23 @@ const commands: Record<string, readonly string[]> = {
   verify: ["verify", "$/made", "--float-model", "$/endless.onnx"],
   report: ["report", "$/made", "$/made", "-o", "$/out"],
   export: ["export", "$/made", "-o", "$/out"],
+  weights: ["weights", "$/long.onnx", "--from", "$/w.safetensors", "-o", "$/out"],
+  import: ["import", "$/made/e.encodings", "--model", "$/long.onnx", "--target", "aimet-default", "-o", "$/out"],
+  "import a quantized model": ["import", "$/made/model.onnx", "-o", "$/out"],
+  compress: ["compress", "$/endless.onnx", "--data", "$/x.npy", "--target-macs", "0.5", "-o", "$/out"],
+  "compress what ends": [
+    ...["compress", "$/tiny.onnx", "--data", "$/x.npy", "--target-macs", "0.5", "-o", "$/out"],
+    ...["--finetune", "epochs=500"],
+  ],
   doctor: ["doctor"],
+  completion: ["completion", "bash"],
+  help: ["help", "quantize"],
 };
+
+test("every command has a row", async () => {
+  const rows = new Set(Object.values(commands).map(([name]) => name));
+  expect([...(await commandHelp()).keys()].filter((name) => !rows.has(name))).toEqual([]);
+});
 
 const each = Number(process.env.AVOCET_INTERRUPTS ?? 1);
 const reason = staleBuild();
@@ -75,6 +92,12 @@ describe.skipIf(reason)(`interrupted${reason ? ` (${reason})` : ""}`, () => {
     const make = ["quantize", "$/tiny.onnx", "--data", "$/x.npy", "-o", "$/made", "--preset", "fast", "--quiet"];
     const made = await avocet(make.map(here));
     expect(made.code, made.err).toBe(0);
+    const exported = await avocet(["export", "$/made", "-o", "$/made/e.encodings"].map(here));
+    expect(exported.code, exported.err).toBe(0);
+    mkdirSync(shop.at("imported"));
+    const imported = await avocet(["import", "$/made/model.onnx", "-o", "$/imported/plan.json"].map(here));
+    expect(imported.code, imported.err).toBe(0);
+    shop.write("w.safetensors", writeSafetensors({ w: Tensor.float32([1], [2]) }));
     known = shop.listing();
     const start = performance.now();
     await endOf(spawn(process.execPath, [builtCommand, "--version"], { stdio: "ignore" }));
@@ -107,15 +130,16 @@ describe.skipIf(reason)(`interrupted${reason ? ` (${reason})` : ""}`, () => {
       expect(took, place).toBeLessThan(2000 + 10 * nothing);
       // Before it listens the system ends it; or it was done.
       expect(signal === null ? [0, 130] : [code], place).toContain(code);
-      // The output is whole or not there, and nothing lies next to it but what a killed run needs to go on. What `export` writes first is the float model.
+      // The output is whole or not there, and nothing lies next to it but what a killed run needs to go on. What `export` and `import` write first is the float model.
       const left = shop.listing().filter((file) => !known.includes(file) && !/^out(\/|$)/.test(file));
-      const beside = args[0] === "export" ? /^float\.onnx$/ : /^\.out\.avocet-(checkpoint|run)/;
+      const beside = /^(export|import)$/.test(args[0]!) ? /^float\.onnx$/ : /^\.out\.avocet-(checkpoint|run)/;
       expect(
         left.filter((file) => !beside.test(file)),
         place,
       ).toEqual([]);
       if (left.includes("float.onnx")) {
-        expect(readFileSync(shop.at("float.onnx")).equals(readFileSync(shop.at("made/float.onnx"))), place).toBe(true);
+        const whole = args[0] === "export" ? "made/float.onnx" : "imported/float.onnx";
+        expect(readFileSync(shop.at("float.onnx")).equals(readFileSync(shop.at(whole))), place).toBe(true);
       }
       if (existsSync(shop.at("out"))) expect(code, place).toBe(0);
       for (const file of shop.listing())

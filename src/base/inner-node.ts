@@ -14,5 +14,6 @@ export {
   newFileBeside,
   type Seen,
   sweepFiles,
+  sweepFolder,
   writeWhole,
 } from "./whole-file-node.ts";

@@ -127,6 +127,13 @@ export function sweepFiles(place: string): void {
   }
 }
 
+/** The same for every place in a folder. */
+export function sweepFolder(folder: string): void {
+  const scaffolds = (quietly(() => disk.list(folder)) ?? []).filter(isScaffold);
+  const names = new Set(scaffolds.map((name) => /^\.(.+)\.avocet-/.exec(name)![1]!));
+  for (const name of names) sweepFiles(join(folder, name));
+}
+
 /** Whether a name is that of a file under construction or of a lock, or of what a killed run left of one. */
 export function isScaffold(name: string): boolean {
   return new RegExp(`^\\..+\\.avocet-(?:lock|(?:lock-)?${tokenPattern}(?:\\.old)?)$`).test(name);

@@ -12,6 +12,7 @@ export interface RecordOptions {
   /** A file of JUnit's XML to write. */
   readonly junit?: string;
   readonly githubSummary?: boolean;
+  readonly json?: boolean;
 }
 
 /** A run as it is recorded. */
@@ -27,21 +28,32 @@ export interface RecordedRun {
 }
 
 export interface GateRecord {
-  /** Writes what was asked for, reports missed gates and returns the exit code. */
-  close(run: RecordedRun, gates: readonly Gate[]): ExitCode;
+  /** Writes what was asked for, prints `text`, reports missed gates and returns the exit code. */
+  close(text: string, run: RecordedRun, gates: readonly Gate[]): ExitCode;
 }
 
 /** Opens the files before the work begins, so that what stands in the way is reported at once. Throws `output/…`. */
-export function openGateRecord({ junit, githubSummary }: RecordOptions, inputs: readonly string[], io: Io): GateRecord {
+export function openGateRecord(
+  { junit, githubSummary, json }: RecordOptions,
+  inputs: readonly string[],
+  io: Io,
+): GateRecord {
   // A record is made again by every run: one of Avocet's own is replaced.
   const file: OutputFile | null =
     junit === undefined ? null : openOutputFile(junit, { force: true, kind: "junit", inputs });
   const summary = githubSummary === true ? io.env.GITHUB_STEP_SUMMARY : undefined;
   return {
-    close(run, gates) {
-      file?.write(junitText(run, gates));
+    close(text, run, gates) {
+      try {
+        file?.write(junitText(run, gates));
+        if (summary) append(summary, summaryText(run, gates));
+      } catch (error) {
+        // The result is there all the same. With --json the one document is that of the failure.
+        if (json !== true) io.out(text);
+        throw error;
+      }
+      io.out(text);
       if (githubSummary === true && !summary) io.err("no GITHUB_STEP_SUMMARY here: the summary is left out\n");
-      if (summary) append(summary, summaryText(run, gates));
       return judgeGates(gates, io);
     },
   };

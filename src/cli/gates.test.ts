@@ -116,9 +116,11 @@ describe("from the command line", () => {
     let err = "";
     const io = (env: Record<string, string>) =>
       safeIo({ out: () => {}, err: (text) => { err += text; }, interactive: false, color: false, signal: new AbortController().signal, env }); // biome-ignore format: streams
-    expect(openGateRecord({ githubSummary: true }, [], io({ GITHUB_STEP_SUMMARY: path })).close(run, gates)).toBe(3);
+    expect(openGateRecord({ githubSummary: true }, [], io({ GITHUB_STEP_SUMMARY: path })).close("", run, gates)).toBe(
+      3,
+    );
     expect(readFileSync(path, "utf8")).toBe(`before\n${summaryText(run, gates)}`);
-    expect(openGateRecord({ githubSummary: true }, [], io({})).close(run, [])).toBe(0);
+    expect(openGateRecord({ githubSummary: true }, [], io({})).close("", run, [])).toBe(0);
     expect(err).toMatch(/no GITHUB_STEP_SUMMARY here/);
   });
 });

@@ -190,7 +190,7 @@ export async function quantizedRun(
     seconds: judged.seconds,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
-  io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : summary(judged, options.output));
+  const said = options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : summary(judged, options.output);
   const { score, agreement, bytes, latencyMs, warnings, seconds } = judged;
   const worthless = warnings.find(voidsScore)?.text;
   const recorded = {
@@ -200,7 +200,7 @@ export async function quantizedRun(
     rows: figureRows(judged),
     warnings,
   };
-  exit(record.close(recorded, gatesOf(options, { score, agreement, bytes, latencyMs, worthless })));
+  exit(record.close(said, recorded, gatesOf(options, { score, agreement, bytes, latencyMs, worthless })));
 }
 
 /** Everything but the report, into the folder that is being made. */

@@ -18,6 +18,7 @@ import {
   removeTree,
   type Seen,
   sweepFiles,
+  sweepFolder,
   syncFolder,
   writable,
   writeWhole,
@@ -165,6 +166,8 @@ export function sweepOutput(path: string): void {
     using _ = lockBeside(target);
     sweep(path, target);
   });
+  // Some commands write a second file next to it.
+  quietly(() => sweepFolder(dirname(outputPlace(path))));
 }
 
 /** Repairs what a killed run left. The lock is held, so no living run has anything here. */

@@ -236,7 +236,7 @@ export async function compress(
     },
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
-  io.out(options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : compressionSummary(report, options.output));
+  const said = options.json ? `${JSON.stringify(result, jsonNumbers)}\n` : compressionSummary(report, options.output);
   const gated = gatedFigures(figures, { float: bytes.before, quantized: bytes.after });
   const recorded = {
     command: "compress",
@@ -245,7 +245,7 @@ export async function compress(
     rows: figureRows(gated),
     warnings: figures.warnings,
   };
-  exit(record.close(recorded, gatesOf(options, gated)));
+  exit(record.close(said, recorded, gatesOf(options, gated)));
 }
 
 /** What --finetune asks for; null: nothing. Throws `usage/missing`, `recipe/invalid`, `data/labels`. */

@@ -1,7 +1,11 @@
 /** `avocet import`: encodings of other tools, or a model that is quantized already, as a plan to edit, to quantize with, or to write as a file. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AvocetError } from "../../base/inner.ts";
+import { sha256OfFile, sweepFiles } from "../../base/inner-node.ts";
 import { inferTypes } from "../../facts/inner.ts";
+import { encodeModel } from "../../formats/inner.ts";
 import { dataFilesOf, readModelFile, writeModelFile } from "../../formats/inner-node.ts";
 import type { Model } from "../../ir/inner.ts";
 import { normalise } from "../../passes/inner.ts";
@@ -69,19 +73,27 @@ async function importFile(source: string, path: string, options: ImportOptions, 
 async function importModel(source: string, options: ImportOptions, io: Io): Promise<void> {
   const output = openOutputFile(options.output, { force: options.force, kind: "plan", inputs: [source] });
   const quantized: Model = readModelFile(source);
-  const beside = join(dirname(output.place), floatFile);
-  const float = openOutputFile(beside, {
-    force: options.force,
-    kind: "model",
-    inputs: [source, ...dataFilesOf(quantized)],
-  });
   const { model, plan, notes } = raise(quantized);
-  writeModelFile(model, float.place, { replace: float.seen });
+  const beside = join(dirname(output.place), floatFile);
+  // A run that was killed between the two files left the first: the same command goes on from there.
+  if (existsSync(beside) && sha256OfFile(beside) === digestOf(model)) sweepFiles(beside);
+  else {
+    const inputs = [source, ...dataFilesOf(quantized)];
+    const float = openOutputFile(beside, { force: options.force, kind: "model", inputs });
+    writeModelFile(model, float.place, { replace: float.seen });
+  }
   output.write(planToJson(plan));
   told(options, io, plan, undefined, [
     `${beside} is its float model: avocet quantize ${beside} --plan ${options.output}`,
     ...notes,
   ]);
+}
+
+/** SHA-256 of the file that a model would be. */
+function digestOf(model: Model): string {
+  const hash = createHash("sha256");
+  encodeModel(model).writeTo((chunk) => hash.update(chunk));
+  return hash.digest("hex");
 }
 
 function told(

@@ -136,7 +136,9 @@ export async function verify(
     floatKernels,
     warnings,
   };
-  io.out(options.json ? `${JSON.stringify(document, jsonNumbers)}\n` : text(result, kernels, warnings, score ?? null));
+  const said = options.json
+    ? `${JSON.stringify(document, jsonNumbers)}\n`
+    : text(result, kernels, warnings, score ?? null);
   const figures = { ...result, score: score ?? null };
   const recorded = {
     command: "verify",
@@ -145,7 +147,7 @@ export async function verify(
     rows: figureRows(figures),
     warnings,
   };
-  exit(record.close(recorded, gatesOf(options, { ...figures, worthless: warnings.find(voidsScore)?.text })));
+  exit(record.close(said, recorded, gatesOf(options, { ...figures, worthless: warnings.find(voidsScore)?.text })));
 }
 
 /** What --metric and --labels ask for, on the judged samples; null where neither was given. Throws `usage/missing`, `data/labels`. */

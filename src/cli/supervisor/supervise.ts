@@ -63,13 +63,15 @@ function endOf(worker: ChildProcess): Promise<End> {
   });
 }
 
-/** A worker that was killed could not put its output away. */
+/** A worker that was killed could not put its outputs away. */
 async function cleanUp(args: readonly string[]): Promise<void> {
-  const named = args.findLastIndex((arg) => /^(-o|--output)(=|$)/.test(arg));
-  const output = args[named]?.split("=")[1] ?? args[named + 1];
-  if (named < 0 || output === undefined) return;
-  const { sweepOutput } = await import("../../recipe/inner-node.ts");
-  sweepOutput(output);
+  for (const option of [/^(-o|--output)(=|$)/, /^--junit(=|$)/]) {
+    const named = args.findLastIndex((arg) => option.test(arg));
+    const output = args[named]?.split("=")[1] ?? args[named + 1];
+    if (named < 0 || output === undefined) continue;
+    const { sweepOutput } = await import("../../recipe/inner-node.ts");
+    sweepOutput(output);
+  }
 }
 
 /** What the worker said before it fell silent. */
