@@ -1,4 +1,5 @@
 /** `avocet import` from the command line: encodings and quantized models become plans that quantize takes. */
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { avocet, avocetJson, type Workshop, workshop } from "../../test/command-line.ts";
 import { Random } from "../base/inner.ts";
@@ -97,6 +98,31 @@ test("a quantized model becomes plan and float model, which quantize makes the s
   expect(again.code, again.err).toBe(0);
   expect(await outputsOf("twice/model.onnx")).toEqual(await outputsOf("made/model.onnx"));
 });
+
+test.each(["convolutions.static", "convolutions.dynamic"])(
+  "%s of ONNX Runtime's quantizer: quantize makes a file with its outputs",
+  async (name) => {
+    const theirs = fileURLToPath(new URL(`../../test/goldens/ort-quantizer/${name}.onnx`, import.meta.url));
+    const run = await imported(theirs, "-o", shop.at(`${name}.json`), "--force");
+    expect(run.code, run.err).toBe(0);
+    const images = Tensor.float32(
+      [2, 3, 8, 8],
+      Float32Array.from({ length: 384 }, (_, i) => Math.sin(i * 1.7) * 2),
+    );
+    shop.npy("images.npy", images);
+    const data = ["--data", shop.at("images.npy"), "--preset", "fast", "--quiet"];
+    const plan = ["--plan", shop.at(`${name}.json`)];
+    const again = await avocetJson(["quantize", shop.at("float.onnx"), "-o", shop.at(name), ...data, ...plan]);
+    expect(again.code, again.err).toBe(0);
+    const runtime = await openRuntime();
+    const outputs = async (file: string) => {
+      await using session = await runtime.open(file, { threads: 1, exactProducts: true });
+      return (await session.run({ x: images })).y!.numbers();
+    };
+    const [before, after] = [await outputs(theirs), await outputs(shop.at(name, "model.onnx"))];
+    for (const [i, y] of before.entries()) expect(after[i]).toBeCloseTo(y, 5);
+  },
+);
 
 test("what is missing is asked for", async () => {
   const run = await avocet(["import", shop.at("made/model.encodings"), "-o", shop.at("no.json")]);

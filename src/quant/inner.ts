@@ -56,7 +56,7 @@ export { type Gains, outputGains } from "./observers/output-gain.ts";
 export { leastErrorRange } from "./observers/squared-error.ts";
 export type { CoarseHistogram, ValueStatistics } from "./observers/statistics.ts";
 export { encodeWeight } from "./observers/weight-encoding.ts";
-export { isQuantizing, refuseUnfit } from "./place/acceptable.ts";
+export { refuseUnfit } from "./place/acceptable.ts";
 export { adoptPlan } from "./place/adopt.ts";
 export { layersInBodies } from "./place/bodies.ts";
 export { type PlaceOptions, place } from "./place/place.ts";
@@ -75,6 +75,7 @@ export {
 } from "./plan/plan.ts";
 export type { EncodingsFile, FileEncoding } from "./plan/read-encodings.ts";
 export { type Raised, raise } from "./raise/raise.ts";
+export { isQuantizing } from "./raise/read-quantized.ts";
 export type { OperatorRule, ParameterRule, Target } from "./targets/target.ts";
 export type { TargetFile } from "./targets/target-schema.ts";
 export { builtinTarget, targetFile, targetNames } from "./targets/targets.ts";

@@ -1,40 +1,17 @@
 /** Which models placement takes: float ones that hold no quantization yet. Everything wrong is said at once. */
 import { AvocetError } from "../../base/inner.ts";
-import type { Model, Node } from "../../ir/inner.ts";
-
-const quantizing = new Set([
-  "QuantizeLinear",
-  "DequantizeLinear",
-  "DynamicQuantizeLinear",
-  "ConvInteger",
-  "MatMulInteger",
-  "QcQuantizeOp",
-  "QGemm",
-  "MatMulNBits",
-  "GatherBlockQuantized",
-  "DynamicQuantizeMatMul",
-  "MatMulIntegerToFloat",
-]);
-
-/** Whether the node belongs to a model that is quantized already. */
-export function isQuantizing(node: Node): boolean {
-  return quantizing.has(node.op) || node.op.startsWith("QLinear");
-}
+import type { Model } from "../../ir/inner.ts";
+import { quantizedOperators, remedyOf } from "../raise/read-quantized.ts";
 
 /** Throws `quant/already-quantized` or `quant/unsupported-model`. */
 export function refuseUnfit(model: Model): void {
   const at = model.source ? { at: model.source } : {};
-  const found = [...model.graph.nodes].filter(isQuantizing);
-  if (found.length > 0) {
-    const kinds = [...new Set(found.map((node) => node.op))].join(", ");
-    throw new AvocetError(
-      "quant/already-quantized",
-      `expected a float model, got one with ${found.length} × ${kinds}`,
-      {
-        ...at,
-        hint: "take the float model it was made from",
-      },
-    );
+  const { nodes, text } = quantizedOperators(model.graph);
+  if (nodes.length > 0) {
+    throw new AvocetError("quant/already-quantized", `expected a float model, got one with ${text}`, {
+      ...at,
+      hint: remedyOf(nodes),
+    });
   }
   const count = (dtypes: RegExp) => {
     let size = 0;

@@ -1,20 +1,23 @@
 /**
  * The other way than lowering: a file that is quantized already becomes the float model and the plan that it stands for. Quantizers of every
- * writer that uses the standard's operators are read (ours, ONNX Runtime's tool, AIMET, PyTorch's exporter), and MatMulNBits. The float weights are
- * what the integers stand for, so that lowering the pair gives the numbers of the file again.
+ * writer that uses the standard's operators are read (ours, ONNX Runtime's tool, AIMET, PyTorch's exporter), operators of integers, dynamic ones, and
+ * packed weights. The float weights are what the integers stand for, so that lowering the pair gives the numbers of the file again.
  */
 import { AvocetError } from "../../base/inner.ts";
-import { cloneModel, type Graph, type Model, type Node, removeDead, type Value } from "../../ir/inner.ts";
+import { addNode, cloneModel, type Graph, type Model, type Node, removeDead, type Value } from "../../ir/inner.ts";
 import { replaceNode } from "../../passes/inner.ts";
-import { type DType, dtypes, type Shape, type Tensor } from "../../tensor/inner.ts";
-import type { Grid } from "../grids/codec.ts";
+import { dtypes, type Shape, type Tensor } from "../../tensor/inner.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
-import { dequantize } from "../grids/fake-quantize.ts";
-import { codecs, gridName, isIntGrid, parseGrid, scaledCodecOf } from "../grids/grid.ts";
-import { sliceCount } from "../grids/slices.ts";
-import { isQuantizing } from "../place/acceptable.ts";
+import { gridName, isIntGrid, parseGrid, scaledCodecOf } from "../grids/grid.ts";
+import type { StorageName } from "../grids/storage-names.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
-import { unpackedMatrix } from "./packed-matrix.ts";
+import { raiseDynamicLstms } from "./dynamic-lstm.ts";
+import { raiseDynamicProducts } from "./dynamic-products.ts";
+import { codecNamed, encodingOf, entryOf, floatsOf, nameOf } from "./float-weight.ts";
+import { withQuantizers } from "./integer-operators.ts";
+import { moveDequantizers } from "./move-dequantizers.ts";
+import { unpackedMatrix, unpackedTable } from "./packed-matrix.ts";
+import { refuseUnread } from "./read-quantized.ts";
 
 export interface Raised {
   readonly model: Model;
@@ -25,7 +28,7 @@ export interface Raised {
 
 /**
  * The float model and the plan of a quantized one, which stays as it is; encodings are frozen. Throws `quant/unsupported-model` naming the
- * operators that are not read: those of integers that fuse quantizers (QLinearConv, ConvInteger …), and quantizers whose scales are computed.
+ * operators that are not read, and quantizers whose scales are computed.
  */
 export function raise(quantized: Model): Raised {
   const model = cloneModel(quantized);
@@ -33,26 +36,21 @@ export function raise(quantized: Model): Raised {
   const entries: PlanEntry[] = [];
   const notes: string[] = [];
   for (const node of [...graph.nodes]) if (isHold(node)) bypass(graph, node, node.input(0)!);
+  const relus = withQuantizers(model);
+  if (relus > 0) notes.push(`${relus} × Relu was written where the grid of a product or sum begins at zero`);
+  entries.push(...raiseDynamicLstms(graph), ...raiseDynamicProducts(graph));
+  removeDead(graph);
+  moveDequantizers(model);
   for (const node of [...graph.nodes]) {
     if (node.op === "MatMulNBits") entries.push(raiseMatMulNBits(graph, node));
-    else if (node.op === "DequantizeLinear" && node.domain === "") {
+    else if (node.op === "GatherBlockQuantized") entries.push(raiseTable(graph, node));
+    else if (node.op === "DequantizeLinear") {
       const entry = raiseDequantize(graph, node, notes);
       if (entry) entries.push(entry);
     }
   }
   removeDead(graph);
-  const left = [...graph.nodes].filter(isQuantizing);
-  if (left.length > 0) {
-    const kinds = [...new Set(left.map(({ op }) => op))].join(", ");
-    throw new AvocetError(
-      "quant/unsupported-model",
-      `expected Q/DQ with constant scales or MatMulNBits, got ${left.length} × ${kinds}`,
-      {
-        at: `${left[0]}`,
-        hint: "QOperator and dynamic files hold no quantizers of their own: quantize the float model again, in the form qdq or weight-only",
-      },
-    );
-  }
+  refuseUnread(graph);
   if (entries.length === 0) {
     throw new AvocetError("quant/unsupported-model", "expected a quantized model, got one without quantizers", {
       at: model.source ?? graph.name,
@@ -108,45 +106,12 @@ function constantBehind(value: Value | null): Value | null {
 function raiseConstant(graph: Graph, node: Node, stored: Value, scale: Tensor, zero: Tensor | undefined): PlanEntry {
   const integers = stored.initializer!;
   const { name } = node.output;
-  const encoding = encodingOf(node, integers.shape, integers.dtype, scale, zero);
-  const { shift } = scaledCodecOf(encoding.grid);
-  sliceCount(integers.shape, encoding.granularity);
-  const floats = dequantize(
-    Float64Array.from(integers.numbers(), (q) => q + shift),
-    integers.shape,
-    encoding,
-  );
+  const encoding = encodingOf(granularityOf(node, integers.shape, scale), integers.dtype, scale, zero);
+  const floats = floatsOf(integers.numbers(), integers.shape, encoding);
   graph.setAside(node.output, `${name}_quantized`);
   const constant = graph.addInitializer(nameOf(stored, name), floats);
   bypass(graph, node, constant);
   return entryOf(constant.name, integers.dtype === "int32" ? "bias" : "weight", encoding, node);
-}
-
-/** What scale and zero point of a DequantizeLinear say of numbers of this shape. */
-function encodingOf(node: Node, shape: Shape, dtype: DType, scale: Tensor, zero: Tensor | undefined): Encoding {
-  const scales = [...scale.floats()];
-  const points = zero ? zero.numbers() : scales.map(() => 0);
-  const grid = codecNamed(dtype);
-  const { shift } = scaledCodecOf(grid);
-  const offset = scales.map((_, i) => -(points[points.length === 1 ? 0 : i] ?? 0) - shift + 0);
-  return {
-    grid,
-    granularity: granularityOf(node, shape, scale),
-    symmetric: isSymmetric(offset, grid),
-    scale: scales,
-    offset,
-  };
-}
-
-function entryOf(value: string, kind: "weight" | "bias", encoding: Encoding, node: Node): PlanEntry {
-  const { grid, granularity, symmetric } = encoding;
-  return { value, kind, grid, granularity, symmetric, reason: `read from ${node}`, encoding, frozen: true };
-}
-
-/** What the constant was called in the float model, as the writers that we know name its integers. */
-function nameOf(stored: Value, dequantized: string): string {
-  const found = /^(.+?)(_quantized|_q|_quant)$/.exec(stored.name);
-  return found?.[1] ?? dequantized.replace(/(_dequantized|_DequantizeLinear_Output|_qdq|_dq)$/, "");
 }
 
 function raiseActivation(
@@ -163,7 +128,8 @@ function raiseActivation(
   const constant = quantize.input(0)!;
   if (constant.initializer && !clip) {
     bypass(graph, node, constant);
-    const made = encodingOf(node, constant.initializer.shape, zero?.dtype ?? "uint8", scale, zero);
+    const granularity = granularityOf(node, constant.initializer.shape, scale);
+    const made = encodingOf(granularity, zero?.dtype ?? "uint8", scale, zero);
     return entryOf(constant.name, "weight", made, node);
   }
   if (scale.size !== 1) return undefined;
@@ -209,16 +175,6 @@ function raiseActivation(
   };
 }
 
-function codecNamed(dtype: DType): Grid {
-  const found = Object.values(codecs).find((codec) => codec.name === dtype);
-  if (found && found.kernel !== "cast") return found.grid;
-  throw new AvocetError("quant/unsupported-model", `expected integers or float8 behind a quantizer, got ${dtype}`);
-}
-
-function isSymmetric(offset: readonly number[], grid: Grid): boolean {
-  return !isIntGrid(grid) || offset.every((o) => o === -(2 ** (grid.bits - 1)));
-}
-
 function granularityOf(node: Node, shape: Shape, scale: Tensor): Granularity {
   const size = node.int("block_size", 0);
   if (size === 0 && scale.size === 1) return { kind: "tensor" };
@@ -229,29 +185,39 @@ function granularityOf(node: Node, shape: Shape, scale: Tensor): Granularity {
   return { kind: "block", axis, size, channelAxis: axis === 0 ? 1 : 0 };
 }
 
-/** A product with packed weights becomes one with floats. */
+/** A product with packed weights becomes one with floats, and an Add behind it where it has a bias. */
 function raiseMatMulNBits(graph: Graph, node: Node): PlanEntry {
-  if (node.input(4) || node.input(5)) {
-    throw new AvocetError("quant/unsupported-model", "expected MatMulNBits without g_idx and bias, got one with them", {
+  if (node.input(4)) {
+    throw new AvocetError("quant/unsupported-model", "expected MatMulNBits without g_idx, got one with it", {
       at: `${node}`,
+      hint: "columns that were sorted before they were cut into blocks stand for no plan: take the float model that the file was made from",
     });
   }
-  const { tensor, encoding } = unpackedMatrix(node);
-  const stored = node.input(1)!;
-  const weight = graph.addInitializer(stored.name.replace(/(_packed|_Q[248]|_Q4G\d+|_quant)$/, ""), tensor);
-  replaceNode(node, { op: "MatMul", inputs: [node.input(0), weight] });
-  const { grid, granularity, symmetric } = encoding;
-  return {
-    value: weight.name,
-    kind: "weight",
-    grid,
-    granularity,
-    symmetric,
-    storage: "matmulnbits",
-    reason: `read from ${node}: ${gridName(grid)} in blocks`,
-    encoding,
-    frozen: true,
-  };
+  const { stored, tensor, encoding } = unpackedMatrix(node);
+  const weight = graph.addInitializer(packedName(stored), tensor);
+  const [x, bias] = [node.input(0), node.input(5)];
+  if (bias) {
+    const product = addNode(graph, "MatMul", [x, weight], {}, { name: node.name, place: { before: node } });
+    replaceNode(node, { op: "Add", inputs: [product.output, bias] });
+  } else replaceNode(node, { op: "MatMul", inputs: [x, weight] });
+  return packedEntry(weight, encoding, "matmulnbits", node);
+}
+
+/** A lookup of packed rows becomes a Gather of floats. */
+function raiseTable(graph: Graph, node: Node): PlanEntry {
+  const { stored, tensor, encoding } = unpackedTable(node);
+  const table = graph.addInitializer(packedName(stored), tensor);
+  replaceNode(node, { op: "Gather", inputs: [table, node.input(1)], attributes: { axis: 0 } });
+  return packedEntry(table, encoding, "gatherblockquantized", node);
+}
+
+function packedName(stored: Value): string {
+  return stored.name.replace(/(_packed|_Q[248]|_Q4G\d+|_quant)$/, "");
+}
+
+function packedEntry(value: Value, encoding: Encoding, storage: StorageName, node: Node): PlanEntry {
+  const reason = `read from ${node}: ${gridName(encoding.grid)} in blocks`;
+  return { ...entryOf(value.name, "weight", encoding, node), storage, reason };
 }
 
 /** Biases name the scales that they follow; those of which one is not in the plan stay float, with the same numbers. */
