@@ -13,6 +13,7 @@ import { writeModel } from "../dist/formats/inner.js";
 import { openModel } from "../dist/formats/inner-node.js";
 import { parseRecipe, quantizeModel } from "../dist/recipe/inner.js";
 import { inputPorts, openRuntime } from "../dist/runtime/inner.js";
+import { pooledCosines } from "./embedding-cosines.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -42,12 +43,8 @@ const seconds = (performance.now() - started) / 1000;
 const bytes = flags.other ? statSync(flags.other).size : writeModel(shipped).length;
 if (flags.write) writeFileSync(flags.write, writeModel(shipped));
 const [float, narrow] = [await runtime.open(model, { threads }), await runtime.open(shipped, { threads })];
-const cosines = [];
-for await (const { feeds } of (await linesOf(flags.judged, Number(flags.lines))).batches(1)) {
-  const mask = feeds.attention_mask.numbers();
-  const [a, b] = [pooled(await float.run(feeds), mask), pooled(await narrow.run(feeds), mask)];
-  cosines.push(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)));
-}
+const judged = await linesOf(flags.judged, Number(flags.lines));
+const cosines = await pooledCosines(float, narrow, judged);
 await float[Symbol.asyncDispose]();
 await narrow[Symbol.asyncDispose]();
 const mean = cosines.reduce((sum, x) => sum + x, 0) / cosines.length;
@@ -61,18 +58,4 @@ async function quantized() {
   const form = { form: "weight-only", weights: flags.weights, granularity: "block:32", calibration: flags.scheme };
   const recipe = parseRecipe({ ...form, methods: steps, ...grids });
   return (await quantizeModel(model, await linesOf(flags.calibration, 200), recipe, runtime, { threads })).shipped;
-}
-
-/** The mean over the tokens that are shown. */
-function pooled(outputs, mask) {
-  const hidden = Object.values(outputs)[0];
-  const width = hidden.shape[2];
-  const values = hidden.floats();
-  const sum = new Float64Array(width);
-  for (const [i, shown] of mask.entries()) if (shown) for (let k = 0; k < width; k++) sum[k] += values[i * width + k];
-  return sum;
-}
-
-function dot(a, b) {
-  return a.reduce((sum, x, i) => sum + x * b[i], 0);
 }
