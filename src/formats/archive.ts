@@ -1,6 +1,6 @@
 /** Zip archives that models come in (.pt2, .pth, .keras): entries by name, read when they are asked for. */
 import { readZip, type ZipEntry, type ZipRules, zipContent, zipDirectory } from "../base/inner-files.ts";
-import type { ByteSource } from "./byte-source.ts";
+import { type ByteSource, bytesSource, rangeOf } from "./byte-source.ts";
 import { limits } from "./limits.ts";
 
 export class Archive {
@@ -34,9 +34,16 @@ export class Archive {
 
   /** The bytes of a file in the archive, or undefined where there is none of that name. Throws `import/malformed` for damaged ones. */
   bytes(name: string): Uint8Array | undefined {
+    const found = this.source(name);
+    return found?.read(0, found.size);
+  }
+
+  /** A file in the archive by range: stored ones stay where they are. Undefined and throws as `bytes`. */
+  source(name: string): ByteSource | undefined {
     const entry = this.#entries.get(name);
     if (!entry) return undefined;
     const content = readZip(zipContent(this.#rules, entry), this.#source.read);
-    return "inflated" in content ? content.inflated : this.#source.read(content.start, content.size);
+    if ("inflated" in content) return bytesSource(this.#source.name, content.inflated);
+    return rangeOf(this.#source, content.start, content.size);
   }
 }

@@ -28,9 +28,9 @@ export function fileSource(path: string): ByteSource {
   };
 }
 
-/** The first `length` bytes of a file, or as many as it has. Throws as `readWhole` does. */
-export function readStart(path: string, length: number, most: number, hint: string): Uint8Array {
-  const size = sizeWithin(path, most, hint);
+/** The first `length` bytes of a file, or as many as it has. Throws `import/not-found`. */
+export function readStart(path: string, length: number): Uint8Array {
+  const { size } = statOf(path);
   return withFile(path, (fd) => readRange(fd, 0, Math.min(length, size), path));
 }
 

@@ -85,7 +85,10 @@ const signatures: readonly {
 /** Zip archives, by the first entry and by the name. */
 function zipped(head: string, ending: string): Foreign {
   const entry = head.slice(30, 30 + (head.charCodeAt(26) | (head.charCodeAt(27) << 8)));
-  if (ending === ".pt2" || /archive_format|models\/.*\.json|\/data\/(weights|constants)\//.test(entry)) {
+  if (
+    ending === ".pt2" ||
+    /^serialized_exported_program\.json$|archive_format|models\/.*\.json|\/data\/(weights|constants)\//.test(entry)
+  ) {
     return {
       what: "a PyTorch program (.pt2, torch.export)",
       format: "pytorch-program",

@@ -4,14 +4,18 @@ import type { ExternalData } from "./onnx/context.ts";
 
 const opened = new WeakMap<Model, ReadonlySet<string>>();
 
-/** Runs `read` with data files that are noted as they are opened, and remembers them for its model. */
-export function noteOpened(external: ExternalData, read: (external: ExternalData) => Model): Model {
+/** Runs `read` with data files that are noted as they are opened, and with what notes others, and remembers them for its model. */
+export function noteOpened(
+  external: ExternalData,
+  read: (external: ExternalData, note: (path: string) => void) => Model,
+): Model {
   const files = new Set<string>();
+  const note = (path: string) => files.add(path);
   const model = read((location) => {
     const source = external(location);
-    files.add(source.name);
+    note(source.name);
     return source;
-  });
+  }, note);
   opened.set(model, files);
   return model;
 }

@@ -4,7 +4,6 @@ import { expectArguments } from "../base/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { fileSource, readStart, readWhole } from "./file-source-node.ts";
 import { mainFileOf } from "./foreign-folder-node.ts";
-import { limits } from "./limits.ts";
 import type { ExternalData } from "./onnx/context.ts";
 import { externalIn } from "./onnx/external-node.ts";
 import { noteOpened } from "./opened-files-node.ts";
@@ -24,10 +23,10 @@ const held = 256e6;
 
 /**
  * The format of a model file, from its beginning: files of any size are recognised at once. Throws `import/not-found`,
- * `import/too-large`, `import/unknown-format`, `import/truncated`.
+ * `import/unknown-format`, `import/truncated`.
  */
 export function expectModelFile(path: string): SourceFormat {
-  return sourceOf(readStart(path, startBytes, limits.onnxFileBytes, "keep large weights in external data"), path);
+  return sourceOf(readStart(path, startBytes), path);
 }
 
 /** Reads a file of ONNX or ONNX text; see `readModel` for what is thrown, and `import/not-found` when there is no such file. */
@@ -45,15 +44,19 @@ export async function openModel(given: string, options: OpenOptions = {}): Promi
 }
 
 function readWith(
-  { read, withoutWeights }: SourceReader,
+  { read, readRanges, withoutWeights }: SourceReader,
   { name, limit }: SourceFormat,
   path: string,
   options: OpenOptions,
 ): Model {
   const onDisk = externalIn(options.folder ?? dirname(path), basename(path));
-  const from = (external: ExternalData) => {
+  const from = (external: ExternalData, note: (path: string) => void = () => {}) => {
     const source = fileSource(path);
-    const light = source.size > held ? withoutWeights?.(source, external) : undefined;
+    if (readRanges && source.size > held) {
+      note(path);
+      return readRanges(source, options);
+    }
+    const light = source.size > held && source.size <= limit.bytes ? withoutWeights?.(source, external) : undefined;
     return read(light ?? { name: path, bytes: readWhole(path, limit.bytes, limit.hint), external, choices: options });
   };
   // Tensors of ONNX say themselves in which files they lie, and whether they still do.

@@ -26,6 +26,8 @@ export interface SourceFile {
 export interface SourceReader {
   /** The model. Throws `import/…` and `graph/invalid-node`, never anything else, whatever the bytes are. */
   read(file: SourceFile): Model;
+  /** A file of any size, of which only ranges are read; weights are when they are looked at. */
+  readRanges?(source: ByteSource, choices: SourceChoices): Model;
   /** A large file with its weights left where they are; undefined where that cannot be. `external` finds what lies in others. */
   withoutWeights?(source: ByteSource, external: ExternalData): SourceFile | undefined;
 }

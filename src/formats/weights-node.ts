@@ -1,7 +1,6 @@
 /** Files of weights without a graph, by their content (Node). */
-import { fileSource, readStart, readWhole } from "./file-source-node.ts";
+import { fileSource, readStart } from "./file-source-node.ts";
 import { foreignFormat } from "./foreign.ts";
-import { limits } from "./limits.ts";
 import { startBytes } from "./sources.ts";
 import type { Weights } from "./weights.ts";
 
@@ -10,10 +9,9 @@ import type { Weights } from "./weights.ts";
  * `import/not-found`.
  */
 export async function openWeights(path: string): Promise<Weights | undefined> {
-  const start = readStart(path, startBytes, Number.MAX_SAFE_INTEGER, "");
+  const start = readStart(path, startBytes);
   const format = foreignFormat(start, path)?.format;
   if (format === "safetensors") return (await import("./safetensors/read.ts")).readSafetensors(fileSource(path));
   if (format !== "pytorch-weights") return undefined;
-  const bytes = readWhole(path, limits.onnxFileBytes, "save it as safetensors, which is read by range");
-  return (await import("./pytorch/state-dict.ts")).readStateDict(bytes, path);
+  return (await import("./pytorch/state-dict.ts")).readStateDict(fileSource(path));
 }

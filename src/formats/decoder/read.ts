@@ -1,7 +1,7 @@
 /** GGUF files and folders of Hugging Face as decoders: two formats of weights, one graph. */
 import { AvocetError, parseJson } from "../../base/inner.ts";
 import type { Model } from "../../ir/inner.ts";
-import { bytesSource } from "../byte-source.ts";
+import { type ByteSource, bytesSource } from "../byte-source.ts";
 import { readGguf } from "../gguf/read.ts";
 import { limits } from "../limits.ts";
 import { readSafetensors, readSafetensorsIndex, safetensorsNames } from "../safetensors/read.ts";
@@ -13,13 +13,17 @@ import { DecoderWeights, ggufName, ggufRows } from "./weights.ts";
 
 /** A decoder of the Llama family in a GGUF file. */
 export const gguf: SourceReader = {
-  read({ name, bytes }) {
-    const { tensors, values } = readGguf(bytesSource(name, bytes));
-    const config = configOfGguf(values, tensors.get("rope_freqs.weight")?.floats(), name);
-    const rows = ggufRows(values.text("general.architecture"), config);
-    return sourced(decoderModel(config, new DecoderWeights(tensors, name, ggufName, rows)), name);
-  },
+  read: ({ name, bytes }) => readGgufModel(bytesSource(name, bytes)),
+  readRanges: readGgufModel,
 };
+
+function readGgufModel(source: ByteSource): Model {
+  const { name } = source;
+  const { tensors, values } = readGguf(source);
+  const config = configOfGguf(values, tensors.get("rope_freqs.weight")?.floats(), name);
+  const rows = ggufRows(values.text("general.architecture"), config);
+  return sourced(decoderModel(config, new DecoderWeights(tensors, name, ggufName, rows)), name);
+}
 
 /** A decoder of the Llama family in a folder of Hugging Face: `config.json`, and next to it model.safetensors or the index of several. */
 export const huggingFace: SourceReader = {

@@ -82,7 +82,7 @@ export function writeModelFile(model: Model, path: string, options: FileWriteOpt
   const outside = isExternal(externalData, tensors)
     ? [...tensors].filter((t) => t.dtype !== "string" && t.byteLength >= externalFrom)
     : [];
-  expectApart(path, filesOf(model));
+  expectApart(path, [...filesOf(model), ...openedFilesOf(model)]);
   const place = outputPlace(path);
   const shards = planShards(outside, shardBytes);
   sweepFiles(place);

@@ -15,8 +15,8 @@ ${rows.join("\n")}
 
 const text = `# PyTorch
 
-Every command takes a \`.pt2\` file, the program that \`torch.export.save\` writes (PyTorch 2.8 and later; the archives of 2.6 and 2.7 hold pickles and
-are refused); it is told by its content, in Node and from bytes in a browser. Nothing of PyTorch is needed, and nothing in the file is run.
+Every command takes a \`.pt2\` file, the program that \`torch.export.save\` writes (PyTorch 2.6 and
+later, in every layout that its archives have had); it is told by its content, in Node and from bytes in a browser. Large archives are read by range. Nothing of PyTorch is needed, and nothing in the file is run.
 
 \`\`\`
 avocet inspect model.pt2

@@ -2,7 +2,9 @@
 import { AvocetError, parseJson } from "../../base/inner.ts";
 import type { Tensor } from "../../tensor/inner.ts";
 import type { Archive } from "../archive.ts";
+import type { ByteSource } from "../byte-source.ts";
 import { dtypeOf } from "./dtypes.ts";
+import { fromArchive } from "./state-dict.ts";
 import { stridedTensor, type View } from "./strided.ts";
 
 /** Finds a weight, buffer or constant by its name in the signature; equal places in the archive are one tensor. */
@@ -10,8 +12,42 @@ export type WeightLookup = (name: string) => Tensor;
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Throws `import/malformed` for a table that is none; its entries are checked when they are looked up. */
-export function programWeights(archive: Archive, prefix: string, file: string): WeightLookup {
+/** Where an archive keeps the program, and how it keeps the weights. Throws `import/malformed` for another archive. */
+export function layoutOf(archive: Archive, file: string): { readonly path: string; readonly weights: WeightLookup } {
+  const old = "serialized_exported_program.json";
+  if (archive.has(old)) {
+    const pickles = ["serialized_state_dict.pt", "serialized_constants.pt"];
+    return { path: old, weights: pickledWeights(archive, pickles, file) };
+  }
+  const path = archive.names.find((one) => /(^|\/)models\/[^/]+\.json$/.test(one));
+  if (path === undefined) {
+    throw new AvocetError("import/malformed", "expected models/*.json in the archive, got none", {
+      at: file,
+      hint: "export it again with torch.export.save(program, file) of PyTorch 2.6 or later",
+    });
+  }
+  const prefix = path.slice(0, path.lastIndexOf("models/"));
+  const model = path.slice(prefix.length + "models/".length, -".json".length);
+  const pickles = ["weights", "constants"].map((kind) => `${prefix}data/${kind}/${model}.pt`);
+  const weights = archive.has(pickles[0]!) ? pickledWeights(archive, pickles, file) : tableOf(archive, prefix, file);
+  return { path, weights };
+}
+
+/** PyTorch up to 2.8: dictionaries of tensors as torch.save writes them, each a zip archive in the archive. */
+function pickledWeights(archive: Archive, paths: readonly string[], file: string): WeightLookup {
+  const dictionaries = paths.flatMap((path) => {
+    const source = archive.source(path);
+    return source && source.size > 0 ? [fromArchive({ ...source, name: `${file}: ${path}` }, true).tensors] : [];
+  });
+  return (name) => {
+    const found = dictionaries.map((tensors) => tensors.get(name)).find((tensor) => tensor);
+    if (found) return found;
+    throw new AvocetError("import/malformed", `expected data of ${JSON.stringify(name)}, got none`, { at: file });
+  };
+}
+
+/** Later ones: a table of names, and a file for each storage. */
+function tableOf(archive: Archive, prefix: string, file: string): WeightLookup {
   const broken = (problem: string, hint?: string) =>
     new AvocetError("import/malformed", problem, { at: file, ...(hint ? { hint } : {}) });
   const tables = ["weights", "constants"].flatMap((kind) => {
@@ -23,7 +59,7 @@ export function programWeights(archive: Archive, prefix: string, file: string): 
     if (typeof config !== "object" || config === null) throw broken(`expected a table of ${kind} in ${path}`);
     return [{ kind, config: config as Json }];
   });
-  const storages = new Map<string, Uint8Array>();
+  const storages = new Map<string, ByteSource>();
   const tensors = new Map<string, Tensor>();
   return (name) => {
     for (const { kind, config } of tables) {
@@ -36,7 +72,7 @@ export function programWeights(archive: Archive, prefix: string, file: string): 
         throw broken(`${JSON.stringify(name)} is a pickle`, "export it again: torch.export.save(program, file)");
       }
       const at = `${prefix}data/${kind}/${path}`;
-      const storage = storages.get(at) ?? archive.bytes(at);
+      const storage = storages.get(at) ?? archive.source(at);
       if (!storage) throw broken(`expected ${at} in the archive, got nothing there`);
       storages.set(at, storage);
       const view = viewOf(meta as Json, file);

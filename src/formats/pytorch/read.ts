@@ -2,12 +2,12 @@
 import { AvocetError } from "../../base/inner.ts";
 import type { Model } from "../../ir/inner.ts";
 import { Archive } from "../archive.ts";
-import { bytesSource } from "../byte-source.ts";
+import { type ByteSource, bytesSource } from "../byte-source.ts";
 import { emittedModel } from "../channels-last/emitted-model.ts";
 import { type Emitter, nameConstant } from "../channels-last/emitter.ts";
 import type { SourceFile } from "../source-format.ts";
 import { type Program, readProgram } from "./program.ts";
-import { programWeights, type WeightLookup } from "./program-weights.ts";
+import { layoutOf, type WeightLookup } from "./program-weights.ts";
 import { Translation } from "./translate.ts";
 
 /**
@@ -15,18 +15,17 @@ import { Translation } from "./translate.ts";
  * `import/too-large`, `import/unsupported-type`, and one `import/unsupported-operator` for all operators that have no form in ONNX.
  */
 export function read({ name, bytes }: SourceFile): Model {
-  const archive = new Archive(bytesSource(name, bytes));
-  const path = archive.names.find((one) => /(^|\/)models\/[^/]+\.json$/.test(one));
-  if (path === undefined) {
-    throw new AvocetError("import/malformed", "expected models/*.json in the archive, got none", {
-      at: name,
-      hint: "export it again with torch.export.save(program, file) of PyTorch 2.8 or later",
-    });
-  }
-  const prefix = path.slice(0, path.lastIndexOf("models/"));
+  return readRanges(bytesSource(name, bytes));
+}
+
+/** The same of a file of which only ranges are read. */
+export function readRanges(source: ByteSource): Model {
+  const { name } = source;
+  const archive = new Archive(source);
+  const { path, weights } = layoutOf(archive, name);
   const program = readProgram(archive.bytes(path)!, name);
   return emittedModel({ file: name, producer: "PyTorch", producerVersion: program.torch }, (emitter) =>
-    write(program, programWeights(archive, prefix, name), emitter, name),
+    write(program, weights, emitter, name),
   );
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fixture, missing } from "../../../test/fixtures.ts";
 import { AvocetError, Random } from "../../base/inner.ts";
+import { bytesSource } from "../byte-source.ts";
 import { openWeights } from "../inner-node.ts";
 import { readPickle } from "./pickle.ts";
 import { readStateDict } from "./state-dict.ts";
@@ -23,7 +24,7 @@ const bytesOf = (name: string) => new Uint8Array(Buffer.from(goldens[name]!.file
 
 describe("files of torch.save", () => {
   test.each(Object.entries(goldens).filter(([, { tensors }]) => tensors))("%s", (name, { tensors: expected }) => {
-    const { tensors } = readStateDict(bytesOf(name), "w.pth");
+    const { tensors } = readStateDict(bytesSource("w.pth", bytesOf(name)));
     const found = [...tensors].map(([key, tensor]) => [
       key,
       { dtype: tensor.dtype, shape: [...tensor.shape], values: [...tensor.numbers()].map(Number) },
@@ -36,7 +37,7 @@ describe("files of torch.save", () => {
     ["object", /got an object of __main__\.Net/, /state_dict/],
     ["script", /TorchScript/, /torch\.export\.save/],
   ])("%s is none, and the way out is said", (name, problem, hint) => {
-    expect(() => readStateDict(bytesOf(name), "w.pth")).toThrow(
+    expect(() => readStateDict(bytesSource("w.pth", bytesOf(name)))).toThrow(
       expect.objectContaining({
         code: "import/unknown-format",
         message: expect.stringMatching(problem),
@@ -96,7 +97,7 @@ test("whatever is changed in them, nothing but an AvocetError comes out, and ten
     const mutant = i % 4 === 0 ? source.slice(0, random.integer(source.length)) : source.slice();
     for (let n = 1 + random.integer(4); n > 0; n--) mutant[random.integer(mutant.length)] = random.integer(256);
     try {
-      for (const tensor of readStateDict(mutant, "w.pth").tensors.values()) tensor.bytes;
+      for (const tensor of readStateDict(bytesSource("w.pth", mutant)).tensors.values()) tensor.bytes;
     } catch (error) {
       expect(AvocetError.is(error), String(error)).toBe(true);
       refused++;

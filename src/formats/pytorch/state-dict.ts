@@ -2,7 +2,7 @@
 import { AvocetError, ByteReader } from "../../base/inner.ts";
 import { byteLength, type DType, type Tensor } from "../../tensor/inner.ts";
 import { Archive } from "../archive.ts";
-import { bytesSource } from "../byte-source.ts";
+import { type ByteSource, plainBytes, rangeOf } from "../byte-source.ts";
 import type { Weights } from "../weights.ts";
 import { Called, Global, Persistent, type Pickled, readPickle } from "./pickle.ts";
 import { stridedTensor } from "./strided.ts";
@@ -32,12 +32,15 @@ interface StorageId {
  * The tensors of a state dictionary, by name; the largest dictionary of tensors where a checkpoint holds several things. Throws
  * `import/malformed`, `import/truncated`, `import/too-large`, and `import/unknown-format` for TorchScript and for whole objects.
  */
-export function readStateDict(bytes: Uint8Array, file: string): Weights {
-  return bytes[0] === 0x50 ? fromArchive(bytes, file) : fromPickles(bytes, file);
+export function readStateDict(source: ByteSource): Weights {
+  const isZip = source.size > 0 && source.read(0, 1)[0] === 0x50;
+  return isZip ? fromArchive(source) : fromPickles(source);
 }
 
-function fromArchive(bytes: Uint8Array, file: string): Weights {
-  const archive = new Archive(bytesSource(file, bytes));
+/** The dictionary of tensors that a zip archive holds, which may have none: what `readStateDict` throws but for that. */
+export function fromArchive(source: ByteSource, mayBeEmpty = false): Weights {
+  const { name: file } = source;
+  const archive = new Archive(source);
   const path = archive.names.find((name) => name === "data.pkl" || name.endsWith("/data.pkl"));
   const prefix = path?.slice(0, -"data.pkl".length) ?? "";
   if (archive.has(`${prefix}constants.pkl`) || archive.names.some((name) => name.startsWith(`${prefix}code/`))) {
@@ -53,11 +56,55 @@ function fromArchive(bytes: Uint8Array, file: string): Weights {
     throw new AvocetError("import/unsupported-type", "expected numbers of little endian, got big", { at: file });
   }
   const { value } = readPickle(archive.bytes(path)!, file);
-  return weightsOf(value, file, ({ key }) => archive.bytes(`${prefix}data/${key}`));
+  return weightsOf(value, file, ({ key }) => archive.source(`${prefix}data/${key}`), mayBeEmpty);
 }
 
+/** What the pickles in front of the data are tried with first: those of most networks are shorter. */
+const firstRead = 2 ** 20;
+
 /** Magic number, version, facts of the machine, the object, the names of the storages; then each storage with its length. */
-function fromPickles(bytes: Uint8Array, file: string): Weights {
+function fromPickles(source: ByteSource): Weights {
+  const { name: file } = source;
+  const { values, end } = picklesAtStart(source);
+  const [, , machine, object, keys] = values;
+  if (machine instanceof Map && machine.get("little_endian") === false) {
+    throw new AvocetError("import/unsupported-type", "expected numbers of little endian, got big", { at: file });
+  }
+  if (!Array.isArray(keys)) throw new AvocetError("import/malformed", "expected the names of storages", { at: file });
+  const types = storagesIn(object!, file);
+  const storages = new Map<string, ByteSource>();
+  let at = end;
+  for (const key of keys as readonly Pickled[]) {
+    const dtype = types.get(String(key));
+    if (!dtype)
+      throw new AvocetError("import/malformed", `expected a tensor in the storage ${String(key)}`, { at: file });
+    const count = new ByteReader(plainBytes(source.read(at, Math.min(8, source.size - at))), file).u64();
+    const size = byteLength(dtype, Number(count));
+    at += 8;
+    if (at + size > source.size) {
+      throw new AvocetError("import/truncated", `expected ${size} bytes at offset ${at}, the file has ${source.size}`, {
+        at: file,
+      });
+    }
+    storages.set(String(key), rangeOf(source, at, size));
+    at += size;
+  }
+  return weightsOf(object!, file, ({ key }) => storages.get(key));
+}
+
+/** Nothing says how long the pickles are: as long as they end beyond what was read, more is. */
+function picklesAtStart(source: ByteSource): { readonly values: readonly Pickled[]; readonly end: number } {
+  for (let length = firstRead; ; length *= 4) {
+    const most = Math.min(length, source.size);
+    try {
+      return fivePickles(plainBytes(source.read(0, most)), source.name);
+    } catch (error) {
+      if (!AvocetError.is(error) || error.code !== "import/truncated" || most === source.size) throw error;
+    }
+  }
+}
+
+function fivePickles(bytes: Uint8Array, file: string) {
   const values: Pickled[] = [];
   let at = 0;
   for (let i = 0; i < 5; i++) {
@@ -69,22 +116,7 @@ function fromPickles(bytes: Uint8Array, file: string): Weights {
       throw new AvocetError("import/unknown-format", "expected a file of torch.save, got another pickle", { at: file });
     }
   }
-  const [, , machine, object, keys] = values;
-  if (machine instanceof Map && machine.get("little_endian") === false) {
-    throw new AvocetError("import/unsupported-type", "expected numbers of little endian, got big", { at: file });
-  }
-  if (!Array.isArray(keys)) throw new AvocetError("import/malformed", "expected the names of storages", { at: file });
-  const types = storagesIn(object!, file);
-  const storages = new Map<string, Uint8Array>();
-  const reader = new ByteReader(bytes, file);
-  reader.seek(at);
-  for (const key of keys as readonly Pickled[]) {
-    const dtype = types.get(String(key));
-    if (!dtype)
-      throw new AvocetError("import/malformed", `expected a tensor in the storage ${String(key)}`, { at: file });
-    storages.set(String(key), reader.take(byteLength(dtype, Number(reader.u64()))));
-  }
-  return weightsOf(object!, file, ({ key }) => storages.get(key));
+  return { values, end: at };
 }
 
 const legacyMagic = 0x1950a86a20f9469cfc6cn;
@@ -103,7 +135,12 @@ function storagesIn(object: Pickled, file: string): Map<string, DType> {
   return found;
 }
 
-function weightsOf(object: Pickled, file: string, storage: (id: StorageId) => Uint8Array | undefined): Weights {
+function weightsOf(
+  object: Pickled,
+  file: string,
+  storage: (id: StorageId) => ByteSource | undefined,
+  mayBeEmpty = false,
+): Weights {
   const tensors = new Map<string, Tensor>();
   const candidates = dictionariesOf(object).map((dictionary) =>
     [...dictionary].flatMap(([name, value]) => {
@@ -112,18 +149,26 @@ function weightsOf(object: Pickled, file: string, storage: (id: StorageId) => Ui
     }),
   );
   const largest = candidates.reduce<(typeof candidates)[number]>((a, b) => (b.length > a.length ? b : a), []);
+  if (largest.length === 0 && candidates.length > 0 && mayBeEmpty) return { tensors, metadata: new Map() };
   if (largest.length === 0) {
     throw new AvocetError("import/unknown-format", `expected a dictionary of tensors, got ${describe(object)}`, {
       at: file,
       hint: `save the weights alone: torch.save(model.state_dict(), file); or the program, ${exportLine}`,
     });
   }
+  const storages = new Map<string, ByteSource>();
+  const views = new Map<string, Tensor>();
   for (const [name, [source, offset, size, strides]] of largest) {
     const id = storageOf(source!, file);
-    const bytes = storage(id);
-    if (!bytes) throw new AvocetError("import/malformed", `expected the storage of ${name}, got none`, { at: file });
+    const found = storages.get(id.key) ?? storage(id);
+    if (!found) throw new AvocetError("import/malformed", `expected the storage of ${name}, got none`, { at: file });
     const view = { dtype: id.dtype, shape: numbers(size), strides: numbers(strides), offset: Number(offset) };
-    tensors.set(name, stridedTensor(bytes, view, `${file}: ${name}`));
+    storages.set(id.key, found);
+    // Tied weights are one tensor.
+    const key = JSON.stringify([id.key, view]);
+    const tensor = views.get(key) ?? stridedTensor(found, view, `${file}: ${name}`);
+    views.set(key, tensor);
+    tensors.set(name, tensor);
   }
   return { tensors, metadata: new Map() };
 }
@@ -147,7 +192,7 @@ function tensorCall(value: Pickled): readonly Pickled[] | undefined {
   if (!(value instanceof Called) || !(value.of instanceof Global) || !Array.isArray(value.args)) return undefined;
   const args = value.args as readonly Pickled[];
   if (/^torch\._utils\._rebuild_tensor(_v2)?$/.test(value.of.name)) return args.length >= 4 ? args : undefined;
-  if (value.of.name !== "torch._utils._rebuild_parameter" || args[0] === value) return undefined;
+  if (!/^torch\._utils\._rebuild_parameter(_with_state)?$/.test(value.of.name) || args[0] === value) return undefined;
   const inner = args[0];
   const isTensor = inner instanceof Called && inner.of instanceof Global && /_rebuild_tensor/.test(inner.of.name);
   return isTensor ? tensorCall(inner) : undefined;

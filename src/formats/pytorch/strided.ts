@@ -1,7 +1,7 @@
 /** Tensors as PyTorch stores them: views of a storage with an offset and strides. */
 import { AvocetError } from "../../base/inner.ts";
 import { byteLength, type DType, sizeOf, Tensor } from "../../tensor/inner.ts";
-import { plainBytes } from "../byte-source.ts";
+import { type ByteSource, plainBytes } from "../byte-source.ts";
 import { limits } from "../limits.ts";
 
 export interface View {
@@ -13,7 +13,7 @@ export interface View {
 }
 
 /** The tensor, read when it is first looked at. Throws `import/malformed` for a view that leads out of its storage. */
-export function stridedTensor(storage: Uint8Array, { dtype, shape, strides, offset }: View, at: string): Tensor {
+export function stridedTensor(storage: ByteSource, { dtype, shape, strides, offset }: View, at: string): Tensor {
   const broken = (problem: string) => new AvocetError("import/malformed", problem, { at });
   const size = sizeOf(shape);
   const element = byteLength(dtype, 1);
@@ -25,21 +25,21 @@ export function stridedTensor(storage: Uint8Array, { dtype, shape, strides, offs
     throw new AvocetError("import/too-large", `expected a tensor of at most ${limits.tensorBytes} bytes`, { at });
   }
   const last = size === 0 ? 0 : offset + 1 + shape.reduce((sum, length, i) => sum + (length - 1) * strides[i]!, 0);
-  if (last * element > storage.length) {
-    throw broken(`expected ${last} elements in the storage, it has ${Math.floor(storage.length / element)}`);
+  if (last * element > storage.size) {
+    throw broken(`expected ${last} elements in the storage, it has ${Math.floor(storage.size / element)}`);
   }
-  if (isContiguous(shape, strides)) {
-    const bytes = storage.subarray(offset * element, (offset + size) * element);
-    return Tensor.lazy(dtype, shape, () => Tensor.fromBytes(dtype, shape, plainBytes(bytes)).data);
+  if (size === 0 || isContiguous(shape, strides)) {
+    const bytes = () => plainBytes(storage.read(offset * element, size * element));
+    return Tensor.lazy(dtype, shape, () => Tensor.fromBytes(dtype, shape, bytes()).data);
   }
   // What repeats elements (a stride of 0) is larger than its storage; a model of such tensors would be, too.
-  if (size * element > storage.length * 64 + 2 ** 20)
-    throw broken("expected a view that repeats its storage less often");
+  if (size * element > storage.size * 64 + 2 ** 20) throw broken("expected a view that repeats its storage less often");
   return Tensor.lazy(dtype, shape, () => {
     const bytes = new Uint8Array(size * element);
+    const seen = storage.read(offset * element, (last - offset) * element);
     const index = shape.map(() => 0);
-    for (let i = 0, from = offset; i < size; i++) {
-      bytes.set(storage.subarray(from * element, (from + 1) * element), i * element);
+    for (let i = 0, from = 0; i < size; i++) {
+      bytes.set(seen.subarray(from * element, (from + 1) * element), i * element);
       for (let axis = shape.length - 1; axis >= 0; axis--) {
         from += strides[axis]!;
         if (++index[axis]! < shape[axis]!) break;
