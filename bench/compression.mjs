@@ -1,122 +1,116 @@
 /**
- * What compression returns on ResNet-20 or ResNet-56 (CIFAR-10), without training and trained in float, and what is left in int8 afterwards. Run
+ * Float networks made smaller: what is left without training, trained in float, and in int8 on top, next to AIMET's compressor. Run
  * `npm run build` first, then
  *
- *   node bench/compression.mjs [--network ResNet-20] [--share 0.5] [--samples 200] [--judged 1000] [--epochs 10 --seeds 3]
+ *   node bench/compression.mjs [--only PATTERN] [--aimet PYTHON] [--table]
  *
- * With --epochs only the best form of every layer is made, once a seed, and trained with labels and the given model as teacher on the training
- * images of the fixture (a minute or two an epoch on two cores for ResNet-20).
- * Rows: AIMET's form (spatial SVD, plain) at the ranks that moments chose, the same ranks fitted on moments, the best form of every layer,
- * channels by norm and by least squares. Each is scored in float and, with the preset fast, in int8. The table goes to stdout.
+ * Every row is a run of the command line, a process of its own. Rows go to bench/results/compression.json as they end and are not run again;
+ * the tables are bench/results/compression.md, and `--table` prints them without running anything. `--aimet` names a Python with aimet-torch
+ * 2.42, which the rows of AIMET need.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { fixture, root, tasks } from "./accuracy-tasks.mjs";
+import { fixture, root } from "./accuracy-tasks.mjs";
+import { compressionTable } from "./compression-table.mjs";
+import { compressionRows } from "./compression-tasks.mjs";
 
 const { values: flags } = parseArgs({
-  options: {
-    share: { type: "string", default: "0.5" },
-    samples: { type: "string", default: "200" },
-    judged: { type: "string", default: "1000" },
-    network: { type: "string", default: "ResNet-20" },
-    epochs: { type: "string" },
-    seeds: { type: "string", default: "1" },
-  },
+  options: { only: { type: "string" }, aimet: { type: "string" }, table: { type: "boolean" } },
 });
-const small = tasks().find(({ name }) => name === "ResNet-20");
-const deep = fixture("resnet-cifar10-akamaster/resnet56.onnx");
-const task = flags.network === "ResNet-56" ? small && { ...small, model: deep } : small;
-if (!task) throw new Error("the pictures of ResNet-20 are not here: set AVOCET_FIXTURES");
-const folder = mkdtempSync(join(tmpdir(), "avocet-compression-"));
-const judging = ["--evaluate", task.judged, "--labels", task.labels, "--evaluate-samples", flags.judged];
+const file = join(root, "bench", "results", "compression.json");
+const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+const out = join(root, "out", "bench-compression");
+const wanted = flags.only && new RegExp(flags.only);
 
-const rows = flags.epochs === undefined ? untrained() : trained();
-const percent = (value) => (100 * value).toFixed(2);
-console.log(`| ${flags.network} | MACs % | parameters % | top-1 float % | compressed % | and int8 % | seconds |`);
-console.log("| --- | --: | --: | --: | --: | --: | --: |");
-for (const [name, { cost, score, seconds, int8 }] of rows) {
-  const share = (key) => percent(cost.after[key] / cost.before[key]);
-  const scores = [score.float, score.compressed, int8].map(percent);
-  console.log(`| ${[name, share("macs"), share("parameters"), ...scores, seconds.total.toFixed(0)].join(" | ")} |`);
+for (const [name, row] of flags.table ? [] : Object.entries(compressionRows)) {
+  if (recorded[name] || (wanted && !wanted.test(name))) continue;
+  if ("aimet" in row && !flags.aimet) continue;
+  if ("task" in row && !existsSync(row.task.model)) {
+    console.log(`${name} is left out: ${row.task.model} is not here (set AVOCET_FIXTURES)`);
+    continue;
+  }
+  if ("ranksOf" in row && !recorded[row.ranksOf]) continue;
+  const result = "aimet" in row ? aimet(row) : compressed(name, row);
+  recorded[name] = { machine: cpus()[0].model, ...result };
+  console.log(name, JSON.stringify({ ...recorded[name], layers: undefined }));
+  writeFileSync(file, `${JSON.stringify(recorded, null, 1)}\n`);
 }
-rmSync(folder, { recursive: true });
+writeFileSync(join(root, "bench", "results", "compression.md"), compressionTable(recorded));
 
-function compress(name, options) {
-  const out = join(folder, name);
+function compressed(name, { task, options, ranksOf, scored = false }) {
+  const folder = join(out, name.replace(/[^\w.-]+/g, "-"));
+  mkdirSync(dirname(folder), { recursive: true });
+  const judging = ["--evaluate", task.judged, "--labels", task.labels, ...(task.judging ?? [])];
+  const common = ["--preprocess", task.preprocess, "--threads", "1", "--force", ...(task.options ?? [])];
+  // What chooses by scores must not see what judges.
+  const choosing = [
+    "--evaluate",
+    task.fit,
+    "--labels",
+    task.truth,
+    "--evaluate-samples",
+    "1000",
+    ...(task.judging ?? []),
+  ];
+  const ratios = ranksOf ? ["--ratios", ratiosFile(recorded[ranksOf].layers, `${folder}.json`)] : [];
   const made = avocet([
     "compress",
     task.model,
-    "--samples",
-    flags.samples,
-    "-o",
-    out,
-    ...options,
-    ...data(task.training.data),
-    ...judging,
+    ...["--data", task.fit, ...common, ...(scored ? choosing : judging), ...options, ...ratios, "-o", folder],
   ]);
-  const quantized = avocet([
-    "quantize",
-    join(out, "model.onnx"),
-    "--preset",
-    "fast",
-    "-o",
-    `${out}-int8`,
-    ...data(task.data),
-    ...judging,
-  ]);
-  return { ...made, int8: quantized.score.quantized };
+  const file = join(folder, "model.onnx");
+  const shipped = avocet([...["quantize", file, "--data", task.data, ...common, ...judging, "-o", `${folder}-int8`]]);
+  const { cost, bytes, layers, seconds, notes, peakRssBytes, cpuSeconds, score, agreement } = made;
+  const candidates = JSON.parse(readFileSync(join(folder, "sensitivity.json"), "utf8")).layers.flatMap(
+    (one) => one.candidates,
+  );
+  return {
+    options: options.map((one) => one.replaceAll(fixture(""), "")),
+    // A score of the data that chose says nothing of the result.
+    float: scored ? null : score.float,
+    compressed: shipped.score.float,
+    int8: shipped.score.quantized,
+    unit: shipped.score.unit,
+    metric: shipped.score.name,
+    cost,
+    bytes,
+    agreement: scored ? null : (agreement?.float ?? null),
+    evaluations: candidates.filter((one) => one.score !== null).length,
+    layers: layers.map(({ layer, scheme, rank, macs }) => ({ layer, scheme, rank, macs })),
+    notes,
+    seconds,
+    cpuSeconds,
+    peakMB: Math.round(peakRssBytes / 2 ** 20),
+    latency: JSON.parse(run(process.execPath, [join(root, "bench", "compression-latency.mjs"), task.model, file])),
+  };
 }
 
-function data(spec) {
-  return ["--data", spec, "--preprocess", task.preprocess];
+/** Shares of what each layer costs, a little above, so that rounding keeps the rank. */
+function ratiosFile(layers, path) {
+  const ratios = layers.map(({ layer, macs: [before, after] }) => [layer, (after + 1) / before]);
+  writeFileSync(path, JSON.stringify(Object.fromEntries(ratios)));
+  return path;
 }
 
+function aimet({ aimet: { network, scheme, share } }) {
+  const script = join(root, "bench", "peers", "aimet_compression.py");
+  const args = [script, fixture(""), "--network", network, "--schemes", scheme, "--share", share];
+  return JSON.parse(run(flags.aimet, args).trim().split("\n").at(-1));
+}
+
+/** What the command line prints, with the seconds of processor time that it took. */
 function avocet(args) {
   const command = [join(root, "dist", "cli", "main.js"), ...args, "--json", "--quiet"];
-  return JSON.parse(execFileSync(process.execPath, command, { maxBuffer: 1e8, stdio: ["ignore", "pipe", "inherit"] }));
+  const cpu = join(out, "cpu.txt");
+  const loaded = ["--import", pathToFileURL(join(root, "bench", "compression-cpu.mjs")).href];
+  const printed = run(process.execPath, [...loaded, ...command], { ...process.env, COMPRESSION_CPU: cpu });
+  return { ...JSON.parse(printed), cpuSeconds: Number(readFileSync(cpu, "utf8")) };
 }
 
-function untrained() {
-  const aware = compress("moments", ["--schemes", "spatial-svd", "--target-macs", flags.share]);
-  const ratios = join(folder, "ratios.json");
-  // Shares of what each layer costs, a little above, so that rounding keeps the rank.
-  writeFileSync(
-    ratios,
-    JSON.stringify(
-      Object.fromEntries(aware.layers.map(({ layer, macs: [before, after] }) => [layer, (after + 1) / before])),
-    ),
-  );
-  return [
-    [
-      "spatial SVD, plain, the same ranks",
-      compress("plain", ["--schemes", "spatial-svd", "--fit", "plain", "--ratios", ratios]),
-    ],
-    ["spatial SVD on moments", aware],
-    ["best form of each layer, on moments", compress("all", ["--target-macs", flags.share])],
-    [
-      "channels by norm",
-      compress("norm", ["--schemes", "channel-pruning", "--fit", "plain", "--target-macs", flags.share]),
-    ],
-    ["channels on moments", compress("channels", ["--schemes", "channel-pruning", "--target-macs", flags.share])],
-  ];
-}
-
-/** Images are mirrored and moved; labels and the given model teach alike. */
-function trained() {
-  return Array.from({ length: Number(flags.seeds) }, (_, seed) => [
-    `best form of each layer, ${flags.epochs} epochs, seed ${seed}`,
-    compress(`trained-${seed}`, [
-      "--target-macs",
-      flags.share,
-      "--seed",
-      String(seed),
-      "--finetune",
-      `epochs=${flags.epochs},labels=0.5,flip=true,crop=4`,
-      "--finetune-labels",
-      task.training.labels,
-    ]),
-  ]);
+function run(command, args, env = process.env) {
+  return execFileSync(command, args, { maxBuffer: 1e8, encoding: "utf8", env, stdio: ["ignore", "pipe", "inherit"] });
 }

@@ -79,6 +79,7 @@ export function sampleReport(name = "tiny.onnx", values = 30): RunReport {
       },
       limit: i === 0 ? [6.2] : Array.from({ length: channels }, (_, c) => (c === 1 ? 6.2 : 0.3)),
     })),
+    weightChanges: [changed("conv0", 3), changed("conv1", 60)],
     layers: Array.from({ length: values }, (_, i) => ({
       name: `conv_${i}`,
       op: i % 3 === 2 ? "Relu" : "Conv",
@@ -104,4 +105,21 @@ export function sampleReport(name = "tiny.onnx", values = 30): RunReport {
     steps: [{ step: "fold-batch-norm", edits: 27, seconds: 0.02, notes: ["bn_3: its Conv is read elsewhere"] }],
     seconds: { read: 0.02, calibrate: 1.1, methods: 0, write: 0.03, total: 3.2 },
   };
+}
+
+/** A layer whose widest channel was made as wide as the others. */
+function changed(layer: string, channels: number): NonNullable<RunReport["weightChanges"]>[number] {
+  const side = (wide: number) => ({
+    shape: [channels, 8, 3, 3],
+    min: -wide,
+    max: wide,
+    spread: 2 * wide,
+    outliers: wide > 1 ? [1] : [],
+    channels: Array.from({ length: Math.min(channels, 50) }, (_, channel) => {
+      const size = channel === 1 ? wide : 0.5 + 0.4 * Math.sin(channel);
+      const quartiles: [number, number, number] = [-size / 3, 0.01, size / 3];
+      return { channel, min: -size, max: size, mean: 0.02, deviation: size / 2, quartiles, relative: 2 * size };
+    }),
+  });
+  return { layer, op: "Conv", count: [channels, channels], before: side(6), after: side(0.9) };
 }

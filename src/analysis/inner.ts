@@ -48,4 +48,5 @@ export {
   type VerifyOptions,
   verify,
 } from "./verify.ts";
+export { comparedChannels, type WeightChange, type WeightSide, weightChanges } from "./weight-changes.ts";
 export { type ChannelWeights, type WeightRanges, weightRanges } from "./weight-ranges.ts";

@@ -189,7 +189,21 @@ test("inspect draws the weights, and refuses half of what that needs", async () 
   const page = readFileSync(shop.at("weights.html"), "utf8");
   for (const text of ["Weights of tiny.onnx", "16 channels", "Spread"]) expect(page).toContain(text);
   expect(page).not.toMatch(/NaN|undefined|Infinity/);
-  for (const options of [["--weights"], ["-o", shop.at("other.html")]]) {
+  // Next to what they were: the layers that both have.
+  await compress("halved", "--target-macs", "0.5", "--schemes", "spatial-svd");
+  const halved = shop.at("halved", "model.onnx");
+  const before = ["--weights", "--before", shop.at("tiny.onnx"), "-o", shop.at("before.html"), "--json"];
+  const compared = await avocet(["inspect", halved, ...before]);
+  const { weightChanges } = JSON.parse(compared.out);
+  // The classifier was fitted to what the smaller layer gives.
+  expect(weightChanges.map(({ layer }: { layer: string }) => layer).sort()).toEqual(["conv", "gemm"]);
+  expect(weightChanges).toEqual(shop.json("halved", "report.json").weightChanges);
+  for (const file of [shop.at("before.html"), shop.at("halved", "report.html")]) {
+    const shown = readFileSync(file, "utf8");
+    expect(shown).toContain("Weights before and after");
+    expect(shown).not.toMatch(/NaN|undefined|Infinity/);
+  }
+  for (const options of [["--weights"], ["-o", shop.at("other.html")], ["--before", halved]]) {
     const { code: refused, out: told } = await inspect(...options);
     expect([refused, JSON.parse(told).error.code]).toEqual([2, "usage/missing"]);
   }

@@ -119,6 +119,7 @@ function inspect(program: Command, io: Io): void {
     .option("--target <target>", "judge for this target", "ort-cpu")
     .option("--layers", "also what each linear layer costs")
     .option("--weights", "also a page of how widely the weights of each channel spread; -o names it")
+    .option("--before <model>", "with --weights: what the weights were in this model, drawn next to them")
     .option("-o, --output <file>", "the page to write")
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")

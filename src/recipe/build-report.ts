@@ -1,6 +1,6 @@
 /** Gathers what the page of one run needs: model facts, values in order, weights by channel, kernels, figures. */
 
-import { attemptNow, macsOf, parametersOf } from "../analysis/inner.ts";
+import { attemptNow, macsOf, parametersOf, weightChanges } from "../analysis/inner.ts";
 import { isRecurrent, recurrentInputs } from "../facts/inner.ts";
 import type { Node, Value } from "../ir/inner.ts";
 import { rowOf } from "../ops/inner.ts";
@@ -65,6 +65,7 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
     outputs: similarity.filter((s) => outputs.has(s.name)),
     values: part("values", () => valueReports(quantized, similarity, parts.clipped), []),
     weights: part("weights by channel", () => weightReports(quantized), []),
+    weightChanges: part("weights before and after", () => weightChanges(quantized.source, quantized.decided), []),
     layers: part("the table of layers", () => layerReports(quantized, similarity, parts.kernels), []),
     notQuantized: plan.notQuantized,
     kernels: {

@@ -181,9 +181,9 @@ async function normalised(model: Model, runtime: Runtime): Promise<Pick<Ground, 
   return { source, reports };
 }
 
-function shippedOf({ prepared, decided, plan, statistics, shapes }: State) {
+function shippedOf({ source, prepared, decided, plan, statistics, shapes }: State) {
   const lowered = lower(decided, plan);
-  return { prepared, decided, plan, lowered, shipped: lowered.model, statistics, shapes };
+  return { source, prepared, decided, plan, lowered, shipped: lowered.model, statistics, shapes };
 }
 
 /** What was done and what was tried, in the order of the steps; ranges stand between preparations and the rest. */

@@ -18,6 +18,8 @@ export type StepReport = MethodReport;
  * await writeModelFile(shipped, "model-int8.onnx");
  */
 export interface Quantized {
+  /** The given model (compressed, where the recipe says so), normalised: before weights were equalized, pruned, rounded or trained. */
+  readonly source: Model;
   /**
    * The float model before any weight was rounded or trained: normalised, batch norms folded, equalized. It computes what the
    * source computes, so that it is what results are judged against. The plan's names are its values.

@@ -1,10 +1,11 @@
 /** The page of a compression: what it gave, which layers are sensitive, what was chosen, and what stayed. */
-import type { AgreementShares, LayerSensitivity, Sensitivities } from "../analysis/inner.ts";
+import type { AgreementShares, LayerSensitivity, Sensitivities, WeightChange } from "../analysis/inner.ts";
 import { type CurvePoint, type CurveScale, sensitivityCurve } from "./charts/sensitivity-curve.ts";
 import { frame } from "./frame.ts";
 import { html, type Markup } from "./markup.ts";
 import type { ScoreReport, Warning } from "./run-report.ts";
 import { scoreLoss } from "./score.ts";
+import { weightChangeSection } from "./sections/weight-changes.ts";
 import {
   bytes,
   change,
@@ -50,6 +51,8 @@ export interface CompressionReport {
     readonly parameters: readonly [before: number, after: number];
   }[];
   readonly sensitivities: Sensitivities;
+  /** Of layers that are there before and after. */
+  readonly weightChanges: readonly WeightChange[];
   readonly notes: readonly string[];
 }
 
@@ -64,7 +67,7 @@ export function renderCompression(report: CompressionReport): string {
   return frame(
     title,
     html`<header><p>Avocet compression report</p><h1>${title}</h1></header>${tiles(report)}
-    ${notesOf([...report.warnings.map(({ text }) => text), ...report.notes])}${tradeoff(report.sensitivities, cost)}${sensitivity(report.sensitivities)}${layerTable(report)}${refused(report.sensitivities)}`,
+    ${notesOf([...report.warnings.map(({ text }) => text), ...report.notes])}${tradeoff(report.sensitivities, cost)}${sensitivity(report.sensitivities)}${layerTable(report)}${weightChangeSection(report.weightChanges)}${refused(report.sensitivities)}`,
   );
 }
 

@@ -10,6 +10,7 @@ import { kernelSection, leftSection, stepSection } from "./sections/runtime.ts";
 import { type NamedRun, sideBySideSection } from "./sections/side-by-side.ts";
 import { histogramSection, signalSection } from "./sections/values.ts";
 import { verdict, verdictSentence } from "./sections/verdict.ts";
+import { weightChangeSection } from "./sections/weight-changes.ts";
 import { weightSection } from "./sections/weights.ts";
 import { count, plural } from "./words.ts";
 
@@ -27,7 +28,7 @@ export function renderReport(runs: readonly NamedRun[]): string {
 
 /** Samples to look at are drawn on the page of one run alone: next to each other, runs are compared by figures. */
 function onePage(report: RunReport, examples: Markup | null = null): Markup {
-  return html`${verdict(report)}${examples}${nextSection(report)}${signalSection(report)}${layerSection(report)}${histogramSection(report)}${weightSection(report)}
+  return html`${verdict(report)}${examples}${nextSection(report)}${signalSection(report)}${layerSection(report)}${histogramSection(report)}${weightSection(report)}${weightChangeSection(report.weightChanges ?? [])}
     ${kernelSection(report)}${leftSection(report)}${stepSection(report)}${footer(report)}`;
 }
 

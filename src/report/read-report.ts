@@ -28,6 +28,24 @@ const pair = z.object({ float: figure, quantized: figure });
 const interval = z.tuple([z.number(), z.number()]);
 const texts = z.array(z.string());
 const range = z.object({ min: figure, max: figure });
+const weightSide = z.object({
+  shape: z.array(z.number()),
+  min: figure,
+  max: figure,
+  spread: figure,
+  outliers: z.array(z.number()),
+  channels: z.array(
+    z.object({
+      channel: z.number(),
+      min: figure,
+      max: figure,
+      mean: figure,
+      deviation: figure,
+      quartiles: z.tuple([figure, figure, figure]),
+      relative: figure,
+    }),
+  ),
+});
 const reasons = z.array(z.object({ what: z.string(), reason: z.string() }));
 
 const cells = z
@@ -151,6 +169,17 @@ const schema = z.object({
       limit: z.array(figure),
     }),
   ),
+  weightChanges: z
+    .array(
+      z.object({
+        layer: z.string(),
+        op: z.string(),
+        count: z.tuple([z.number(), z.number()]),
+        before: weightSide,
+        after: weightSide,
+      }),
+    )
+    .optional(),
   layers: z
     .array(
       z.object({

@@ -8,6 +8,7 @@ import type {
   MeasuredLatency,
   Similarity,
   Unjudged,
+  WeightChange,
 } from "../analysis/inner.ts";
 
 /** A value of the graph in the order of execution, float next to quantized. */
@@ -173,6 +174,8 @@ export interface RunReport {
   readonly outputs: readonly Similarity[];
   readonly values: readonly ValueReport[];
   readonly weights: readonly WeightReport[];
+  /** Layers whose weights were equalized, pruned, rounded or trained: before and after. Absent in older reports. */
+  readonly weightChanges?: readonly WeightChange[] | undefined;
   readonly layers: readonly LayerReport[];
   readonly notQuantized: readonly { readonly value: string; readonly reason: string }[];
   readonly kernels: KernelReport;

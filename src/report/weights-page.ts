@@ -1,22 +1,26 @@
 /** The page of weights: how widely the channels of each layer spread, the most uneven layers first. */
-import type { ChannelWeights, WeightRanges } from "../analysis/inner.ts";
+import { comparedChannels, type WeightChange, type WeightRanges } from "../analysis/inner.ts";
+import { outlierNames, scaleOf, weightSpread } from "./charts/weight-spread.ts";
 import { frame } from "./frame.ts";
 import { html, type Markup } from "./markup.ts";
+import { weightChangeSection } from "./sections/weight-changes.ts";
 import { plural, short, tail } from "./words.ts";
 
-/** Widest channels of a layer that are drawn; AIMET draws as many. */
-const drawn = 50;
-
-export function renderWeights(name: string, layers: readonly WeightRanges[]): string {
+/** With `changes`, what they were in another model stands before. */
+export function renderWeights(
+  name: string,
+  layers: readonly WeightRanges[],
+  changes?: { readonly from: string; readonly layers: readonly WeightChange[] },
+): string {
   const uneven = [...layers].sort((a, b) => widest(b) - widest(a));
-  const title = `Weights of ${name}`;
+  const title = changes ? `Weights of ${changes.from} and ${name}` : `Weights of ${name}`;
   return frame(
     title,
     html`<header><p>Avocet weight report</p><h1>${title}</h1></header>
     <p class="soft">Channels of one layer that spread very differently share a scale badly: with one scale for the whole tensor the narrow ones have few steps
       left. Per-channel scales, or equalization (method cle) before one scale, help such layers.</p>
-    ${table(uneven)}<h2>Channels</h2>
-    <p>The ${drawn} widest output channels of each layer, widest first: the thin line is from the smallest to the largest weight, the thick one from
+    ${changes ? (weightChangeSection(changes.layers) ?? html`<p>No layer that both have differs.</p>`) : null}${table(uneven)}<h2>Channels</h2>
+    <p>The ${comparedChannels} widest output channels of each layer, widest first: the thin line is from the smallest to the largest weight, the thick one from
       the first to the third quarter, the dot is the mean. Orange: beyond Q3 + 1.5 IQR of the layer's ranges.</p>
     <div class="grid">${uneven.map(card)}</div>`,
   );
@@ -45,29 +49,10 @@ function table(layers: readonly WeightRanges[]): Markup {
 
 function card(layer: WeightRanges): Markup {
   const { channels, outliers } = layer;
-  const shown = [...channels].sort((a, b) => b.relative - a.relative || a.channel - b.channel).slice(0, drawn);
+  const shown = [...channels]
+    .sort((a, b) => b.relative - a.relative || a.channel - b.channel)
+    .slice(0, comparedChannels);
   return html`<div class="card"><h3 title="${layer.layer}">${tail(layer.layer)}</h3>
-    <p class="soft" style="margin:0 0 6px">${plural(channels.length, "channel")}; the widest is ${short(widest(layer))} × the narrowest; ${plural(outliers.length, "outlier")}</p>
-    ${ranges(layer.layer, shown, new Set(outliers))}</div>`;
-}
-
-const [left, width, height] = [50, 320, 170];
-
-function ranges(layer: string, shown: readonly ChannelWeights[], outliers: ReadonlySet<number>): Markup {
-  const low = Math.min(...shown.map(({ min }) => min), 0);
-  const high = Math.max(...shown.map(({ max }) => max), 0);
-  const span = high - low || 1;
-  const y = (value: number) => (8 + (height - 16) * (1 - (value - low) / span)).toFixed(1);
-  const step = (width - left - 6) / Math.max(shown.length, 1);
-  const line = (i: number, from: number, to: number, thick: number, kind: string) => {
-    const x = (left + (i + 0.5) * step).toFixed(1);
-    return html`<line class="${kind}" x1="${x}" x2="${x}" y1="${y(from)}" y2="${y(to)}" stroke-width="${thick.toFixed(1)}"/>`;
-  };
-  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="weights of the widest channels of ${layer}">
-    ${[low, 0, high].map((value) => html`<line class="axis" x1="${left}" x2="${width}" y1="${y(value)}" y2="${y(value)}"/>`)}
-    ${[low, high].map((value) => html`<text x="0" y="${Number(y(value)) + 4}">${short(Number(value.toPrecision(3)))}</text>`)}
-    ${shown.map(({ channel, min, max, mean, quartiles }, i) => {
-      const kind = outliers.has(channel) ? "range far" : "range";
-      return html`<g><title>channel ${channel}: ${short(min)} … ${short(max)}</title>${line(i, min, max, 1, kind)}${line(i, quartiles[0], quartiles[2], Math.min(step * 0.7, 5), kind)}<circle class="dot${outliers.has(channel) ? " warn" : ""}" cx="${(left + (i + 0.5) * step).toFixed(1)}" cy="${y(mean)}" r="1.6"/></g>`;
-    })}</svg>`;
+    <p class="soft" style="margin:0 0 6px">${plural(channels.length, "channel")}; the widest is ${short(widest(layer))} × the narrowest; ${outlierNames(outliers)}</p>
+    ${weightSpread(`weights of the widest channels of ${layer.layer}`, shown, new Set(outliers), scaleOf(shown))}</div>`;
 }

@@ -1,6 +1,7 @@
 /** `avocet compress`: a float model in; a folder with a smaller float model, what each layer may lose, and a page that shows it out. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import { weightChanges } from "../../analysis/inner.ts";
 import { readSensitivities } from "../../analysis/inner-files.ts";
 import { AvocetError } from "../../base/inner.ts";
 import { expectApart } from "../../base/inner-node.ts";
@@ -206,6 +207,7 @@ export async function compress(
     name: basename(path),
     ...reportOf(made),
     notes,
+    weightChanges: weightChanges(made.prepared, smaller),
     bytes,
     ...compressionFigures(figures),
   };

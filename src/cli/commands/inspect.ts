@@ -7,6 +7,7 @@ import {
   type PeakMemory,
   parametersOf,
   peakActivations,
+  weightChanges,
   weightRanges,
 } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
@@ -34,6 +35,8 @@ export interface InspectOptions {
   readonly layers?: boolean;
   /** The page of the weights is written to `output`. */
   readonly weights?: boolean;
+  /** A model whose weights stand next to them: what they were before something was done to them. */
+  readonly before?: string;
   readonly output?: string;
   readonly force?: boolean;
   readonly json?: boolean;
@@ -54,6 +57,9 @@ export async function inspect(given: string, options: InspectOptions, io: Io): P
   if (options.weights && options.output === undefined) {
     throw new AvocetError("usage/missing", "expected -o FILE next to --weights, got none", { at: "avocet inspect" });
   }
+  if (options.before !== undefined && !options.weights) {
+    throw new AvocetError("usage/missing", "expected --weights next to --before, got none", { at: "avocet inspect" });
+  }
   const found = options.weights ? undefined : await openWeights(path);
   if (found) {
     const tensors = [...found.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
@@ -64,8 +70,13 @@ export async function inspect(given: string, options: InspectOptions, io: Io): P
     );
     return;
   }
+  const before = options.before === undefined ? undefined : mainFileOf(options.before);
   const page = options.weights
-    ? openOutputFile(options.output!, { force: options.force, kind: "page", inputs: [path] })
+    ? openOutputFile(options.output!, {
+        force: options.force,
+        kind: "page",
+        inputs: [path, ...(before === undefined ? [] : [before])],
+      })
     : undefined;
   const model = await openModel(path);
   page?.expectApart(dataFilesOf(model));
@@ -76,15 +87,20 @@ export async function inspect(given: string, options: InspectOptions, io: Io): P
   if (flat.functions.length > 0) await runPass(flat, inlineFunctions);
   await runPass(flat, hoistConstants);
   const shapes = inferTypes(flat);
-  const weights = page ? weightRanges(await folded(flat)) : undefined;
+  const after = page && (await folded(flat));
+  const weights = after && weightRanges(after);
+  const changes =
+    after && before !== undefined ? weightChanges(await folded(await openModel(before)), after) : undefined;
   if (page) {
     // Loaded where it is needed: looking at a model must stay quick.
     const { renderWeights } = await import("../../report/inner.ts");
-    page.write(renderWeights(basename(path), weights!));
+    const from = changes && { from: basename(before!), layers: changes };
+    page.write(renderWeights(basename(path), weights!, from));
   }
   const result = {
     file: path,
     ...(weights ? { page: options.output, weights } : {}),
+    ...(changes ? { weightChanges: changes } : {}),
     inputs: model.graph.inputs.filter((v) => !v.initializer).map((v) => ({ name: v.name, ...portOf(v.type) })),
     outputs: model.graph.outputs.map((v) => ({ name: v.name, ...portOf(v.type) })),
     opset: model.opset,
