@@ -3,15 +3,15 @@
  * `npm test` takes. Then processes that are really killed: SIGKILL right before a call that changes something, and the same command again;
  * and Ctrl-C and SIGTERM at many moments of every command. Needs `npm run build`.
  *
- *     nice node bench/faults.mjs [calls|kills|interrupts] [--only quantize,train] [--kills 24] [--table bench/results/faults.md]
+ *     nice node bench/faults.mjs [calls|kills|interrupts] [--only quantize,train] [--kills 24] [--moments 20]
  *
  * `kills` takes at most so many calls a command (0: all), those where a new file gets its name among them, and under a minute of a processor
- * for each command; `calls` takes half an hour, `interrupts` ten minutes.
+ * for each command; `calls` takes half an hour, `interrupts` ten minutes. Rows are kept by command (bench/faults-table.mjs).
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -19,33 +19,29 @@ import { writeNpy } from "../dist/data/inner-files.js";
 import { writeModelFile } from "../dist/formats/inner-node.js";
 import { parseModel } from "../dist/ir/inner.js";
 import { Tensor } from "../dist/tensor/inner.js";
+import { keep } from "./faults-table.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, kills: { type: "string", default: "24" }, table: { type: "string" } },
+  options: {
+    only: { type: "string" },
+    kills: { type: "string", default: "24" },
+    moments: { type: "string", default: "20" },
+  },
 });
 /** Longer than any of these commands takes on a busy machine: a run that hangs is one that is wrong. */
 const patience = 120_000;
-const [part] = positionals;
 const root = fileURLToPath(new URL("..", import.meta.url));
-const asked = process.argv
-  .slice(2)
-  .join(" ")
-  .replace(/ ?--table \S+/, "");
-const lines = [
-  `# Faults of the disk, and kills\n\n\`node bench/faults.mjs ${asked}\`, ${cpus()[0].model.trim()}, Node ${process.version.slice(1)}.`,
-];
-if (part === undefined || part === "calls") lines.push(calls());
-if (part === undefined || part === "kills") lines.push(await kills());
-if (part === undefined || part === "interrupts") lines.push(interrupts());
-const text = `${lines.join("\n\n")}\n`;
-process.stdout.write(text);
-if (options.table) writeFileSync(options.table, text);
+const parts = { calls, kills, interrupts };
+for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
+  const rows = await parts[part]();
+  keep(part, rows);
+  console.table(rows);
+}
 
 /** Simulated: test/faults.test.ts with all calls. */
 function calls() {
-  const only = options.only ? ["-t", `^(${options.only.replaceAll(",", "|")}) `] : [];
-  const results = tested("test/faults.test.ts", { AVOCET_FAULTS: "all" }, only);
+  const results = tested("test/faults.test.ts", { AVOCET_FAULTS: "all" }, "(fault|full|kill)$");
   const rows = new Map();
   for (const { ancestorTitles, title, status, meta } of results) {
     if (status === "passed" || status === "failed") {
@@ -53,36 +49,32 @@ function calls() {
       rows.set(ancestorTitles[0], { ...row, [title]: status === "passed" ? `${meta.tried}` : "**failed**" });
     }
   }
-  return `Each call to the disk of a command fails once, in the process: with an error, by a disk that is full from there on, by a kill (nothing
-reaches the disk any more). Inputs stay, the output is the old or the new one and whole, nothing is left over, and the same command then ends well.
-
-| command | calls with an error | full disk | killed |\n| --- | --: | --: | --: |
-${[...rows].map(([name, { fault, full, kill }]) => `| ${name} | ${fault} | ${full} | ${kill} |`).join("\n")}`;
+  return Object.fromEntries([...rows].map(([name, { fault, full, kill }]) => [name, [fault, full, kill]]));
 }
 
-/** What the tests of a file say, with what they noted. */
-function tested(file, env, more = []) {
+/** What the tests of a file say, with what they noted; of the commands of --only, or of all. */
+function tested(file, env, ending) {
   const folder = mkdtempSync(join(tmpdir(), "avocet-faults-"));
   const output = join(folder, "results.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${output}`];
-  const args = ["vitest", "run", file, "--maxWorkers=1", ...reporters, ...more];
+  const only = options.only ? ["-t", `^(interrupted )?'?(${options.only.replaceAll(",", "|")})'? ?${ending}`] : [];
+  const args = ["vitest", "run", file, "--maxWorkers=1", ...reporters, ...only];
   spawnSync("npx", args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", 2, 2] });
   const { assertionResults } = JSON.parse(readFileSync(output, "utf8")).testResults[0];
   rmSync(folder, { recursive: true });
   return assertionResults;
 }
 
-/** Every command, at 20 moments. */
+/** Every command, at moments of a seed. */
 function interrupts() {
-  const results = tested("test/interrupts.test.ts", { AVOCET_INTERRUPTS: "20" });
-  const rows = results.map(({ title, status, meta }) => {
-    const slowest = Math.max(...(meta.ended ?? []));
-    return `| ${title.replaceAll("'", "")} | ${meta.ended?.length ?? 0} | ${slowest} | ${status === "passed" ? "" : "**failed**"} |`;
-  });
-  return `Ctrl-C or SIGTERM at moments of the first 2.5 seconds: starting, at work, in native code that never comes back, writing. Milliseconds to
-the end of the command; its output is whole or not there, and nothing else is left.
-
-| command | signals | slowest end, ms | |\n| --- | --: | --: | --- |\n${rows.join("\n")}`;
+  const results = tested("test/interrupts.test.ts", { AVOCET_INTERRUPTS: options.moments }, "$");
+  const ran = results.filter(({ meta }) => meta.ended);
+  return Object.fromEntries(
+    ran.map(({ title, status, meta: { ended } }) => [
+      title.replaceAll("'", ""),
+      [ended.length, Math.max(...ended), status === "passed" ? 0 : "**failed**"],
+    ]),
+  );
 }
 
 /** Real: processes that end at their n-th change of the disk. */
@@ -104,7 +96,7 @@ async function kills() {
     train: ["train", "tiny.onnx", ...quick, "--epochs", "1", "--batch", "4"],
     convert: ["convert", "tiny.onnx", "-o", "out", "--external", "always"],
   };
-  const rows = [];
+  const rows = {};
   for (const [name, args] of Object.entries(all)) {
     if (options.only && !options.only.split(",").includes(name)) continue;
     const start = performance.now();
@@ -117,16 +109,10 @@ async function kills() {
       process.stderr.write(`${name}: killed at call ${n} of ${changes.length} (${changes[n]}): ${outcome.told}\n`);
     }
     const seconds = Math.round((performance.now() - start) / 1000);
-    rows.push(
-      `| ${name} | ${changes.length} | ${chosen.length} | ${found.absent} | ${found.whole} | ${found.wrong} | ${seconds} |`,
-    );
+    rows[name] = [changes.length, chosen.length, found.absent, found.whole, found.wrong, seconds];
   }
   rmSync(inputs, { recursive: true });
-  return `A process that kills itself (SIGKILL) right before a call that changes the disk, then the same command again (with \`--resume\` where there
-is a checkpoint). *Absent*, *whole*: what the output was after the kill. *Wrong*: half an output, a repeat that failed or gave other bytes than a
-run that nobody disturbed, or something left beside the output.
-
-| command | calls that change the disk | killed at | absent | whole | wrong | seconds |\n| --- | --: | --: | --: | --: | --: | --: |\n${rows.join("\n")}`;
+  return rows;
 }
 
 /** Counts calls that change the disk; tells them at the end, or ends the process before the n-th. */
