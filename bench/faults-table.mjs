@@ -45,7 +45,7 @@ ${sections
   .map(([part, { command, text, columns }]) => {
     const rows = Object.entries(kept[part]).map(([name, cells]) => `| ${name} | ${cells.join(" | ")} |`);
     const head = `| command | ${columns.join(" | ")} |\n| --- |${" --: |".repeat(columns.length)}`;
-    return `\n\`${command}\`: ${text[0].toLowerCase()}${text.slice(1)}\n\n${head}\n${rows.join("\n")}\n`;
+    return `\n\`${command}\`\n\n${text}\n\n${head}\n${rows.join("\n")}\n`;
   })
   .join("")}`;
 }

@@ -1,6 +1,6 @@
 /** @module Facts of a graph: constants, readers, ranks, element types, lengths, and what is known per operator. Nothing is edited. */
 export { axesOf, axisOf } from "./axis.ts";
-export { clipBounds } from "./clip-bounds.ts";
+export { clipBounds, constantBound } from "./clip-bounds.ts";
 export { commutesWithAffine } from "./commuting.ts";
 export { constantNumbers, constantOf, defaultOf, floatConstant, initializerOf, tensorOfConstant } from "./constants.ts";
 export { declaredDType, dtypeMadeBy, dtypeOf } from "./dtype.ts";

@@ -4,6 +4,7 @@ import { type Node, tensorType, type Value } from "../../ir/inner.ts";
 import { type DType, dtypes } from "../../tensor/inner.ts";
 import type { Encoding } from "../grids/encoding.ts";
 import { codecOf, isIntGrid, isScaled } from "../grids/grid.ts";
+import type { PlanEntry } from "../plan/plan.ts";
 import type { LoweringRow } from "./row.ts";
 import { clipEnds } from "./stored.ts";
 
@@ -11,7 +12,7 @@ export const activationRow: LoweringRow = {
   name: "activation",
   matches: ({ kind, grid }, value) => kind !== "bias" && isScaled(grid) && !initializerOf(value),
   emit(entry, value, draft) {
-    const encoding = entry.staysSigned ? entry.encoding! : countedFromLowest(entry.encoding!, draft.opset);
+    const encoding = activationEncoding(entry, draft.opset);
     const dtype = codecOf(encoding.grid).quantizer;
     const { scale, zeroPoint, ends } = draft.store(entry, encoding, dtype, []);
     // The kernel of Clip takes 8 bits, and floats. Behind QuantizeLinear it leaves the kernel in front on integers.
@@ -35,6 +36,11 @@ export const activationRow: LoweringRow = {
     draft.record.quantizes(entry.value, { quantized, dequantized: last.output });
   },
 };
+
+/** The encoding as the file has it. */
+export function activationEncoding({ encoding, staysSigned }: PlanEntry, opset: number): Encoding {
+  return staysSigned ? encoding! : countedFromLowest(encoding!, opset);
+}
 
 /**
  * Signed grids of activations are counted from their lowest number in the file, where they are narrower than 8 bits, and in

@@ -187,6 +187,19 @@ export class Draft {
     this.record.drops(planned);
   }
 
+  /** Removes an operator between two quantizers with its constants, and the DequantizeLinear in front of it, where nobody reads what they return any more. */
+  dropUnread(node: Node, dequantize: Node): void {
+    const unread = ({ output }: Node) => output.useCount === 0;
+    if (!unread(node)) return;
+    this.record.dropsFloat(node.output);
+    const constants = node.inputs.filter((input) => input?.initializer);
+    this.graph.remove(node);
+    for (const constant of constants) this.discard(constant!.name, constant!);
+    if (!unread(dequantize)) return;
+    this.record.readsIntegers(dequantize.output);
+    this.graph.remove(dequantize);
+  }
+
   /** In front of the first node of this graph that reads the value, or that holds a body that does. */
   beforeReaders(value: Value): Place | undefined {
     let first: Node | undefined;

@@ -30,6 +30,13 @@ export class LoweringRecord {
     this.#quantized.set(value, made);
   }
 
+  /** What was dequantized is read as integers alone. */
+  readsIntegers(dequantized: Value): void {
+    for (const [name, made] of this.#quantized) {
+      if (made.dequantized === dequantized) this.#quantized.set(name, { quantized: made.quantized });
+    }
+  }
+
   /** A float constant became one in half precision; its float data may stay for other readers. */
   narrows(old: Value, half: Value): void {
     const name = this.#names.get(old);
@@ -40,6 +47,12 @@ export class LoweringRecord {
   /** The float data of the constant is not in the file any more. */
   drops(value: string): void {
     this.#floats.delete(value);
+  }
+
+  /** The value is computed among integers, and not in float any more. */
+  dropsFloat(value: Value): void {
+    const name = this.#names.get(value);
+    if (name !== undefined) this.#floats.delete(name);
   }
 
   /** The nodes compute what a node of the copy did, whose output was `old`; the last of them returns it as `output`. */

@@ -1,9 +1,10 @@
 /**
  * Values that share one encoding, as AIMET has it: the outputs of AveragePool, Relu and Resize have that of their input, and the inputs
  * of a Concat that of its output, unless another node reads such an input too. Fixed ranges are merged, or keep values apart. What moves
- * data keeps the encoding of what it moves. States of recurrent operators: recurrent-states.ts.
+ * data keeps the encoding of what it moves. Where integer kernels are the aim, what a Min or Max with a constant reads has its encoding, so that
+ * the bound holds among integers (lower/bound.ts). States of recurrent operators: recurrent-states.ts.
  */
-import { addsOnlyZero, keepsGrid } from "../../facts/inner.ts";
+import { addsOnlyZero, constantBound, keepsGrid } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
 import type { OperatorRule } from "../targets/target.ts";
 import { type Decision, originOf, type Placement } from "./place-by-rule.ts";
@@ -60,6 +61,13 @@ export function sharedEncodings(placement: Placement, decided: ReadonlyMap<Value
       if (origin === value || shared.has(origin) || (rangeOf(origin) && !oneRange) || !onlyReaches(origin, node))
         continue;
       shared.set(origin, value);
+    }
+  }
+  if (target.kernels) {
+    for (const node of facts.model.graph.nodes) {
+      const x = constantBound(node)?.x;
+      const origin = x && decided.get(node.output)?.on ? originOf(x, decided) : undefined;
+      if (origin && !shared.has(origin) && onlyReaches(origin, node)) shared.set(origin, node.output);
     }
   }
   const counted = target.kernels ? new Set<Value>() : tieStates(facts.model.graph.nodes, decided, shared);

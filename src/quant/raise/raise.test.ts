@@ -72,6 +72,24 @@ test.each(Object.entries(cases))("%s", async (_, [target, options]) => {
   expect(await outputs(lower(model, again).model)).toEqual(before);
 });
 
+test("a bound for each channel that the file holds among integers", async () => {
+  const model = parseModel(
+    `<ir_version: 8, opset_import: ["" : 21]> net (float[2,8,6,6] x) => (float[2,4,6,6] y)
+    <float[16,8,3,3] w, float[1,16,1,1] h = {${Array.from({ length: 16 }, (_, i) => 0.3 + 0.04 * i).join()}}, float[4,16,1,1] v> {
+      c = Conv <pads = [1,1,1,1]> (x, w) r = Relu(c) m = Min(r, h) y = Conv(m, v) }`,
+    { seed: 3 },
+  );
+  const feeds = seededFeeds(model);
+  const placed = place(model, builtinTarget("ort-cpu"), { shapes: await traceShapes(model, runtime, feeds) });
+  const data = fromArray("x", feeds.x!.shape, feeds.x!.floats());
+  const { plan } = await calibrate(model, placed, runtime, data, { scheme: "minmax" });
+  const shipped = lower(model, plan).model;
+  expect([...shipped.graph.nodes].some(({ output }) => output.name === "m_quantized")).toBe(true);
+  const raised = raise(shipped);
+  expect([...raised.model.graph.nodes].map(({ op }) => op)).toEqual(["Conv", "Relu", "Min", "Conv"]);
+  expect(await outputs(lower(raised.model, raised.plan).model)).toEqual(await outputs(shipped));
+});
+
 describe("what is read", () => {
   test("has the names, grids and biases of the plan that was lowered", async () => {
     const { plan } = raise(await shippedOf("ort-cpu", {}));

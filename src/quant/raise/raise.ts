@@ -17,6 +17,7 @@ import { codecNamed, encodingOf, entryOf, floatsOf, nameOf } from "./float-weigh
 import { withQuantizers } from "./integer-operators.ts";
 import { moveDequantizers } from "./move-dequantizers.ts";
 import { unpackedMatrix, unpackedTable } from "./packed-matrix.ts";
+import { raiseBound } from "./raise-bound.ts";
 import { refuseUnread } from "./read-quantized.ts";
 
 export interface Raised {
@@ -36,6 +37,7 @@ export function raise(quantized: Model): Raised {
   const entries: PlanEntry[] = [];
   const notes: string[] = [];
   for (const node of [...graph.nodes]) if (isHold(node)) bypass(graph, node, node.input(0)!);
+  for (const node of [...graph.nodes]) raiseBound(node);
   const relus = withQuantizers(model);
   if (relus > 0) notes.push(`${relus} × Relu was written where the grid of a product or sum begins at zero`);
   entries.push(...raiseDynamicLstms(graph), ...raiseDynamicProducts(graph));
