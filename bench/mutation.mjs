@@ -3,13 +3,14 @@
  * code. A mutant that no test finds is a survivor; bench/mutation/reasons.json says of each why it may live.
  *
  *     nice node bench/mutation.mjs [--only math,range] [--files a.ts,b.ts [--tests a.test.ts]] [--seconds 3]
- *                                  [--again] [--fresh [--jobs 1]] [--page]
+ *                                  [--again] [--fresh [--jobs 1]] [--page] [--state]
  *
  * The tests are loaded once and repeated for each mutant (mutation/warm.mjs); `--fresh` loads them for each, with Stryker's own
  * runner: twenty times slower, with the same survivors. With `--seconds` a mutant that has lived through so many seconds of tests is
  * tried no further: a survivor, though another test might find it. `--again` tries only what lived in the stored results without a reason, for
  * tests that came since; a file whose mutants are others than then is tried whole. Results are merged into bench/results/mutation.json after
- * every file; `--page` only writes bench/results/mutation.md again.
+ * every file; `--page` only writes bench/results/mutation.md again, and `--state` runs nothing: it reports which files have no row or one
+ * of other code than today's, which are under 90 %, and how many survivors have no reason; it fails where there is any of these.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +18,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Stryker } from "@stryker-mutator/core";
 import { filesOf, groups } from "./mutation/groups.mjs";
-import { pageOf, reasonFor, total } from "./mutation/page.mjs";
+import { openOf, pageOf, reasonFor, shareFound, total } from "./mutation/page.mjs";
+import { codeOf, stateOf } from "./mutation/state.mjs";
 import { warmRun } from "./mutation/warm.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     jobs: { type: "string", default: "1" },
     page: { type: "boolean", default: false },
+    state: { type: "boolean", default: false },
   },
 });
 process.chdir(root);
@@ -111,7 +114,15 @@ async function warmAgain(name, tests) {
 
 /** Counts and survivors of a file, smaller than Stryker's own report. */
 function summarise(name, group, mutants) {
-  const file = { group, killed: 0, timeout: 0, survived: 0, noCoverage: 0, survivors: [] };
+  const file = {
+    group,
+    code: codeOf(sources.get(name)),
+    killed: 0,
+    timeout: 0,
+    survived: 0,
+    noCoverage: 0,
+    survivors: [],
+  };
   for (const mutant of mutants) {
     const { status } = mutant;
     if (status === "Killed") file.killed++;
@@ -127,7 +138,7 @@ function summarise(name, group, mutants) {
 
 const reasons = JSON.parse(readFileSync(`${root}bench/mutation/reasons.json`, "utf8"));
 const stored = () => JSON.parse(readFileSync(results, { encoding: "utf8", flag: "a+" }) || "{}");
-if (!values.page) {
+if (!values.page && !values.state) {
   for (const group of values.only.split(",")) {
     for (const name of filesOf(groups[group], values.files?.split(",") ?? [...sources.keys()])) {
       const { tests: wanted } = groups[group];
@@ -144,4 +155,25 @@ if (!values.page) {
     }
   }
 }
-writeFileSync(`${root}bench/results/mutation.md`, pageOf(stored(), reasons, [...sources.keys()]));
+
+/** What is left to do, a line each; the number of lines. */
+function reportState() {
+  const lines = [];
+  for (const [group, { missing, changed }] of Object.entries(stateOf(stored(), sources))) {
+    lines.push(...missing.map((name) => `${group}: ${name} has no row`));
+    lines.push(...changed.map((name) => `${group}: ${name} has changed since its row`));
+  }
+  for (const [name, file] of Object.entries(stored())) {
+    if (!sources.has(name)) lines.push(`${name} has a row and is no file`);
+    if (shareFound(file) < 0.9) lines.push(`${name}: ${(100 * shareFound(file)).toFixed(1)} % found`);
+    const open = openOf(name, file, reasons).length;
+    if (open > 0) lines.push(`${name}: ${open} survivors without a reason`);
+  }
+  console.log(
+    lines.join("\n") || "every file has a row of its code, at least 90 % found, and a reason for each survivor",
+  );
+  return lines.length;
+}
+
+if (values.state) process.exitCode = reportState() > 0 ? 1 : 0;
+else writeFileSync(`${root}bench/results/mutation.md`, pageOf(stored(), reasons, sources));

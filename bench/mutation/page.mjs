@@ -1,5 +1,6 @@
 /** bench/results/mutation.md: a row for each file, and every survivor with its reason. */
-import { filesOf, groups } from "./groups.mjs";
+import { groups } from "./groups.mjs";
+import { stateOf } from "./state.mjs";
 
 const percent = (part, whole) => (whole === 0 ? "no code" : `${((100 * part) / whole).toFixed(1)} %`);
 const code = (text) => `\`${text.replaceAll("|", "\\|")}\``;
@@ -17,16 +18,20 @@ export function reasonFor(file, survivor, reasons) {
   return found?.reason;
 }
 
-/** What of a group was not run, in words. */
-function notRun(group, stored, sources) {
-  const all = filesOf(groups[group], sources);
-  const missing = all.filter((file) => !stored[file]);
-  if (missing.length === 0) return [];
-  if (missing.length === all.length) return [`- \`${group}\`: none of its ${all.length} files`];
-  return [`- \`${group}\`: ${missing.map((file) => code(file.split("/").at(-1))).join(", ")}`];
+/** What share of its mutants was found; all where there are none. */
+export const shareFound = (file) => (total(file) === 0 ? 1 : (file.killed + file.timeout) / total(file));
+
+/** Survivors of a file without a reason. */
+export const openOf = (name, file, reasons) => file.survivors.filter((survivor) => !reasonFor(name, survivor, reasons));
+
+/** Files of the groups, a line for each group that has some. */
+function listed(title, filesOfGroup) {
+  const rows = Object.entries(filesOfGroup).filter(([, files]) => files.length > 0);
+  const names = (files) => files.map((file) => code(file.split("/").at(-1))).join(", ");
+  return rows.length === 0 ? [] : ["", title, "", ...rows.map(([group, files]) => `- \`${group}\`: ${names(files)}`)];
 }
 
-/** The page, of results by file; `sources` are the paths of all files. */
+/** The page, of results by file; `sources` are the lines of all files by path. */
 export function pageOf(stored, reasons, sources) {
   const files = Object.entries(stored).sort(([a], [b]) => (a < b ? -1 : 1));
   const lines = [
@@ -41,8 +46,10 @@ export function pageOf(stored, reasons, sources) {
     "tests: all tests can only find more. Where a file was run in rounds, with other tests for what lived, the rounds were put together by line,",
     "text and replacement: of two equal survivors on one line both count as found when one was.",
   ];
-  const missing = Object.keys(groups).flatMap((group) => notRun(group, stored, sources));
-  if (missing.length > 0) lines.push("", "Not run yet:", "", ...missing);
+  const state = Object.entries(stateOf(stored, sources));
+  const which = (key) => Object.fromEntries(state.map(([group, one]) => [group, one[key]]));
+  lines.push(...listed("Not run yet:", which("missing")));
+  lines.push(...listed("Rows of code that has changed since:", which("changed")));
   for (const group of Object.keys(groups)) {
     const own = files.filter(([, file]) => file.group === group);
     if (own.length === 0) continue;

@@ -4,14 +4,15 @@ import type { Value } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
 import { dtypes } from "../../tensor/inner.ts";
 import type { Granularity } from "../grids/encoding.ts";
-import { codecOf, isScaled } from "../grids/grid.ts";
+import { codecOf } from "../grids/grid.ts";
 import { countedFromLowest } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
 import { quantizedTensor } from "./stored.ts";
 
 export const constantRow: LoweringRow = {
   name: "constant",
-  matches: ({ kind, grid }, value) => kind !== "bias" && isScaled(grid) && initializerOf(value) !== undefined,
+  // The rows in front of it take biases and grids without a scale.
+  matches: (_, value) => initializerOf(value) !== undefined,
   emit(entry, value, draft) {
     const tensor = value.initializer!;
     // Integer kernels of two operands take them in one type.
@@ -44,8 +45,8 @@ function axisOf(granularity: Granularity): Record<string, number> {
 /** Whether the constant is the weight of a product or a parameter of a normalization, and no operand next to activations. */
 function isParameter(value: Value): boolean {
   return value.consumers().some((node) => {
-    const row = node.domain === "" ? rowOf(node) : undefined;
-    const indices = [...(row?.linear ? [row.linear.weight] : []), ...(row?.normalization ?? [])];
-    return indices.some((index) => node.input(index) === value) || isRecurrent(node);
+    const row = rowOf(node);
+    const reads = (index: number) => node.input(index) === value;
+    return isRecurrent(node) || (row?.linear && reads(row.linear.weight)) || row?.normalization?.some(reads);
   });
 }

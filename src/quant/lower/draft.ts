@@ -62,7 +62,7 @@ export class Draft {
   /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
   store(entry: PlanEntry, encoding: Encoding, dtype: DType, shape: readonly number[]): StoredEncoding {
     const { scale, offset } = encoding;
-    const key = scale.length === 1 ? `${entry.sharesEncodingOf ?? entry.value} ${scale[0]} ${offset[0]}` : entry.value;
+    const key = `${entry.sharesEncodingOf ?? entry.value} ${scale[0]} ${offset[0]}`;
     const found = this.#stored.get(key);
     if (found) return found;
     const add = (name: string, tensor: Tensor) => this.constant(`${entry.value}_${name}`, tensor);
@@ -176,7 +176,7 @@ export class Draft {
   /** The readers of a constant read what the node returns instead, and the float data goes. */
   adopt({ value: planned }: PlanEntry, value: Value, node: Node): void {
     node.output.type = tensorType("float32", value.initializer!.shape);
-    this.graph.replaceUses(value, node.output, (use) => !("node" in use && use.node === node));
+    this.graph.replaceUses(value, node.output);
     this.discard(planned, value);
   }
 
@@ -205,7 +205,7 @@ export class Draft {
     let first: Node | undefined;
     for (const reader of value.consumers()) {
       let node = reader;
-      while (node.graph !== this.graph && node.graph?.parent) node = node.graph.parent;
+      while (node.graph!.parent) node = node.graph!.parent;
       // Nodes made here stand right before an original one, so the order of the originals decides.
       if (
         !first ||

@@ -160,6 +160,27 @@ describe("in files that are written by hand", () => {
     expect(products("m = MatMul(d, w) y = Add(m, w)")).toBe(1);
     expect(products("m = MatMul(d, wf) y = Add(m, w)")).toBe(0);
     expect(products("t = DequantizeLinear(iv, s, n) y = MatMul(d, t)"), "no constant").toBe(0);
+    expect(products("t = DequantizeLinear <axis = 0> (v, ss, nn) y = MatMul(d, t)"), "several matrices").toBe(1);
+    expect(products("t = DequantizeLinear <axis = 0> (v, ss, nn) y = Conv(d, t)"), "which a convolution has").toBe(0);
+    expect(products("a = com.microsoft.Softmax(d) b = QuantizeLinear(a, small, z) y = Cast <to = 1> (b)")).toBe(0);
+  });
+
+  test("operators without their inputs are left as they are", () => {
+    for (const body of [
+      "y = Conv(d)",
+      "y = MatMul(d)",
+      "y = Gemm()",
+      "m = MatMul() y = Add(m, w)",
+      `t = DequantizeLinear("", ss, nn) y = MatMul(d, t)`,
+      "t = DequantizeLinear(v, x, nn) y = MatMul(q, t)",
+      "t = Cast <to = 1> () y = Conv(d, t)",
+      "a = Softmax(d) b = QuantizeLinear(a) y = Cast <to = 1> (b)",
+      "a = Pad() y = Conv(a, w)",
+    ])
+      expect(products(body), body).toBe(0);
+    expect(products("t = DequantizeLinear(v) y = MatMul(d, t)"), "not known to be one scale").toBe(1);
+    const blocks = file(`k = QuantizeLinear("", s, z) y = Cast <to = 1> (k)`);
+    expect([holdBlocks(blocks.graph), holdPools(file("y = MaxPool <kernel_shape = [2,2]> ()").graph)]).toEqual([0, 0]);
   });
 
   test("a padding that others read stays in front of the Max", () => {

@@ -14,14 +14,12 @@ import { dequantizerOf, overflowsBias } from "./overflowing-bias.ts";
 export function holdFloatProducts(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
+    if (node.domain !== "") continue;
     const float = isRounded(node) && isConstantFloat(weightOperand(node));
-    if (node.domain !== "" || !(float || isWithoutKernel(node) || isFineSoftmax(node) || overflowsBias(node))) continue;
+    if (!(float || isWithoutKernel(node) || isFineSoftmax(node) || overflowsBias(node))) continue;
     const reader = beforePadding(node);
-    const x = reader.input(0);
-    if (!x || !dequantizerOf(x)) continue;
-    const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: reader } }).output;
-    if (x.type) held.type = x.type;
-    graph.setInput(reader, 0, held);
+    if (!dequantizerOf(reader.input(0))) continue;
+    holdInput(graph, reader);
     count++;
   }
   return count;
@@ -35,26 +33,19 @@ export function holdFloatProducts(graph: Graph): number {
 export function holdBlocks(graph: Graph): number {
   let count = 0;
   for (const node of [...graph.nodes]) {
+    if (node.domain !== "") continue;
     const dtype = node.input(2)?.initializer?.dtype ?? "";
     const isFloat8 = dtype.startsWith("float8");
-    if (node.domain !== "" || !["DequantizeLinear", "QuantizeLinear"].includes(node.op)) continue;
-    if (node.op === "QuantizeLinear") {
-      const x = node.input(0);
-      if (!isFloat8 || !x) continue;
-      const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: node } }).output;
-      if (x.type) held.type = x.type;
-      graph.setInput(node, 0, held);
+    if (node.op === "QuantizeLinear" && isFloat8 && node.input(0)) {
+      holdInput(graph, node);
       count++;
-      continue;
     }
     const isBlock = node.int("block_size", 0) > 0 && ["int8", "uint8"].includes(dtype);
-    const { output } = node;
     // An output of the model has no reader that could be fused.
-    if (!(isBlock || isFloat8) || output.consumers().length === 0) continue;
-    const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
-    if (output.type) held.output.type = output.type;
-    graph.replaceUses(output, held.output, (use) => "node" in use && use.node !== held);
-    count++;
+    if (node.op === "DequantizeLinear" && (isBlock || isFloat8) && node.output.consumers().length > 0) {
+      holdOutput(graph, node, () => true);
+      count++;
+    }
   }
   return count;
 }
@@ -69,14 +60,29 @@ export function holdPools(graph: Graph): number {
   for (const node of [...graph.nodes]) {
     if (!["MaxPool", "AveragePool"].includes(node.op) || node.domain !== "" || !node.input(0)) continue;
     if ((dequantizerOf(node.input(0)) === undefined) !== (node.op === "MaxPool")) continue;
-    const { output } = node;
-    if (!output.consumers().some(({ op }) => op === "QuantizeLinear")) continue;
-    const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
-    if (output.type) held.output.type = output.type;
-    graph.replaceUses(output, held.output, (use) => "node" in use && use.node.op === "QuantizeLinear");
+    if (!node.output.consumers().some(isQuantizer)) continue;
+    holdOutput(graph, node, isQuantizer);
     count++;
   }
   return count;
+}
+
+const isQuantizer = ({ op }: Node): boolean => op === "QuantizeLinear";
+
+/** The node reads a Max of its first input. */
+function holdInput(graph: Graph, node: Node): void {
+  const x = node.input(0)!;
+  const held = addNode(graph, "Max", [x], {}, { output: `${x.name}_float`, place: { before: node } }).output;
+  held.type = x.type;
+  graph.setInput(node, 0, held);
+}
+
+/** Those of the readers read a Max of what the node returns. */
+function holdOutput(graph: Graph, node: Node, reads: (reader: Node) => boolean): void {
+  const { output } = node;
+  const held = addNode(graph, "Max", [output], {}, { output: `${output.name}_held`, place: { after: node } });
+  held.output.type = output.type;
+  graph.replaceUses(output, held.output, (use) => "node" in use && use.node !== held && reads(use.node));
 }
 
 /** A constant of several matrices with scales per channel: ONNX Runtime fuses the product, and then refuses to run it. */
@@ -110,7 +116,6 @@ function beforePadding(node: Node): Node {
 
 /** The products whose float weights the runtime rounds; MatMul with an Add behind it becomes a Gemm before. */
 function isRounded(node: Node): boolean {
-  if (node.domain !== "") return false;
   if (node.op === "MatMul") return node.output.consumers().some((reader) => reader.op === "Add");
   return ["Conv", "ConvTranspose", "Gemm"].includes(node.op);
 }

@@ -8,6 +8,7 @@ import { type Model, parseModel } from "../../ir/inner.ts";
 import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { type Feeds, sizeOf, Tensor } from "../../tensor/inner.ts";
 import { builtinTarget, calibrate, kernelReport, type Lowered, lower, type Plan, place } from "../inner.ts";
+import { dequantizerOf, overflowsBias } from "./overflowing-bias.ts";
 
 /** Both operands of each product are computed; what follows wants integers of it. */
 const products: Record<string, string> = {
@@ -82,4 +83,60 @@ test("the report of kernels says why it runs in float", async () => {
 test("what fits is left to the integer kernel", async () => {
   const { lowered } = await quantized(parsed(products.Gemm!), "ort-cpu", feeds(1));
   expect([...lowered.model.graph.nodes].filter(({ op }) => op === "Max")).toEqual([]);
+});
+
+describe("in files that are written by hand", () => {
+  /** Scales whose product is 2⁻³¹, so that a bias of one is 2³¹ steps, one more than an accumulator holds; and a scale per row. */
+  const file = (body: string) =>
+    parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> f (uint8[2,2] p, uint8[2,2] q, float t) => (float y)
+       <float s, float r, float[2] rows, uint8 z = {0}, uint8[2] zz = {0, 0}, float[2] one = {1.0, -1.0}, float[2] less = {-0.5, 0.5},
+        float[2,2] w> { ${body} }`,
+      { seed: 1 },
+    );
+  const overflows = (body: string) => {
+    const { graph } = file(body);
+    const numbers = { s: [2 ** -10], r: [2 ** -21], rows: [2 ** -21, 2 ** -21] };
+    for (const [name, data] of Object.entries(numbers)) {
+      const value = graph.valuesByName().get(name)!;
+      value.initializer = Tensor.float32(value.initializer!.shape, Float32Array.from(data));
+    }
+    return overflowsBias([...graph.nodes].find(({ op }) => ["Gemm", "MatMul"].includes(op))!);
+  };
+  const a = "a = DequantizeLinear(p, s, z)";
+  const b = "b = DequantizeLinear(q, r, z)";
+
+  test("the steps of the bias are counted by both scales and the factors of the product", () => {
+    expect(overflows(`${a} ${b} y = Gemm(a, b, one)`), "2³¹").toBe(true);
+    expect(overflows(`${a} ${b} y = Gemm(a, b, less)`), "2³⁰").toBe(false);
+    expect(overflows(`${a} ${b} y = Gemm <beta = 2.0> (a, b, less)`)).toBe(true);
+    expect(overflows(`${a} ${b} y = Gemm <alpha = 0.5> (a, b, less)`)).toBe(true);
+    expect(overflows(`${a} ${b} y = Gemm <beta = 0.5> (a, b, one)`)).toBe(false);
+    expect(overflows(`${a} ${b} y = Gemm <beta = -1.0> (a, b, one)`)).toBe(true);
+    expect(overflows(`${a} ${b} m = MatMul(a, b) y = Add(m, one)`)).toBe(true);
+    expect(overflows(`${a} ${b} y = MatMul(a, b)`), "nothing is added").toBe(false);
+  });
+
+  test("only of two activations with one known scale each", () => {
+    expect(overflows(`${a} y = Gemm(a, w, one)`), "a weight").toBe(false);
+    expect(overflows(`${a} b = DequantizeLinear(q, t, z) y = Gemm(a, b, one)`), "a computed scale").toBe(false);
+    expect(overflows(`a = DequantizeLinear(p, t, z) ${b} y = Gemm(a, b, one)`), "a computed scale").toBe(false);
+    expect(overflows(`${a} b = DequantizeLinear <axis = 0> (q, rows, zz) y = Gemm(a, b, one)`)).toBe(false);
+    expect(
+      overflows(`a = DequantizeLinear <axis = 0> (p, rows, zz) b = DequantizeLinear(q, s, z) y = Gemm(a, b, one)`),
+    ).toBe(false);
+    expect(overflows(`n = Neg(t) ${b} y = Gemm(n, b, one)`)).toBe(false);
+  });
+
+  test("what dequantizes a value, past what moves it and no further", () => {
+    expect(dequantizerOf(null)).toBeUndefined();
+    const of = (body: string) => {
+      const found = dequantizerOf(file(`${a} ${body} y = Neg(b)`).graph.valuesByName().get("b")!);
+      return found?.output.name;
+    };
+    expect(of("b = Transpose(a)")).toBe("a");
+    expect(of("b = MaxPool <kernel_shape = [1]> (a)")).toBe("a");
+    expect(of("b = Neg(a)")).toBeUndefined();
+    expect(of("b = Transpose(t)")).toBeUndefined();
+  });
 });

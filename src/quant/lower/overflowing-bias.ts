@@ -12,7 +12,7 @@ const most = 2 ** 31 - 1;
 
 /** Whether the product would run on integers next to a bias that saturates. */
 export function overflowsBias(node: Node): boolean {
-  const added = node.domain === "" ? addedVector(node) : undefined;
+  const added = addedVector(node);
   if (!added) return false;
   const operands = [node.input(0), node.input(1)].map((value) => dequantizerOf(unheld(value)));
   if (operands.some((one) => !one || initializerOf(unwidened(one.input(0))))) return false;
@@ -26,5 +26,5 @@ export function overflowsBias(node: Node): boolean {
 export function dequantizerOf(value: Value | null): Node | undefined {
   const source = value?.producer;
   if (!source || source.op === "DequantizeLinear") return source ?? undefined;
-  return movesData(source) || source.op === "MaxPool" ? dequantizerOf(source.input(0)) : undefined;
+  return movesData(source) ? dequantizerOf(source.input(0)) : undefined;
 }

@@ -47,6 +47,7 @@ describe("an activation", () => {
     ).toEqual(none);
     expect(inOut("m = Max(x) y = Neg(m)", "x")).toEqual(none);
     expect(inOut("m = Max(x) y = Identity(x)", "x")).toEqual(none);
+    expect(inOut("m = Max(x) i = Cast <to = 2> (m) y = DequantizeLinear(i, s, z)", "x")).toEqual(none);
     expect(inOut("m = Clip(g, x, x_highest) q8 = QuantizeLinear(m, s, z) y = DequantizeLinear(q8, s, z)", "x")).toEqual(
       none,
     );

@@ -42,5 +42,5 @@ export function ofSameLayer<T>({ node, weight }: Layer, byWeight: ReadonlyMap<st
 }
 
 function readsWeight(node: Node, weight: Value): boolean {
-  return isProduct(node) && constantOperand(node) === weight;
+  return (isProduct(node) || isRecurrent(node)) && constantOperand(node) === weight;
 }

@@ -15,3 +15,8 @@ test("a list of blocks is on one line, and the same numbers", () => {
   expect(JSON.parse(text)).toEqual(json);
   expect(text.split("\n").length).toBeLessThan(20);
 });
+
+test("4,096 numbers have a line each, one more have none; what is null stays so", () => {
+  const lines = (length: number) => sortedJson({ scale: new Array(length).fill(1), none: null }).split("\n").length;
+  expect([lines(4096), lines(4097)]).toEqual([4096 + 6, 6 - 1]);
+});

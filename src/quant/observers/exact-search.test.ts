@@ -1,10 +1,10 @@
 /** Scales of least squared error, counted number by number: against errors that the test adds up itself. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Random } from "../../base/inner.ts";
 import { affineOfRange, type GridChoice, stepsOf } from "../grids/range.ts";
 import { shortestScale } from "../grids/short-scale.ts";
 import { bestScale, withShortScale } from "./exact-search.ts";
-import { mostErrors } from "./histogram-kernel.ts";
+import { kernel, mostErrors } from "./histogram-kernel.ts";
 import { errorOf } from "./observer-suite.ts";
 import { SquaredErrorObserver } from "./squared-error.ts";
 
@@ -92,6 +92,29 @@ describe("a proposal with a short scale", () => {
       expect(found.scale).toBeGreaterThanOrEqual(scale);
       expect(withShortScale(values, one, short, false)).toEqual({ scale: shortestScale(scale, error), offset: -8 });
     }
+  });
+
+  test("numbers are handed to the kernel once where they fit, and no further pieces of them where one is too much", () => {
+    const handed = vi.spyOn(kernel(), "errors");
+    /** How many scales are tried, and how many pieces of the numbers are summed for that. */
+    const work = (values: Float32Array, scale: number) => {
+      handed.mockClear();
+      let tried = 0;
+      const error = summed(values, -8, choice);
+      shortestScale(scale, (one) => {
+        tried++;
+        return error(one);
+      });
+      withShortScale(values, { scale, offset: -8 }, short, false);
+      return { tried, pieces: handed.mock.calls.length };
+    };
+    expect(work(many.subarray(0, mostErrors), 0.31).pieces).toBe(1);
+    const twice = work(many.subarray(0, 2 * mostErrors), 0.31);
+    expect(twice.pieces).toBeLessThanOrEqual(2 * twice.tried);
+    const thrice = work(many, 0.31);
+    expect(thrice.pieces).toBeGreaterThan(thrice.tried);
+    expect(thrice.pieces).toBeLessThan(3 * thrice.tried);
+    handed.mockRestore();
   });
 
   test("with all steps of the grid", () => {

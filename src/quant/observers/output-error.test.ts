@@ -85,6 +85,10 @@ describe("groups", () => {
   });
 });
 
+test("gains that are all nothing are one group", () => {
+  expect(() => weighed([0, 0, 0])).not.toThrow();
+});
+
 test("several samples, and batches of several sizes, are the same numbers", () => {
   const half = (part: number) => channels.map((values) => values.subarray(200 * part, 200 * part + 200));
   const observer = new OutputErrorObserver({ above: Float64Array.of(64, 8, 1), below: Float64Array.of(64, 8, 1) });

@@ -115,6 +115,56 @@ describe.each(Object.entries(choices))("%s", (_, choice) => {
   });
 });
 
+/** Few positions, each so many times: what a bin counts as, which is clipped and which offsets are tried decide between neighbours. */
+test.each<[string, GridChoice, readonly (readonly [value: number, times: number])[]]>([
+  [
+    "numbers in the bin of the highest grid point are its middle",
+    { bits: 6, symmetric: false },
+    [
+      [-1.5, 9],
+      [5.75, 1],
+    ],
+  ],
+  [
+    "those above are as far as their middles are",
+    { bits: 8, symmetric: false },
+    [
+      [3.8125, 27],
+      [5.25, 12],
+      [-1.4375, 1],
+      [0.75, 8],
+    ],
+  ],
+  [
+    "the bin of the highest grid point is clipped",
+    { bits: 8, symmetric: false },
+    [
+      [2.1875, 52],
+      [-0.3125, 1],
+      [5.25, 56],
+    ],
+  ],
+  [
+    "the last offset is zero",
+    { bits: 5, symmetric: false },
+    [
+      [2.125, 40],
+      [0.25, 56],
+      [7.8125, 1],
+      [2.8125, 49],
+      [3.4375, 14],
+      [1.875, 51],
+    ],
+  ],
+])("%s", (_, choice, positions) => {
+  const batch = Float32Array.from(positions.flatMap(([value, times]) => new Array<number>(times).fill(value)));
+  const shares = sharesOf([batch]);
+  const least = Math.min(...candidatesOf(shares, choice).map((one) => Math.max(...costsOf(shares, one, choice.bits))));
+  const observer = new TfEnhancedObserver();
+  observer.see(batch);
+  expect(Math.min(...costsOf(shares, observer.propose(choice), choice.bits))).toBeLessThan(1.02 * least);
+});
+
 test("bins are placed by the first batch that has any other number than zero, and zero may be its end", () => {
   for (const batch of [
     [0, 1, 2],

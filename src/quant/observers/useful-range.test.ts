@@ -1,7 +1,8 @@
 /** What readers can tell apart: the ends beyond which all of them clip. */
 import { expect, test } from "vitest";
 import { type Model, parseModel } from "../../ir/inner.ts";
-import { usefulRange } from "./useful-range.ts";
+import { ops } from "../../ops/inner.ts";
+import { readings, usefulRange } from "./useful-range.ts";
 
 const infinite = Number.POSITIVE_INFINITY;
 const everything = [-infinite, infinite];
@@ -66,4 +67,10 @@ test("all values of a group count, and an output keeps everything", () => {
     <ir_version: 10, opset_import: ["": 21]>
     g (float[2] x) => (a, y) { a = Neg(x) y = Relu(a) }`);
   expect(rangeOf(returned, "a")).toEqual(everything);
+});
+
+test("every operator has a reading, or a sentence that says why not", () => {
+  expect(Object.keys(readings).sort()).toEqual(Object.keys(ops).sort());
+  for (const row of Object.values(readings))
+    if (typeof row !== "function") expect(row).toEqual({ unknown: expect.stringMatching(/^[a-z][^.]*$/) });
 });

@@ -46,7 +46,7 @@ type Reading = (node: Node) => Ends;
 /** Whoever reads what was moved decides. */
 const moved: Reading = (node) => (keepsGrid(node) ? usefulRange(node.outputs) : everything);
 
-const readings: Table<Reading> = {
+export const readings: Table<Reading> = {
   ...each(mapping, { unknown: "it tells all numbers apart" }),
   ...each(combining, { unknown: "what it tells apart depends on its other inputs" }),
   ...each(reducing, { unknown: "every number counts in what it returns" }),

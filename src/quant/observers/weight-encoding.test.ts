@@ -46,3 +46,10 @@ describe.each(schemes)("%s", (scheme) => {
     expect({ scale, offset }).toEqual({ scale: [wanted.scale], offset: [wanted.offset] });
   });
 });
+
+test.each(["sqnr", "minmax"] as const)("a grid of listed numbers spans all that %s saw", (scheme) => {
+  const listed: RangeOptions = { grid: { kind: "float", dtype: "float8e4m3fn" }, symmetric: true };
+  const { scale, offset } = encodeWeight(Tensor.float32([3], Float32Array.of(7, -56, 3)), listed, scheme);
+  // The widest number of the type is 448.
+  expect({ scale, offset }).toEqual({ scale: [56 / 448], offset: [0] });
+});

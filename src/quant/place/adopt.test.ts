@@ -43,6 +43,7 @@ describe("what does not fit", () => {
     ["scales per channel of an activation", "c", { granularity: { kind: "channel", axis: 1 } }, "quant/unsupported-granularity", /one scale/],
     ["a grid without kernels", "w", { grid: { kind: "int", bits: 32, signed: true } }, "quant/unsupported-grid", /int32/],
     ["a weight as a bias", "w", { kind: "bias" }, "quant/invalid-plan", /int32 and a scaleFrom for an entry of kind bias, got int/],
+    ["a bias on a grid of its own", "w", { kind: "bias", scaleFrom: ["x", "w"] as never }, "quant/invalid-plan", /got int8/],
     ["a bias that has its scale from nothing", "w", { kind: "bias", grid: { kind: "int", bits: 32, signed: true } }, "quant/invalid-plan", /got no scaleFrom/],
     ["another grid than what it shares an encoding with", "t", { grid: parseGrid("uint16") }, "quant/invalid-plan", /t and c on one grid, got uint16 and uint8/],
   ])("%s", (_, value, more, code, message) => {
@@ -50,6 +51,43 @@ describe("what does not fit", () => {
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
     );
   }); // biome-ignore format: a table
+
+  const detailOf = (act: () => unknown) => {
+    try {
+      act();
+    } catch (error) {
+      return (error as { detail: { at: string; hint: string } }).detail;
+    }
+    throw new Error("expected a refusal");
+  };
+
+  test.each<[string, string, Partial<PlanEntry>, string, RegExp]>([
+    ["a name with one like it", "w", { value: "ww" }, "net", /^did you mean w/],
+    ["a name with none like it", "w", { value: "something" }, "net", /^names are those of/],
+    ["a weight as a bias", "w", { kind: "bias" }, "w", /scale/],
+    ["an activation as a weight", "c", { kind: "weight" }, "c", /constants/],
+    ["an axis that the weight lacks", "w", { granularity: { kind: "channel", axis: 4 } }, "w", /has one scale/],
+    ["another grid than what it shares an encoding with", "t", { grid: parseGrid("uint16") }, "t", /they share/],
+  ])("%s: where, and what to do", (_, value, more, at, hint) => {
+    const detail = detailOf(() => adoptPlan(model, edited(value, more)));
+    expect(detail.at).toBe(at);
+    expect(detail.hint).toMatch(hint);
+  });
+
+  test("says the file, where it is known", () => {
+    const named = parseModel(
+      '<ir_version: 10, opset_import: ["" : 21]> net (float[1] x) => (float[1] y) { y = Relu(x) }',
+      { seed: 1 },
+    );
+    named.source = "net.onnx";
+    const entries = plan.entries.slice(0, 1).map((entry) => ({ ...entry, value: "gone" }));
+    expect(detailOf(() => adoptPlan(named, { ...plan, entries })).at).toBe("net.onnx");
+    expect(detailOf(() => adoptPlan(named, { ...plan, entries: [] }))).toMatchObject({
+      at: "net.onnx",
+      hint: expect.stringContaining("plan"),
+    });
+    expect(detailOf(() => adoptPlan(model, { ...plan, entries: [] })).at).toBe("net");
+  });
 
   test("nothing at all", () => {
     expect(() => adoptPlan(model, { ...plan, entries: [] })).toThrow(

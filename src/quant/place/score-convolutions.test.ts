@@ -38,4 +38,32 @@ describe("convolutions that give scores at one position", () => {
     const text = pictures("p = GlobalAveragePool(x) y = Conv(p, s, b)", 21, classes);
     expect(about(text, "y", known(text))).toEqual([gives("Conv")]);
   });
+
+  test("nor where nothing is known of their positions, or they have none, or one of their axes is longer", () => {
+    const text = net("d = Conv(p, s, b) y = Softmax(d)");
+    expect(about(text, "d")).not.toEqual([scores]);
+    expect(about(text, "d", known(text))).toEqual([scores]);
+    const line = net("k = ReduceMean <keepdims = 1> (c, axis) d = Conv(k, s, b) y = Softmax(d)").replace(
+      "<float[4,4,1,1] w",
+      "<int64[1] axis = {2}, float[4,4,1,1] w",
+    );
+    expect(about(line, "d", known(line))).not.toEqual([scores]);
+  });
+
+  test("nor where a body computes further, or reads them", () => {
+    const branch = (name: string, body: string) => `${name} () => (float[1,5,1,1] ${name}_out) { ${body} }`;
+    const choice = (of: string) =>
+      `y = If (q) <then_branch = ${branch("a", `a_out = Neg(${of})`)}, else_branch = ${branch("b", `b_out = Neg(${of})`)}>`;
+    const read = net(`d = Conv(p, s, b) ${choice("d")}`);
+    expect(about(read, "d", known(read))).not.toEqual([scores]);
+    const loop = net(
+      "d = Conv(p, s, b) e = ReduceMax(d) g = Cast <to = 9> (e) y = If (g) <then_branch = a () => (float[1] a_out) { a_out = Constant <value_floats = [1.0]> () }, else_branch = b () => (float[1] b_out) { b_out = Constant <value_floats = [2.0]> () }>",
+    );
+    expect(about(loop, "d", known(loop))).not.toEqual([scores]);
+  });
+
+  test("several ways to the end are gone once each", () => {
+    const text = net("d = Conv(p, s, b) m = Tanh(d) n = Neg(m) o = Add(m, n) y = Softmax(o)");
+    expect(about(text, "d", known(text))).toEqual([scores]);
+  });
 });
