@@ -53,24 +53,35 @@ def timm_models():
     """By name: the lengths of the image, and what makes the model narrower."""
     narrow = dict(embed_dim=32, depth=2, num_heads=4)
     names = {
-        "mixer_s16_224": (64, dict(embed_dim=32, num_blocks=2)), "gmixer_12_224": (64, dict(embed_dim=32, num_blocks=2)), "resmlp_12_224": (64, dict(embed_dim=32, num_blocks=2)), "gmlp_ti16_224": (64, dict(embed_dim=32, num_blocks=2)),
-        "poolformer_s12": (64, dict(layers=(1, 1, 1, 1), embed_dims=(16, 24, 32, 48))), "caformer_s18": (64, dict(depths=(1, 1, 1, 1), dims=(16, 32, 64, 64))),
         "ghostnet_050": (64, {}), "ghostnetv2_100": (64, {}), "repvgg_a0": (64, {}), "mobileone_s0": (64, {}), "coatnet_nano_rw_224": (224, {}), "edgenext_xx_small": (64, {}),
         "mobilevit_xxs": (64, {}), "mobilevitv2_050": (64, {}), "fastvit_t8": (64, {}), "efficientvit_b0": (64, {}), "efficientvit_m0": (224, {}), "levit_128s": (224, {}),
         "res2net50_26w_4s": (64, dict(layers=(1, 1, 1, 1))), "skresnet18": (64, {}), "seresnet18" : (64, {}), "resnest14d": (64, {}), "ecaresnet26t": (64, {}), "hrnet_w18_small": (64, {}), "dla46_c": (64, {}), "cspresnet50": (64, {}), "ese_vovnet19b_slim_dw": (64, {}),
         "selecsls42": (64, {}), "tinynet_e": (64, {}), "lcnet_050": (64, {}), "mixnet_s": (64, {}), "rexnet_100": (64, {}), "semnasnet_075": (64, {}), "mobilenetv4_conv_small": (64, {}), "hardcorenas_a": (64, {}), "efficientnet_lite0": (64, {}),
-        "convmixer_768_32": (64, dict(dim=32, depth=2)), "convnextv2_atto": (64, {}), "deit_tiny_distilled_patch16_224": (64, narrow), "beit_base_patch16_224": (64, narrow), "cait_xxs24_224": (64, narrow), "xcit_nano_12_p16_224": (64, narrow | dict(depth=1)),
-        "pit_ti_224": (224, {}), "pvt_v2_b0": (64, {}), "twins_svt_small": (64, dict(embed_dims=[16, 32, 48, 64], depths=[1, 1, 2, 1], num_heads=[2, 2, 4, 4])), "visformer_tiny": (224, {}), "tnt_s_patch16_224": (224, dict(depth=1)), "focalnet_tiny_srf": (64, dict(embed_dim=24, depths=(1, 1, 1, 1))), "davit_tiny": (64, dict(depths=(1, 1, 1, 1), embed_dims=(24, 48, 72, 96))),
-        "inception_next_tiny": (64, dict(depths=(1, 1, 1, 1), dims=(24, 48, 72, 96))), "efficientformer_l1": (224, {}), "nf_regnet_b0": (64, {}), "xception41": (96, {}), "dpn48b": (64, {}), "volo_d1_224": (224, dict(layers=(1, 1, 1, 1), embed_dims=(48, 64, 64, 64), num_heads=(2, 4, 4, 4))),
+        "convnextv2_atto": (64, {}), "deit_tiny_distilled_patch16_224": (64, narrow), "beit_base_patch16_224": (64, narrow), "cait_xxs24_224": (64, narrow), "xcit_nano_12_p16_224": (64, narrow | dict(depth=1)),
+        "pit_ti_224": (224, {}), "pvt_v2_b0": (64, {}), "twins_svt_small": (64, dict(embed_dims=[16, 32, 48, 64], depths=[1, 1, 2, 1], num_heads=[2, 2, 4, 4])), "visformer_tiny": (224, {}), "tnt_s_patch16_224": (224, dict(depth=1)), "davit_tiny": (64, dict(depths=(1, 1, 1, 1), embed_dims=(24, 48, 72, 96))),
+        "inception_next_tiny": (64, dict(depths=(1, 1, 1, 1), dims=(24, 48, 72, 96))), "efficientformer_l1": (224, {}), "nf_regnet_b0": (64, {}), "xception41": (96, {}), "dpn48b": (64, {}),
     }
 
     def make(name, size, options):
         options = dict(options)
-        if "img_size" not in options and size == 64 and any(word in name for word in ("mixer_", "resmlp", "gmlp", "deit", "beit", "cait", "xcit")) and not name.startswith("convmixer"):
+        if size == 64 and any(word in name for word in ("deit", "beit", "cait", "xcit")):
             options["img_size"] = 64
         return timm.create_model(name, pretrained=False, num_classes=10, **options)
 
-    return {f"timm_{name}": ((lambda name=name, size=size, options=options: make(name, size, options)), (lambda size=size: image(size))) for name, (size, options) in names.items()}
+    from timm.layers import GatedMlp, GluMlp
+    from timm.models import convmixer, focalnet, metaformer, mlp_mixer as mixers
+    mixer = dict(img_size=64, num_classes=10, num_blocks=2, embed_dim=32)
+    former = dict(depths=(1, 1, 1, 1), dims=(16, 24, 32, 48), num_classes=10)
+    direct = {
+        "mixer": lambda: mixers.MlpMixer(**mixer),
+        "gmixer": lambda: mixers.MlpMixer(**mixer, mlp_ratio=(1.0, 4.0), mlp_layer=GluMlp, act_layer=nn.SiLU),
+        "resmlp": lambda: mixers.MlpMixer(**mixer, mlp_ratio=4, block_layer=mixers.ResBlock, norm_layer=mixers.Affine),
+        "gmlp": lambda: mixers.MlpMixer(**mixer, mlp_ratio=6, block_layer=mixers.SpatialGatingBlock, mlp_layer=GatedMlp),
+        "poolformer": lambda: metaformer.MetaFormer(**former, norm_layers=metaformer.GroupNorm1),
+        "focalnet": lambda: focalnet.FocalNet(embed_dim=24, depths=(1, 1, 1, 1), num_classes=10),
+        "convmixer": lambda: convmixer.ConvMixer(32, 2, kernel_size=7, patch_size=7, num_classes=10),
+    }
+    return {f"timm_{name}": (make_it, image) for name, make_it in direct.items()} | {f"timm_{name}": ((lambda name=name, size=size, options=options: make(name, size, options)), (lambda size=size: image(size))) for name, (size, options) in names.items()}
 
 
 def transformers_models():

@@ -1,12 +1,14 @@
 """Small programs of torch.export, one for each family of cases, with inputs and outputs: src/formats/pytorch/golden/operators.json.gz.
 
 Each program is written twice: as exported, and with PyTorch's decompositions into core ATen. What readers never look at (stack traces, call
-graphs, sample inputs) is left out, so that the file stays small. Run: python tools/pytorch_operator_goldens.py
+graphs, sample inputs) is left out, so that the file stays small. Run: python tools/pytorch_operator_goldens.py [NAME ...]; with names only these
+cases are written anew.
 """
-import gzip, io, json, warnings, zipfile
+import gzip, io, json, sys, warnings, zipfile
 from pathlib import Path
 
 import torch
+import torchvision
 from torch import nn
 import torch.nn.functional as F
 
@@ -123,6 +125,52 @@ class InPlace(nn.Module):
 case("in-place", InPlace(), r(3, 4))
 
 
+class IntoViews(nn.Module):
+    """Writes into parts: what they are parts of, and other parts, see them."""
+
+    def forward(self, x):
+        y = x + 1
+        part, row, turned = y[:, 1:3], y[0], y.t()
+        part.mul_(2)
+        y[1, :2] = 5.0
+        y.view(2, 6)[:, 3].zero_()
+        turned[0] = x[:, 0]
+        return y, part, row, turned + 0
+
+
+class Modes(nn.Module):
+    """PyTorch writes such parts of a program as graphs of their own."""
+
+    def forward(self, x):
+        y = x * 2
+        with torch.no_grad():
+            z = y.tanh() + x
+        with torch.autocast("cpu", enabled=False):
+            w = z @ x.t()
+        return w.relu(), z
+
+
+class Cells(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.gru, self.rnn, self.plain = nn.LSTMCell(4, 5), nn.GRUCell(4, 5), nn.RNNCell(4, 5), nn.GRUCell(5, 5, bias=False)
+
+    def forward(self, x):
+        h, c = self.lstm(x)
+        h, c = self.lstm(x, (h, c))
+        return h, c, self.gru(x, h), self.plain(self.rnn(x, c))
+
+
+case("into-views", IntoViews(), r(3, 4))
+case("modes", Modes(), r(3, 4))
+case("cells", Cells(), r(2, 4))
+case("swaps", lambda x: (x.swapaxes(0, 2), x.swapdims(-1, 1), x.swapaxes(-2, -3)), r(2, 3, 4))
+case("patches", lambda x: (F.unfold(x, (2, 3)), F.unfold(x, 3, dilation=2, padding=1, stride=2)), r(2, 3, 7, 8))
+case("own-statistics", lambda x, w: (F.batch_norm(x, None, None, training=True), F.batch_norm(x, None, None, w, w, training=True, eps=1e-3)), r(1, 6, 12), r(6))
+case("boxes", lambda b, s: (torchvision.ops.nms(torch.cat([b, b + 0.3], 1), s, 0.4),), pos(9, 2), torch.randperm(9).float())
+case("regions", lambda x, b: (torchvision.ops.roi_align(x, b, (3, 2), 0.5, 2, True), torchvision.ops.roi_align(x, b, 2, 0.5, 3, False), torchvision.ops.roi_align(x, b, 2, 0.5)), r(2, 3, 8, 9), torch.tensor([[0, 1.0, 2, 9, 11], [1, 0, 0, 15, 14], [1, 3.5, 4, 6, 7]]))
+
+
 class Tied(nn.Module):
     def __init__(self):
         super().__init__()
@@ -200,8 +248,12 @@ def save(program):
 
 
 def main():
-    rows = []
+    path = Path(__file__).parent.parent / "src/formats/pytorch/golden/operators.json.gz"
+    only = sys.argv[1:]
+    rows = [row for row in json.loads(gzip.decompress(path.read_bytes())) if row["name"] in cases and row["name"] not in only] if only else []
     for name, (module, inputs, dynamic) in cases.items():
+        if only and name not in only:
+            continue
         try:
             program = torch.export.export(module, inputs, dynamic_shapes=({"xs": dynamic} if isinstance(module, Fn) else dynamic) if dynamic else None)
             outputs = [packed(t) for t in flat(module(*inputs)) if isinstance(t, torch.Tensor)]
@@ -214,7 +266,6 @@ def main():
             rows.append({"name": name, "programs": programs, "inputs": [packed(t) for t in flat(inputs)], "outputs": outputs})
         except Exception as error:
             print("FAILED", name, str(error)[:300])
-    path = Path(__file__).parent.parent / "src/formats/pytorch/golden/operators.json.gz"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(gzip.compress(json.dumps(rows, separators=(",", ":")).encode(), 9, mtime=0))
     print(len(rows), "cases,", path.stat().st_size, "bytes, torch", torch.__version__)

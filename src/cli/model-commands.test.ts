@@ -1,5 +1,7 @@
 /** The commands about models as files: each does what it says, writes whole or not at all, and never over a file. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { avocet, type Workshop, workshop } from "../../test/command-line.ts";
 import { fixture, missing } from "../../test/fixtures.ts";
@@ -21,6 +23,8 @@ async function json(...args: string[]): Promise<{ code: number; body: any }> {
   const { code, out } = await avocet([...args.map((arg) => arg.replace("$", shop.folder)), "--json"]);
   return { code, body: JSON.parse(out) };
 }
+
+const programs = join(import.meta.dirname, "../formats/pytorch/golden/archives.json.gz");
 
 const old = `<ir_version: 7, opset_import: ["" : 11]> old (float[N,3,8,8] x) => (float[N,4] y)
   <float[4,3,3,3] w, float[4] g, float[4] b, float[4] m, float[4] v> {
@@ -96,6 +100,32 @@ describe("commands that write a model", () => {
     shop.write("weights.h5", "\x89HDF\r\n\x1a\n");
     const { code: unknown, body: other } = await json("convert", "$/weights.h5", "-o", "$/h5.onnx");
     expect([unknown, other.error.code]).toEqual([4, "import/unknown-format"]);
+  });
+
+  test("convert says where a model comes from and what became of it", async () => {
+    const row = JSON.parse(gunzipSync(readFileSync(programs)).toString())["2.8.0"] as { readonly program: string };
+    shop.write("net.pt2", Buffer.from(row.program, "hex"));
+    const { body } = await json("convert", "$/net.pt2", "-o", "$/net.onnx");
+    const made = readModelFile(shop.at("net.onnx"));
+    const nodes = [...made.graph.nodes];
+    expect(body).toMatchObject({
+      from: { format: "pytorch-program", producer: expect.stringMatching(/^PyTorch 2\.8\.0/) },
+      opset: 21,
+      nodes: nodes.length,
+      operators: { Conv: 1, BatchNormalization: 1 },
+      transposes: nodes.filter(({ op }) => op === "Transpose").map(({ name }) => name),
+      weights: { tensors: [...made.graph.initializers].length },
+    });
+    const program = Buffer.from(row.program, "hex").toString("latin1");
+    expect(body.source.operators).toBe(program.match(/"target": "torch\.ops/g)!.length);
+    const { out, err } = await avocet(["convert", shop.at("net.pt2"), "-o", shop.at("told.onnx")]);
+    expect(err).toBe("");
+    expect(out).toContain(`${body.source.operators} operators`);
+    expect(out).toMatch(
+      /^from +a PyTorch program.*\ngraph .* → \d+ nodes of opset 21\noperators .*Conv 1.*\ntransposes /s,
+    );
+    const { body: own } = await json("convert", "$/net.onnx", "-o", "$/own.onnx");
+    expect(own).toMatchObject({ from: { format: "onnx" }, source: null });
   });
 
   test("extract cuts at inner values, whose types it finds", async () => {

@@ -1,5 +1,6 @@
 /** `avocet convert`: a model of any readable format as an ONNX file. */
-import { dataFilesOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
+import { dataFilesOf, mainFileOf, openModel, writeModelFile } from "../../formats/inner-node.ts";
+import { conversionReport, conversionText } from "../conversion-report.ts";
 import type { Io } from "../io.ts";
 import { type OutputOptions, openOutputFile } from "../output-file.ts";
 
@@ -15,12 +16,19 @@ export async function convert(path: string, options: ConvertOptions, io: Io): Pr
   const { signature, channelsFirst = false } = options;
   const model = await openModel(path, { channelsFirst, ...(signature === undefined ? {} : { signature }) });
   output.expectApart(dataFilesOf(model));
+  // Before it is written: what is seen of the source is what was read.
+  const report = conversionReport(model, mainFileOf(path));
   const written = writeModelFile(model, options.output, {
     replace: output.seen,
     externalData: options.external,
     ...(options.shardBytes ? { shardBytes: options.shardBytes } : {}),
   });
-  const result = { output: options.output, files: [written.model, ...written.data], bytes: written.byteLength };
+  const result = {
+    output: options.output,
+    files: [written.model, ...written.data],
+    bytes: written.byteLength,
+    ...report,
+  };
   if (options.json) io.out(`${JSON.stringify(result)}\n`);
-  else io.out(`${result.files.join(", ")}: ${result.bytes} bytes.\n`);
+  else io.out(`${conversionText(report)}${result.files.join(", ")}: ${result.bytes} bytes.\n`);
 }

@@ -2,6 +2,7 @@
 import { AvocetError } from "../../base/inner.ts";
 import { Graph, Model, removeDead } from "../../ir/inner.ts";
 import { checkNodes } from "../../ops/inner.ts";
+import { noteConversion } from "../conversion.ts";
 import { Emitter, importedOpset } from "./emitter.ts";
 
 export interface ModelHead {
@@ -31,7 +32,9 @@ export function emittedModel(
   model.producerName = head.producer;
   if (head.producerVersion !== undefined) model.producerVersion = head.producerVersion;
   try {
-    write(new Emitter(graph, file));
+    const emitter = new Emitter(graph, file);
+    write(emitter);
+    noteConversion(model, emitter.tally);
     removeDead(graph);
     complete?.(graph);
     checkNodes(model);

@@ -30,6 +30,8 @@ interface Shared {
   /** Short lists of numbers (axes, pads), each once. */
   readonly lists: Map<string, Term>;
   parts: number;
+  /** Operators of the source, and how many of them needed no node. */
+  readonly tally: { operators: number; withoutNode: number };
 }
 
 export class Emitter {
@@ -43,7 +45,10 @@ export class Emitter {
   constructor(graph: Graph, file: string, outer: Emitter | null = null) {
     this.graph = graph;
     this.#outer = outer;
-    this.#shared = outer ? outer.#shared : { file, root: graph, constants: new WeakMap(), lists: new Map(), parts: 0 };
+    const tally = { operators: 0, withoutNode: 0 };
+    this.#shared = outer
+      ? outer.#shared
+      : { file, root: graph, constants: new WeakMap(), lists: new Map(), parts: 0, tally };
   }
 
   /** An emitter of a body of If, Loop or Scan: what this graph computed so far can be read in it. */
@@ -72,6 +77,20 @@ export class Emitter {
     } finally {
       this.#name = before;
     }
+  }
+
+  /** As `named`, for one operator of the source, which is counted: those that are computed here, or only name what is there, leave no node. */
+  operator<T>(name: string, make: () => T): T {
+    const before = this.#shared.parts;
+    const made = this.named(name, make);
+    this.#shared.tally.operators++;
+    if (this.#shared.parts === before) this.#shared.tally.withoutNode++;
+    return made;
+  }
+
+  /** What was counted so far. */
+  get tally(): Readonly<Shared["tally"]> {
+    return this.#shared.tally;
   }
 
   /** The operator of the source that is being written, for messages. */

@@ -135,7 +135,7 @@ export class KerasTranslation {
     if (++this.#calls > limits.graphParts) throw this.#broken(`expected at most ${limits.graphParts} calls of layers`);
     const { name, className, config } = layer;
     const inputs = [args, kwargs].flatMap((value) => termsIn(value));
-    return this.#e.named(name, () => {
+    return this.#e.operator(name, () => {
       try {
         if (modelClasses.has(className)) return this.#model(className, config, inputs, weights);
         const call = new LayerCall({

@@ -313,4 +313,4 @@ function floatOf(value: unknown): number {
 const bounded = (value: number) => Math.max(-(2 ** 53), Math.min(2 ** 53, value));
 
 /** Attributes that are floats even where their number is whole. */
-const floats = new Set(["alpha", "beta", "epsilon", "lambd", "bias", "cubic_coeff_a"]);
+const floats = new Set(["alpha", "beta", "epsilon", "lambd", "bias", "cubic_coeff_a", "spatial_scale"]);

@@ -34,7 +34,8 @@ torch.export.save(program, "model.pt2")
 **What becomes of it.** Weights and buffers keep the names that they have in the module; those that share memory are one initializer. Symbolic lengths
 stay symbolic, and lengths that are computed from them become arithmetic in the graph. Inputs and outputs have the names of the program, several of
 them in the order in which PyTorch flattens them. Programs are read as exported and after \`run_decompositions()\`. What writes into its argument
-(\`add_\`) is read where nothing else looks at the same memory later; \`program.run_decompositions({})\` undoes the rest.
+(\`add_\`, \`x[1:3] = y\`) is followed into all that shares its memory, unless PyTorch may have made a copy on the way (\`reshape\`):
+\`program.run_decompositions({})\` undoes the rest. Parts under \`torch.no_grad()\`, or with autocast off, are read as the rest.
 
 **What cannot be read** is reported all at once (\`import/unsupported-operator\`), with the names of the nodes and their modules, before anything is written:
 operators without a form in ONNX, batch norms that train, buffers that the program writes (caches have to be inputs and outputs), control flow

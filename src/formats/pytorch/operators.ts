@@ -1,6 +1,7 @@
 /** The table of operators of exported programs: one row each, whatever its overload; in-place forms are those of the operator itself. */
 import type { Row } from "./call.ts";
 import { activations } from "./operators/activations.ts";
+import { boxes } from "./operators/boxes.ts";
 import { creation } from "./operators/creation.ts";
 import { elementwise } from "./operators/elementwise.ts";
 import { indexing } from "./operators/indexing.ts";
@@ -24,15 +25,19 @@ export const families: Readonly<Record<string, Readonly<Record<string, Row>>>> =
   "views, cutting, joining": views,
   "lookups and writes": indexing,
   creation,
+  "boxes, of torchvision": boxes,
 };
 
-const rows: ReadonlyMap<string, Row> = new Map(Object.values(families).flatMap((family) => Object.entries(family)));
+const rows: ReadonlyMap<string, Row> = new Map(
+  Object.values(families).flatMap((family) => (family === boxes ? [] : Object.entries(family))),
+);
 
 /** The row of "aten.add_.Tensor". */
 export function rowOf(target: string): Row | undefined {
   const [space, name = ""] = target.split(".");
   const symbol = `${space}.${name}`;
   if (Object.hasOwn(symbols, symbol)) return symbols[symbol];
+  if (space === "torchvision") return Object.hasOwn(boxes, name) ? boxes[name] : undefined;
   if (space !== "aten") return undefined;
   const isInPlace = name.endsWith("_") && !name.endsWith("__");
   return rows.get(name) ?? (isInPlace ? rows.get(name.slice(0, -1)) : undefined);

@@ -4,6 +4,7 @@ import type { Dim } from "../../ir/inner.ts";
 import type { DType } from "../../tensor/inner.ts";
 import { limits } from "../limits.ts";
 import { dtypeOf } from "./dtypes.ts";
+import { inlined } from "./inline.ts";
 
 /** An argument as the file spells it: one tag ("as_tensor") and what is behind it. */
 export interface Argument {
@@ -75,7 +76,7 @@ export function readProgram(bytes: Uint8Array, file: string): Program {
   const module = object(json.graph_module, "graph_module");
   const graph = object(module.graph, "a graph");
   const signature = object(module.signature, "a signature");
-  const values = object(graph.tensor_values, "tensor_values");
+  const values: Record<string, unknown> = { ...object(graph.tensor_values, "tensor_values") };
 
   let parts = 0;
   const node = (given: unknown): ProgramNode => {
@@ -123,7 +124,7 @@ export function readProgram(bytes: Uint8Array, file: string): Program {
 
   const metas = new Map<string, ValueMeta>();
   return {
-    nodes: list(graph.nodes, "nodes").map(node),
+    nodes: inlined(list(graph.nodes, "nodes"), values).map(node),
     inputs,
     outputs,
     torch: typeof json.torch_version === "string" ? json.torch_version : "",

@@ -5,6 +5,7 @@ import { checkNodes } from "../../ops/inner.ts";
 import type { DType, Tensor } from "../../tensor/inner.ts";
 import { Emitter, importedOpset, nameConstant } from "../channels-last/emitter.ts";
 import type { Term } from "../channels-last/term.ts";
+import { noteConversion } from "../conversion.ts";
 import type { SourceChoices } from "../source-format.ts";
 import type { Reference, SourceGraph, SourceNode } from "./graph.ts";
 import { isTerm, type Slot, type Variable } from "./slots.ts";
@@ -85,6 +86,7 @@ export function importGraph(source: Source, choices: SourceChoices = {}): Model 
   const model = new Model(graph, [["", importedOpset]]);
   model.source = file;
   model.producerName = "TensorFlow";
+  noteConversion(model, e.tally);
   check(model);
   checkNodes(model);
   return model;

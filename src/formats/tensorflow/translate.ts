@@ -197,7 +197,7 @@ export class Translation implements World {
     this.#scope = scope;
     if (slots.some(hasFailed)) return [failed];
     try {
-      const made = e.named(node.name, () => row.emit(new Call(e, node, slots, this)));
+      const made = e.operator(node.name, () => row.emit(new Call(e, node, slots, this)));
       return Array.isArray(made) ? (made as readonly Slot[]) : [made as Slot];
     } catch (error) {
       if (!AvocetError.is(error)) throw error;

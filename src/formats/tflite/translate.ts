@@ -102,7 +102,7 @@ export class Translation {
       return [];
     }
     if (isBehindAbsent) return [];
-    return e.named(name, () => {
+    return e.operator(name, () => {
       try {
         const made = row(new Call(op, around));
         const terms = "dtype" in made ? [made] : made;

@@ -13,7 +13,9 @@ function filled(c: Call, length: Dim | undefined, value: number): Term {
 function batchNorm(c: Call): Term {
   const input = c.t("input");
   const channels = input.shape[1];
-  if (c.bool("training", false) || !c.has("running_mean") || !c.has("running_var")) {
+  const [hasMean, hasVariance] = [c.has("running_mean"), c.has("running_var")];
+  if (!hasMean && !hasVariance) return ownStatistics(c);
+  if (c.bool("training", false) || !hasMean || !hasVariance) {
     throw c.fail("statistics of the batch: export the model in model.eval()");
   }
   return c.give(
@@ -29,11 +31,11 @@ function batchNorm(c: Call): Term {
   );
 }
 
-/** Of one sample, over what is behind its channels: how instance norms are decomposed. */
-function noStatistics(c: Call): Term {
+/** Of one sample, over what is behind its channels: how instance norms are decomposed, and how weights are standardized. */
+function ownStatistics(c: Call): Term {
   const input = c.t("input");
   const channels = input.shape[1];
-  if (c.overload !== "no_stats" || input.shape[0] !== 1) {
+  if (input.shape[0] !== 1 || input.shape.length < 3) {
     throw c.fail("statistics of the batch: export the model in model.eval()");
   }
   const [scale, offset] = [c.maybe("weight") ?? filled(c, channels, 1), c.maybe("bias") ?? filled(c, channels, 0)];
@@ -115,7 +117,7 @@ const vectorNorm: Row = (c) => {
 export const normalization: Readonly<Record<string, Row>> = {
   batch_norm: batchNorm,
   _native_batch_norm_legit_no_training: (c) => [batchNorm(c)],
-  _native_batch_norm_legit: (c) => [noStatistics(c)],
+  _native_batch_norm_legit: (c) => [batchNorm(c)],
   native_batch_norm: (c) => [batchNorm(c)],
   cudnn_batch_norm: (c) => [batchNorm(c)],
   layer_norm: layerNorm,

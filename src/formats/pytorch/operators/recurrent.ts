@@ -79,6 +79,32 @@ const recurrent =
     ];
   };
 
+/** One step: a layer over a sequence of length 1. */
+const cell =
+  (name: keyof typeof kinds & string): Row =>
+  (c) => {
+    const { op, gates, attributes } = kinds[name]!;
+    const input = c.t("input");
+    if (input.shape.length !== 2) throw c.fail("a step without a batch");
+    const states = c.node.inputs.get("hx")?.tag === "as_tensors" ? c.list("hx") : [c.t("hx")];
+    const params = ["w_ih", "w_hh", "b_ih", "b_hh"].flatMap((weight) => {
+      const term = c.maybe(weight);
+      if (term && !term.constant) throw c.fail("weights that are computed");
+      return term?.constant ?? [];
+    });
+    if (params.length !== 2 && params.length !== 4) throw c.fail("one bias without the other");
+    const weights = params.slice(0, 2).map((part) => c.e.constant(stacked([part], gates)));
+    const bias = params.length === 4 ? c.e.constant(biases([params], gates)) : null;
+    const step = (term: Term) => c.emit("Unsqueeze", [term, c.e.ints([0])]).output;
+    const node = c.emit(
+      op,
+      [step(input), ...weights, bias, null, ...states.map(step)],
+      { hidden_size: params[1]!.shape[1]!, ...attributes },
+      1 + states.length,
+    );
+    return states.map((_, i) => c.give("Squeeze", [node.outputs[i + 1]!, c.e.ints([0])], {}, i));
+  };
+
 function joined(c: Call, y: Term, width: number): Term {
   const [length, directions, batch] = y.shape;
   if (directions === 1) return c.mid("Squeeze", [y, c.e.ints([1])], {}, y.dtype, [length!, batch!, width]);
@@ -129,4 +155,8 @@ export const recurrents: Readonly<Record<string, Row>> = {
   gru: recurrent("gru"),
   rnn_tanh: recurrent("rnn_tanh"),
   rnn_relu: recurrent("rnn_relu"),
+  lstm_cell: cell("lstm"),
+  gru_cell: cell("gru"),
+  rnn_tanh_cell: cell("rnn_tanh"),
+  rnn_relu_cell: cell("rnn_relu"),
 };

@@ -64,7 +64,8 @@ const transpose: Row = (c) => {
   const rank = self.shape.length;
   const perm = self.shape.map((_, i) => i);
   if (rank < 2) return self;
-  const [a, b] = c.has("dim0") ? [c.axis("dim0", rank), c.axis("dim1", rank)] : [0, 1];
+  const names = ["dim", "axis"].map((name) => [`${name}0`, `${name}1`] as const).find(([first]) => c.has(first));
+  const [a, b] = names ? [c.axis(names[0], rank), c.axis(names[1], rank)] : [0, 1];
   perm[a] = b;
   perm[b] = a;
   return c.transpose(self, perm);
@@ -306,6 +307,7 @@ export const views: Readonly<Record<string, Row>> = {
   permute,
   transpose,
   swapaxes: transpose,
+  swapdims: transpose,
   t: transpose,
   numpy_T: (c) =>
     c.transpose(

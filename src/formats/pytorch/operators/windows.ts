@@ -173,6 +173,31 @@ function singleFactors(c: Call, axes: number): readonly number[] | undefined {
   return names.every((name) => c.has(name)) ? names.map((name) => c.number(name)) : undefined;
 }
 
+/** Patches as columns: a depthwise convolution with one kernel for each place of the window. */
+const im2col: Row = (c) => {
+  const self = c.t("self");
+  const [height, width] = perAxis(c.ints("kernel_size"), 2, [1, 1]);
+  const [channels] = lengthsOf(self.shape.slice(1, 2)) ?? [];
+  const places = height! * width!;
+  if (self.shape.length !== 4 || channels === undefined) throw c.fail("patches of other shapes than [n, c, h, w]");
+  if (!(channels * places * places <= 2 ** 22)) throw c.fail(`patches of ${places} places`);
+  const kernels = new Float32Array(channels * places * places);
+  for (let i = 0; i < channels * places; i++) kernels[i * places + (i % places)] = 1;
+  const padding = perAxis(c.ints("padding"), 2, [0, 0]);
+  const patches = c.emit(
+    "Conv",
+    [self, c.cast(c.e.constant(Tensor.float32([channels * places, 1, height!, width!], kernels)), self.dtype)],
+    {
+      kernel_shape: [height!, width!],
+      strides: [...perAxis(c.ints("stride"), 2, [1, 1])],
+      dilations: [...perAxis(c.ints("dilation"), 2, [1, 1])],
+      pads: [...padding, ...padding],
+      group: channels,
+    },
+  ).output;
+  return c.give("Reshape", [patches, c.e.ints([0, channels * places, -1])]);
+};
+
 const gridSample: Row = (c) => {
   const mode = ["linear", "nearest", "cubic"][c.number("interpolation_mode", 0)];
   const padding = ["zeros", "border", "reflection"][c.number("padding_mode", 0)];
@@ -221,6 +246,7 @@ export const windows: Readonly<Record<string, Row>> = {
   upsample_bicubic2d: resize("cubic"),
   _upsample_bilinear2d_aa: resize("linear", { antialias: 1 }),
   _upsample_bicubic2d_aa: resize("cubic", { antialias: 1 }),
+  im2col,
   grid_sampler: gridSample,
   grid_sampler_2d: gridSample,
 };
