@@ -1,11 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { randomProblem } from "../../../test/rounding-problem.ts";
 import { roundHalfEven } from "../../base/inner.ts";
 import { nearest, objective } from "../on-moments/rounding-problem.ts";
-import { choleskyLower, gptq, invert } from "./math.ts";
-
-const seeds = fc.integer({ min: 0, max: 1e6 });
+import { type ColumnOptions, choleskyLower, gptq, inverseFactor, invert, type Multiply } from "./math.ts";
 
 function multiply(a: Float64Array, b: Float64Array, n: number): Float64Array {
   const c = new Float64Array(n * n);
@@ -50,16 +47,48 @@ function slowGptq(problem: ReturnType<typeof randomProblem>, damping: number): F
   return integers;
 }
 
-const asGptq = (p: ReturnType<typeof randomProblem>) => ({ ...p, rows: p.outputs });
+/** Products one number at a time. */
+const inLoops: Multiply = async (a, b, [m, k, n]) => {
+  const c = new Float64Array(m * n);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) for (let l = 0; l < k; l++) c[i * n + j]! += a[i * k + l]! * b[l * n + j]!;
+  return c;
+};
 
-test("equals the elimination that the Cholesky factor stands for", () => {
-  fc.assert(
-    fc.property(seeds, (seed) => {
-      const problem = { ...randomProblem(seed, 1, 3, 7), t: new Float64Array(21) };
-      expect(gptq(asGptq(problem), roundHalfEven, { activationOrder: false })).toEqual(slowGptq(problem, 0.01));
-    }),
-    { numRuns: 30 },
-  );
+/** The integers that GPTQ finds for a problem of one group. */
+async function found(problem: ReturnType<typeof randomProblem>, options: ColumnOptions = {}, block?: number) {
+  const factor = await inverseFactor(problem.h, problem.columns, inLoops, options, block);
+  return await gptq({ ...problem, rows: problem.outputs }, factor, roundHalfEven, inLoops, block);
+}
+
+test("equals the elimination that the Cholesky factor stands for, in blocks of any size", async () => {
+  for (let seed = 0; seed < 30; seed++) {
+    const problem = { ...randomProblem(seed, 1, 3, 7), t: new Float64Array(21) };
+    const wanted = slowGptq(problem, 0.01);
+    for (const block of [undefined, 1, 2, 3, 6, 7])
+      expect(await found(problem, { activationOrder: false }, block)).toEqual(wanted);
+  }
+});
+
+test("the factor is that of the inverse, in blocks of any size", async () => {
+  const { h, columns: n } = randomProblem(8, 1, 1, 9);
+  for (const block of [undefined, 1, 2, 4, 8, 9]) {
+    const { order, upper } = await inverseFactor(h, n, inLoops, { damping: 0.1 }, block);
+    const damped = h.map((_, at) => h[order[Math.floor(at / n)]! * n + order[at % n]!]!);
+    const trace = damped.reduce((sum, x, at) => (at % (n + 1) === 0 ? sum + x : sum), 0);
+    for (let i = 0; i < n; i++) damped[i * n + i]! += (0.1 * trace) / n;
+    const transposed = upper.map((_, at) => upper[(at % n) * n + Math.floor(at / n)]!);
+    // The largest numbers are near 10; eleven digits are left of sixteen.
+    multiply(damped, multiply(transposed, upper, n), n).forEach((x, at) => {
+      expect(x).toBeCloseTo(at % (n + 1) === 0 ? 1 : 0, 9);
+    });
+    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) expect(upper[i * n + j]).toBe(0);
+  }
+});
+
+test("blocks of the default size do not change what is found in one", async () => {
+  const problem = randomProblem(9, 1, 4, 300);
+  expect(await found(problem)).toEqual(await found(problem, {}, 300));
 });
 
 /** The problem with its columns in another order. */
@@ -71,19 +100,19 @@ function reordered(problem: ReturnType<typeof randomProblem>, order: readonly nu
   return { ...problem, weight: rows(weight), scale: rows(scale), low: rows(low), high: rows(high), t: rows(t), h };
 }
 
-test("columns of large second moments come first by default, and of equal ones the first", () => {
+test("columns of large second moments come first by default, and of equal ones the first", async () => {
   for (let seed = 0; seed < 10; seed++) {
     const problem = { ...randomProblem(seed, 1, 3, 7), t: new Float64Array(21) };
     const diagonal = (j: number) => problem.h[j * 8]!;
     const order = [0, 1, 2, 3, 4, 5, 6].sort((a, b) => diagonal(b) - diagonal(a));
-    const found = gptq(asGptq(problem), roundHalfEven);
-    expect(reordered({ ...problem, weight: found }, order).weight).toEqual(slowGptq(reordered(problem, order), 0.01));
+    const weight = await found(problem);
+    expect(reordered({ ...problem, weight }, order).weight).toEqual(slowGptq(reordered(problem, order), 0.01));
     for (let j = 0; j < 7; j++) problem.h[j * 8] = 40;
-    expect(gptq(asGptq(problem), roundHalfEven)).toEqual(slowGptq(problem, 0.01));
+    expect(await found(problem)).toEqual(slowGptq(problem, 0.01));
   }
 });
 
-test("a matrix that rounding left indefinite is damped tenfold until it is definite", () => {
+test("a matrix that rounding left indefinite is damped tenfold until it is definite", async () => {
   // Eigenvalues 3 and −1: shares 0.01, 0.1 and 1 of the mean diagonal do not suffice, 10 does.
   const problem = randomProblem(2, 1, 200, 2);
   const indefinite = {
@@ -94,58 +123,57 @@ test("a matrix that rounding left indefinite is damped tenfold until it is defin
     t: new Float64Array(400),
   };
   const inOrder = { activationOrder: false };
-  const found = gptq(asGptq(indefinite), roundHalfEven, inOrder);
-  expect(found).toEqual(slowGptq(indefinite, 10));
+  const integers = await found(indefinite, inOrder);
+  expect(integers).toEqual(slowGptq(indefinite, 10));
   // The search for damping can see the difference that each factor of ten makes.
-  expect(found).not.toEqual(slowGptq(indefinite, 100));
+  expect(integers).not.toEqual(slowGptq(indefinite, 100));
   // Without any damping it starts at a thousandth.
   const little = { ...indefinite, h: Float64Array.of(1, -1, -1, 1) };
-  expect(gptq(asGptq(little), roundHalfEven, { ...inOrder, damping: 0 })).toEqual(slowGptq(little, 1e-3));
+  expect(await found(little, { ...inOrder, damping: 0 })).toEqual(slowGptq(little, 1e-3));
   // What no damping helps ends, too.
   const hopeless = { ...indefinite, h: Float64Array.of(0, 5, 5, 0) };
-  expect(gptq(asGptq(hopeless), roundHalfEven)).toHaveLength(400);
+  expect(await found(hopeless)).toHaveLength(400);
 });
 
-test("the unit of the inputs does not matter", () => {
+test("the unit of the inputs does not matter", async () => {
   const problem = randomProblem(4, 1, 3, 6);
-  const usual = gptq(asGptq(problem), roundHalfEven);
+  const usual = await found(problem);
   for (const factor of [2 ** -30, 2 ** 30]) {
-    const scaled = { ...asGptq(problem), h: problem.h.map((x) => x * factor), t: problem.t.map((x) => x * factor) };
-    expect(gptq(scaled, roundHalfEven)).toEqual(usual);
+    const scaled = { ...problem, h: problem.h.map((x) => x * factor), t: problem.t.map((x) => x * factor) };
+    expect(await found(scaled)).toEqual(usual);
   }
 });
 
-test("a weight without a scale is zero, and the others make up for it", () => {
+test("a weight without a scale is zero, and the others make up for it", async () => {
   const problem = { ...randomProblem(6, 1, 2, 5), t: new Float64Array(10) };
   problem.scale[2] = 0;
-  const found = gptq(asGptq(problem), roundHalfEven);
-  expect(found[2]).toBe(0);
+  const integers = await found(problem);
+  expect(integers[2]).toBe(0);
   const sum = (integers: Float64Array) => objective(problem, integers)[0]!;
   const others = nearest({ ...problem, scale: problem.scale.map((s) => s || 1) }, roundHalfEven);
   others[2] = 0;
-  expect(sum(found)).toBeLessThanOrEqual(sum(others));
+  expect(sum(integers)).toBeLessThanOrEqual(sum(others));
 });
 
-test("is better than nearest rounding on average, with the cross term too", () => {
+test("is better than nearest rounding on average, with the cross term too", async () => {
   let [ours, plain] = [0, 0];
   for (let seed = 0; seed < 60; seed++) {
     const problem = randomProblem(seed, 1, 4, 10);
     const sum = (integers: Float64Array) => objective(problem, integers).reduce((a, b) => a + b, 0);
-    ours += sum(gptq(asGptq(problem), roundHalfEven));
+    ours += sum(await found(problem));
     plain += sum(nearest(problem, roundHalfEven));
   }
   expect(ours).toBeLessThan(0.8 * plain);
 });
 
-test("inputs of a quantized prefix move each weight towards what they lost: the best integers where columns are independent", () => {
+test("inputs of a quantized prefix move each weight towards what they lost: the best integers where columns are independent", async () => {
   for (let seed = 0; seed < 20; seed++) {
     const problem = randomProblem(seed, 1, 3, 6);
     const { columns, weight, scale, low, high, h, t } = problem;
     for (let i = 0; i < h.length; i++) if (i % (columns + 1) !== 0) h[i] = 0;
     // Up to a few steps of the grid: the sign matters everywhere.
     for (let i = 0; i < t.length; i++) t[i] = 30 * t[i]! * scale[i]! * h[(i % columns) * (columns + 1)]!;
-    const found = gptq(asGptq(problem), roundHalfEven, { damping: 0 });
-    found.forEach((q, i) => {
+    (await found(problem, { damping: 0 })).forEach((q, i) => {
       const errorOf = (integer: number) => {
         const d = scale[i]! * integer - weight[i]!;
         return d * (h[(i % columns) * (columns + 1)]! * d + 2 * t[i]!);
@@ -156,26 +184,26 @@ test("inputs of a quantized prefix move each weight towards what they lost: the 
   }
 });
 
-test("the noise that is left of constant inputs gives finite integers", () => {
+test("the noise that is left of constant inputs gives finite integers", async () => {
   const problem = randomProblem(3, 1, 2, 6);
   const noise = problem.h.map((_, i) => 1e-13 * Math.sin(1 + (i % 6) * Math.floor(i / 6)));
-  expect(gptq({ ...asGptq(problem), h: noise }, roundHalfEven).every(Number.isFinite)).toBe(true);
+  expect((await found({ ...problem, h: noise })).every(Number.isFinite)).toBe(true);
 });
 
-test("a column without signal is rounded for itself: noise in its cross term counts as it is", () => {
+test("a column without signal is rounded for itself: noise in its cross term counts as it is", async () => {
   const problem = randomProblem(7, 1, 3, 5);
   const { columns: n, weight, scale, low, high, h, t } = problem;
   for (let j = 0; j < n; j++) h[2 * n + j] = h[j * n + 2] = 0;
   for (let row = 0; row < 3; row++) t[row * n + 2] = 0.7 * scale[row * n]!;
-  const found = gptq(asGptq(problem), roundHalfEven);
+  const integers = await found(problem);
   for (let at = 2; at < weight.length; at += n) {
     const wanted = roundHalfEven((weight[at]! - t[at]!) / scale[at]!);
-    expect(found[at]).toBe(Math.min(high[at]!, Math.max(low[at]!, wanted)));
+    expect(integers[at]).toBe(Math.min(high[at]!, Math.max(low[at]!, wanted)));
   }
 });
 
-test("columns without signal do not break the factors", () => {
+test("columns without signal do not break the factors", async () => {
   const problem = { ...randomProblem(1, 1, 2, 5) };
   problem.h.fill(0);
-  expect(gptq(asGptq(problem), roundHalfEven).every(Number.isFinite)).toBe(true);
+  expect((await found(problem)).every(Number.isFinite)).toBe(true);
 });

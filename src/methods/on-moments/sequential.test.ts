@@ -7,6 +7,7 @@ import { builtinTarget, calibrate, lower, parseGrid, place } from "../../quant/i
 import { openRuntime, traceShapes } from "../../runtime/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { applyGptq } from "../gptq/apply.ts";
+import { type LayerTask, solveLayers } from "./sequential.ts";
 
 const runtime = await openRuntime("ort-node");
 const target = builtinTarget("aimet-default");
@@ -66,4 +67,28 @@ test.each([
   );
   expect(report.edits).toBe(1);
   expect(report.notes.join()).toContain(`; its bias stays: ${reason}`);
+});
+
+test("products that read one value share its moments, and another value has its own", async () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> g (float[N,12] x) => (float[N,12] q, float[N,12] k, float[N,12] v, float[N,5] y)
+     <float[12,12] wq, float[12,12] wk, float[12,12] wv, float[12] b, float[12,5] wy>
+     { q = MatMul (x, wq) k = MatMul (x, wk) v = Gemm (x, wv, b) z = Relu(v) y = MatMul (z, wy) }`,
+    { seed: 3 },
+  );
+  const shapes = await traceShapes(model, runtime, { x });
+  const placed = place(model, target, { shapes, weights: parseGrid("int4") });
+  const { plan } = await calibrate(model, placed, runtime, data, { shapes });
+  const context = { runtime, data, target, calibration: "sqnr" as const, seed: 0 };
+  const tasks: LayerTask[] = [];
+  await solveLayers(model, plan, context, { step: "gptq", activations: false }, async (task) => {
+    tasks.push(task);
+    return { weight: task.layer.weight.tensor, encoding: task.encoding, note: "" };
+  });
+  const [q, k, v, y] = tasks.map(({ moments }) => moments);
+  expect(k).toBe(q);
+  // Its bias is free: the same moments around their means.
+  for (const [i, mean] of q!.quantizedMean.entries()) expect(q!.h[i * 13]! - v!.h[i * 13]!).toBeCloseTo(mean ** 2, 10);
+  expect(v!.mean).toBe(q!.mean);
+  expect(y!.mean).not.toEqual(q!.mean);
 });

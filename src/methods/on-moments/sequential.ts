@@ -77,6 +77,7 @@ export async function solveLayers(
     threads,
     rowsPerColumn: options.rowsPerColumn,
   });
+  const zeroed = sharedZeroed();
   let gathering = 0;
   const decide = async (branch: Branch, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
     const { layer } = branch;
@@ -84,7 +85,7 @@ export async function solveLayers(
     const gathered = await inputs.momentsOf(layer, names, branch.recurrent?.floatOnly);
     gathering += performance.now() - before;
     // The centred moments judge a layer at its best bias. One that keeps its bias is judged as it is.
-    const moments = options.bias === false || isRefused(openBias(branch)) ? aroundZero(gathered) : gathered;
+    const moments = options.bias === false || isRefused(openBias(branch)) ? zeroed(gathered) : gathered;
     const weight = matrixOf(layer.matrix, layer.weight.tensor);
     const found = await solve({ layer, entry, encoding: entry.encoding!, weight, moments });
     const solved = { ...found, note: `${found.note}; ${sampled(moments)}` };
@@ -133,6 +134,15 @@ export async function solveLayers(
       parts: { moments: gathering / 1000 },
       notes,
     },
+  };
+}
+
+/** Moments around zero, the same object as long as the moments are: what follows from H is known by it. */
+function sharedZeroed(): (moments: Moments) => Moments {
+  let last: { readonly of: Moments; readonly zeroed: Moments } | undefined;
+  return (moments) => {
+    if (last?.of !== moments) last = { of: moments, zeroed: aroundZero(moments) };
+    return last.zeroed;
   };
 }
 
