@@ -164,7 +164,9 @@ def files(models):
     export("wide", calibrated("attention", "htp_v73", (4, 16)), versions)
     matmul = dict(op_types=("MatMul",))
     export("blocks", calibrated("attention", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.blockwise("int4", block_size=4), **matmul)), versions[1:])
-    export("lpbq", calibrated("attention", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.lpbq("int4", block_size=4), **matmul)), versions[1:])
+    lpbq = calibrated("attention", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.lpbq("int4", block_size=4), **matmul))
+    export("lpbq", lpbq, versions[1:])
+    onnx.save(lpbq.to_onnx_qdq(), os.path.join(FOLDER, "files/lpbq-qdq.onnx"))
     export("blocks-of-kernel", calibrated("joined", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.blockwise("int4", block_size=2), op_types=("Conv",))), versions[1:])
     export("blocks-of-conv", calibrated("residual", "default", (8, 8), lambda sim: set_param_type(sim, QSpec.blockwise("int4", block_size=4), nodes_to_include=[node.name for node in sim.model.nodes() if node.op_type == "Conv" and node.name.endswith("_4") or node.op_type == "Gemm"])), versions[1:])
 

@@ -82,15 +82,14 @@ function spread(layer: MatrixLayer, encoding: Encoding): [Float64Array, Float64A
   forEachRun(shape, encoding.granularity, (slice, start, end) => {
     slices.fill(slice, start, end);
   });
-  const scale = new Float64Array(size);
-  const low = new Float64Array(size);
-  const high = new Float64Array(size);
-  layer.matrix.order.forEach((place, i) => {
-    const slice = slices[place]!;
-    scale[i] = Math.fround(encoding.scale[slice]!);
-    ({ low: low[i], high: high[i] } = endsOf(encoding, slice));
-  });
-  return [scale, low, high];
+  const ends = encoding.scale.map((_, slice) => endsOf(encoding, slice));
+  const of = (each: readonly number[]) => {
+    const spread = new Float64Array(size);
+    const { order } = layer.matrix;
+    for (let i = 0; i < size; i++) spread[i] = each[slices[order[i]!]!]!;
+    return spread;
+  };
+  return [of(encoding.scale.map(Math.fround)), of(ends.map(({ low }) => low)), of(ends.map(({ high }) => high))];
 }
 
 /** Nearest rounding: the integers of Ŵ / s, ties to even as QuantizeLinear does. */

@@ -4,6 +4,9 @@ import type { Runtime, Session } from "../../runtime/inner.ts";
 import { type Feeds, Tensor } from "../../tensor/inner.ts";
 import type { RoundingProblem } from "./rounding-problem.ts";
 
+/** What an error needs to know of a problem beside the grid. */
+export type JudgedRows = Pick<RoundingProblem, "groups" | "outputs" | "columns" | "weight" | "h" | "t">;
+
 /** A grid for each row (one number a row), or for each element (as many numbers as the matrix has). */
 export interface RowGrid {
   readonly scale: Float32Array;
@@ -40,7 +43,7 @@ export class RowErrors implements AsyncDisposable {
   }
 
   /** The same for the nearest integers on this grid, ties to even; the problem's own scales do not matter. */
-  async ofNearest(problem: RoundingProblem, { scale, low, high }: RowGrid): Promise<Float32Array> {
+  async ofNearest(problem: JudgedRows, { scale, low, high }: RowGrid): Promise<Float32Array> {
     const { groups, outputs } = problem;
     const shape = [groups, outputs, scale.length / groups / outputs];
     const [s, from, to] = [scale, low, high].map((values) => Tensor.float32(shape, values));
@@ -48,7 +51,7 @@ export class RowErrors implements AsyncDisposable {
   }
 
   /** What stays while the same layer is in hand, in float32. */
-  #constants({ groups, outputs, columns, weight, h, t }: RoundingProblem) {
+  #constants({ groups, outputs, columns, weight, h, t }: JudgedRows) {
     if (this.#kept?.h !== h || this.#kept.t !== t) {
       const rows = (values: Float64Array) => Tensor.float32([groups, outputs, columns], Float32Array.from(values));
       const matrix = Tensor.float32([groups, columns, columns], Float32Array.from(h));

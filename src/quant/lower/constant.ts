@@ -8,6 +8,7 @@ import { codecOf } from "../grids/grid.ts";
 import { countedFromLowest } from "./activation.ts";
 import type { LoweringRow } from "./row.ts";
 import { quantizedTensor } from "./stored.ts";
+import { twoLevelScale } from "./two-level-scale.ts";
 
 export const constantRow: LoweringRow = {
   name: "constant",
@@ -22,9 +23,10 @@ export const constantRow: LoweringRow = {
     const { stored, quantizer } = codecOf(grid);
     // A stock session runs integer kernels on what a Cast widens as it loads; blocks have none, and stay packed until they are read.
     const dtype = granularity.kind === "block" && dtypes[stored].bits !== 2 ? stored : quantizer;
-    const { scale, zeroPoint } = draft.store(entry, encoding, dtype, tensor.shape);
-    const integers = draft.constant(`${entry.value}_quantized`, quantizedTensor(tensor, encoding));
     const place = draft.beforeReaders(value);
+    const nested = twoLevelScale(entry.value, encoding, tensor.shape, draft, place);
+    const { scale, zeroPoint } = draft.store(entry, encoding, dtype, tensor.shape, nested);
+    const integers = draft.constant(`${entry.value}_quantized`, quantizedTensor(tensor, encoding));
     const wide =
       stored === dtype
         ? integers

@@ -60,14 +60,20 @@ export class Draft {
   }
 
   /** Scale and zero point of a value; tied values share them as long as nobody gave one its own encoding. */
-  store(entry: PlanEntry, encoding: Encoding, dtype: DType, shape: readonly number[]): StoredEncoding {
+  store(
+    entry: PlanEntry,
+    encoding: Encoding,
+    dtype: DType,
+    shape: readonly number[],
+    computedScale?: Value,
+  ): StoredEncoding {
     const { scale, offset } = encoding;
     const key = `${entry.sharesEncodingOf ?? entry.value} ${scale[0]} ${offset[0]}`;
     const found = this.#stored.get(key);
     if (found) return found;
     const add = (name: string, tensor: Tensor) => this.constant(`${entry.value}_${name}`, tensor);
     const made = {
-      scale: add("scale", scaleTensor(encoding, shape)),
+      scale: computedScale ?? add("scale", scaleTensor(encoding, shape)),
       zeroPoint: add("zero_point", zeroPointTensor(encoding, shape, dtype)),
       ends: entry.kind === "activation" ? clipEnds(encoding).map((end, i) => add(endNames[i]!, end)) : [],
     };

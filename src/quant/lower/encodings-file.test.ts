@@ -105,6 +105,8 @@ describe("written and read again", () => {
       for (const [i, entry] of loaded.entries.entries()) {
         if (entry.kind !== "weight") continue;
         const { twoLevel, ...same } = plan.entries[i]!.encoding!;
+        if (same.granularity.kind === "block")
+          expect(twoLevel?.form).toBe(typeof granularity === "object" ? granularity.twoLevel?.form : undefined);
         expect(entry.encoding, `${version} ${entry.value}`).toMatchObject(
           isInt || grid === "int2half" ? same : { ...same, symmetric: true },
         );

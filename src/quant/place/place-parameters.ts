@@ -110,6 +110,7 @@ function placeOne(
     grid,
     granularity,
     symmetric,
+    ...(twoLevel ? { twoLevel } : {}),
     ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),

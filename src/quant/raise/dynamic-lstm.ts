@@ -40,7 +40,7 @@ function turnedBack(graph: Graph, node: Node, index: number, scaleAt: number) {
   for (let d = 0; d < directions; d++)
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++) turned[next++] = codes[(d * columns + column) * rows + row]!;
-  const encoding = encodingOf(granularity, integers.dtype, scale, zero);
+  const encoding = encodingOf(granularity, integers.dtype, { numbers: [...scale.floats()] }, zero);
   const value = graph.addInitializer(
     nameOf(stored!, stored!.name),
     floatsOf(turned, [directions, rows, columns], encoding),

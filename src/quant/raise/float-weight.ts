@@ -8,6 +8,7 @@ import { dequantize } from "../grids/fake-quantize.ts";
 import { codecs, isIntGrid, scaledCodecOf } from "../grids/grid.ts";
 import { sliceCount } from "../grids/slices.ts";
 import type { PlanEntry } from "../plan/plan.ts";
+import type { Scales } from "./scales.ts";
 
 export interface StoredWeight {
   readonly integers: Value;
@@ -22,7 +23,7 @@ export function floatWeight(
   { integers, scale, zero, granularity, node }: StoredWeight,
 ): { readonly value: Value; readonly entry: PlanEntry } {
   const stored = integers.initializer!;
-  const encoding = encodingOf(granularity, stored.dtype, scale, zero);
+  const encoding = encodingOf(granularity, stored.dtype, { numbers: [...scale.floats()] }, zero);
   const value = graph.addInitializer(
     nameOf(integers, integers.name),
     floatsOf(stored.numbers(), stored.shape, encoding),
@@ -40,13 +41,15 @@ export function floatsOf(integers: readonly number[], shape: Shape, encoding: En
 }
 
 /** What scales and zero points next to integers of this type say. */
-export function encodingOf(granularity: Granularity, dtype: DType, scale: Tensor, zero: Tensor | undefined): Encoding {
-  const scales = [...scale.floats()];
+export function encodingOf(granularity: Granularity, dtype: DType, scale: Scales, zero: Tensor | undefined): Encoding {
+  const scales = scale.numbers;
   const points = zero ? zero.numbers() : scales.map(() => 0);
   const grid = codecNamed(dtype);
   const { shift } = scaledCodecOf(grid);
   const offset = scales.map((_, i) => -(points[points.length === 1 ? 0 : i] ?? 0) - shift + 0);
-  return { grid, granularity, symmetric: isSymmetric(offset, grid), scale: scales, offset };
+  const { twoLevel } = scale;
+  const symmetric = isSymmetric(offset, grid);
+  return { grid, granularity, symmetric, scale: scales, offset, ...(twoLevel ? { twoLevel } : {}) };
 }
 
 export function entryOf(value: string, kind: "weight" | "bias", encoding: Encoding, node: Node): PlanEntry {

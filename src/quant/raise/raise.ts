@@ -19,6 +19,7 @@ import { moveDequantizers } from "./move-dequantizers.ts";
 import { unpackedMatrix, unpackedTable } from "./packed-matrix.ts";
 import { raiseBound } from "./raise-bound.ts";
 import { refuseUnread } from "./read-quantized.ts";
+import { makesScales, type Scales, scalesOf } from "./scales.ts";
 
 export interface Raised {
   readonly model: Model;
@@ -29,7 +30,7 @@ export interface Raised {
 
 /**
  * The float model and the plan of a quantized one, which stays as it is; encodings are frozen. Throws `quant/unsupported-model` naming the
- * operators that are not read, and quantizers whose scales are computed.
+ * operators that are not read, and quantizers whose scales are computed otherwise than LPBQ's.
  */
 export function raise(quantized: Model): Raised {
   const model = cloneModel(quantized);
@@ -46,7 +47,7 @@ export function raise(quantized: Model): Raised {
   for (const node of [...graph.nodes]) {
     if (node.op === "MatMulNBits") entries.push(raiseMatMulNBits(graph, node));
     else if (node.op === "GatherBlockQuantized") entries.push(raiseTable(graph, node));
-    else if (node.op === "DequantizeLinear") {
+    else if (node.op === "DequantizeLinear" && !makesScales(node)) {
       const entry = raiseDequantize(graph, node, notes);
       if (entry) entries.push(entry);
     }
@@ -91,7 +92,7 @@ function once(entries: readonly PlanEntry[], notes: string[]): PlanEntry[] {
 }
 
 function raiseDequantize(graph: Graph, node: Node, notes: string[]): PlanEntry | undefined {
-  const scale = node.input(1)?.initializer;
+  const scale = scalesOf(node);
   const zero = node.input(2);
   if (!scale || (zero && !zero.initializer)) return undefined;
   const stored = constantBehind(node.input(0));
@@ -105,7 +106,7 @@ function constantBehind(value: Value | null): Value | null {
   return cast?.initializer ? cast : value;
 }
 
-function raiseConstant(graph: Graph, node: Node, stored: Value, scale: Tensor, zero: Tensor | undefined): PlanEntry {
+function raiseConstant(graph: Graph, node: Node, stored: Value, scale: Scales, zero: Tensor | undefined): PlanEntry {
   const integers = stored.initializer!;
   const { name } = node.output;
   const encoding = encodingOf(granularityOf(node, integers.shape, scale), integers.dtype, scale, zero);
@@ -119,14 +120,15 @@ function raiseConstant(graph: Graph, node: Node, stored: Value, scale: Tensor, z
 function raiseActivation(
   graph: Graph,
   node: Node,
-  scale: Tensor,
+  scale: Scales,
   zero: Tensor | undefined,
   notes: string[],
 ): PlanEntry | undefined {
   const behind = node.input(0)?.producer;
   const clip = behind?.op === "Clip" ? behind : undefined;
   const quantize = clip ? clip.input(0)?.producer : behind;
-  if (quantize?.op !== "QuantizeLinear" || !quantize.input(1)?.initializer) return undefined;
+  const given = quantize?.op === "QuantizeLinear" ? scalesOf(quantize) : undefined;
+  if (!given || !quantize) return undefined;
   const constant = quantize.input(0)!;
   if (constant.initializer && !clip) {
     bypass(graph, node, constant);
@@ -134,9 +136,9 @@ function raiseActivation(
     const made = encodingOf(granularity, zero?.dtype ?? "uint8", scale, zero);
     return entryOf(constant.name, "weight", made, node);
   }
-  if (scale.size !== 1) return undefined;
-  const [first] = quantize.input(1)!.initializer!.floats();
-  const [second] = scale.floats();
+  if (scale.numbers.length !== 1) return undefined;
+  const [first] = given.numbers;
+  const [second] = scale.numbers;
   if (first !== second) {
     notes.push(`${node} has another scale than ${quantize}: it stays`);
     return undefined;
@@ -177,14 +179,14 @@ function raiseActivation(
   };
 }
 
-function granularityOf(node: Node, shape: Shape, scale: Tensor): Granularity {
+function granularityOf(node: Node, shape: Shape, scale: Scales): Granularity {
   const size = node.int("block_size", 0);
-  if (size === 0 && scale.size === 1) return { kind: "tensor" };
+  if (size === 0 && scale.numbers.length === 1) return { kind: "tensor" };
   const given = node.int("axis", 1);
   const axis = given < 0 ? given + shape.length : given;
   if (size === 0) return { kind: "channel", axis };
   // Blocks go over inputs: output channels are the other one of the first two axes.
-  return { kind: "block", axis, size, channelAxis: axis === 0 ? 1 : 0 };
+  return { kind: "block", axis, size, channelAxis: scale.channelAxis ?? (axis === 0 ? 1 : 0) };
 }
 
 /** A product with packed weights becomes one with floats, and an Add behind it where it has a bias. */
