@@ -18,7 +18,7 @@ test.each([
     measured: 326_084,
     ceiling: 330_000,
   },
-  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 459_032, ceiling: 462_000 },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 462_655, ceiling: 465_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
   const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
   expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);
