@@ -8,12 +8,14 @@ import { deadChannels } from "./dead-channels/step.ts";
 import { gptq } from "./gptq/step.ts";
 import { reconstruction } from "./reconstruction/step.ts";
 import { seqMse } from "./seq-mse/step.ts";
+import { spinQuant } from "./spin-quant/step.ts";
 import { standaloneBatchNorms } from "./standalone-batch-norms/step.ts";
 import type { Step } from "./step.ts";
 
 export const methodTable = [
   deadChannels,
   standaloneBatchNorms,
+  spinQuant,
   equalization,
   highBias,
   adaround,

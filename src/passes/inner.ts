@@ -19,6 +19,7 @@ export { biasesOf, type EditableLayer, editableLayer, editableProduct, wholeLaye
 export { cutInputs, cutOutputs, mixInputs, mixOutputs, type Rows } from "./layers/mix.ts";
 export { putBias, shiftedBias } from "./layers/put-bias.ts";
 export { scaleInput, scaleOutput } from "./layers/scale.ts";
+export { store as storeLayer } from "./layers/store.ts";
 export { type NormaliseOptions, normalise, optimise } from "./normalise.ts";
 export { type Pass, type PassReport, type Refusal, type Refuse, runPass, runPasses } from "./pass.ts";
 export { any, Bindings, constant, either, match, op, opWhere, type Pattern, readElsewhere, scalar } from "./pattern.ts";
@@ -37,6 +38,10 @@ export { removeDeadNodes } from "./tidy/remove-dead.ts";
 export { removeIdentities } from "./tidy/remove-identity.ts";
 export { shareConstants, shareSubexpressions } from "./tidy/share-equal.ts";
 export { randomNodes, trainingForm, trainingNodes, useInference } from "./tidy/use-inference.ts";
+export { foldGains, isSameUse, layerReading, readsTable, tablesOf } from "./transformer/fold-gains.ts";
+export { type Heads, headsOf, moverBehind, sourceOf } from "./transformer/heads.ts";
+export type { Norm } from "./transformer/norms.ts";
+export { type ResidualStream, residualStreams, type Writer } from "./transformer/residual-stream.ts";
 export { stepsFirst } from "./unroll/time-major.ts";
 export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
 export {

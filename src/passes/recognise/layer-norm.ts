@@ -91,6 +91,17 @@ function parameterAfter(value: Value, op: "Mul" | "Add"): Found["scale"] {
   return { node, value: tensor };
 }
 
+/** The normalization whose last step, parameters aside, is this node; its inside may be read elsewhere. */
+export function findNormalization(
+  node: Node,
+  lengths: LengthTable,
+): (Found & { readonly kind: "layer" | "rms" }) | undefined {
+  const layer = find(node, layerNorm, true, lengths);
+  if (layer) return { ...layer, kind: "layer" };
+  const rms = find(node, rmsNorm, false, lengths);
+  return rms && { ...rms, kind: "rms" };
+}
+
 function refusal({ bound, core, channels }: Found) {
   const outside = readElsewhere(bound);
   if (outside) return refuse(`${outside.name}, which is inside ${core}, is read elsewhere`);
@@ -127,7 +138,10 @@ export function recogniseLayerNorm(lengths: LengthTable): Rule {
 export function recogniseRmsNorm(lengths: LengthTable): Rule {
   return rule<Found>({
     name: "recognise-rms-norm",
-    match: (node) => (match(layerNorm, node) ? undefined : find(node, rmsNorm, false, lengths)),
+    match: (node) => {
+      const found = findNormalization(node, lengths);
+      return found?.kind === "rms" ? found : undefined;
+    },
     check: refusal,
     rewrite: (found) => rewrite("RMSNormalization", found),
   });
