@@ -41,8 +41,6 @@ export type { ReconstructionOptions } from "./reconstruction/options.ts";
 export { applySeqMse } from "./seq-mse/apply.ts";
 export type { SeqMseOptions } from "./seq-mse/options.ts";
 export { shapesFor } from "./shapes.ts";
-export { rotateTransformer } from "./spin-quant/apply.ts";
-export type { SpinQuantOptions } from "./spin-quant/options.ts";
 export { rewriteStandaloneBatchNorms } from "./standalone-batch-norms/apply.ts";
 export type { StandaloneBatchNormOptions } from "./standalone-batch-norms/options.ts";
 export type { Change, State, Step } from "./step.ts";
