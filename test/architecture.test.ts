@@ -30,7 +30,7 @@ const frontDoor = 13;
 const rankOf = (layer: string) => (layer === "" ? frontDoor : rank[layer]);
 
 /** The inner doors: what other folders may import of a folder, what of it takes long to load, and what works in Node only. */
-const isInner = (file: string) => /^src\/[^/]+\/inner(-files|-node|-place)?\.ts$/.test(file);
+const isInner = (file: string) => /^src\/[^/]+\/inner(-files|-node|-place|-transformer)?\.ts$/.test(file);
 /** The public doors, which package.json exports: nothing in src/ looks through them. */
 const isPublic = (file: string) => /^src\/([^/]+\/)?index(-node)?\.ts$/.test(file);
 /** Files that may import node: modules. */
@@ -204,7 +204,10 @@ describe("platforms", () => {
   test("the doors of a folder load nothing that only works in Node", () => {
     const byPath = new Map(sources.map((file) => [file.path, file]));
     const faults = sources
-      .filter((file) => /^src\/([^/]+\/)?(index|inner(-files|-place)?)\.ts$/.test(file.path) && file.layer !== "cli")
+      .filter(
+        (file) =>
+          /^src\/([^/]+\/)?(index|inner(-files|-place|-transformer)?)\.ts$/.test(file.path) && file.layer !== "cli",
+      )
       .flatMap((file) => wayTo(/^node:/, file, byPath) ?? []);
     expect(faults, "export it from inner-node.ts instead: the doors must load in a browser").toEqual([]);
   });

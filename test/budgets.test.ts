@@ -9,16 +9,17 @@ import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 // 33 kB of the quantizer are checks of what it is given, the storage of every grid, and judging with intervals and warnings.
 // 24 kB of the whole are compression with training in float and to milliseconds, by the share of its source.
 // 10 kB of the whole are half precision, grids of lists, scales on two levels, and encodings of version 2.1.0.
+// 2 kB are what two parts that load when they are named cost the rest: pieces that both need are files of their own and compress apart.
 // 45 kB are re2js: regular expressions that cannot hang cost as much as all readers of models, and 0.4 % of the engine.
 test.each([
   { what: "reading and writing ONNX", entry: "src/formats/inner.ts", measured: 46_160, ceiling: 48_000 },
   {
     what: "the quantizer, from bytes to bytes",
     entry: "test/browser/quantizer.ts",
-    measured: 326_084,
-    ceiling: 330_000,
+    measured: 332_331,
+    ceiling: 335_000,
   },
-  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 462_655, ceiling: 465_000 },
+  { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 465_644, ceiling: 468_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
   const weight = weigh(await bundleForBrowser(entry, [/^onnxruntime-web\//]));
   expect(weight.gzip, `${weight.bytes} bytes before compression`).toBeLessThanOrEqual(ceiling);

@@ -38,10 +38,6 @@ export { removeDeadNodes } from "./tidy/remove-dead.ts";
 export { removeIdentities } from "./tidy/remove-identity.ts";
 export { shareConstants, shareSubexpressions } from "./tidy/share-equal.ts";
 export { randomNodes, trainingForm, trainingNodes, useInference } from "./tidy/use-inference.ts";
-export { foldGains, isSameUse, layerReading, readsTable, tablesOf } from "./transformer/fold-gains.ts";
-export { type Heads, headsOf, moverBehind, sourceOf } from "./transformer/heads.ts";
-export type { Norm } from "./transformer/norms.ts";
-export { type ResidualStream, residualStreams, type Writer } from "./transformer/residual-stream.ts";
 export { stepsFirst } from "./unroll/time-major.ts";
 export { type UnrollOptions, unrollRecurrent } from "./unroll/unroll.ts";
 export {

@@ -6,7 +6,7 @@
 import { isRefused, Random, throwIfAborted } from "../../base/inner.ts";
 import { LengthTable } from "../../facts/inner.ts";
 import { check, cloneModel, type Model } from "../../ir/inner.ts";
-import { foldGains, headsOf, type ResidualStream, residualStreams } from "../../passes/inner.ts";
+import { foldGains, headsOf, type ResidualStream, residualStreams } from "../../passes/inner-transformer.ts";
 import type { PreparationContext, Prepared } from "../method.ts";
 import { optionsOf } from "../step.ts";
 import { type SpinQuantOptions, spinQuantOptions } from "./options.ts";

@@ -5,7 +5,8 @@
 import { isRefused, type Refused, refuse } from "../../base/inner.ts";
 import type { LengthTable } from "../../facts/inner.ts";
 import { addNode, type Graph, type Value } from "../../ir/inner.ts";
-import { type EditableLayer, type Heads, moverBehind, sourceOf } from "../../passes/inner.ts";
+import type { EditableLayer } from "../../passes/inner.ts";
+import { type Heads, moverBehind, sourceOf } from "../../passes/inner-transformer.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { hadamard, hadamardFactors, kronecker } from "./hadamard.ts";
 import { inverse, type Orthogonal } from "./orthogonal.ts";

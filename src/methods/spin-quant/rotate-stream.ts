@@ -5,16 +5,15 @@
 import { type Refused, refuse } from "../../base/inner.ts";
 import { floatConstant } from "../../facts/inner.ts";
 import { addNode, type Graph, type Node, type Use, type Value } from "../../ir/inner.ts";
+import { type EditableLayer, replaceConstant } from "../../passes/inner.ts";
 import {
-  type EditableLayer,
   isSameUse,
   layerReading,
   type ResidualStream,
   readsTable,
-  replaceConstant,
   tablesOf,
   type Writer,
-} from "../../passes/inner.ts";
+} from "../../passes/inner-transformer.ts";
 import { Tensor } from "../../tensor/inner.ts";
 import { inverse, type Orthogonal } from "./orthogonal.ts";
 import type { Products } from "./products.ts";
