@@ -2,6 +2,7 @@
 import type { Model } from "../ir/inner.ts";
 import { checkNodes } from "../ops/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
+import { recogniseCells } from "./cells/recognise-cells.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
 import { foldBatchNorms } from "./fold/fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold/fold-channel-affine.ts";
@@ -29,6 +30,8 @@ export interface NormaliseOptions {
   readonly runtime?: Runtime;
   /** Whether batch norms, and Mul and Add per channel, go into the layers around them. Default true. */
   readonly foldBatchNorm?: boolean;
+  /** Whether recurrent layers that were written out in MatMul, Add and Mul become LSTM, GRU and RNN. Default: in `optimise`. */
+  readonly cells?: boolean;
   /** The opset to raise the model to, if it is below. Default 21: int4 and 16-bit quantizers need it. */
   readonly opset?: number;
 }
@@ -38,7 +41,7 @@ export interface NormaliseOptions {
  * the time of its rounds, and what it still refuses. Throws `import/unsupported-opset`.
  */
 export async function normalise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
-  return await runAll(model, options, [], [widenHalf]);
+  return await runAll(model, options, options.cells ? [recogniseCells] : [], [widenHalf]);
 }
 
 /**
@@ -47,7 +50,14 @@ export async function normalise(model: Model, options: NormaliseOptions = {}): P
  * normalised, because its layers should own their weights. Reports and errors as for `normalise`.
  */
 export async function optimise(model: Model, options: NormaliseOptions = {}): Promise<readonly PassReport[]> {
-  return await runAll(model, options, [foldPaddings, recogniseOperators, shareConstants, shareSubexpressions]);
+  const cells = (options.cells ?? true) ? [recogniseCells] : [];
+  return await runAll(model, options, [
+    foldPaddings,
+    ...cells,
+    recogniseOperators,
+    shareConstants,
+    shareSubexpressions,
+  ]);
 }
 
 async function runAll(

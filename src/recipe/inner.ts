@@ -27,5 +27,5 @@ export {
   scorerThrough,
   serveScorer,
 } from "./scorer.ts";
-export { targetOf } from "./stages.ts";
+export { normalOf, targetOf } from "./stages.ts";
 export { type TrainOptions, trainModel } from "./train.ts";

@@ -3,7 +3,7 @@ import { AvocetError, stopwatch, throwIfAborted } from "../base/inner.ts";
 import { conform, type Dataset, samples } from "../data/inner.ts";
 import { cloneModel, type Model } from "../ir/inner.ts";
 import type { StepContext } from "../methods/inner.ts";
-import { normalise } from "../passes/inner.ts";
+import { type NormaliseOptions, normalise } from "../passes/inner.ts";
 import { lower, type Plan, refuseUnfit } from "../quant/inner.ts";
 import { inputPorts, type Runtime } from "../runtime/inner.ts";
 import { type Choice, chooseSteps } from "./choose.ts";
@@ -20,7 +20,7 @@ import { isDataFree, stepsOf } from "./presets.ts";
 import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Quantized, StepReport, TrainedModel } from "./quantized.ts";
 import type { Recipe } from "./schema.ts";
-import { type StageOptions, Stages, type StagesRun, type State, targetOf } from "./stages.ts";
+import { normalOf, type StageOptions, Stages, type StagesRun, type State, targetOf } from "./stages.ts";
 import { trainingSteps } from "./training-options.ts";
 
 export interface MakeRequest {
@@ -129,7 +129,7 @@ async function onData({ model, data, recipe, runtime, options }: MakeRequest): P
   }
   const target = targetOf(recipe);
   const taken = samples(await fitData(model, data, recipe, runtime, options), recipe.samples);
-  const { source, reports } = await normalised(model, runtime);
+  const { source, reports } = await normalised(model, runtime, normalOf(recipe, target));
   const chosen = await inTypesOf(source, model, taken, recipe);
   // Before anything is run: a runtime that cannot run such a model would report its own reasons.
   refuseUnfit(source);
@@ -151,7 +151,7 @@ async function withoutData({ model, data, recipe, runtime, options }: MakeReques
   const known = data && new Set(knownInputs(model, recipe).keys());
   const seen =
     known && (await observedInputs(model, await fitData(model, data, recipe, runtime, options), known, options.signal));
-  const { source, reports } = await normalised(model, runtime);
+  const { source, reports } = await normalised(model, runtime, normalOf(recipe, target));
   const inputs = knownInputs(source, recipe, seen?.inputs);
   const given = { recipe, target, runtime, data: null, inputs, options };
   return {
@@ -169,9 +169,13 @@ async function inTypesOf(source: Model, model: Model, data: Dataset, { inputs }:
   return types(source) === types(model) ? data : await conform(data, inputPorts(source, inputs));
 }
 
-async function normalised(model: Model, runtime: Runtime): Promise<Pick<Ground, "source" | "reports">> {
+async function normalised(
+  model: Model,
+  runtime: Runtime,
+  options: NormaliseOptions,
+): Promise<Pick<Ground, "source" | "reports">> {
   const source = cloneModel(model);
-  const passes = await normalise(source, { runtime });
+  const passes = await normalise(source, { runtime, ...options });
   const reports = passes.map((pass) => ({
     step: pass.pass,
     edits: pass.edits,

@@ -3,6 +3,7 @@ import { type Checkpoint, checkpointUnder, stopwatch, throwIfAborted } from "../
 import type { Dataset } from "../data/inner.ts";
 import type { Model } from "../ir/inner.ts";
 import { type MethodReport, type State as MethodState, type StepContext, shapesFor } from "../methods/inner.ts";
+import type { NormaliseOptions } from "../passes/inner.ts";
 import { builtinTarget, type Plan, type Scheme, type Target, type ValueStatistics } from "../quant/inner.ts";
 import { parseTarget } from "../quant/inner-files.ts";
 import type { Runtime } from "../runtime/inner.ts";
@@ -149,4 +150,9 @@ function rangingOf({ data }: Pick<StageOptions, "data">): Ranging {
 /** The target of a recipe: a built-in one, or the file that was given. */
 export function targetOf({ target }: Recipe): Target {
   return typeof target === "string" ? builtinTarget(target) : parseTarget(target, "recipe");
+}
+
+/** How a model is normalised for a recipe. Cells become operators where the target has an integer kernel of one, and the form keeps Q/DQ or that kernel. */
+export function normalOf({ form = "qdq" }: Recipe, target: Target): Pick<NormaliseOptions, "cells"> {
+  return { cells: target.storage.includes("dynamicquantizelstm") && (form === "qdq" || form === "dynamic") };
 }

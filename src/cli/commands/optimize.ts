@@ -26,6 +26,7 @@ export async function optimize(path: string, options: OptimizeOptions, io: Io): 
   const settings = {
     opset: options.opset ?? own,
     foldBatchNorm: !options.keepBatchNorm,
+    cells: !options.unroll,
     ...(options.execute ? { runtime: await openRuntime() } : {}),
   };
   const passes = [...(await optimise(model, settings))];

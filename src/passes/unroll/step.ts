@@ -1,4 +1,4 @@
-/** Builds the nodes of an unrolled recurrent layer, before the layer itself. */
+/** Builds nodes of recurrent layers, written out or as operators, in front of a node. */
 import { type AttributeLike, addNode, type Graph, type Node, type Value } from "../../ir/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
 
@@ -9,10 +9,11 @@ export class Writer {
   readonly #prefix: string;
   readonly #ints = new Map<string, Value>();
 
-  constructor(node: Node) {
+  /** `prefix`: what the names of all values begin with. Default: the name of the node. */
+  constructor(node: Node, prefix = node.name || node.output.name) {
     this.#graph = node.graph!;
     this.#node = node;
-    this.#prefix = node.name || node.output.name;
+    this.#prefix = prefix;
   }
 
   /** One output of a standard operator. `hint` names it within the layer. */
@@ -42,6 +43,10 @@ export class Writer {
       this.#ints.get(key) ?? this.#graph.addInitializer(`${this.#prefix}/ints`, Tensor.int64([values.length], values));
     this.#ints.set(key, made);
     return made;
+  }
+
+  constant(hint: string, tensor: Tensor): Value {
+    return this.#graph.addInitializer(`${this.#prefix}/${hint}`, tensor);
   }
 
   float(value: number): Value {
