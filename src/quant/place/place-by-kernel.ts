@@ -5,6 +5,7 @@
  */
 import { addsOnlyZero, initializerOf, isNearestResize, keepsGrid, maskOf, weightOperand } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
+import { readInFloat } from "../plan/layer-reasons.ts";
 import type { IntegerKernels } from "../targets/target.ts";
 import { chainName, type Decision, maskReason, type Placement } from "./place-by-rule.ts";
 import type { Unit } from "./supergroups.ts";
@@ -12,6 +13,22 @@ import type { Unit } from "./supergroups.ts";
 /** A decision for every float value that is no parameter. */
 export function decideByKernel(placement: Placement, kernels: IntegerKernels): Map<Value, Decision> {
   return new KernelPlacement(placement, kernels).decide();
+}
+
+/**
+ * Convolutions at one position whose integers nobody takes: every reader would turn them back into float at once. As for those that give
+ * scores, float costs no more there (docs/onnx-runtime.md), and their weights stay integers. None where nothing else would be quantized.
+ */
+export function turnedBackAtOnce(placement: Placement, kernels: IntegerKernels): Map<Node, string> {
+  const found = new Map<Node, string>();
+  // What only such a convolution read is turned back at once, too.
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    const scores = new Map([...placement.scores, ...found]);
+    for (const [node, reason] of new KernelPlacement({ ...placement, scores }, kernels).turnedBack())
+      found.set(node, reason);
+  }
+  return found;
 }
 
 /** Operators that join several data inputs; the others that follow have one. */
@@ -30,9 +47,25 @@ class KernelPlacement {
     this.#demanded = this.#findDemanded();
   }
 
-  decide(): Map<Value, Decision> {
+  turnedBack(): Map<Node, string> {
     const { facts, units } = this.#placement;
-    for (const unit of new Set(units.values())) if (this.#mayFollow(unit)) this.#following.add(unit);
+    this.#settle();
+    const found = new Map<Node, string>();
+    let others = 0;
+    for (const unit of new Set(units.values())) {
+      if (!this.#isLinear(unit)) continue;
+      const positions = facts.shape(unit.first.output)?.slice(2) ?? [];
+      const single = positions.length > 0 && positions.every((length) => length === 1);
+      if (single && !this.#kernels.floatOutput.has(unit.first.op) && !this.#wanted(unit.last.output))
+        found.set(unit.first, `${readInFloat}, and at one position ${unit.first.op} takes no longer in float`);
+      else others++;
+    }
+    return others > 0 ? found : new Map();
+  }
+
+  /** Finds the units that follow, as far as they are among integers and of use to them. */
+  #settle(): void {
+    for (const unit of new Set(this.#placement.units.values())) if (this.#mayFollow(unit)) this.#following.add(unit);
     for (let before = -1; before !== this.#following.size; ) {
       before = this.#following.size;
       const memo = new Map<Value, boolean>();
@@ -40,6 +73,11 @@ class KernelPlacement {
         if (!this.#inputsAreIntegers(unit, memo) || !this.#wanted(unit.last.output)) this.#following.delete(unit);
       }
     }
+  }
+
+  decide(): Map<Value, Decision> {
+    const { facts } = this.#placement;
+    this.#settle();
     const decided = new Map<Value, Decision>();
     const { graph } = facts.model;
     for (const value of graph.values()) {

@@ -16,7 +16,7 @@ import { refuseUnfit } from "./acceptable.ts";
 import { layersInBodies } from "./bodies.ts";
 import { type ComputedWeight, computedWeights } from "./computed-weights.ts";
 import { narrowConvolutions } from "./narrow-convolutions.ts";
-import { decideByKernel } from "./place-by-kernel.ts";
+import { decideByKernel, turnedBackAtOnce } from "./place-by-kernel.ts";
 import { type Decision, decideByRule, type Placement } from "./place-by-rule.ts";
 import { layerNormPrecision, type NumberForm, placeParameters, shortScale } from "./place-parameters.ts";
 import { placeTables } from "./place-tables.ts";
@@ -84,7 +84,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
   for (const [node, reason] of floatOnlyNodes(facts, target, gridsOf, (one) => kept.has(one))) kept.set(node, reason);
   const exact = target.shortScales !== false && options.exactScales === true;
   const short = (exact || target.shortScales) === true;
-  const placement: Placement = {
+  const first: Placement = {
     facts,
     target,
     precisions,
@@ -95,6 +95,9 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     storage,
     zeroPoints: options.storage?.includes("matmulnbits") ?? false,
   };
+  const placement = target.kernels
+    ? { ...first, scores: new Map([...first.scores, ...turnedBackAtOnce(first, target.kernels)]) }
+    : first;
   const decided = target.kernels ? decideByKernel(placement, target.kernels) : decideByRule(placement);
   const shared = sharedEncodings(placement, decided);
   precisions.join(placement.units, shared.heads);
