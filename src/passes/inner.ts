@@ -9,7 +9,6 @@ export {
   moveBatchNormStatistics,
   setBatchNormStatistics,
 } from "./batch-norm.ts";
-export { recogniseCells } from "./cells/recognise-cells.ts";
 export { hoistConstants, unlistConstants } from "./constants.ts";
 export { foldBatchNormBackward, foldBatchNormForward, foldBatchNorms } from "./fold/fold-batch-norm.ts";
 export { foldChannelAffine, foldChannelAffines } from "./fold/fold-channel-affine.ts";

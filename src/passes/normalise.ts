@@ -2,7 +2,6 @@
 import type { Model } from "../ir/inner.ts";
 import { checkNodes } from "../ops/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
-import { recogniseCells } from "./cells/recognise-cells.ts";
 import { hoistConstants, unlistConstants } from "./constants.ts";
 import { foldBatchNorms } from "./fold/fold-batch-norm.ts";
 import { foldChannelAffines } from "./fold/fold-channel-affine.ts";
@@ -35,6 +34,12 @@ export interface NormaliseOptions {
   /** The opset to raise the model to, if it is below. Default 21: int4 and 16-bit quantizers need it. */
   readonly opset?: number;
 }
+
+/** Loaded where it is asked for. */
+const recogniseCells: Pass = {
+  name: "recognise-cells",
+  run: async (model, refuse) => (await import("./cells/recognise-cells.ts")).recogniseCells.run(model, refuse),
+};
 
 /**
  * Normalises the model in place; one in half precision becomes one in float32. Returns one report per pass, in the order in which they ran first: all edits and all

@@ -5,7 +5,8 @@ import { expectSameOutputs } from "../../../test/same-outputs.ts";
 import { readModelFile } from "../../formats/inner-node.ts";
 import { cloneModel, type Model, parseModel } from "../../ir/inner.ts";
 import { openRuntime } from "../../runtime/inner.ts";
-import { normalise, recogniseCells, runPass, unrollRecurrent } from "../inner.ts";
+import { normalise, runPass, unrollRecurrent } from "../inner.ts";
+import { recogniseCells } from "./recognise-cells.ts";
 
 /** The same sums in another order, a few steps deep, of values below ten. */
 const near = { atol: 2e-6, rtol: 2e-6 };

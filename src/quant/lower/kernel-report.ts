@@ -2,7 +2,7 @@
 
 import { clipBounds, isRecurrent } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
-import { givesScores, readInFloat } from "../plan/layer-reasons.ts";
+import { isFloatOnPurpose } from "../plan/layer-reasons.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { LoweredProduct, Shipped } from "./lowered.ts";
 import { overflowsBias } from "./overflowing-bias.ts";
@@ -84,7 +84,7 @@ function whyFloat(node: Node, left: ReadonlyMap<string, string>): string {
   const floatWeight = node.inputs.slice(0, 2).find((value) => value?.initializer);
   if (floatWeight) return left.get(floatWeight.name) ?? "its weight is not quantized";
   const onPurpose = left.get(node.output.name);
-  if (onPurpose?.startsWith(givesScores) || onPurpose?.startsWith(readInFloat)) return onPurpose;
+  if (isFloatOnPurpose(onPurpose)) return onPurpose;
   if (overflowsBias(node)) return "its bias does not fit into 32 bits in steps of the scales of its two inputs";
   if (isRecurrent(node))
     return `ONNX Runtime has no integer kernel of ${node.op} behind Q/DQ: its weights become floats at every run`;

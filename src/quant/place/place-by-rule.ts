@@ -31,7 +31,7 @@ export interface Placement {
   readonly kept: ReadonlyMap<Node, string>;
   /** Convolutions that are faster in float, each with the reason. */
   readonly narrow: ReadonlyMap<Node, string>;
-  /** Convolutions at one position that compute in float from weights that are stored as integers, each with the reason. */
+  /** Layers that compute in float from weights that are stored as integers, each with the reason. */
   readonly scores: ReadonlyMap<Node, string>;
   /** What weights may be stored for. */
   readonly storage: readonly StorageName[];

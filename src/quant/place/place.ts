@@ -23,6 +23,7 @@ import { placeTables } from "./place-tables.ts";
 import { type GridRule, type Held, Precisions, type WeightGranularity } from "./precisions.ts";
 import { scoreConvolutions } from "./score-convolutions.ts";
 import { type SharedEncodings, sharedEncodings } from "./shared-encodings.ts";
+import { spectralLayers } from "./spectra.ts";
 import { unitsOf } from "./supergroups.ts";
 
 export interface PlaceOptions {
@@ -91,7 +92,9 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     kept,
     units: unitsOf(facts, target, (node) => kept.has(node)),
     narrow: target.kernels ? narrowConvolutions(facts, target.kernels) : new Map(),
-    scores: target.kernels ? scoreConvolutions(facts, target.kernels) : new Map(),
+    scores: target.kernels
+      ? new Map([...scoreConvolutions(facts, target.kernels), ...spectralLayers(facts, target.kernels)])
+      : new Map(),
     storage,
     zeroPoints: options.storage?.includes("matmulnbits") ?? false,
   };

@@ -27,7 +27,7 @@ describe("convolutions that give scores at one position", () => {
 
   test.each([
     ["a layer follows", "d = Conv(p, s, b) r = Relu(d) y = Conv(r, t)", "r", gives("Conv + Relu")],
-    ["one follows behind a gate", "d = Conv(p, t2) h = Tanh(d) m = Mul(c, h) y = Conv(m, v)", "d", gives("Conv")],
+    ["one follows behind a gate", "d = Conv(p, t2) h = Sigmoid(d) m = Mul(c, h) y = Conv(m, v)", "d", gives("Conv")],
     ["there are several positions", "y = Conv(c, s, b)", "y", gives("Conv")],
   ])("but not where %s", (_, body, value, wanted) => {
     const text = net(body);
@@ -65,5 +65,38 @@ describe("convolutions that give scores at one position", () => {
   test("several ways to the end are gone once each", () => {
     const text = net("d = Conv(p, s, b) m = Tanh(d) n = Neg(m) o = Add(m, n) y = Softmax(o)");
     expect(about(text, "d", known(text))).toEqual([scores]);
+  });
+});
+
+describe("convolutions at one position whose integers nobody takes", () => {
+  const classes = ", float[4,4,1,1] s, float[4,4,1,1] t";
+  const net = (body: string) => pictures(`c = Conv(x, w) p = GlobalAveragePool(c) ${body}`, 21, classes);
+  const known = (text: string) => ({ shapes: inferTypes(parseModel(text, { seed: 1 })) });
+  const float = "float: its readers take float, and at one position Conv takes no longer in float";
+
+  test("compute in float from weights that are stored as integers, and so do those that only they read", () => {
+    const text = net("d = Conv(p, s) r = Relu(d) e = Conv(r, t) h = Tanh(e) m = Mul(c, h) y = Conv(m, v)");
+    expect(about(text, "r e", known(text))).toEqual([float, float]);
+    expect(
+      planOf(text, known(text))
+        .entries.filter(({ kind }) => kind === "weight")
+        .map(({ value }) => value),
+    ).toEqual(expect.arrayContaining(["s", "t"]));
+  });
+});
+
+describe("layers that read magnitudes of a spectrum", () => {
+  const net = (square: string) =>
+    pictures(`c = Conv(x, w) r = Relu(c) ${square} m = Add(a, b) g = Sqrt(m) y = Conv(g, v)`, 21, ", float two = {2}");
+
+  test.each(["a = Pow(r, two) b = Mul(c, c)", "a = Mul(r, r) b = Pow(c, two)"])("compute in float: %s", (square) => {
+    expect(about(net(square), "g y")).toEqual([
+      "float: Sqrt runs in float, and no integer kernel reads its output",
+      "float: magnitudes of a spectrum do not fit into 8 bits",
+    ]);
+  });
+
+  test("and not those of other roots", () => {
+    expect(about(net("a = Mul(r, c) b = Pow(c, two)"), "y")).toEqual([gives("Conv")]);
   });
 });
