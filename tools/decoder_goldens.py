@@ -1,10 +1,11 @@
 """
 Makes src/formats/decoder/golden/NAME/: tiny decoders of the Llama family with random weights as transformers saves them, and the logits that
-transformers computes; llama.gguf is the first of them as llama.cpp's converter lays it out.
+transformers computes; llama.gguf is the first of them as llama.cpp's converter lays it out. With names as arguments only those are made anew.
 """
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import gguf
@@ -21,12 +22,16 @@ SIZES = dict(
 )
 ROPE = dict(rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
 LINEAR = dict(rope_type="linear", rope_theta=10000.0, factor=2.0)
+YARN = dict(rope_type="yarn", rope_theta=30.0, factor=4.0, original_max_position_embeddings=16, beta_fast=4.0, beta_slow=0.5)
 MODELS = {
     "llama": (LlamaForCausalLM, LlamaConfig(**SIZES, tie_word_embeddings=True)),
     "llama3": (LlamaForCausalLM, LlamaConfig(**{**SIZES, "num_key_value_heads": 1}, rope_parameters=ROPE, tie_word_embeddings=False)),
     "mistral": (MistralForCausalLM, MistralConfig(**{**SIZES, "num_key_value_heads": 4}, head_dim=6, sliding_window=None, rope_parameters=LINEAR)),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config(**SIZES, tie_word_embeddings=True)),
     "qwen3": (Qwen3ForCausalLM, Qwen3Config(**SIZES, head_dim=4)),
+    "yarn": (LlamaForCausalLM, LlamaConfig(**{**SIZES, "hidden_size": 8, "num_attention_heads": 1, "num_key_value_heads": 1}, rope_parameters=YARN, tie_word_embeddings=True)),
+    "window": (MistralForCausalLM, MistralConfig(**{**SIZES, "hidden_size": 8}, sliding_window=3, tie_word_embeddings=True)),
+    "windows": (Qwen2ForCausalLM, Qwen2Config(**{**SIZES, "hidden_size": 8}, use_sliding_window=True, sliding_window=2, max_window_layers=1, tie_word_embeddings=True)),
 }
 IDS = [[3, 1, 4, 1, 5, 9, 2, 6], [0, 0, 7, 1, 8, 2, 8, 23]]
 MASK = [[1] * 8, [0, 0, 1, 1, 1, 1, 1, 1]]
@@ -66,8 +71,11 @@ def write_gguf(path, model):
 
 if __name__ == "__main__":
     torch.manual_seed(7)
-    shutil.rmtree(ROOT, ignore_errors=True)
+    only = sys.argv[1:] or list(MODELS)
     for name, (kind, config) in MODELS.items():
+        if name not in only:
+            continue
+        shutil.rmtree(ROOT / name, ignore_errors=True)
         model = randomised(kind(config).eval())
         if name == "llama3":
             model = model.to(torch.bfloat16)

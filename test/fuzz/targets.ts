@@ -50,22 +50,12 @@ import { parseRecipe, quantizeModel } from "../../src/recipe/inner.ts";
 import { readReport, renderReport, verdictSentence } from "../../src/report/inner.ts";
 import { openRuntime, type Runtime, traceShapes } from "../../src/runtime/inner.ts";
 import { arrayKind, sizeOf, Tensor } from "../../src/tensor/inner.ts";
+import { foreignTargets } from "./foreign-targets.ts";
+import type { Target } from "./mutant.ts";
 import { mutateBytes, mutateJson, mutateText } from "./mutate-bytes.ts";
 import { mutateGraph } from "./mutate-graph.ts";
 import { mutateProto } from "./mutate-proto.ts";
 import { seedData, seedFiles, seedModels } from "./seeds.ts";
-
-/** A mutant: what to write down when it fails, and the way through the product. */
-export interface Mutant {
-  readonly bytes: Uint8Array;
-  /** The ending of a file of these bytes. */
-  readonly ending: string;
-  /** What a model is fed, as .npz. */
-  readonly data?: () => Uint8Array;
-  run(): Promise<void> | void;
-}
-
-export type Target = (random: Random) => Mutant;
 
 const models = seedModels();
 const files = seedFiles(models);
@@ -334,6 +324,7 @@ export const targets: Readonly<Record<string, Target>> = {
     renderReport([{ name: "a", report }]);
     verdictSentence(report);
   }),
+  ...foreignTargets(),
 };
 
 function small(): Model {

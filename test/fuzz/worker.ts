@@ -4,8 +4,9 @@
  */
 import { openSync, writeSync } from "node:fs";
 import { AvocetError, Random } from "../../src/base/inner.ts";
+import type { Mutant } from "./mutant.ts";
 import type { Job, Outcome } from "./run.ts";
-import { type Mutant, targets } from "./targets.ts";
+import { targets } from "./targets.ts";
 
 const [, , heartbeat, limit] = process.argv;
 const file = openSync(heartbeat!, "r+");

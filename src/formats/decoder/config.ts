@@ -1,7 +1,7 @@
 /** The hyperparameters of a decoder of the Llama family, as `config.json` of Hugging Face or the values of a GGUF file have them. */
 import { AvocetError } from "../../base/inner.ts";
 import type { GgufMetadata } from "../gguf/metadata.ts";
-import type { RotaryScaling } from "./rotary.ts";
+import { type RotaryScaling, yarnAttention } from "./rotary.ts";
 
 export interface DecoderConfig {
   readonly layers: number;
@@ -15,6 +15,8 @@ export interface DecoderConfig {
   /** The base of the rotary frequencies. */
   readonly theta: number;
   readonly scaling: RotaryScaling;
+  /** How many positions, its own included, a layer looks at (default: all). */
+  readonly windowOf?: (layer: number) => number | undefined;
   /** Whether the head is the table of the embedding. Absent: where there is no head. */
   readonly tied?: boolean;
 }
@@ -28,10 +30,6 @@ export function configOfJson(json: Readonly<Record<string, unknown>>, at: string
   expectFamily(values.text("model_type"), at);
   values.refuse("hidden_act", [undefined, "silu", "swish"], "SiLU");
   values.refuse("partial_rotary_factor", [undefined, null, 1], "rotation of whole heads");
-  const window = json.use_sliding_window === false ? null : json.sliding_window;
-  if (typeof window === "number" && window < values.number("max_position_embeddings")) {
-    throw unsupported(`attention over all positions, got a sliding window of ${window}`, at);
-  }
   const heads = values.number("num_attention_heads");
   const hidden = values.number("hidden_size");
   // Version 5 of transformers keeps both in rope_parameters.
@@ -47,10 +45,36 @@ export function configOfJson(json: Readonly<Record<string, unknown>>, at: string
       epsilon: values.number("rms_norm_eps", 1e-6),
       theta: values.number("rope_theta", rotary.number("rope_theta", 10_000)),
       scaling: scalingOf(rotary, at),
+      ...windowsOf(json, values, at),
       ...(typeof json.tie_word_embeddings === "boolean" ? { tied: json.tie_word_embeddings } : {}),
     },
     at,
   );
+}
+
+/** Mistral's window is one of all layers, Qwen's of the upper ones and only when asked for; newer files have a list. */
+function windowsOf(
+  json: Readonly<Record<string, unknown>>,
+  values: Values,
+  at: string,
+): Pick<DecoderConfig, "windowOf"> {
+  const isAsked = json.use_sliding_window ?? json.model_type === "mistral";
+  const size = json.sliding_window;
+  if (isAsked !== true || size === null || size === undefined) return {};
+  const window = values.number("sliding_window");
+  if (!Number.isSafeInteger(window) || window < 1) {
+    throw new AvocetError(
+      "import/malformed",
+      `expected a whole number of positions as sliding_window, got ${shown(size)}`,
+      {
+        at,
+      },
+    );
+  }
+  const { layer_types: types } = json;
+  if (Array.isArray(types)) return { windowOf: (layer) => (types[layer] === "sliding_attention" ? window : undefined) };
+  const from = json.model_type === "mistral" ? 0 : values.number("max_window_layers", 28);
+  return { windowOf: (layer) => (layer >= from ? window : undefined) };
 }
 
 function scalingOf(rope: Values, at: string): RotaryScaling {
@@ -66,7 +90,21 @@ function scalingOf(rope: Values, at: string): RotaryScaling {
       positions: rope.number("original_max_position_embeddings"),
     };
   }
-  throw unsupported(`rotary scaling that is default, linear or llama3, got ${shown(type)}`, at);
+  if (type === "yarn") {
+    const factor = rope.number("factor");
+    const [m, all] = [rope.number("mscale", 0), rope.number("mscale_all_dim", 0)];
+    const inferred = m && all ? yarnAttention(factor, m) / yarnAttention(factor, all) : yarnAttention(factor);
+    return {
+      kind: "yarn",
+      factor,
+      fast: rope.number("beta_fast", 32),
+      slow: rope.number("beta_slow", 1),
+      positions: rope.number("original_max_position_embeddings"),
+      whole: rope.value("truncate") !== false,
+      attention: rope.number("attention_factor", inferred),
+    };
+  }
+  throw unsupported(`rotary scaling that is default, linear, llama3 or yarn, got ${shown(type)}`, at);
 }
 
 /** A model that is told by the values of a GGUF file. `factors` are those of `rope_freqs.weight`, where the file has it. */
@@ -101,13 +139,14 @@ export function configOfGguf(values: GgufMetadata, factors: Float32Array | undef
 
 /** Layers that a decoder may have: the largest have 126. */
 const mostLayers = 1000;
+/** Numbers of a head: usual are 64 to 256. Tables of them are made before the weights are looked at. */
+const mostHeadSize = 2 ** 14;
 
 function checked(config: DecoderConfig, at: string): DecoderConfig {
   const { layers, hidden, heads, keyValueHeads, headSize, epsilon, theta } = config;
   const whole = [layers, hidden, heads, keyValueHeads, headSize].every((n) => Number.isSafeInteger(n) && n > 0);
-  if (whole && layers <= mostLayers && heads % keyValueHeads === 0 && headSize % 2 === 0 && epsilon > 0 && theta > 0) {
-    return config;
-  }
+  const bounded = layers <= mostLayers && headSize <= mostHeadSize;
+  if (whole && bounded && heads % keyValueHeads === 0 && headSize % 2 === 0 && epsilon > 0 && theta > 0) return config;
   throw new AvocetError(
     "import/malformed",
     "expected whole numbers of layers and heads, heads that share keys evenly, and heads of even length, " +

@@ -30,7 +30,13 @@ export function decoderModel(config: DecoderConfig, weights: DecoderWeights, opt
   const mask = graph.addInput("attention_mask", tensorType("int64", [batch, "total_sequence_length"]));
   const positions = graph.addInput("position_ids", tensorType("int64", [batch, "sequence_length"]));
   const rotation = net.rotation(positions);
-  const bias = net.maskBias(ids, mask);
+  const biases = new Map<number | undefined, Value>();
+  const biasOf = (layer: number) => {
+    const window = config.windowOf?.(layer);
+    const bias = biases.get(window) ?? net.maskBias(ids, mask, window);
+    biases.set(window, bias);
+    return bias;
+  };
   const table = graph.addInitializer(
     "model.embed_tokens.weight",
     weights.plain("model.embed_tokens.weight", [vocabulary, config.hidden]),
@@ -41,7 +47,7 @@ export function decoderModel(config: DecoderConfig, weights: DecoderWeights, opt
     const at = `model.layers.${i}`;
     const past = options.cache === false ? undefined : net.past(i, batch);
     const normal = net.norm(hidden, `${at}.input_layernorm`);
-    const attended = attention(net, normal, { at: `${at}.self_attn`, rotation, bias, past });
+    const attended = attention(net, normal, { at: `${at}.self_attn`, rotation, bias: biasOf(i), past });
     if (past) presents.push(attended.key, attended.value);
     hidden = net.add("Add", [hidden, attended.output], `${at}.attention`);
     hidden = net.add("Add", [hidden, mlp(net, hidden, at)], `${at}.output`);

@@ -69,11 +69,16 @@ export class DecoderGraph {
     const columns = this.add("Unsqueeze", [numbers, this.ints(2, 3)], name);
     const angles = this.add("Mul", [columns, this.graph.addInitializer(`${name}.inv_freq`, frequencies)], name);
     const both = this.add("Concat", [angles, angles], name, { axis: -1 });
-    return { cosine: this.add("Cos", [both], name), sine: this.add("Sin", [both], name) };
+    const factor = scaling.kind === "yarn" ? scaling.attention : 1;
+    const part = (op: "Cos" | "Sin") => {
+      const made = this.add(op, [both], name);
+      return factor === 1 ? made : this.add("Mul", [made, this.float(factor)], name);
+    };
+    return { cosine: part("Cos"), sine: part("Sin") };
   }
 
-  /** 0 where a token may look, the lowest float elsewhere: [batch, 1, sequence, total]. */
-  maskBias(ids: Value, mask: Value): Value {
+  /** 0 where a token may look, the lowest float elsewhere: [batch, 1, sequence, total]. `window` counts the positions up to its own. */
+  maskBias(ids: Value, mask: Value, window?: number): Value {
     const name = "model.attention_mask";
     const lengthOf = (value: Value) =>
       this.add("Gather", [this.add("Shape", [value], name), this.int(1)], name, { axis: 0 });
@@ -83,7 +88,9 @@ export class DecoderGraph {
     const queries = this.add("Unsqueeze", [this.add("Range", [past, total, this.int(1)], name), this.ints(1)], name);
     const causal = this.add("LessOrEqual", [keys, queries], name);
     const given = this.add("Unsqueeze", [this.add("Cast", [mask], name, { to: 9 }), this.ints(1, 2)], name);
-    const allowed = this.add("And", [causal, given], name);
+    const isNear = window && this.add("Greater", [keys, this.add("Sub", [queries, this.int(window)], name)], name);
+    const seen = isNear ? this.add("And", [causal, isNear], name) : causal;
+    const allowed = this.add("And", [seen, given], name);
     return this.add("Where", [allowed, this.float(0), this.float(lowest)], name);
   }
 

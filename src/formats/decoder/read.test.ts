@@ -63,6 +63,9 @@ const spellings: readonly (readonly [string, string])[] = [
   ["mistral", "mistral/config.json"],
   ["qwen2", "qwen2/config.json"],
   ["qwen3", "qwen3/config.json"],
+  ["yarn", "yarn/config.json"],
+  ["window", "window/config.json"],
+  ["windows", "windows/config.json"],
 ];
 
 describe.each(spellings)("%s from %s", async (name, path) => {
@@ -121,10 +124,11 @@ describe("what cannot be right is refused", () => {
   test.each<[string, Record<string, unknown>, string, RegExp]>([
     ["another family", { model_type: "gemma2" }, "import/unknown-format", /Llama family .*"gemma2"/],
     ["another activation", { hidden_act: "gelu" }, "import/unknown-format", /SiLU/],
-    ["a rotary scaling", { rope_parameters: { rope_type: "yarn" } }, "import/unknown-format", /"yarn"/],
-    ["a sliding window", { sliding_window: 8 }, "import/unknown-format", /window of 8/],
+    ["a rotary scaling", { rope_parameters: { rope_type: "longrope" } }, "import/unknown-format", /"longrope"/],
+    ["no window", { model_type: "mistral", sliding_window: 0 }, "import/malformed", /sliding_window, got 0/],
     ["no layers", { num_hidden_layers: undefined }, "import/malformed", /num_hidden_layers, got none/],
     ["a million layers", { num_hidden_layers: 1e6 }, "import/malformed", /1000000 layers/],
+    ["heads of thousands of millions", { head_dim: 4e9 }, "import/malformed", /heads of 4000000000/],
     ["layers that the file has not", { num_hidden_layers: 3 }, "import/malformed", /layers\.2\..*nothing/],
     ["another width", { hidden_size: 8 }, "import/malformed", /\[24,8\], got \[24,16\]/],
     ["heads that share nothing", { num_key_value_heads: 3 }, "import/malformed", /share keys evenly/],
