@@ -34,6 +34,17 @@ describe("cross-entropy", () => {
     expect(metric.value()).toBeCloseTo(-(Math.log(3 / 4) + Math.log(1 / 2)) / 2, 6);
   });
 
+  test("zeros that fill a short text are not judged where the model takes no mask", () => {
+    const [short, masked] = [make("cross-entropy"), make("cross-entropy")];
+    const filled = Tensor.int64([2, 3], [0, 1, 0, 0, 0, 1]);
+    see(short, logits, { input_ids: filled });
+    see(masked, logits, { input_ids: filled, attention_mask: Tensor.int64([2, 3], [1, 1, 0, 1, 1, 1]) });
+    expect(short.value()).toBe(masked.value());
+    const own = make("cross-entropy");
+    see(own, logits, { input_ids: filled, attention_mask: Tensor.int64([2, 3], [1, 1, 1, 1, 1, 1]) });
+    expect(own.value()).not.toBe(short.value());
+  });
+
   test("large logits do not overflow", () => {
     const metric = make("cross-entropy");
     see(metric, Tensor.float32([1, 2, 2], [3e38, 3e38, 0, 0]), { input_ids: Tensor.int64([1, 2], [0, 1]) });

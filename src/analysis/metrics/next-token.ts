@@ -17,7 +17,8 @@ export type NextTokenName = keyof typeof nextTokenMetrics;
 
 /**
  * The output is [texts, tokens, vocabulary], before a softmax; the tokens are those of the input called `input_ids`, or the only input of whole
- * numbers. Tokens where `attention_mask` is 0 are not judged. Throws `data/wrong-shape` for other outputs, `data/labels` for
+ * numbers. Tokens where `attention_mask` is 0 are not judged; where a model takes no mask, neither are zeros at the end of a text, with which
+ * data fills short ones. Throws `data/wrong-shape` for other outputs, `data/labels` for
  * a token beyond the vocabulary, `usage/bad-value` without an input of tokens.
  */
 export function nextToken(name: NextTokenName, options: MetricOptions = {}): Metric<"none"> {
@@ -48,7 +49,8 @@ export function nextToken(name: NextTokenName, options: MetricOptions = {}): Met
       const scores = logits.floats();
       for (let text = 0; text < texts; text++) {
         const row = new Float64Array(2);
-        for (let i = 0; i + 1 < length; i++) {
+        const used = mask ? length : filled(ids, text * length, length);
+        for (let i = 0; i + 1 < used; i++) {
           const at = text * length + i;
           if (mask && !(mask[at] && mask[at + 1])) continue;
           const next = ids[at + 1]!;
@@ -65,6 +67,13 @@ export function nextToken(name: NextTokenName, options: MetricOptions = {}): Met
     value: () => score([sum(0), sum(1)]),
     tally: { rows, score, isShare: false },
   };
+}
+
+/** How many tokens of a text stand before the zeros at its end. */
+function filled(ids: readonly number[], start: number, length: number): number {
+  let used = length;
+  while (used > 0 && ids[start + used - 1] === 0) used--;
+  return used;
 }
 
 function tokensOf(feeds: Feeds): Tensor {
