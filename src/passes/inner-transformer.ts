@@ -3,3 +3,9 @@ export { foldGains, isSameUse, layerReading, readsTable, tablesOf } from "./tran
 export { type Heads, headsOf, moverBehind, sourceOf } from "./transformer/heads.ts";
 export type { Norm } from "./transformer/norms.ts";
 export { type ResidualStream, residualStreams, type Writer } from "./transformer/residual-stream.ts";
+export {
+  describeTransformer,
+  type Transformer,
+  type TransformerBlock,
+  transformersOf,
+} from "./transformer/topology.ts";

@@ -11,7 +11,7 @@ import {
   weightRanges,
 } from "../../analysis/inner.ts";
 import { AvocetError } from "../../base/inner.ts";
-import { graphsOf, inferTypes } from "../../facts/inner.ts";
+import { graphsOf, inferTypes, LengthTable } from "../../facts/inner.ts";
 import { dataFilesOf, mainFileOf, openModel, openWeights } from "../../formats/inner-node.ts";
 import { cloneModel, type Model, staticShape, type ValueType } from "../../ir/inner.ts";
 import { rowOf } from "../../ops/inner.ts";
@@ -24,6 +24,7 @@ import {
   runPass,
   trainingNodes,
 } from "../../passes/inner.ts";
+import { describeTransformer, type Transformer, transformersOf } from "../../passes/inner-transformer.ts";
 import { builtinTarget, layersInBodies, type NotQuantized, place } from "../../quant/inner-place.ts";
 import type { Io } from "../io.ts";
 import { modelBytes } from "../model-size.ts";
@@ -120,6 +121,7 @@ export async function inspect(given: string, options: InspectOptions, io: Io): P
       declared: declared.shape,
       found: found.shape,
     })),
+    transformers: transformersOf(flat.graph, new LengthTable(flat)),
     quantizable: await quantizable(flat, options.target),
   };
   io.out(options.json ? `${JSON.stringify(result)}\n` : text(result));
@@ -185,6 +187,7 @@ function text(r: {
   readonly peakActivations: PeakMemory | null;
   readonly bytes: number;
   readonly contradictions: readonly { output: string; declared: unknown; found: unknown }[];
+  readonly transformers: readonly Transformer[];
   readonly quantizable: Quantizable;
 }): string {
   const port = (p: { name: string; dtype: string | null; shape: readonly (number | string | null)[] | null }) =>
@@ -208,6 +211,7 @@ function text(r: {
     `parameters  ${r.parameters}`,
     `MACs        ${r.macs ?? unknownShapes}`,
     `activations ${r.peakActivations ? `${r.peakActivations.bytes} bytes at most, at ${r.peakActivations.at}` : unknownShapes}`,
+    ...r.transformers.map((found) => `transformer ${describeTransformer(found)}`),
     q.refused ? `quantizable nothing: ${q.refused}` : `quantizable ${q.weights} weights, ${q.activations} activations`,
     ...[...reasons].map(([reason, n]) => `  float: ${n} × ${reason}`),
     ...Object.entries(q.inBodies).map(([op, n]) => `  float: ${n} × it sits in a body of ${op}`),
