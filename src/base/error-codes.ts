@@ -61,6 +61,7 @@ export type ErrorCode =
   | "quant/no-such-value"
   | "quant/invalid-plan"
   | "quant/invalid-encodings"
+  | "quant/invalid-statistics"
   | "quant/unsupported-encodings"
   // compression
   | "compress/nothing-to-compress"

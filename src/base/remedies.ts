@@ -63,6 +63,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   "quant/nothing-to-quantize": "avocet inspect shows its operators; perhaps --float excludes too much",
   "quant/no-such-value": "names are case-sensitive; avocet plan lists them",
   "quant/invalid-plan": "quantize again to get a fresh one",
+  "quant/invalid-statistics": "avocet observe writes a fresh one; the message names the value",
   "quant/invalid-encodings": "export it again; the message names the field",
   "quant/unsupported-encodings": "export another version (--format), or quantize with another granularity or grid",
   "runtime/missing": "avocet doctor shows what is there and what to install",

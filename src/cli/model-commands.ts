@@ -17,6 +17,7 @@ export function modelCommands(program: Command, io: Io, exit: Exit): void {
   diff(program, io, exit);
   run(program, io);
   plan(program, io);
+  observing(program, io);
   importing(program, io);
   encodings(program, io);
   doctor(program, io, exit);
@@ -135,6 +136,18 @@ function plan(program: Command, io: Io): void {
     .option("--force", "replace the file")
     .option("--json", "one JSON document on stdout")
     .action(async (model, options) => (await import("./commands/plan.ts")).plan(model, options, io));
+}
+
+function observing(program: Command, io: Io): void {
+  const command = program
+    .command("observe")
+    .description("what flows through a float model, as a file that `quantize --statistics` takes instead of data")
+    .argument("<model>", "a model file")
+    .requiredOption("-o, --output <file>", "the JSON to write")
+    .option("--samples <n>", "N samples spread evenly (default: all), or first:N")
+    .option("--force", "replace the file");
+  data(command);
+  common(command).action(async (model, options) => (await import("./commands/observe.ts")).observe(model, options, io));
 }
 
 function importing(program: Command, io: Io): void {

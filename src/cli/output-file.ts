@@ -21,7 +21,7 @@ export interface OutputOptions {
 }
 
 /** What a command writes; --force replaces a file of this kind only. */
-export type OutputKind = "model" | "text" | "arrays" | "plan" | "encodings" | "page" | "junit";
+export type OutputKind = "model" | "text" | "arrays" | "plan" | "encodings" | "page" | "junit" | "statistics";
 
 export interface OutputFile {
   /** Where it goes, links followed. */
@@ -87,6 +87,10 @@ const kinds: Readonly<Record<OutputKind, { readonly what: string; readonly is: (
   arrays: { what: "an .npz file", is: (path) => startsAs(path, /^PK/) },
   plan: { what: "a plan", is: (path) => startsAs(path, /^\s*\{/) && holds(path, ['"target"', '"entries"']) },
   encodings: { what: "encodings", is: (path) => startsAs(path, /^\s*\{/) && holds(path, ['"version"', 'encodings"']) },
+  statistics: {
+    what: "statistics",
+    is: (path) => startsAs(path, /^\s*\{"version"/) && holds(path, ['"samples"', '"values"']),
+  },
   junit: {
     what: "a JUnit file of Avocet",
     is: (path) => startsAs(path, /^<\?xml/) && holds(path, ['<testsuite name="avocet ']),

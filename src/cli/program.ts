@@ -131,7 +131,7 @@ function quantize(program: Command, io: Io, args: readonly string[], exit: Exit)
     .command("quantize")
     .description("post-training quantization: a float model in, a folder with the verified file and a report out")
     .argument("<model>", "a model file");
-  making(command);
+  making(command).option("--statistics <file>", "ranges from a file of `avocet observe`, instead of --data");
   judging(command, "top1");
   common(command).action(async (model, options) =>
     (await import("./commands/quantize.ts")).quantize(model, { ...options, command: args }, io, exit),

@@ -27,7 +27,7 @@ import type { ExitCode } from "./exit.ts";
 import { openGateRecord, type RecordOptions } from "./gate-record.ts";
 import { type GateOptions, gatesOf } from "./gates.ts";
 import { watchInputs } from "./input-watch.ts";
-import { floatFile, openSamples, pathsRead } from "./inputs.ts";
+import { floatFile, openSamples, pathsRead, sha256 } from "./inputs.ts";
 import type { Io } from "./io.ts";
 import { openJudging } from "./judging.ts";
 import { profilerOf } from "./kernel-times.ts";
@@ -40,6 +40,7 @@ import { type RecipeOptions, recipeOf } from "./recipe-options.ts";
 import { openRunCheckpoint } from "./run-checkpoint.ts";
 import { scoreDocument } from "./score-document.ts";
 import { figureRows, summary } from "./summary.ts";
+import { readTextFile } from "./text-file.ts";
 import { expectFitting } from "./tolerance.ts";
 import { version } from "./version.ts";
 
@@ -100,6 +101,7 @@ export async function quantizedRun(
     options.classes,
     options.decode,
     options.teacher,
+    recipe.statistics,
   ];
   const read = [recipe.data, options.evaluate, options.labels, options.trainingLabels];
   const paths = await pathsRead(files, read);
@@ -112,6 +114,10 @@ export async function quantizedRun(
     recipe.data || !isDataFree(recipe)
       ? await openSamples(model, recipe.data, recipe.preprocess, undefined, recipe, { ...options, signal: io.signal })
       : null;
+  const statistics =
+    recipe.statistics === undefined
+      ? undefined
+      : (await import("../quant/inner-files.ts")).readStatistics(readTextFile(recipe.statistics), recipe.statistics);
   // What judges is opened before anything long begins, so that wrong labels are reported at once.
   const judging = options.evaluate ? await openJudging(model, options.evaluate, options, recipe) : null;
   if (judging && options.maxDrop) {
@@ -121,7 +127,10 @@ export async function quantizedRun(
   const classAxis = classAxisOf(recipe.classAxis);
   const { identity, training } = await prepare(data);
   const runtime = await openRuntime(options.runtime, options);
-  using checkpoint = await openRunCheckpoint(options, recipe, runtime, io, identity);
+  using checkpoint = await openRunCheckpoint(options, recipe, runtime, io, {
+    ...identity,
+    ...(recipe.statistics === undefined ? {} : { statistics: sha256(recipe.statistics) }),
+  });
   const steps = [...runSteps(recipe, training !== undefined), ...(judging ? ["evaluate"] : []), "verify", "compare"];
   const progress = progressView(io, options.quiet === true, steps);
   const reading = clock();
@@ -139,6 +148,7 @@ export async function quantizedRun(
     recipe,
     runtime,
     ...(training ? { training } : {}),
+    ...(statistics ? { statistics } : {}),
     judging,
     judgement: {
       classAxis,

@@ -24,6 +24,7 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly ports?: string;
   readonly plan?: string;
   readonly preset?: string;
+  readonly statistics?: string;
   readonly method?: readonly string[];
   readonly batch?: number;
   readonly seed?: number;
@@ -53,7 +54,8 @@ export async function recipeOf(
   // Where its schema lies is told for editors, from where the file is.
   const { $schema: _, methods, ...rest } = (file ? expectObject(await readRecipeFile(file), file) : {}) as RecipeInput;
   // Methods replace a preset: one that is asked for here has to replace them in turn.
-  const base = methods === undefined || options.preset !== undefined ? rest : { ...rest, methods };
+  const replaced = options.preset !== undefined || options.statistics !== undefined;
+  const base = methods === undefined || replaced ? rest : { ...rest, methods };
   // Methods that a preset replaces are checked all the same: a file with faults should not pass on some days.
   const given = parseRecipe(methods === undefined ? rest : { ...rest, methods }, file ?? "recipe");
   const { weights, activations, granularity, calibration, float, preset, batch, seed } = options;
@@ -78,7 +80,8 @@ export async function recipeOf(
     ports: options.ports,
     calibration,
     float,
-    preset,
+    // Methods need the data itself.
+    preset: preset ?? (options.statistics !== undefined && !options.method ? "fast" : undefined),
     methods: options.method?.map(parseMethod),
     batch,
     seed,
@@ -87,6 +90,7 @@ export async function recipeOf(
     ...inputsOf(options, given),
     classAxis: options.classAxis,
     data: data === undefined ? undefined : absoluteData(data),
+    statistics: options.statistics === undefined ? undefined : resolve(options.statistics),
     compression: compressionOf(options, given),
     training: trainingOf(options, given),
     model: { path: resolve(model), sha256: sha256(model) },

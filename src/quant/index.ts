@@ -7,7 +7,8 @@ export {
   type Lowered,
   lower,
   place,
+  type Statistics,
   type Target,
   writeEncodings,
 } from "./inner.ts";
-export { parseTarget, readEncodings } from "./inner-files.ts";
+export { parseTarget, readEncodings, readStatistics } from "./inner-files.ts";

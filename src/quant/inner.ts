@@ -76,6 +76,9 @@ export {
 export type { EncodingsFile, FileEncoding } from "./plan/read-encodings.ts";
 export { type Raised, raise } from "./raise/raise.ts";
 export { isQuantizing } from "./raise/read-quantized.ts";
+export { type GatherOptions, gatherStatistics } from "./statistics/gather-statistics.ts";
+export { observersOf } from "./statistics/observers-of.ts";
+export { type SeenValue, type Statistics, statisticsToJson } from "./statistics/statistics-file.ts";
 export type { OperatorRule, ParameterRule, Target } from "./targets/target.ts";
 export type { TargetFile } from "./targets/target-schema.ts";
 export { builtinTarget, targetFile, targetNames } from "./targets/targets.ts";

@@ -54,7 +54,8 @@ export async function make(asked: MakeRequest): Promise<Made> {
   const { steps } = stepsOf(recipe);
   const smaller = await compressed(asked);
   const request = smaller ? { ...asked, model: smaller.model } : asked;
-  const { source, given, reports, choose } = await (isDataFree(recipe) ? withoutData(request) : onData(request));
+  const ground = options.statistics ? onStatistics : isDataFree(recipe) ? withoutData : onData;
+  const { source, given, reports, choose } = await ground(request);
   throwIfAborted(options);
   const normalising = clock();
   const choice = await choose(steps);
@@ -143,6 +144,22 @@ async function onData({ model, data, recipe, runtime, options }: MakeRequest): P
     choose: async (steps) =>
       stepsOf(recipe).careful ? await chooseSteps(source, steps, given) : { verdicts: new Map() },
   };
+}
+
+/** Ranges go by what was seen elsewhere. Methods would need the data itself. */
+async function onStatistics({ model, recipe, runtime, options }: MakeRequest): Promise<Ground> {
+  const { steps } = stepsOf(recipe);
+  if (steps.length > 0) {
+    const names = steps.map(({ name }) => name).join(", ");
+    throw new AvocetError("recipe/invalid", `expected no methods next to statistics, got ${names}`, {
+      hint: 'they change what was seen, or read data: preset "fast", or data instead of statistics',
+    });
+  }
+  const target = targetOf(recipe);
+  const { source, reports } = await normalised(model, runtime);
+  refuseUnfit(source);
+  const given = { recipe, target, runtime, data: null, inputs: knownInputs(source, recipe), options };
+  return { source, given, reports, choose: async () => ({ verdicts: new Map() }) };
 }
 
 /** The preset `data-free`: data is read for the ranges of inputs alone that nothing else says. */

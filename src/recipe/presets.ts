@@ -68,6 +68,7 @@ export function runSteps(recipe: Recipe, training: boolean): string[] {
 
 /** Whether a recipe is one that needs no data. */
 export function isDataFree(recipe: Recipe): boolean {
+  if (recipe.statistics !== undefined) return true;
   return recipe.methods === undefined && presets[recipe.preset].dataFree;
 }
 

@@ -1,5 +1,6 @@
 /** What a program may say of a run that is no part of its recipe. */
 import type { Checkpoint, Work } from "../base/inner.ts";
+import type { Statistics } from "../quant/inner.ts";
 import type { Scorer } from "./scorer.ts";
 
 export interface QuantizeOptions extends Work {
@@ -15,4 +16,6 @@ export interface QuantizeOptions extends Work {
    * without data on noise.
    */
   readonly scorer?: Scorer;
+  /** What was seen of the float model's values elsewhere: ranges are found from it, and data, if there is any, only judges. */
+  readonly statistics?: Statistics;
 }

@@ -3,7 +3,16 @@ import { remembered } from "../base/inner.ts";
 import type { Dataset } from "../data/inner.ts";
 import type { Model, TensorType } from "../ir/inner.ts";
 import { dataFreeRanges, type MethodReport, type StepContext } from "../methods/inner.ts";
-import { calibrate, isAimets, type Plan, type Scheme, type ValueStatistics } from "../quant/inner.ts";
+import {
+  calibrate,
+  encodeObserved,
+  isAimets,
+  observersOf,
+  type Plan,
+  type Scheme,
+  type Statistics,
+  type ValueStatistics,
+} from "../quant/inner.ts";
 
 export type Shapes = ReadonlyMap<string, TensorType>;
 
@@ -37,6 +46,17 @@ export const byData = (data: Dataset): Ranging => ({
         onProgress,
       }),
     ),
+});
+
+/** Ranges are found from what was seen elsewhere, of the float model with float weights. */
+export const byStatistics = (seen: Statistics): Ranging => ({
+  again: false,
+  exactScales: (scheme) => !isAimets(scheme),
+  fill: async (model, placed, shapes, { calibration }) => {
+    const observers = observersOf(seen, placed, calibration);
+    const plan = encodeObserved(model, placed, observers, calibration, shapes);
+    return { plan, statistics: [...observers].map(([value, one]) => ({ value, ...one.statistics() })) };
+  },
 });
 
 /** Ranges follow from batch norms and from what is known of the inputs. */

@@ -8,7 +8,7 @@ import { AvocetError, type Checkpoint, expectArguments, type Work } from "../bas
 import { type Dataset, type Labels, samples } from "../data/inner.ts";
 import { writeModel } from "../formats/inner.ts";
 import type { Model } from "../ir/inner.ts";
-import type { KernelFinding } from "../quant/inner.ts";
+import type { KernelFinding, Statistics } from "../quant/inner.ts";
 import type { Environment, RunReport } from "../report/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import { buildReport } from "./build-report.ts";
@@ -49,6 +49,8 @@ export interface RunRequest extends Work {
   readonly threads?: number;
   readonly batch?: number;
   readonly checkpoint?: Checkpoint;
+  /** What ranges are found from, in the place of data. */
+  readonly statistics?: Statistics;
   /** What the report says of the machine. */
   readonly about?: { readonly avocet: string; readonly environment: Environment | null };
   /**
@@ -150,8 +152,8 @@ export function report(run: Run): RunReport {
 }
 
 async function makeOf(request: RunRequest): Promise<Quantized> {
-  const { source, data, recipe, runtime, training, checkpoint } = request;
-  const work = { ...workOf(request), ...(checkpoint ? { checkpoint } : {}) };
+  const { source, data, recipe, runtime, training, checkpoint, statistics } = request;
+  const work = { ...workOf(request), ...(checkpoint && { checkpoint }), ...(statistics && { statistics }) };
   if (training && !data) {
     throw new AvocetError("data/none", "expected data to train on, got none", { at: request.name });
   }

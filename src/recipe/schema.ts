@@ -121,6 +121,8 @@ export const recipeSchema = z.strictObject({
     .describe("The float model that was quantized."),
   /** Where the calibration data was. Written by the command line. */
   data: z.string().optional().describe("Where the calibration data was."),
+  /** A file of `avocet observe` that ranges are found from instead of data. Of the command line; programs pass what is in it. */
+  statistics: z.string().optional().describe("A file of avocet observe that ranges are found from, instead of data."),
 });
 
 /** A recipe with its defaults filled in: `parseRecipe` returns one, `recipe.json` holds one. */

@@ -23,9 +23,11 @@ export function settingsOf({
     target: quantized.plan.target,
     weights: weight ? `${gridName(weight.grid)} per ${weight.granularity.kind}` : "float",
     activations: activation ? gridName(activation.grid) : "float",
-    ...(isDataFree(recipe)
-      ? { calibration: "none: ranges without data" }
-      : { calibration: recipe.calibration, samples: String(calibrated ?? recipe.samples) }),
+    ...(recipe.statistics !== undefined
+      ? { calibration: `${recipe.calibration}, from statistics` }
+      : isDataFree(recipe)
+        ? { calibration: "none: ranges without data" }
+        : { calibration: recipe.calibration, samples: String(calibrated ?? recipe.samples) }),
     ...(recipe.methods ? { methods: recipe.methods.map((step) => step.method).join(" ") } : { preset: recipe.preset }),
     ...(recipe.compression ? { compression: compressionText(recipe.compression) } : {}),
     ...("before" in quantized ? { training: `${(recipe.training ?? trainingSchema.parse({})).epochs} epochs` } : {}),

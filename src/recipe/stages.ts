@@ -11,7 +11,7 @@ import type { Step } from "./methods.ts";
 import { granularityOf, placedBy } from "./placement.ts";
 import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Quantized } from "./quantized.ts";
-import { byBatchNorms, byData, type Ranged, type Ranging, type Shapes } from "./ranging.ts";
+import { byBatchNorms, byData, byStatistics, type Ranged, type Ranging, type Shapes } from "./ranging.ts";
 import type { Recipe } from "./schema.ts";
 
 /** Where a run stands: float models, and a plan with encodings for them. */
@@ -33,7 +33,7 @@ export interface StageOptions extends Pick<StepContext, "inputs" | "labels" | "t
   readonly recipe: Recipe;
   readonly target: Target;
   readonly runtime: Runtime;
-  /** Null: ranges follow from batch norms. */
+  /** Null: ranges follow from statistics, or from batch norms. */
   readonly data: Dataset | null;
   readonly options: QuantizeOptions;
 }
@@ -143,7 +143,8 @@ export class Stages {
   }
 }
 
-function rangingOf({ data }: Pick<StageOptions, "data">): Ranging {
+function rangingOf({ data, options: { statistics } }: Pick<StageOptions, "data" | "options">): Ranging {
+  if (statistics) return byStatistics(statistics);
   return data ? byData(data) : byBatchNorms;
 }
 

@@ -1,8 +1,8 @@
 /** What is damaged: small models of our own making, and one or two sound files of every kind that is read. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeNpy, writeNpz } from "../../src/data/inner-files.ts";
-import { writeModel } from "../../src/formats/inner.ts";
+import { readModel, writeModel } from "../../src/formats/inner.ts";
 import { type Model, parseModel } from "../../src/ir/inner.ts";
 import { ops, type StandardOp } from "../../src/ops/inner.ts";
 import { targetFile, targetNames } from "../../src/quant/inner.ts";
@@ -25,6 +25,12 @@ export function seedModels(): Model[] {
   for (const [i, name] of names.entries()) models.push(graphOf([name, names[(i * 7 + 3) % names.length]!, "norm"]));
   for (const text of patterns) models.push(parseModel(text, { seed: 4, positive: ["v"] }));
   return models;
+}
+
+/** Small files of ONNX Runtime's own quantizer. */
+export function seedQuantized(): Model[] {
+  const folder = join(root, "test/goldens/ort-quantizer");
+  return readdirSync(folder).map((name) => readModel(new Uint8Array(readFileSync(join(folder, name))), { name }));
 }
 
 /** The same as files. */

@@ -37,15 +37,18 @@ import {
   applyEncodings,
   builtinTarget,
   encodeObserved,
+  GrowingHistogram,
   kernelReport,
   lower,
   makeObserver,
   type Observer,
+  observersOf,
   place,
+  raise,
   targetNames,
   writeEncodings,
 } from "../../src/quant/inner.ts";
-import { parseTarget, planFromJson, planToJson, readEncodings } from "../../src/quant/inner-files.ts";
+import { parseTarget, planFromJson, planToJson, readEncodings, readStatistics } from "../../src/quant/inner-files.ts";
 import { parseRecipe, quantizeModel } from "../../src/recipe/inner.ts";
 import { readReport, renderReport, verdictSentence } from "../../src/report/inner.ts";
 import { openRuntime, type Runtime, traceShapes } from "../../src/runtime/inner.ts";
@@ -55,7 +58,7 @@ import type { Target } from "./mutant.ts";
 import { mutateBytes, mutateJson, mutateText } from "./mutate-bytes.ts";
 import { mutateGraph } from "./mutate-graph.ts";
 import { mutateProto } from "./mutate-proto.ts";
-import { seedData, seedFiles, seedModels } from "./seeds.ts";
+import { seedData, seedFiles, seedModels, seedQuantized } from "./seeds.ts";
 
 const models = seedModels();
 const files = seedFiles(models);
@@ -67,11 +70,11 @@ let runtime: Runtime | undefined;
 const ort = async () => (runtime ??= await openRuntime("ort-node", { threads: 1 }));
 
 /** A damaged model; of those that break a rule of an operator, which are refused at once, most are made again. */
-function damaged(random: Random): Model {
+function damaged(random: Random, seeds: readonly Model[]): Model {
   for (;;) {
-    const model = cloneModel(pick(models, random));
+    const model = cloneModel(pick(seeds, random));
     try {
-      mutateGraph(model, random, models);
+      mutateGraph(model, random, seeds);
       checkNodes(model);
       return model;
     } catch (error) {
@@ -82,9 +85,9 @@ function damaged(random: Random): Model {
 }
 
 /** A target that takes a model. Half of the mutants are written and read; all satisfy `check`. */
-function ofModel(run: (model: Model, random: Random) => Promise<void> | void): Target {
+function ofModel(run: (model: Model, random: Random) => Promise<void> | void, seeds = models): Target {
   return (random) => {
-    const model = damaged(random);
+    const model = damaged(random, seeds);
     model.source = "mutant.onnx";
     const own = random.integer(2) === 0;
     let bytes: Uint8Array;
@@ -273,6 +276,10 @@ export const targets: Readonly<Record<string, Target>> = {
   plan: ofModel(planAndLower),
   gradient: ofModel((model) => gradient(model)),
   quantize: ofModel(quantize),
+  raise: ofModel((model) => {
+    const made = raise(model);
+    roundTrip(lower(made.model, planFromJson(planToJson(made.plan))).model);
+  }, seedQuantized()),
   npy: ofBytes(data.npy, "npy", async (bytes) => void (await readNpy(bytes)).numbers()),
   npz: ofBytes(data.npz, "npz", async (bytes) => {
     await readNpz(bytes);
@@ -316,6 +323,11 @@ export const targets: Readonly<Record<string, Target>> = {
     const plan = place(small(), builtinTarget("aimet-default"), { shapes: inferTypes(small()) });
     lower(small(), applyEncodings(plan, readEncodings(made), small()).plan);
   }),
+  statistics: ofJson([statisticsSeed()], (_json, made) => {
+    const plan = place(small(), builtinTarget("aimet-default"), { shapes: inferTypes(small()) });
+    const seen = readStatistics(made);
+    encodeObserved(small(), plan, observersOf(seen, plan, "mse"), "minmax");
+  }),
   planjson: ofJson([JSON.parse(planToJson(encodedSmall("ort-cpu")))], (_json, made) => {
     lower(small(), planFromJson(made));
   }),
@@ -326,6 +338,16 @@ export const targets: Readonly<Record<string, Target>> = {
   }),
   ...foreignTargets(),
 };
+
+function statisticsSeed() {
+  const values = ["x", "c", "r", "y"].map((name) => {
+    const seen = new GrowingHistogram();
+    seen.see(Float32Array.from({ length: 200 }, (_, i) => Math.sin(i) + 0.5));
+    const { min, max, count, ...histogram } = seen.kept();
+    return [name, { min, max, count, histogram }];
+  });
+  return { version: 1, samples: 2, values: Object.fromEntries(values) };
+}
 
 function small(): Model {
   return parseModel(smallText, { seed: 1, opset: 21 });

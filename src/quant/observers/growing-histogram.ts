@@ -20,6 +20,17 @@ export interface Histogram {
   readonly zeros: number;
 }
 
+/** A histogram to keep: bins are 2^exponent wide, the first of `counts` starts at origin · 2^exponent, and none at either end is empty. */
+export interface KeptHistogram {
+  readonly exponent: number;
+  readonly origin: number;
+  readonly counts: readonly number[];
+  readonly zeros: number;
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+}
+
 /** What a number of a group counts for, above and below zero. */
 export interface Weight {
   readonly above: number;
@@ -97,6 +108,37 @@ export class GrowingHistogram {
       zeros: weights ? this.#weighedZeros(counts) : this.#zeros,
     };
     return within === undefined ? all : clipped(all, within);
+  }
+
+  /** All that was seen, of all groups together, to go on from elsewhere. */
+  kept(): KeptHistogram {
+    const counts = this.#sum(undefined);
+    const first = Math.max(
+      0,
+      counts.findIndex((count) => count > 0),
+    );
+    const last = counts.findLastIndex((count) => count > 0);
+    return {
+      exponent: this.#exponent,
+      origin: this.#origin + first,
+      counts: [...counts.subarray(first, last + 1)],
+      zeros: this.#zeros,
+      min: this.#min,
+      max: this.#max,
+      count: this.#count,
+    };
+  }
+
+  /** Adds what another histogram has seen; bins that are wider than these are counted where they begin. */
+  absorb({ exponent, origin, counts, zeros, min, max, count }: KeptHistogram): void {
+    this.reach([min, max]);
+    const factor = 2 ** (exponent - this.#exponent);
+    for (const [i, here] of counts.entries()) {
+      const bin = Math.floor((origin + i) * factor) - this.#origin;
+      this.#counts[Math.min(Math.max(bin, 0), binCount - 1)]! += here;
+    }
+    this.#count += count;
+    this.#zeros += zeros;
   }
 
   statistics(): Seen {

@@ -6,20 +6,21 @@ import { nothingSeen, type Observer, type Seen } from "./observer.ts";
 import type { Ends } from "./useful-range.ts";
 
 export abstract class HistogramObserver implements Observer {
-  readonly #seen = new GrowingHistogram();
+  /** All that was seen. */
+  readonly seen = new GrowingHistogram();
 
   see(values: Float32Array, _shape?: Shape, ends?: Ends): void {
-    if (ends) this.#seen.reach(ends);
-    this.#seen.see(values);
+    if (ends) this.seen.reach(ends);
+    this.seen.see(values);
   }
 
   statistics(): Seen {
-    return this.#seen.statistics();
+    return this.seen.statistics();
   }
 
   propose(choice: GridChoice, useful?: Ends): Affine {
-    if (this.#seen.count === 0) throw nothingSeen();
-    return this.choose(choice, this.#seen.histogram(useful));
+    if (this.seen.count === 0) throw nothingSeen();
+    return this.choose(choice, this.seen.histogram(useful));
   }
 
   /** Scale and offset for a histogram that is not empty. */

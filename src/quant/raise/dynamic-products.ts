@@ -62,7 +62,8 @@ function floatInput(
   if (producer?.op === "DynamicQuantizeLinear") {
     const [, itsScale, itsZero] = producer.outputs;
     const same = integers === producer.output && scale === itsScale && (zero === itsZero || zero === null);
-    return same ? { value: producer.input(0)!, dynamic: true } : undefined;
+    const source = producer.input(0);
+    return same && source ? { value: source, dynamic: true } : undefined;
   }
   if (node.op === "DynamicQuantizeMatMul") return { value: integers, dynamic: true };
   if (scale?.initializer?.size !== 1) return undefined;
@@ -78,6 +79,7 @@ function floatInput(
 }
 
 function productOf(node: Node): Product | undefined {
+  if (!node.input(0) || node.outputs.length === 0) return undefined;
   if (node.op === "MatMulInteger" || node.op === "ConvInteger") return scaledProduct(node);
   const fused = node.op === "DynamicQuantizeMatMul" || node.op === "MatMulIntegerToFloat";
   if (!fused) return undefined;
@@ -101,11 +103,12 @@ function productOf(node: Node): Product | undefined {
 function scaledProduct(node: Node): Product | undefined {
   const integers = constantIntegers(node.input(1));
   const zero = node.input(3);
-  const cast = onlyReader(node.output, "Cast");
-  const last = cast && onlyReader(cast.output, "Mul");
+  const cast = onlyReader(node, "Cast");
+  const last = cast && onlyReader(cast, "Mul");
   const both = last?.inputs.find((value) => value !== cast!.output)?.producer;
   if (!integers || !last || both?.op !== "Mul" || (zero && !zero.initializer)) return undefined;
-  const [first, second] = [both.input(0)!, both.input(1)!];
+  const [first, second] = [both.input(0), both.input(1)];
+  if (!first || !second) return undefined;
   const [scale, weightScale] = second.initializer ? [first, second] : [second, first];
   if (!weightScale.initializer) return undefined;
   return {
@@ -118,9 +121,9 @@ function scaledProduct(node: Node): Product | undefined {
   };
 }
 
-function onlyReader(value: Value, op: string): Node | undefined {
-  const [reader] = value.consumers();
-  return value.useCount === 1 && reader?.op === op ? reader : undefined;
+function onlyReader({ outputs: [value] }: Node, op: string): Node | undefined {
+  const [reader] = value?.consumers() ?? [];
+  return value?.useCount === 1 && reader?.op === op ? reader : undefined;
 }
 
 function constantIntegers(value: Value | null): Value | undefined {

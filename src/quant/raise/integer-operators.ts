@@ -114,7 +114,7 @@ export function withQuantizers(model: Model): number {
   const { graph } = model;
   let relus = 0;
   for (const node of [...graph.nodes]) {
-    if (!Object.hasOwn(rows, node.op)) continue;
+    if (!Object.hasOwn(rows, node.op) || node.outputs.length === 0) continue;
     const meaning = rows[node.op as IntegerOperator](node, model);
     const inputs = meaning.inputs.map((input) => (input && "scale" in input ? dequantized(graph, node, input) : input));
     const { op, attributes, output } = meaning;

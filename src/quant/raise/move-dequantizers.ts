@@ -15,7 +15,7 @@ export function moveDequantizers(model: Model): void {
   for (let node = waiting.pop(); node; node = waiting.pop()) {
     if (node.graph !== graph) continue;
     const mover = node.input(0)?.producer;
-    if (!mover || mover.graph !== graph || !moves(mover)) continue;
+    if (!mover?.input(0) || mover.graph !== graph || !moves(mover)) continue;
     const readers = mover.outputs.flatMap((value) => value.consumers());
     const scale = node.input(1)?.initializer;
     const known =

@@ -5,6 +5,7 @@
  */
 import { AvocetError } from "../../base/inner.ts";
 import { addNode, cloneModel, type Graph, type Model, type Node, removeDead, type Value } from "../../ir/inner.ts";
+import { checkNodes } from "../../ops/inner.ts";
 import { replaceNode } from "../../passes/inner.ts";
 import { dtypes, type Shape, type Tensor } from "../../tensor/inner.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
@@ -33,6 +34,8 @@ export interface Raised {
  * operators that are not read, and quantizers whose scales are computed otherwise than LPBQ's.
  */
 export function raise(quantized: Model): Raised {
+  // What follows counts on operators that have the inputs and outputs that they must have.
+  checkNodes(quantized);
   const model = cloneModel(quantized);
   const { graph } = model;
   const entries: PlanEntry[] = [];
