@@ -72,7 +72,24 @@ describe("in headless Chromium", () => {
 
   test("the file runs there on WebGPU", async () => {
     expectClose(await tab.evaluate((count) => window.page.score("webgpu", count), counts.test), 0.02);
-  }, 60_000);
+  }, 200_000);
+
+  test.each(["wasm", "webgpu"] as const)(
+    "verify on %s: the file decides as its simulation, and nearly as float",
+    async (provider) => {
+      const found = await tab.evaluate(([name, count]) => window.page.verify(name, count), [
+        provider,
+        counts.test,
+      ] as const);
+      expect(found).toMatchObject({ runtime: "ort-web", samples: counts.test, unjudged: [] });
+      expect(found.agreement.simulation).toBe(1);
+      // One of twelve pictures may lie between two classes.
+      expect(found.agreement.float).toBeGreaterThan(11 / 12 - 1e-9);
+      expect(found.outputs[0]!.sqnr.float).toBeGreaterThan(20);
+      expect(found.latencyMs!.quantized).toBeGreaterThan(0);
+    },
+    300_000,
+  );
 
   test("there are threads and WebGPU, and no ort-node", async () => {
     expect(await tab.evaluate(() => window.page.isolated)).toBe(true);

@@ -7,6 +7,8 @@ import {
   readModel,
   type SessionOptions,
   type Tensor,
+  type Verification,
+  verify,
   writeModel,
 } from "avocet";
 import { networkInputs } from "../../examples/pictures/dataset.mjs";
@@ -55,4 +57,16 @@ export async function scorePictures(
     scores.push(logits.numbers());
   }
   return scores;
+}
+
+/** `verify` on the first test pictures. */
+export async function verifyPictures(
+  runtime: Runtime,
+  float: Uint8Array,
+  shipped: Uint8Array,
+  count: number,
+): Promise<Verification> {
+  const data = fromIterable(() => networkInputs("test", count), { count, source: "rendered pictures" });
+  const fileOf = (file: Uint8Array) => ({ model: readModel(file), file, bytes: file.byteLength });
+  return verify(fileOf(shipped), fileOf(float), runtime, data, { classes: true });
 }
