@@ -7,6 +7,8 @@ export interface ArrayRows {
   readonly dtype: DType;
   /** The whole array's shape; samples on the first axis. */
   readonly shape: Shape;
+  /** Rows with which a sequence of its own begins. Absent: all are one. */
+  readonly starts?: readonly number[];
   /** The rows with these numbers, in this order: shape [indices.length, ...shape.slice(1)]. */
   read(indices: readonly number[]): Promise<Tensor>;
   /**

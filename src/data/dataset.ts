@@ -45,6 +45,8 @@ export interface Dataset {
    * Abort through the signal.
    */
   batches(size: number, signal?: AbortSignal): AsyncIterable<Batch>;
+  /** Samples with which a sequence of its own begins, as a file of audio does, by their numbers in the whole. Absent: all are one sequence. */
+  readonly starts?: readonly number[];
   /** For a part of other data: where its samples are there, so that labels given for the whole can follow. */
   readonly origin?: Origin;
 }
@@ -71,6 +73,16 @@ export interface InputPort {
 }
 
 /** What a dataset made from another one keeps of it. */
-export function traitsOf({ origin, axes, most }: Dataset): Pick<Dataset, "origin" | "axes" | "most"> {
-  return { ...(origin && { origin }), ...(axes && { axes }), ...(most !== undefined && { most }) };
+export function traitsOf({
+  origin,
+  axes,
+  most,
+  starts,
+}: Dataset): Pick<Dataset, "origin" | "axes" | "most" | "starts"> {
+  return {
+    ...(origin && { origin }),
+    ...(axes && { axes }),
+    ...(most !== undefined && { most }),
+    ...(starts && { starts }),
+  };
 }

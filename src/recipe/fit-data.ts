@@ -44,7 +44,10 @@ export async function fitData(
     throwIfAborted(options);
     return await session.run(feeds);
   };
-  const begins = (index: number) => index % (sequence ?? Number.POSITIVE_INFINITY) === 0;
+  // Each file of audio is a sequence of its own; --sequence cuts what lies in one array.
+  const starts = new Set(fitted.starts);
+  const whole = (index: number) => fitted.origin?.of(index) ?? index;
+  const begins = (index: number) => index % (sequence ?? Number.POSITIVE_INFINITY) === 0 || starts.has(whole(index));
   return await recordStates(steps, { run, states, begins }, options);
 }
 

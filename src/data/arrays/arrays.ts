@@ -30,11 +30,13 @@ export function placedDataset(arrays: Readonly<Record<string, Placed>>, source: 
       });
     }
   }
+  const starts = entries.find(([, rows]) => rows.starts)?.[1].starts;
   const axes: SampleAxes = Object.fromEntries(held.map(([name]) => [name, null]));
   return indexedDataset({
     count,
     source,
     ...(held.length > 0 && { axes }),
+    ...(starts && { starts }),
     async read(indices) {
       const tensors = await Promise.all(entries.map(async ([name, rows]) => [name, await rows.read(indices)] as const));
       return Object.fromEntries([...tensors, ...held]);
@@ -65,6 +67,7 @@ export function scaledRows(rows: ArrayRows, preprocess: Preprocess): ArrayRows {
     name: rows.name,
     dtype,
     shape: rows.shape,
+    ...(rows.starts && { starts: rows.starts }),
     ...(rows.along && { along: (axis: number) => scaledRows(rows.along!(axis), preprocess) }),
     async read(indices) {
       const raw = await rows.read(indices);

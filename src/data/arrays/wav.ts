@@ -120,6 +120,7 @@ export function wavWindows(files: readonly Wav[], options: WindowOptions, source
     });
   }
   const windows: { readonly file: Wav; readonly start: number }[] = [];
+  const starts: number[] = [];
   for (const file of files) {
     if (file.rate !== rate) {
       throw new AvocetError("data/wrong-shape", `expected ${rate} samples a second, got ${file.rate}`, {
@@ -128,12 +129,14 @@ export function wavWindows(files: readonly Wav[], options: WindowOptions, source
       });
     }
     const last = Math.max(0, file.frames - length);
+    starts.push(windows.length);
     for (let start = 0; start <= last; start += hop) windows.push({ file, start });
   }
   return {
     name: source,
     dtype: "float32",
     shape: [windows.length, ...options.shape],
+    starts,
     async read(indices) {
       const data = new Float32Array(indices.length * length);
       for (const [row, index] of indices.entries()) {
