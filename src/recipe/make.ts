@@ -156,7 +156,7 @@ async function onStatistics({ model, recipe, runtime, options }: MakeRequest): P
     });
   }
   const target = targetOf(recipe);
-  const { source, reports } = await normalised(model, runtime);
+  const { source, reports } = await normalised(model, runtime, normalOf(recipe, target));
   refuseUnfit(source);
   const given = { recipe, target, runtime, data: null, inputs: knownInputs(source, recipe), options };
   return { source, given, reports, choose: async () => ({ verdicts: new Map() }) };
