@@ -5,6 +5,7 @@ import { parseModel } from "../src/ir/inner.ts";
 import {
   builtinTarget,
   calibrate,
+  encodeObserved,
   gridName,
   lower,
   type Plan,
@@ -15,6 +16,7 @@ import {
   targetNames,
   usableGrids,
 } from "../src/quant/inner.ts";
+import { planFromJson, planToJson } from "../src/quant/inner-files.ts";
 import { targetRefusal } from "../src/quant/targets/target.ts";
 import { openRuntime, traceShapes } from "../src/runtime/inner.ts";
 import { seededFeeds } from "./same-outputs.ts";
@@ -146,6 +148,19 @@ test("WebGPU's file quantizes no activation", async () => {
   expect(ops).toContain("DequantizeLinear");
   expect(ops).not.toContain("QuantizeLinear");
 });
+
+test.each(["int4", "int3"])(
+  "WebGPU's file has weights of %s packed in front of DequantizeLinear: no session there widens them",
+  async (weights) => {
+    const placed = place(model, builtinTarget("ort-web-webgpu"), { shapes, weights: parseGrid(weights) });
+    const { model: file } = lower(model, encodeObserved(model, placed, new Map(), "minmax"));
+    const nodes = [...file.graph.nodes];
+    expect(nodes.some(({ op }) => op === "Cast")).toBe(false);
+    const read = nodes.filter(({ op }) => op === "DequantizeLinear").map((node) => node.input(0)!.initializer!.dtype);
+    expect(new Set(read)).toEqual(new Set(["int4"]));
+    expect(planFromJson(planToJson(placed)).entries.every(({ staysNarrow }) => staysNarrow)).toBe(true);
+  },
+);
 
 test.each([
   ["ort-web-webgpu", { activations: "uint8" }, /WebGPU has no QuantizeLinear/],

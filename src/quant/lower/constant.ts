@@ -22,7 +22,8 @@ export const constantRow: LoweringRow = {
     const { granularity, grid } = encoding;
     const { stored, quantizer } = codecOf(grid);
     // A stock session runs integer kernels on what a Cast widens as it loads; blocks have none, and stay packed until they are read.
-    const dtype = granularity.kind === "block" && dtypes[stored].bits !== 2 ? stored : quantizer;
+    const packed = granularity.kind === "block" || entry.staysNarrow;
+    const dtype = packed && dtypes[stored].bits !== 2 ? stored : quantizer;
     const place = draft.beforeReaders(value);
     const nested = twoLevelScale(entry.value, encoding, tensor.shape, draft, place);
     const { scale, zeroPoint } = draft.store(entry, encoding, dtype, tensor.shape, nested);

@@ -2,6 +2,7 @@
 import { isRefused } from "../../base/inner.ts";
 import { initializerOf, isRecurrent, type LayerAxes } from "../../facts/inner.ts";
 import type { Node, Value } from "../../ir/inner.ts";
+import { dtypes } from "../../tensor/inner.ts";
 import { type Facts, isDepthwise, type Parameter } from "../facts.ts";
 import type { Grid } from "../grids/codec.ts";
 import type { Granularity } from "../grids/encoding.ts";
@@ -113,6 +114,7 @@ function placeOne(
     ...(twoLevel ? { twoLevel } : {}),
     ...(target.narrowRange ? { narrowRange: true } : {}),
     ...(target.unsignedSymmetric ? { unsignedSymmetric: true } : {}),
+    ...(target.narrowWeights && isPacked(grid) ? { staysNarrow: true as const } : {}),
     ...(pairSafe(node, parameter, placement, grid) ? { pairSafe: true as const } : {}),
     // Scales of recurrent weights meet floats alone, as those next to float inputs do.
     ...(twoLevel || isRecurrent(node) || precisions.activationsOfNode(node).kind !== "int"
@@ -135,6 +137,10 @@ function whyNoIntegers(node: Node, { storage, precisions }: Placement): string |
   if (!storage.includes("dynamicquantizelstm")) return "";
   const weights = precisions.weightsOfNode(node);
   return weights.kind === "int" && weights.bits <= 8 ? notDynamic(node) : "DynamicQuantizeLSTM takes 8 bits and fewer";
+}
+
+function isPacked(grid: Grid): boolean {
+  return isScaled(grid) && dtypes[scaledCodecOf(grid).stored].bits < 8;
 }
 
 /** What a file holds in the place of numbers that no runtime loads. */

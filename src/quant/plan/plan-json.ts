@@ -68,6 +68,7 @@ const entry = z.strictObject({
   pairSafe: z.literal(true).optional(),
   shortScale: z.union([z.literal(true), z.literal("coarse")]).optional(),
   staysSigned: z.literal(true).optional(),
+  staysNarrow: z.literal(true).optional(),
   twoLevel: z
     .strictObject({ form: z.enum(["lpbq", "mx", "nvfp4"]), scaleBits: z.number().int().min(1).max(8).optional() })
     .optional(),

@@ -23,6 +23,8 @@ export interface PlanEntry {
   readonly shortScale?: true | "coarse";
   /** An int8 activation stays int8 in the file. Default: it is counted from its lowest number there, as uint8. */
   readonly staysSigned?: true;
+  /** A weight of 3 or 4 bits is dequantized as it lies, packed. Default: a Cast widens it as the file loads. */
+  readonly staysNarrow?: true;
   /** Scales of blocks are products of a coarse one and a factor of few bits (two-level.ts). Default: they are not. */
   readonly twoLevel?: TwoLevelChoice;
   /** A constant that is a parameter though its operator owns none: the gain of a normalization written out in arithmetic. */

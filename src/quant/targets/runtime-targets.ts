@@ -26,6 +26,8 @@ const webGpu: TargetFile = {
       "ONNX Runtime Web on WebGPU: smaller weights between float activations, packed where that was asked for.",
     activations: "float32",
     weights: "int8",
+    // A session there does not load a Cast from four bits to eight; DequantizeLinear of four bits runs on the GPU.
+    narrow_weights: "True",
     refuses: {
       activations: { "int*": onGpu, "uint*": onGpu, "float8*": onGpu },
       weights: {

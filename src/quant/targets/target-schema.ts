@@ -88,6 +88,11 @@ const avocet = z.strictObject({
     .describe(
       "Whether int8 activations stay int8 in the file, with the zero point 0; default: they are counted from their lowest number.",
     ),
+  narrow_weights: flag
+    .optional()
+    .describe(
+      "Whether weights of 3 and 4 bits stay packed in front of DequantizeLinear; default: a Cast widens them as the file loads, so that integer kernels take them.",
+    ),
   refuses: z
     .strictObject({
       activations: reasons.optional(),

@@ -87,6 +87,8 @@ export interface Target {
   readonly kernels: IntegerKernels | null;
   /** Whether symmetric int8 activations stay int8 in the file. */
   readonly signedActivations: boolean;
+  /** Whether weights of 3 and 4 bits stay packed in front of DequantizeLinear; else a Cast widens them as the file loads. */
+  readonly narrowWeights: boolean;
   /** What is refused, with the reason: grids by name or by how it begins ("uint*"), and storage forms. */
   readonly refuses: Readonly<Partial<Record<"activations" | "weights" | "storage", Readonly<Record<string, string>>>>>;
   /** Why an operator stays float, by operator. */
@@ -164,6 +166,7 @@ export function targetOf(file: TargetFile, name: string): Target {
         }
       : null,
     signedActivations: isOn(own.signed_activations),
+    narrowWeights: isOn(own.narrow_weights),
     refuses: (own.refuses ?? {}) as Target["refuses"],
     float: own.float ?? {},
   };
