@@ -1,7 +1,10 @@
-/** Loaded first into a process (`node --import`): writes the seconds of processor time that it took into the file that COMPRESSION_CPU names. */
-import { writeFileSync } from "node:fs";
+/**
+ * Loaded first into a process and its children (`NODE_OPTIONS=--import=…`): each appends the seconds of processor time that it took to the file
+ * that COMPRESSION_CPU names, a line each.
+ */
+import { appendFileSync } from "node:fs";
 
 process.on("exit", () => {
   const { user, system } = process.cpuUsage();
-  writeFileSync(process.env.COMPRESSION_CPU, String((user + system) / 1e6));
+  appendFileSync(process.env.COMPRESSION_CPU, `${(user + system) / 1e6}\n`);
 });

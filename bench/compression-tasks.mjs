@@ -84,7 +84,7 @@ const at70 = (task) => ({
 
 export const compressionRows = {
   ...halved(resnet20),
-  ...trained(resnet20, 50, 3, "epochs=10,learningRate=0.0005,temperature=4,flip=true,crop=4"),
+  ...trained(resnet20, 50, 3, "epochs=6,learningRate=0.0002,temperature=4,flip=true,crop=4"),
   ...selected(resnet20, 50),
   "MobileNetV1-0.25 | 70 % | spatial SVD on moments": { task: mobilenet1, options: [...most, ...spatial] },
   ...selected(mobilenet1, 70),
@@ -92,5 +92,5 @@ export const compressionRows = {
   ...at70(espnet),
   ...at70(fastestdet),
   ...halved(resnet56),
-  ...trained(resnet56, 50, 3, "epochs=3,learningRate=0.0003,temperature=4,flip=true,crop=4"),
+  ...trained(resnet56, 50, 3, "epochs=2,learningRate=0.0001,temperature=4,flip=true,crop=4"),
 };

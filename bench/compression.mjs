@@ -9,7 +9,7 @@
  * 2.42, which the rows of AIMET need.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -22,7 +22,8 @@ const { values: flags } = parseArgs({
   options: { only: { type: "string" }, aimet: { type: "string" }, table: { type: "boolean" } },
 });
 const file = join(root, "bench", "results", "compression.json");
-const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+const read = () => (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {});
+const recorded = read();
 const out = join(root, "out", "bench-compression");
 const wanted = flags.only && new RegExp(flags.only);
 
@@ -35,6 +36,8 @@ for (const [name, row] of flags.table ? [] : Object.entries(compressionRows)) {
   }
   if ("ranksOf" in row && !recorded[row.ranksOf]) continue;
   const result = "aimet" in row ? aimet(row) : compressed(name, row);
+  // Another process may have ended rows meanwhile.
+  Object.assign(recorded, read());
   recorded[name] = { machine: cpus()[0].model, ...result };
   console.log(name, JSON.stringify({ ...recorded[name], layers: undefined }));
   writeFileSync(file, `${JSON.stringify(recorded, null, 1)}\n`);
@@ -102,13 +105,16 @@ function aimet({ aimet: { network, scheme, share } }) {
   return JSON.parse(run(flags.aimet, args).trim().split("\n").at(-1));
 }
 
-/** What the command line prints, with the seconds of processor time that it took. */
+/** What the command line prints, with the seconds of processor time that it and its children took. */
 function avocet(args) {
   const command = [join(root, "dist", "cli", "main.js"), ...args, "--json", "--quiet"];
-  const cpu = join(out, "cpu.txt");
-  const loaded = ["--import", pathToFileURL(join(root, "bench", "compression-cpu.mjs")).href];
-  const printed = run(process.execPath, [...loaded, ...command], { ...process.env, COMPRESSION_CPU: cpu });
-  return { ...JSON.parse(printed), cpuSeconds: Number(readFileSync(cpu, "utf8")) };
+  const cpu = join(out, `cpu-${process.pid}.txt`);
+  rmSync(cpu, { force: true });
+  const options = `--import=${pathToFileURL(join(root, "bench", "compression-cpu.mjs")).href}`;
+  const printed = run(process.execPath, command, { ...process.env, NODE_OPTIONS: options, COMPRESSION_CPU: cpu });
+  const seconds = readFileSync(cpu, "utf8").trim().split("\n").map(Number);
+  rmSync(cpu);
+  return { ...JSON.parse(printed), cpuSeconds: seconds.reduce((sum, one) => sum + one, 0) };
 }
 
 function run(command, args, env = process.env) {

@@ -1,10 +1,11 @@
 """
 AIMET torch's compressor on ResNet-20 (CIFAR-10) at a share of its multiply-accumulates, without training: accuracy and seconds, one JSON line a scheme.
 
-    python bench/peers/aimet_compression.py FIXTURES [--share 0.5] [--schemes spatial_svd,channel_pruning] [--network ResNet-20]
+    python bench/peers/aimet_compression.py FIXTURES [--share 0.5] [--schemes spatial_svd,channel_pruning] [--network ResNet-20] [--uniform]
+        [--scored 1000]
 
-Needs aimet-torch 2.42. Its greedy selection scores every layer at nine ratios on 1,000 training images; channels are fitted on 500 of them, as in AIMET's
-example; the result is judged on the 5,000 test images that bench/compression.mjs judges on. The mean and deviation are those of the checkpoint.
+Needs aimet-torch 2.42. Its greedy selection scores every layer at nine ratios on so many training images; with --uniform every layer keeps the share
+(its manual mode), and nothing is scored. Channels are fitted on 500 images, as in AIMET's example; the result is judged on the 5,000 test images that bench/compression.mjs judges on. The mean and deviation are those of the checkpoint.
 """
 import argparse
 import json
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from aimet_torch.common.defs import CompressionScheme, CostMetric, GreedySelectionParameters
 from aimet_torch.compress import ModelCompressor
-from aimet_torch.defs import ChannelPruningParameters, SpatialSvdParameters
+from aimet_torch.defs import ChannelPruningParameters, ModuleCompRatioPair, SpatialSvdParameters
 from aimet_torch.elementwise_ops import Add
 from torch import nn
 
@@ -103,6 +104,8 @@ def main():
     parser.add_argument("--share", type=float, default=0.5)
     parser.add_argument("--schemes", default="spatial_svd,channel_pruning")
     parser.add_argument("--network", default="ResNet-20")
+    parser.add_argument("--uniform", action="store_true")
+    parser.add_argument("--scored", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(0)
@@ -137,24 +140,27 @@ def main():
     def evaluate(net, iterations, use_cuda=False):
         nonlocal evaluations
         evaluations += 1
-        return accuracy(net, train, 1000)
+        return accuracy(net, train, args.scored)
 
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(train[0][:500], train[1][:500]), batch_size=50)
     for scheme in args.schemes.split(","):
         model = network(pad=scheme != "channel_pruning")
         greedy = GreedySelectionParameters(target_comp_ratio=Decimal(str(args.share)), num_comp_ratio_candidates=10)
-        if scheme == "spatial_svd":
-            auto = SpatialSvdParameters.AutoModeParams(greedy, modules_to_ignore=[])
-            parameters = SpatialSvdParameters(SpatialSvdParameters.Mode.auto, auto)
+        kind = SpatialSvdParameters if scheme == "spatial_svd" else ChannelPruningParameters
+        fixed = [one.shortcut for one in model.modules() if isinstance(one, Block) and isinstance(one.shortcut, nn.Conv2d)]
+        if scheme != "spatial_svd":
+            fixed.append(model.conv1)
+        if args.uniform:
+            convolutions = [one for one in model.modules() if isinstance(one, nn.Conv2d) and one not in fixed]
+            how = kind.ManualModeParams([ModuleCompRatioPair(one, Decimal(str(args.share))) for one in convolutions])
         else:
-            fixed = [one.shortcut for one in model.modules() if isinstance(one, Block) and isinstance(one.shortcut, nn.Conv2d)]
-            auto = ChannelPruningParameters.AutoModeParams(greedy, modules_to_ignore=[model.conv1, *fixed])
-            parameters = ChannelPruningParameters(
-                data_loader=loader,
-                num_reconstruction_samples=500,
-                allow_custom_downsample_ops=True,
-                mode=ChannelPruningParameters.Mode.auto,
-                params=auto,
+            how = kind.AutoModeParams(greedy, modules_to_ignore=fixed)
+        mode = kind.Mode.manual if args.uniform else kind.Mode.auto
+        if scheme == "spatial_svd":
+            parameters = kind(mode, how)
+        else:
+            parameters = kind(
+                data_loader=loader, num_reconstruction_samples=500, allow_custom_downsample_ops=True, mode=mode, params=how
             )
         evaluations = 0
         start, busy = time.perf_counter(), time.process_time()

@@ -1,5 +1,13 @@
 /** What `avocet compress` made, held against the float model on samples: scores, equal decisions, outputs, milliseconds, warnings. */
-import { attempt, type ClassAxis, type Unjudged, type Verification, verify } from "../analysis/inner.ts";
+import {
+  attempt,
+  type ClassAxis,
+  type KernelLoss,
+  kernelLosses,
+  type Unjudged,
+  type Verification,
+  verify,
+} from "../analysis/inner.ts";
 import type { Work } from "../base/inner.ts";
 import { type JudgedData, type Judging, scoreOf } from "../recipe/inner.ts";
 import {
@@ -14,6 +22,7 @@ import {
 } from "../report/inner.ts";
 import type { Runtime } from "../runtime/inner.ts";
 import type { GatedFigures } from "./gates.ts";
+import { profilerOf } from "./kernel-times.ts";
 
 type Side = Parameters<typeof verify>[0];
 
@@ -70,6 +79,25 @@ export async function judgeCompressed(
 }
 
 const nothing = { simulation: null, float: null, of: null, interval: null, choices: null, why: [] };
+
+/** The operators that take longer than before, the largest loss first; none where the runtime does not tell. */
+export async function slowerKernels(
+  [before, after]: readonly [string, string],
+  runtime: Runtime,
+  { data }: JudgedData,
+  threads: number | undefined,
+): Promise<readonly KernelLoss[]> {
+  const profile = profilerOf(runtime);
+  const losses =
+    profile &&
+    (await attempt("which kernels take longer", [], async () => {
+      const options = threads ? { threads } : {};
+      for await (const { feeds } of data.batches(1))
+        return kernelLosses(await profile(before, feeds, options), await profile(after, feeds, options));
+      return [];
+    }));
+  return losses ?? [];
+}
 
 /** Outputs below it have an error of a tenth of their size. */
 const fewDecibels = 20;

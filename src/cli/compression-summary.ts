@@ -1,5 +1,6 @@
 /** What `compress` prints at the end: costs, what the result is worth, what became of each layer. */
 import {
+  arrivalText,
   bytes as bytesText,
   type CompressionReport,
   change,
@@ -8,6 +9,7 @@ import {
   figure,
   milliseconds,
   percent,
+  plural,
   scoreLoss,
 } from "../report/inner.ts";
 
@@ -24,6 +26,7 @@ export function compressionSummary(report: CompressionReport, output: string): s
   const { cost, bytes, layers, score, agreement, outputs, latencyMs, sensitivities, notes } = report;
   const line = (what: string, before: number, after: number, shown: (value: number) => string) =>
     `${what.padEnd(12)}${shown(before)} → ${shown(after)} (${percent(after / before, 1)})\n`;
+  const arrival = arrivalText(report);
   const number = (value: number) => value.toLocaleString("en");
   return [
     line("MACs", cost.before.macs, cost.after.macs, number),
@@ -38,14 +41,26 @@ export function compressionSummary(report: CompressionReport, output: string): s
     ...(score || (agreement && agreement.float !== null)
       ? []
       : outputs.map(({ name, sqnr }) => `output      ${decibels(sqnr)} ${name}\n`)),
-    latencyMs ? `latency     ${milliseconds(latencyMs.before)} → ${milliseconds(latencyMs.after)}\n` : "",
+    latencyMs
+      ? `latency     ${milliseconds(latencyMs.before)} → ${milliseconds(latencyMs.after)}${arrival === null ? "" : `, ${arrival}`}\n`
+      : "",
     ...report.warnings.map((warning) => `warning: ${warning.text}\n`),
     ...layers.map(
       ({ layer, scheme, rank, macs }) =>
         `  ${layer}: ${scheme} ${rank}, ${percent(macs[1] / macs[0], 0)} of its MACs\n`,
     ),
     ...notes.map((note) => `note: ${note}\n`),
-    ...sensitivities.refused.map(({ layer, reason }) => `  stays ${layer}: ${reason}\n`),
+    ...stays(sensitivities.refused),
     `${output} is written.\n`,
   ].join("");
+}
+
+/** One line a reason: networks have dozens of depthwise layers. */
+function stays(refused: CompressionReport["sensitivities"]["refused"]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { layer, reason } of refused) byReason.set(reason, [...(byReason.get(reason) ?? []), layer]);
+  return [...byReason].map(
+    ([reason, [first, ...others]]) =>
+      `  stays ${first}${others.length === 0 ? "" : ` and ${plural(others.length, "other layer")}`}: ${reason}\n`,
+  );
 }

@@ -109,7 +109,7 @@ function shrinking(command: Command): void {
     .option("--target-bytes <share>", "share of the parameters that may stay: 0.5", fraction)
     .option(
       "--finetune <options>",
-      "train the smaller model in float, the given one teaches: epochs=10,learningRate=0.001,flip=true,crop=4",
+      "train the smaller model in float, the given one teaches: epochs=10,temperature=4,flip=true,crop=4",
     );
 }
 

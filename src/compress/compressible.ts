@@ -58,7 +58,7 @@ export function compressible(
     throw new AvocetError(
       "compress/no-such-layer",
       `expected a layer that can be compressed, got "${name}"${reason ? `: ${reason}` : ""}`,
-      { at: name, ...hintOf(didYouMean(name, names)) },
+      { at: name, ...(reason === undefined ? hintOf(didYouMean(name, names)) : {}) },
     );
   }
   const chosen = ratios ? layers.filter(({ name }) => ratios[name] !== undefined) : layers;

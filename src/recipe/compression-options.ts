@@ -9,9 +9,6 @@ const share = z.number().gt(0).lt(1);
 
 export const fineTuningSchema = qat.options
   .omit({ ranges: true, rangeRate: true, batchNorms: true })
-  .extend({
-    learningRate: z.number().positive().default(1e-3).describe("The largest rate; it falls along a cosine."),
-  })
   .describe("How a compressed model is trained in float, with the original as teacher.");
 
 export type FineTuning = z.output<typeof fineTuningSchema>;
@@ -23,7 +20,7 @@ export function parseFineTuning(given: unknown): FineTuning {
   if ("value" in result) return result.value;
   throw new AvocetError("recipe/invalid", `fine-tuning has faults:\n${result.faults}`, {
     at: "--finetune",
-    hint: "epochs=10,learningRate=0.001,flip=true,crop=4: docs/compression.md",
+    hint: "epochs=10,temperature=4,flip=true,crop=4: docs/compression.md",
   });
 }
 

@@ -13,7 +13,7 @@ export interface FineTuneOptions extends Work {
   readonly teacher: Model;
   /** What is true of each sample of the data. Absent: the teacher alone teaches. */
   readonly labels?: Labels | undefined;
-  /** Epochs, rates, images that are mirrored or moved. Default: 4 epochs with Adam, at most 0.001. */
+  /** Epochs, rates, images that are mirrored or moved. Default: 4 epochs with Adam, at most 2e-4. */
   readonly training?: FineTuningInput | undefined;
   readonly seed?: number | undefined;
   readonly threads?: number | undefined;

@@ -1,5 +1,6 @@
 /** The page of a compression: what it gave, which layers are sensitive, what was chosen, and what stayed. */
 import type { AgreementShares, LayerSensitivity, Sensitivities, WeightChange } from "../analysis/inner.ts";
+import { arrivalText, type CostAndTime } from "./arrival.ts";
 import { type CurvePoint, type CurveScale, sensitivityCurve } from "./charts/sensitivity-curve.ts";
 import { frame } from "./frame.ts";
 import { html, type Markup } from "./markup.ts";
@@ -41,7 +42,7 @@ export interface CompressionReport {
   /** Signal against error of each output, in dB. */
   readonly outputs: readonly { readonly name: string; readonly sqnr: number }[];
   /** Milliseconds of one sample. */
-  readonly latencyMs: Readonly<Record<"before" | "after", number>> | null;
+  readonly latencyMs: CostAndTime["latencyMs"];
   readonly warnings: readonly Warning[];
   readonly layers: readonly {
     readonly layer: string;
@@ -94,7 +95,7 @@ function tiles(report: CompressionReport): Markup {
     ${score ? tile(score.name, figure(score.float, score.unit), figure(score.compressed, score.unit), score.interval ? `lost ${change(scoreLoss({ ...score, quantized: score.compressed }), score)}, 95 % interval ${score.interval.lost.map((end) => change(end, score)).join(" to ")}` : "without training") : null}
     ${agreement && agreement.float !== null ? single("Same class as float", percent(agreement.float), `${decisions(agreement.of, report.agreementSamples)}${agreement.interval ? `, 95 % interval ${agreement.interval.map((end) => percent(end, 1)).join(" to ")}` : ""}`) : null}
     ${outputs.slice(0, 3).map(({ name, sqnr }) => single("Output signal to error", decibels(sqnr), name))}
-    ${latencyMs ? tile("Latency", milliseconds(latencyMs.before), milliseconds(latencyMs.after), "one sample on this machine") : null}</div>`;
+    ${latencyMs ? tile("Latency", milliseconds(latencyMs.before), milliseconds(latencyMs.after), `one sample on this machine; ${arrivalText(report) ?? "hardly any multiply-accumulates were saved"}`) : null}</div>`;
 }
 
 function notesOf(notes: readonly string[]): Markup | null {

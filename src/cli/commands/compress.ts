@@ -29,10 +29,16 @@ import {
   parseRecipe,
 } from "../../recipe/inner.ts";
 import { openOutputFolder } from "../../recipe/inner-node.ts";
-import { type CompressionReport, jsonNumbers, renderCompression } from "../../report/inner.ts";
+import {
+  arrivalNote,
+  arrivesLittle,
+  type CompressionReport,
+  jsonNumbers,
+  renderCompression,
+} from "../../report/inner.ts";
 import { openRuntime, type Runtime, type RuntimeName } from "../../runtime/inner.ts";
 import { agreementDocument } from "../agreement-document.ts";
-import { compressionFigures, gatedFigures, judgeCompressed } from "../compression-judgement.ts";
+import { compressionFigures, gatedFigures, judgeCompressed, slowerKernels } from "../compression-judgement.ts";
 import { compressionSummary } from "../compression-summary.ts";
 import { placeOf } from "../data-place.ts";
 import type { ExitCode } from "../exit.ts";
@@ -203,13 +209,20 @@ export async function compress(
     },
   );
   const notes = [...made.notes, ...(tuned ? tuned.report.notes.map((note) => `fine-tuned: ${note}`) : [])];
+  const judgement = compressionFigures(figures);
+  const timed = { cost: made.cost, latencyMs: judgement.latencyMs };
+  const losses =
+    judged && arrivesLittle(timed) ? await slowerKernels([path, target], runtime, judged, options.threads) : [];
+  const latencyMs = timed.latencyMs && { ...timed.latencyMs, ...(losses.length > 0 && { losses }) };
+  const arrival = arrivalNote({ ...timed, latencyMs });
   const report: CompressionReport = {
     name: basename(path),
     ...reportOf(made),
-    notes,
+    notes: [...notes, ...(arrival === null ? [] : [arrival])],
     weightChanges: weightChanges(made.prepared, smaller),
     bytes,
-    ...compressionFigures(figures),
+    ...judgement,
+    latencyMs,
   };
   folder.write("sensitivity.json", `${JSON.stringify(made.sensitivities, null, 1)}\n`);
   folder.write("report.html", renderCompression(report));

@@ -61,7 +61,7 @@ export async function pruneChannels(
     throw new AvocetError(
       "compress/no-such-layer",
       `expected a layer whose channels can go, got "${name}"${reason ? `: ${reason}` : ""}`,
-      { at: name, ...hinted(didYouMean(name, names)) },
+      { at: name, ...(reason === undefined ? hinted(didYouMean(name, names)) : {}) },
     );
   }
   const groups = all.filter((group) => !isIgnored(group) && (!ratios || ratioOf(group) !== undefined));
