@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
   },
   {
     commands: ["quantize", "train", "plan"],
-    options: ["weights", "activations", "granularity", "float", "grid", "form", "ports"],
+    options: ["weights", "activations", "granularity", "float", "grid", "form", "ports", "accuracyLevel"],
     idle: ({ plan }) => plan !== undefined,
     problem: "either --plan or",
     hint: "a plan says the grid of every value already: edit it",

@@ -81,6 +81,12 @@ export function placing(command: Command): Command {
         "next to a form with fp16: what inputs and outputs of floats are (default float32)",
       ).choices(["float32", "float16"]),
     )
+    .addOption(
+      new Option(
+        "--accuracy-level <n>",
+        "next to --form weight-only: products in float32 (1, default), or of inputs rounded to int8 as it runs (4)",
+      ).choices(["1", "4"]),
+    )
     .option("--plan <file>", "a plan of `avocet plan`, edited perhaps, instead of all these grids");
 }
 

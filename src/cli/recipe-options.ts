@@ -22,6 +22,7 @@ export interface RecipeOptions extends DataOptions, ClassAxisOptions {
   readonly grid?: readonly string[];
   readonly form?: string;
   readonly ports?: string;
+  readonly accuracyLevel?: string;
   readonly plan?: string;
   readonly preset?: string;
   readonly statistics?: string;
@@ -78,6 +79,7 @@ export async function recipeOf(
     granularity,
     form: options.form,
     ports: options.ports,
+    accuracyLevel: options.accuracyLevel === undefined ? undefined : Number(options.accuracyLevel),
     calibration,
     float,
     // Methods need the data itself.

@@ -82,3 +82,19 @@ export function refusePorts(
     },
   );
 }
+
+/** Throws `recipe/invalid` for an accuracy level next to a form without MatMulNBits. */
+export function refuseAccuracyLevel(
+  { form, accuracyLevel }: { readonly form?: FormName | undefined; readonly accuracyLevel?: number | undefined },
+  at: string,
+): void {
+  if (accuracyLevel === undefined || (form !== undefined && forms[form].storage?.includes("matmulnbits"))) return;
+  throw new AvocetError(
+    "recipe/invalid",
+    `expected a weight-only form next to an accuracy level, got ${form ?? "none"}`,
+    {
+      at,
+      hint: "--form weight-only, or weight-only+fp16",
+    },
+  );
+}

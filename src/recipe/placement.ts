@@ -17,7 +17,10 @@ import { type Form, forms } from "./forms.ts";
 import type { Recipe } from "./schema.ts";
 
 /** The choices of a recipe that go to placement. */
-type Choices = Pick<Recipe, "weights" | "activations" | "granularity" | "float" | "grids" | "form" | "ports">;
+type Choices = Pick<
+  Recipe,
+  "weights" | "activations" | "granularity" | "float" | "grids" | "form" | "ports" | "accuracyLevel"
+>;
 
 /** The same choices as `place` takes them. Throws `quant/unknown-grid` and `quant/unsupported-grid`. */
 export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
@@ -29,6 +32,7 @@ export function placeChoices(recipe: Choices): Omit<PlaceOptions, "shapes"> {
     ...parseGrids({ weights, activations }),
     granularity: granularityOf(granularity),
     storage: form.storage,
+    ...(recipe.accuracyLevel === 4 ? { accuracyLevel: 4 } : {}),
     ...(form.half
       ? { half: { dtype: "float16", ...(recipe.ports === "float16" ? { ports: true } : {}), float: [] } }
       : {}),

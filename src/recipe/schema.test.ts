@@ -87,3 +87,13 @@ test("the JSON Schema names every key that is read", () => {
     expect.arrayContaining(["target", "weights", "calibration", "samples", "float", "preprocess", "seed"]),
   );
 });
+
+test("an accuracy level belongs to a form with MatMulNBits", () => {
+  expect(parseRecipe({ form: "weight-only", accuracyLevel: 4 }).accuracyLevel).toBe(4);
+  expect(parseRecipe({ form: "weight-only+fp16", accuracyLevel: 1 }).accuracyLevel).toBe(1);
+  for (const form of ["qdq", "dynamic", undefined] as const)
+    expect(() => parseRecipe({ accuracyLevel: 4, ...(form ? { form } : {}) })).toThrow(
+      /a weight-only form next to an accuracy level/,
+    );
+  expect(() => parseRecipe({ form: "weight-only", accuracyLevel: 2 as 4 })).toThrow(/accuracyLevel/);
+});

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AvocetError } from "../base/inner.ts";
 import { checkSchema, preprocessSchema } from "../data/inner-files.ts";
 import { compressionSchema } from "./compression-options.ts";
-import { formNames, refuseIntegers, refusePorts } from "./forms.ts";
+import { formNames, refuseAccuracyLevel, refuseIntegers, refusePorts } from "./forms.ts";
 import { granularitySchema, gridRuleSchema, refuseBesidePlan } from "./grid-rules.ts";
 import { inputSchema } from "./input-options.ts";
 import { methodSchema } from "./method-options.ts";
@@ -72,6 +72,13 @@ export const recipeSchema = z.strictObject({
     .enum(["float32", "float16"])
     .optional()
     .describe("Next to a form with fp16: the type of the model's inputs and outputs of floats; default float32."),
+  /** Next to a weight-only form: 1, products in float32, or 4, inputs rounded to int8 as the model runs. Default 1. */
+  accuracyLevel: z
+    .union([z.literal(1), z.literal(4)])
+    .optional()
+    .describe(
+      "Next to a weight-only form: what MatMulNBits computes in, 1 (float32) or 4 (inputs rounded to int8 as the model runs: faster, half a percent of the output away); default 1.",
+    ),
   /** A plan as `avocet plan` writes it, in the place of weights, activations, granularity, float and grids. */
   plan: z
     .looseObject({})
@@ -142,6 +149,7 @@ export function parseRecipe(input: unknown, at = "recipe"): Recipe {
     refuseBesidePlan(result.value, at);
     refuseIntegers(result.value, at);
     refusePorts(result.value, at);
+    refuseAccuracyLevel(result.value, at);
     return result.value;
   }
   throw new AvocetError("recipe/invalid", `the recipe has faults:\n${result.faults}`, {

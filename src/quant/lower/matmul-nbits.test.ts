@@ -344,3 +344,30 @@ test("a table that is the weight of the head, too, is in the file once", async (
     for (const name of ["e", "y"]) expect(apart(found[name]!, wanted[name]!)).toBeLessThan(1e-5);
   }
 });
+
+test("accuracy level 4 is the plan's: it is in the file, in JSON, and moves the output of the native build by rounded inputs", async () => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> g (float[4,64] x) => (float[4,32] y) <float[64,32] w> { y = MatMul(x, w) }`,
+    { seed: 4 },
+  );
+  const feeds = seededFeeds(model);
+  const shapes = await traceShapes(model, runtimes.node, feeds);
+  const grids = { weights: parseGrid("int4"), activations: parseGrid("float32"), granularity: { block: 32 } };
+  const made = async (accuracyLevel?: 4) => {
+    const placed = place(model, packing({}), { shapes, ...grids, accuracyLevel });
+    const { plan } = await calibrate(model, placed, runtimes.node, arrayData(feeds), { scheme: "minmax", shapes });
+    const again = planFromJson(planToJson(plan));
+    expect(again).toEqual(plan);
+    const file = lower(model, again).model;
+    return { plan, level: [...file.graph.nodes][0]!.int("accuracy_level", 0), y: (await outputsOf(file, feeds)).y! };
+  };
+  const [exact, rounded] = [await made(), await made(4)];
+  expect([exact.level, rounded.level]).toEqual([1, 4]);
+  expect([exact, rounded].map(({ plan }) => entryOf(plan, "w").accuracyLevel)).toEqual([undefined, 4]);
+  const [a, b] = [exact.y, rounded.y].map((tensor) => tensor.numbers());
+  const norm = (values: number[]) => Math.hypot(...values);
+  const moved = norm(a!.map((value, i) => value - b![i]!)) / norm(a!);
+  // Eight bits of a block of 32: some thousandths.
+  expect(moved).toBeGreaterThan(5e-4);
+  expect(moved).toBeLessThan(2e-2);
+});

@@ -1,7 +1,7 @@
 /**
  * Weights of 2, 4 or 8 bits in blocks, multiplied with floats: com.microsoft.MatMulNBits in the place of the MatMul or Gemm. It reads integers
  * packed by output, B [N, K / block, block · bits / 8], scales [N, K / block], and zero points of as many bits, one after the other from
- * the lowest bits on. With accuracy level 1 it computes in float32; level 4 would round the inputs to int8 (rounded-inputs.ts).
+ * the lowest bits on. With accuracy level 1 it computes in float32; with 4, if the plan asks for it, it rounds the inputs to int8 (rounded-inputs.ts).
  */
 import type { Node, Value } from "../../ir/inner.ts";
 import { isIntGrid } from "../grids/grid.ts";
@@ -41,7 +41,7 @@ export const matMulNBits: StorageForm = {
     const [first, second] = value.initializer!.shape as [number, number];
     const [K, N] = axis === 0 ? [first, second] : [second, first];
     const { constant, stored, others } = draft.packed(entry.value, [N, K / block, (block * bits) / 8], matrix);
-    const attributes = { K, N, bits, block_size: block, accuracy_level: float32 };
+    const attributes = { K, N, bits, block_size: block, accuracy_level: entry.accuracyLevel ?? float32 };
     for (const node of readers) {
       const inputs = [node.input(0)!, stored, ...others];
       const bias = node.op === "Gemm" ? node.input(2) : null;

@@ -25,8 +25,16 @@ export function storedFor(node: Node): { readonly form: StorageForm; readonly we
   return undefined;
 }
 
-/** The entries of a plan, each weight stored in the first of the forms that can hold it; of the others the reason says why not. */
-export function withStorage(entries: readonly PlanEntry[], model: Model, names: readonly StorageName[]): PlanEntry[] {
+/**
+ * The entries of a plan, each weight stored in the first of the forms that can hold it; of the others the reason says why not. `accuracyLevel` is
+ * that of all MatMulNBits.
+ */
+export function withStorage(
+  entries: readonly PlanEntry[],
+  model: Model,
+  names: readonly StorageName[],
+  accuracyLevel?: 4,
+): PlanEntry[] {
   const values = model.graph.valuesByName();
   const known = new Map(entries.map((entry) => [entry.value, entry]));
   return entries.map((entry) => {
@@ -38,7 +46,12 @@ export function withStorage(entries: readonly PlanEntry[], model: Model, names: 
       if (form.replaces !== useOf(value)) continue;
       const refused = form.refusal(entry, value, known);
       if (refused === undefined)
-        return { ...entry, storage: name, reason: `${entry.reason}, stored for ${form.title}` };
+        return {
+          ...entry,
+          storage: name,
+          ...(accuracyLevel && name === "matmulnbits" ? { accuracyLevel } : {}),
+          reason: `${entry.reason}, stored for ${form.title}`,
+        };
       refusals.push(`, not stored for ${form.title}: ${refused}`);
     }
     return { ...entry, reason: `${entry.reason}${refusals.join("")}` };

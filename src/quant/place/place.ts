@@ -41,6 +41,8 @@ export interface PlaceOptions {
   readonly grids?: readonly GridRule[] | undefined;
   /** What weights are stored for, the first form that can hold one. Default: what the target says. */
   readonly storage?: readonly StorageName[] | undefined;
+  /** Whether MatMulNBits rounds its inputs to int8 as it runs (4). Default: it computes in float32. */
+  readonly accuracyLevel?: 4 | undefined;
   /** Operators that no quantizer is for compute in half precision, but for these and what `keepFloat` selects. Default: in float32. */
   readonly half?: HalfPrecision | undefined;
   /**
@@ -134,7 +136,7 @@ export function place(model: Model, target: Target, options: PlaceOptions): Plan
     } else entries.push(activationEntry(value, asked, decision, placement, shared, computed, shortOf));
   }
   refuseNoBlocks(model, entries, [{ granularity }, ...grids]);
-  const stored = withStorage(entries, model, storage);
+  const stored = withStorage(entries, model, storage, options.accuracyLevel);
   if (entries.length === 0 && !options.half) {
     const bodies = Object.keys(layersInBodies(model)).join(", ");
     const first = left[0] ? `: ${left[0].value}: ${left[0].reason}` : "";

@@ -85,6 +85,7 @@ const entry = z.strictObject({
   floatReaders: z.array(z.string()).min(1).optional(),
   scaleFrom: z.strictObject({ input: z.string(), weight: z.string() }).optional(),
   storage: z.enum(storageNames).optional(),
+  accuracyLevel: z.literal(4).optional(),
   reason: z.string(),
   encoding: encoding.optional(),
   frozen: z.boolean().optional(),

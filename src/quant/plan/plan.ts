@@ -45,6 +45,8 @@ export interface PlanEntry {
   readonly floatReaders?: readonly string[];
   /** What the weight is stored for; absent: integers behind a DequantizeLinear. */
   readonly storage?: StorageName;
+  /** Next to `storage: "matmulnbits"`: the product rounds its inputs to int8 as it runs. Default: it computes in float32. */
+  readonly accuracyLevel?: 4;
   /** For a bias: the activation and the weight whose scales multiply to its own. */
   readonly scaleFrom?: { readonly input: string; readonly weight: string };
   /** Which rule placed it, in one sentence for people. */

@@ -68,6 +68,16 @@ const cases: Record<string, [string, Partial<PlaceOptions>]> = {
     "ort-cpu",
     { weights: grid("int4"), activations: grid("float32"), granularity: { block: 16 }, storage: ["matmulnbits"] },
   ],
+  "packed for MatMulNBits, whose inputs are rounded": [
+    "ort-cpu",
+    {
+      weights: grid("int4"),
+      activations: grid("float32"),
+      granularity: { block: 16 },
+      storage: ["matmulnbits"],
+      accuracyLevel: 4,
+    },
+  ],
 };
 
 test.each(Object.entries(cases))("%s", async (_, [target, options]) => {

@@ -11,6 +11,7 @@ import { dtypes, type Shape, type Tensor } from "../../tensor/inner.ts";
 import type { Encoding, Granularity } from "../grids/encoding.ts";
 import { gridName, isIntGrid, parseGrid, scaledCodecOf } from "../grids/grid.ts";
 import type { StorageName } from "../grids/storage-names.ts";
+import { roundsInputs } from "../lower/rounded-inputs.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
 import { raiseDynamicLstms } from "./dynamic-lstm.ts";
 import { raiseDynamicProducts } from "./dynamic-products.ts";
@@ -207,7 +208,8 @@ function raiseMatMulNBits(graph: Graph, node: Node): PlanEntry {
     const product = addNode(graph, "MatMul", [x, weight], {}, { name: node.name, place: { before: node } });
     replaceNode(node, { op: "Add", inputs: [product.output, bias] });
   } else replaceNode(node, { op: "MatMul", inputs: [x, weight] });
-  return packedEntry(weight, encoding, "matmulnbits", node);
+  const entry = packedEntry(weight, encoding, "matmulnbits", node);
+  return roundsInputs(node) ? { ...entry, accuracyLevel: 4 } : entry;
 }
 
 /** A lookup of packed rows becomes a Gather of floats. */
