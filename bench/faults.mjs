@@ -90,9 +90,34 @@ async function kills() {
   writeModelFile(parseModel(text, { seed: 2 }), join(inputs, "tiny.onnx"));
   const ramp = Float32Array.from({ length: 8 * 288 }, (_, i) => Math.sin(i));
   writeFileSync(join(inputs, "x.npy"), writeNpy(Tensor.float32([8, 8, 6, 6], ramp)));
+  const matrices = `<ir_version: 10, opset_import: ["" : 21]>
+  matrices (float[N,9,32] x) => (float[N,9,32] y) <float[32,64] w1, float[32,64] w2, float[64,32] w3> {
+    a = MatMul(x, w1)
+    s = Sigmoid(a)
+    b = MatMul(x, w2)
+    p = Mul(s, b)
+    y = MatMul(p, w3) }`;
+  writeModelFile(parseModel(matrices, { seed: 2 }), join(inputs, "matrices.onnx"));
+  writeFileSync(join(inputs, "rows.npy"), writeNpy(Tensor.float32([8, 9, 32], ramp)));
   const quick = ["--data", "x.npy", "-o", "out", "--preset", "fast", "--samples", "4", "--threads", "1", "--quiet"];
+  // GPTQ keeps each finished layer: kills fall between them, and --resume goes on from there.
+  const byLayers = [
+    "--data",
+    "rows.npy",
+    "-o",
+    "out",
+    "--method",
+    "gptq",
+    "--samples",
+    "4",
+    "--threads",
+    "1",
+    "--quiet",
+  ];
   const all = {
     quantize: ["quantize", "tiny.onnx", ...quick],
+    "weight-only": ["quantize", "matrices.onnx", ...byLayers, "--form", "weight-only"],
+    dynamic: ["quantize", "matrices.onnx", ...byLayers, "--form", "dynamic"],
     train: ["train", "tiny.onnx", ...quick, "--epochs", "1", "--batch", "4"],
     convert: ["convert", "tiny.onnx", "-o", "out", "--external", "always"],
   };
