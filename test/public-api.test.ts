@@ -55,4 +55,4 @@ test("the public names and their signatures are those that were reviewed, and fe
   expect(all.length).toBe(new Set(all).size);
   expect(all.length, "whoever adds a name promises to keep it").toBeLessThanOrEqual(177);
   await expect(`${sections.join("\n\n\n")}\n`).toMatchFileSnapshot("public-api.txt");
-}, 300_000);
+});
