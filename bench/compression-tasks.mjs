@@ -46,6 +46,12 @@ function halved(task) {
     [name("channels on moments")]: { task, options: [...half, ...channels] },
     [name("channels by norm")]: { task, options: [...half, ...channels, ...plain] },
     [name("channels, then the best form, on moments")]: { task, options: [...half, ...both] },
+    [name("AIMET's spatial SVD, every layer alike")]: {
+      aimet: { network: task.name, scheme: "spatial_svd", share: "0.5", uniform: true },
+    },
+    [name("AIMET's channel pruning, every layer alike")]: {
+      aimet: { network: task.name, scheme: "channel_pruning", share: "0.5", uniform: true },
+    },
     [name("AIMET's spatial SVD")]: { aimet: { network: task.name, scheme: "spatial_svd", share: "0.5" } },
     [name("AIMET's channel pruning")]: { aimet: { network: task.name, scheme: "channel_pruning", share: "0.5" } },
   };

@@ -99,9 +99,19 @@ function ratiosFile(layers, path) {
   return path;
 }
 
-function aimet({ aimet: { network, scheme, share } }) {
+function aimet({ aimet: { network, scheme, share, uniform } }) {
   const script = join(root, "bench", "peers", "aimet_compression.py");
-  const args = [script, fixture(""), "--network", network, "--schemes", scheme, "--share", share];
+  const args = [
+    script,
+    fixture(""),
+    "--network",
+    network,
+    "--schemes",
+    scheme,
+    "--share",
+    share,
+    ...(uniform ? ["--uniform"] : []),
+  ];
   return JSON.parse(run(flags.aimet, args).trim().split("\n").at(-1));
 }
 
