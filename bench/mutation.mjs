@@ -6,7 +6,7 @@
  *                                  [--again] [--fresh [--jobs 1]] [--page] [--state]
  *
  * The tests are loaded once and repeated for each mutant (mutation/warm.mjs); `--fresh` loads them for each, with Stryker's own
- * runner: twenty times slower, with the same survivors. With `--seconds` a mutant that has lived through so many seconds of tests is
+ * runner: twenty times slower, with the same survivors. With `--seconds` a mutant that has lived through so many seconds (of the processor) of tests is
  * tried no further: a survivor, though another test might find it. `--again` tries only what lived in the stored results without a reason, for
  * tests that came since; a file whose mutants are others than then is tried whole. Results are merged into bench/results/mutation.json after
  * every file; `--page` only writes bench/results/mutation.md again, and `--state` runs nothing: it reports which files have no row or one

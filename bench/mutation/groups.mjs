@@ -1,4 +1,4 @@
-import { testsBeside, testsOfFolder, testsOfRule } from "./tests-of.mjs";
+import { testsBeside, testsOfRule } from "./tests-of.mjs";
 
 /** What is mutated (globs from the root), and by which tests it must be found: globs, or what they are for a file. */
 export const groups = {
@@ -11,7 +11,7 @@ export const groups = {
       // WebAssembly as text, made by tools.
       "!src/quant/observers/kernels.generated.ts",
     ],
-    tests: testsOfFolder,
+    tests: testsBeside,
   },
   observe: { mutate: ["src/quant/observe/*.ts", "!src/quant/observe/*.test.ts"], tests: testsBeside },
   range: {

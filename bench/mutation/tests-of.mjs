@@ -1,4 +1,5 @@
 /** By which tests the mutants of a file must be found: globs from the root. */
+import { normalize } from "node:path";
 
 /** Rules without a test of their own name: whose cases come to them. */
 const rules = {
@@ -23,7 +24,7 @@ const rules = {
   scan: ["control"],
   scatter: ["placement", "movement"],
   slice: ["movement"],
-  slopes: ["activations", "arithmetic", "recurrent"],
+  slopes: ["slopes", "activations", "arithmetic", "recurrent"],
   strings: [],
   "time-steps": ["recurrent"],
 };
@@ -47,9 +48,12 @@ const quant = {
       "lower",
     ],
     "encodings-file": ["encodings-text", "encodings-file"],
-    "exact-nodes": ["half"],
+    "exact-nodes": ["exact-nodes", "half"],
     "float-casts": ["emitted", "half", "lower"],
-    "half-constant": ["half"],
+    "dynamic-int8": ["storage-refusals", "dynamic-int8-emitted", "dynamic-int8"],
+    "dynamic-quantize-lstm": ["storage-refusals", "dynamic-quantize-lstm"],
+    "gather-block-quantized": ["storage-refusals", "gather-block-quantized"],
+    "half-constant": ["half-constant", "half"],
     "hold-float": ["held", "hold-float"],
     "kernel-report": ["kernel-reasons", "kernel-report"],
     lower: ["emitted", "ready", "half", "lower"],
@@ -59,6 +63,19 @@ const quant = {
     record: ["emitted", "lowered", "lower"],
     rows: ["lower"],
     storage: ["emitted", "stored", "matmul-nbits", "lower"],
+  },
+  observers: {
+    entropy: ["entropy", "entropy-search"],
+    "growing-histogram": ["growing-histogram", "observer", "output-error"],
+    "histogram-observer": ["observer", "observers"],
+    "make-observer": ["observer", "observers"],
+    "min-max": ["observers"],
+    observer: ["observer", "observers"],
+    "output-gain": ["output-gain", "../observe/sensitivity"],
+    percentile: ["percentile", "observers"],
+    "squared-error": ["observers", "output-error"],
+    statistics: ["statistics", "observers"],
+    "tf-enhanced": ["tf-enhanced", "tf-enhanced-search"],
   },
   observe: {
     "encode-plan": ["encode-plan", "calibrate"],
@@ -100,8 +117,5 @@ export function testsBeside(file) {
   const folder = folderOf(file);
   const known = quant[folder.split("/").at(-2)];
   const names = known[nameOf(file)] ?? (folder.endsWith("/place/") ? ["*"] : [nameOf(file)]);
-  return names.map((name) => `${folder}${name}.test.ts`);
+  return names.map((name) => normalize(`${folder}${name}.test.ts`));
 }
-
-/** All tests of the folder of a file. */
-export const testsOfFolder = (file) => [`${folderOf(file)}*.test.ts`];

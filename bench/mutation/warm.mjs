@@ -1,7 +1,8 @@
 /**
  * Stryker's mutants without a start of the tests for each: the tests are loaded once, and each of them runs again and again, with one
  * mutant after the other (repeating-runner.mjs); for what modules compute as they are loaded they are loaded again. A mutant that
- * hangs, or that leaves something behind with which a test fails without it, takes its process with it; the next one goes on behind it.
+ * hangs, that crashes native code, or that leaves something behind with which a test fails without it, takes its process with it; the next
+ * one goes on behind it.
  */
 import { spawn } from "node:child_process";
 import {
@@ -55,11 +56,13 @@ export async function warmRun(root, files, tests, excludedMutations, untried = (
   const lines = () =>
     existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").filter(Boolean).map(JSON.parse) : [];
   try {
-    while (await endedEarly(root, environment)) {
-      const last = lines().at(-1);
-      if (last?.spoiled) continue;
-      if (last?.begun === undefined) throw new Error("the tests hang without a mutant");
-      appendFileSync(log, `${JSON.stringify({ id: last.begun, test: last.test, end: "Timeout" })}\n`);
+    for (;;) {
+      const isEnded = await endedEarly(root, environment);
+      const lost = lostIn(lines());
+      if (!isEnded && lost.length === 0) break;
+      if (isEnded && lost.length === 0 && !lines().at(-1)?.spoiled) throw new Error("the tests hang without a mutant");
+      const end = isEnded ? "Timeout" : "Killed";
+      for (const { begun, test } of lost) appendFileSync(log, `${JSON.stringify({ id: begun, test, end })}\n`);
     }
     const seen = lines();
     const broken = seen.find((line) => line.broken);
@@ -74,6 +77,12 @@ export async function warmRun(root, files, tests, excludedMutations, untried = (
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Mutants that were begun and never came back: one that hangs, or one with which native code took the process with it. */
+function lostIn(lines) {
+  const back = new Set(lines.filter(({ id }) => id !== undefined).map(({ id, test }) => `${id} ${test}`));
+  return lines.filter(({ begun, test }) => begun !== undefined && !back.has(`${begun} ${test}`));
 }
 
 const from1 = ({ line, column }) => ({ line: line + 1, column: column + 1 });

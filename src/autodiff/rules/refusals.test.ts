@@ -138,3 +138,12 @@ test.each([
     expect.objectContaining({ code: "autodiff/no-gradient", message: expect.stringMatching(message) }),
   );
 });
+
+test.each([
+  ["NegativeLogLikelihoodLoss", "NegativeLogLikelihoodLoss"],
+  ["SoftmaxCrossEntropyLoss", "SoftmaxCrossEntropyLoss"],
+])("the weights of the classes of %s", (_, op) => {
+  const text = `f (float[2,3] x, float[3] w) => (float y) <int64[2] l = {0, 2}> { y = ${op}(x, l, w) }`;
+  expect(() => backwardOperators(text, "w")).toThrow("belong to the task");
+  expect(() => backwardOperators(text, "x")).not.toThrow();
+});

@@ -40,7 +40,7 @@ function makesIntegers(node: Node): boolean {
 function isArithmetic(node: Node): boolean {
   if (node.domain !== "") return false;
   if (rowOf(node)?.elementwise || movesData(node)) return true;
-  if (node.op === "Concat" || node.op === "Expand") return true;
+  if (node.op === "Concat") return true;
   if (node.op !== "MatMul") return false;
   const [a, b] = [node.input(0), node.input(1)].map((value) => initializerOf(value)?.shape);
   return a || b ? a?.at(-1) === 1 || b?.at(-2) === 1 : true;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { entry, linesOf, lowered, named, nodesOf, parse, typeOf } from "../../../test/hand-made-plan.ts";
 import type { Model } from "../../ir/inner.ts";
+import { Tensor } from "../../tensor/inner.ts";
 import { holdBlocks, holdFloatProducts, holdPools } from "./hold-float.ts";
 
 const unnamed = (file: Model) => nodesOf(file).filter((node) => node.name === "");
@@ -208,6 +209,22 @@ describe("in files that are written by hand", () => {
     expect(read("k = com.microsoft.DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(0);
     expect(read("k = Custom <block_size = 1> (v, ss, nn)")).toBe(0);
     expect(blocks("y = DequantizeLinear <axis = 0, block_size = 1> (v, ss, nn)")).toBe(0);
+  });
+
+  test("quantizers to float8 and from it, but not those of integers", () => {
+    const held = (body: string, dtype: "float8e4m3fn" | "uint8") => {
+      const { graph } = file(body);
+      graph.valuesByName().get("z")!.initializer = Tensor.of(dtype, [], Uint8Array.of(0));
+      const count = holdBlocks(graph);
+      const lines = [...graph.nodes]
+        .filter(({ op }) => op === "Max")
+        .map((node) => `${node.output.name}: ${node.input(0)!.name}`);
+      return [count, ...lines];
+    };
+    const pair = "k = QuantizeLinear(x, s, z) r = DequantizeLinear(k, s, z) y = Neg(r)";
+    expect(held(pair, "float8e4m3fn")).toEqual([2, "x_float: x", "r_held: r"]);
+    expect(held(pair, "uint8")).toEqual([0]);
+    expect(held("k = com.microsoft.QuantizeLinear(x, s, z) y = Neg(x)", "float8e4m3fn")).toEqual([0]);
   });
 
   test("poolings in the standard domain alone", () => {

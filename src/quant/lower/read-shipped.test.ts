@@ -109,6 +109,12 @@ describe("a product", () => {
     expect(products("r = Relu(g) y = MatMul(x, r)")).toEqual([["MatMul", undefined]]);
   });
 
+  test("of a recurrent operator W, and no constant that stands elsewhere", () => {
+    const lstm = (w: string) => `k = LSTM <hidden_size = 1> (x, ${w}, w) y = Neg(k)`;
+    expect(products(`d = DequantizeLinear(q, s, n) ${lstm("d")}`)).toEqual([["LSTM", "q"]]);
+    expect(products(lstm("g"))).toEqual([["LSTM", undefined]]);
+  });
+
   test("in the form that a target asked for", () => {
     const body = "y = com.microsoft.MatMulNBits <K = 4, N = 4, bits = 4, block_size = 4> (x, packed, scales)";
     expect(products(body)).toEqual([["MatMulNBits", "packed"]]);

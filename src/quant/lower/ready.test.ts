@@ -32,6 +32,12 @@ describe("refusals", () => {
     expect(found.message).toContain("none for x");
     expect(found.detail.hint).toEqual(expect.any(String));
     expect(linesOf(lowered(parse(relu), entry("x", "activation", "float16")))).toHaveLength(3);
+    const gemm = "f (float[2,4] x) => (float[2,3] y) <float[4,3] w, float[3] b> { y = Gemm(x, w, b) }";
+    const { encoding: __, ...bias } = entry("b", "bias", "int32");
+    const whole = [entry("x", "activation", "uint8"), entry("w", "weight", "int8")];
+    expect(linesOf(lowered(parse(gemm), ...whole, { ...bias, scaleFrom: { input: "x", weight: "w" } }))).not.toEqual(
+      [],
+    );
     const model = parse(relu);
     model.source = "folder/model.onnx";
     expect(() => lowered(model, empty)).toThrowError(

@@ -54,7 +54,8 @@ test("layers of one weight are told apart by their order, products and recurrent
       b, c = LSTM <hidden_size = 2> (x, w, r)
       d = MatMul(x, v)
       e = MatMul(d, v)
-      y = MatMul(e, u) }`,
+      o = Relu(e)
+      y = MatMul(o, u) }`,
     { seed: 1 },
   );
   const known = new Map([

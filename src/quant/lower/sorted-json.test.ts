@@ -20,3 +20,9 @@ test("4,096 numbers have a line each, one more have none; what is null stays so"
   const lines = (length: number) => sortedJson({ scale: new Array(length).fill(1), none: null }).split("\n").length;
   expect([lines(4096), lines(4097)]).toEqual([4096 + 6, 6 - 1]);
 });
+
+test("names that are in order stay so, and any order becomes it", () => {
+  const keys = (names: string) =>
+    Object.keys(JSON.parse(sortedJson(Object.fromEntries([...names].map((name) => [name, 1])))));
+  for (const names of ["abcde", "edcba", "badce", "cabed"]) expect(keys(names).join("")).toBe("abcde");
+});

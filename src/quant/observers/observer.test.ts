@@ -1,7 +1,7 @@
 /** What all observers share: which schemes are AIMET's, and what is refused, with a way out. */
 import { expect, test } from "vitest";
 import { makeObserver } from "./make-observer.ts";
-import { isAimets, type Scheme } from "./observer.ts";
+import { isAimets, type Scheme, seesSamples } from "./observer.ts";
 
 test.each<[Scheme, boolean]>([
   ["minmax", true],
@@ -41,4 +41,13 @@ test("a percentile without a number is that of 99.99, and an unknown scheme name
       detail: expect.objectContaining({ hint: expect.stringContaining("entropy") }),
     }),
   );
+});
+
+test("a sample will do where errors are weighed by slopes, which are of a sample, too; it says how far the numbers reach", () => {
+  const all: Scheme[] = ["minmax", "percentile", "percentile:99", "tf_enhanced", "sqnr", "mse", "entropy"];
+  expect(all.filter(seesSamples)).toEqual(["sqnr"]);
+  const observer = makeObserver("sqnr");
+  observer.see(Float32Array.of(-1, 0.5, 2), [3], [-4, 8]);
+  const { min, max } = observer.statistics();
+  expect([min, max]).toEqual([-4, 8]);
 });

@@ -115,3 +115,10 @@ test("only what readers look at counts, and before the first number there is not
   expect(max).toBeGreaterThan(1);
   expect(observer.statistics().count).toBe(1200);
 });
+
+test("numbers that are told to reach further leave room for what comes", () => {
+  const observer = new OutputErrorObserver({ above: Float64Array.of(9, 1, 1), below: Float64Array.of(9, 1, 1) });
+  observer.see(joined(channels), [1, 3, 400], [-100, 200]);
+  const { min, max } = observer.statistics();
+  expect([min, max]).toEqual([-100, 200]);
+});

@@ -53,3 +53,13 @@ test.each(["sqnr", "minmax"] as const)("a grid of listed numbers spans all that 
   // The widest number of the type is 448.
   expect({ scale, offset }).toEqual({ scale: [56 / 448], offset: [0] });
 });
+
+test("entropy takes the whole range of a weight, where a histogram would clip it", () => {
+  const many = Float32Array.from({ length: 20_000 }, (_, i) => (i === 0 ? 40 : random.normal()));
+  const observer = makeObserver("entropy");
+  observer.see(many);
+  const choice = choiceOf(signed);
+  const whole = affineOfRange(Math.min(...many), Math.max(...many), choice);
+  expect(observer.propose(choice)).not.toEqual(whole);
+  expect(encodeWeight(Tensor.float32([20_000], many), signed, "entropy").scale).toEqual([whole.scale]);
+});

@@ -23,6 +23,16 @@ test("a plan that was placed on the model is taken as it is", () => {
   expect(adoptPlan(model, plan)).toEqual(plan);
 });
 
+test("a plan with a bias on the grid of its accumulator, too", () => {
+  const biased = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> net (float[1,8] x) => (float[1,4] y) <float[8,4] w, float[4] b> { y = Gemm(x, w, b) }`,
+    { seed: 1 },
+  );
+  const placed = place(biased, builtinTarget("ort-cpu"), { shapes: new Map() });
+  expect(placed.entries.map(({ kind }) => kind)).toContain("bias");
+  expect(adoptPlan(biased, placed)).toEqual(placed);
+});
+
 test("encodings are decided anew, but for frozen ones", () => {
   const encoding = { grid: parseGrid("int8"), granularity: { kind: "tensor" }, symmetric: true, scale: [1], offset: [-128] } as const; // biome-ignore format: one line
   const entryOf = (more: Partial<PlanEntry>) =>

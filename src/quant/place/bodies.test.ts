@@ -16,6 +16,7 @@ const choice = (one: string, other: string) =>
 
 test("layers of the graph itself are none, nor are bodies without one", () => {
   expect(counted("m = MatMul(x, w) y = Relu(m)")).toEqual({});
+  expect(counted(`y = ${choice("a_out = Unknown(x)", "b_out = Neg(x)")}`), "of nobody's operator").toEqual({});
   expect(counted(`m = MatMul(x, w) y = ${choice("a_out = Relu(m)", "b_out = Neg(m)")}`)).toEqual({});
 });
 

@@ -58,6 +58,7 @@ describe("the second factor of a product", () => {
       { body: product, target: { ...plain, params: { weight: { symmetric: true } }, operators: new Map([["MatMul", { params: { weight: { symmetric: false } } } as never]]) } },
       ["b: uint8"],
     ],
+    ["has it where the target says nothing of its operator", { body: product, target: { operators: new Map() } }, ["b: uint8 symmetric"]],
     ["has its own grid", { body: product, grids: wide }, ["b: uint16 symmetric"]],
     ["that of whose encoding it shares", { body: product, grids: { c: "uint16" }, shared: { b: "c" } }, ["b: uint16 symmetric"]],
     ["nothing for a constant", { body: "y = MatMul(a, w)" }, []],

@@ -36,7 +36,7 @@ describe("an operator", () => {
   });
 
   test("of a GRU or RNN has no cell: what stands in its place is left", () => {
-    const gru = 'a, l = GRU <hidden_size = 2> (x, gw, gr, "", "", h, c) y = Neg(a)';
+    const gru = 'a, l, k = GRU <hidden_size = 2> (x, gw, gr, "", "", h, c) y = Neg(a)';
     expect(tied(gru)).toEqual({ shared: { x: "a", l: "a", h: "a" }, counted: ["x", "l", "h"] });
   });
 

@@ -35,8 +35,8 @@ describe("convolutions that give scores at one position", () => {
   });
 
   test("and not where they are the only layers", () => {
-    const text = pictures("p = GlobalAveragePool(x) y = Conv(p, s, b)", 21, classes);
-    expect(about(text, "y", known(text))).toEqual([gives("Conv")]);
+    const text = pictures("p = GlobalAveragePool(x) d = Conv(p, s, b) y = Softmax(d)", 21, classes);
+    expect(about(text, "d", known(text))).toEqual([gives("Conv")]);
   });
 
   test("nor where nothing is known of their positions, or they have none, or one of their axes is longer", () => {
@@ -63,7 +63,9 @@ describe("convolutions that give scores at one position", () => {
   });
 
   test("several ways to the end are gone once each", () => {
-    const text = net("d = Conv(p, s, b) m = Tanh(d) n = Neg(m) o = Add(m, n) y = Softmax(o)");
+    const text = net(
+      "d = Conv(p, s, b) m = Tanh(d) n = Neg(m) o = Add(m, n) e = Flatten <axis = 1> (o) y = Softmax <axis = -1> (e)",
+    );
     expect(about(text, "d", known(text))).toEqual([scores]);
   });
 });

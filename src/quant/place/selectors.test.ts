@@ -105,3 +105,97 @@ describe("what lies between two values", () => {
     expect(select(model, [name])).toEqual([{ nodes: [], values: [expect.objectContaining({ name })] }]);
   });
 });
+
+describe("names, operators and ways between them", () => {
+  const model = () =>
+    parseModel(
+      `<ir_version: 10, opset_import: ["" : 21, "com.example" : 1]> net (float[4] x, float[4] z) => (float[4] y, float[4] k) <float[4] w> {
+        [first] a = Mul(x, w)
+        [second] b = Relu(a)
+        c = Add(b, z)
+        ["odd/name"] d = com.example.Odd(c)
+        y = Neg(d)
+        e = Neg(w)
+        k = Abs(e) }`,
+      { seed: 1 },
+    );
+  const of = (selector: string) => {
+    const [found] = select(model(), [selector]);
+    return [...found!.nodes.map((node) => node.output.name), ...found!.values.map(({ name }) => `value ${name}`)];
+  };
+
+  test.each([
+    ["first", ["a"]],
+    ["a", ["a"]],
+    ["c", ["c"]],
+    ["x", ["value x"]],
+    ["w", ["value w"]],
+    ["Neg", ["y", "e"]],
+    ["Odd", ["d"]],
+    ["com.example.Odd", ["d"]],
+    ["/^(first|second)$/", ["a", "b"]],
+    ["/^e$/", ["e"]],
+    ["first..c", ["a", "b", "c"]],
+    ["a..c", ["b", "c"]],
+    ["second..", ["b", "c", "d", "y"]],
+    ["..second", ["a", "b"]],
+    ["..c", ["a", "b", "c"]],
+    ["z..", ["c", "d", "y"]],
+    ["w..k", ["e", "k"]],
+    ["..", ["a", "b", "c", "d", "y"]],
+  ])("%s", (selector, wanted) => expect(of(selector)).toEqual(wanted));
+
+  test("several in their order", () => {
+    expect(select(model(), ["Neg", "x"]).map(({ nodes, values }) => [nodes.length, values.length])).toEqual([
+      [2, 0],
+      [0, 1],
+    ]);
+  });
+
+  test("an input that has a constant is no input that is fed", () => {
+    const overridden = model();
+    overridden.graph.inputs[1]!.initializer = overridden.graph.valuesByName().get("w")!.initializer;
+    expect(select(overridden, ["../^none$/", "..c"].slice(1))[0]!.nodes.map(({ output }) => output.name)).toEqual([
+      "a",
+      "b",
+      "c",
+    ]);
+    const alone = parseModel(
+      '<ir_version: 10, opset_import: ["" : 21]> net (float[4] x, float[4] z) => (y) { b = Neg(z) c = Neg(x) y = Add(b, c) }',
+    );
+    alone.graph.inputs[1]!.initializer = overridden.graph.valuesByName().get("w")!.initializer;
+    expect(select(alone, [".."])[0]!.nodes.map(({ output }) => output.name)).toEqual(["c", "y"]);
+  });
+
+  const refusal = (selector: string, source?: string) => {
+    const given = model();
+    if (source) given.source = source;
+    try {
+      select(given, [selector]);
+    } catch (error) {
+      const { code, message, detail } = error as AvocetError & { detail: { at: string; hint: string } };
+      return { code, message, ...detail };
+    }
+    throw new Error("expected a refusal");
+  };
+
+  test("what selects nothing says where, and what is near", () => {
+    expect(refusal("firts")).toMatchObject({
+      code: "quant/no-such-value",
+      message: "expected names of nodes, values or operators, got firts",
+      at: "net",
+      hint: expect.stringMatching(/^did you mean .*first/),
+    });
+    expect(refusal("firts", "folder/net.onnx").at).toBe("folder/net.onnx");
+    expect(refusal("nothing like it at all").hint).toBe("`avocet inspect` lists the operators of a model");
+    expect(refusal("firts..c").hint).toBe("did you mean first..c?");
+    expect(refusal("first..sekond").hint).toBe("did you mean first..second?");
+    expect(refusal("y..first").hint, "two ends that no way joins").toBe(
+      "`avocet inspect` lists the operators of a model",
+    );
+    expect(refusal("/a..firts/").hint).not.toContain("..c");
+    expect(refusal("/^none$/").code).toBe("quant/no-such-value");
+    const broken = refusal("/(/");
+    expect([broken.code, broken.hint]).toEqual(["usage/bad-value", expect.stringContaining("RE2's syntax")]);
+  });
+});

@@ -39,7 +39,7 @@ function beforeActivation(b: Backward, name: string, numbers: readonly number[])
 /** y = f(Conv(x, w) + b + z). */
 export function fusedConv(b: Backward): InputGradients {
   const attribute = b.node.attributes.get("activation_params");
-  const numbers = attribute?.type === "floats" || attribute?.type === "ints" ? attribute.value.map(Number) : [];
+  const numbers = attribute?.type === "floats" ? attribute.value : [];
   const dy = beforeActivation(b, b.node.string("activation", ""), numbers);
   return [...convGradients(b, dy), b.wants(3) ? dy : null];
 }

@@ -113,6 +113,18 @@ describe("attention", () => {
       outputs: ["y"],
       wrt: ["q", "k", "v"],
     },
+    "GroupQueryAttention, rotated in pairs of neighbours": {
+      text: `f (float[1,3,32] q, float[1,3,16] k, float[1,3,16] v, float[1,1,0,16] p, float[1,1,0,16] o, float[8,8] c, float[8,8] s)
+         => (float y, float nk, float nv)
+         <int32[1] last = {2}, int32 total = {3}> {
+         y, nk, nv = com.microsoft.GroupQueryAttention <num_heads = 2, kv_num_heads = 1, do_rotary = 1, rotary_interleaved = 1>
+           (q, k, v, p, o, last, total, c, s) }`,
+      outputs: ["y"],
+      wrt: ["q", "k", "v"],
+    },
+    "MultiHeadAttention, inputs left out by name": {
+      text: `f (${threes}) => (float y) { y = com.microsoft.MultiHeadAttention <num_heads = 2> (q, k, v, "", "", "", "", "") }`,
+    },
     Attention: {
       text: `f (float[2,3,4] x, float[4,24] w, float[24] b) => (float y) {
          y = com.microsoft.Attention <num_heads = 2> (x, w, b) }`,

@@ -27,13 +27,13 @@ export function bodyOf(node: Node, attribute: string): Graph {
 }
 
 /** Copies a body; `enter` makes what stands for its inputs, in the new graph, before anything else is there. */
-export function copyBody(b: Backward, attribute: string, enter: (e: Emitter) => readonly Value[] = () => []): BodyCopy {
+export function copyBody(b: Backward, attribute: string, enter?: (e: Emitter) => readonly Value[]): BodyCopy {
   const original = bodyOf(b.node, attribute);
   const { names } = b.graph;
   const graph = new Graph(names.spare(`d_${attribute}`), names);
   const types = bodyTypes(b.types, b.node, attribute);
   const e = new Emitter(graph, types);
-  const entered = enter(e);
+  const entered = enter?.(e) ?? [];
   const map = new Map<Value, Value | null>(original.inputs.map((value, i) => [value, entered[i]!]));
   absorb(graph, original, map);
   retell(types, original, map, "", "");
@@ -68,7 +68,7 @@ export function close({ graph, e }: BodyCopy, outputs: readonly (readonly [Value
   graph.setOutputs(
     outputs.map(([value, type]) => {
       const own = e.op("Identity", [value]);
-      if (type) own.type = type;
+      own.type = type;
       return own;
     }),
   );
@@ -88,7 +88,7 @@ export const floats = (shape: Shape): TensorType => tensorType("float32", shape)
 /** The float values that a node's bodies capture and whose gradients somebody asks for. */
 export function capturedOf(b: Backward): Value[] {
   const inputs = new Set(b.node.inputs);
-  const found = [...readsOf(b.node)].filter((value) => b.wantsValue(value) && isFloat(b.types, value));
+  const found = [...readsOf(b.node)].filter((value) => b.wantsValue(value));
   // What is an input as well has its gradient as such too; both parts are given.
   return found.filter((value) => !inputs.has(value) || isCaptured(b.node, value));
 }

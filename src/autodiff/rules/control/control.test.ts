@@ -1,7 +1,9 @@
 /** If, Loop and Scan against central differences. */
 import { describe, expect, test } from "vitest";
+import { parseModel } from "../../../ir/inner.ts";
 import { Tensor } from "../../../tensor/inner.ts";
 import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
+import { bodyOf } from "./body-copy.ts";
 
 const yes = (value: 0 | 1) => Tensor.of("bool", [], Uint8Array.of(value));
 
@@ -23,6 +25,14 @@ describe("If", () => {
       text: `f (float[3] x, bool c) => (float y) {
         s = Tanh(x)
         y = If(c) <then_branch = t () => (float[3] a) { a = Identity(s) }, else_branch = e () => (float[3] a) { a = Neg(x) }> }`,
+      feeds: { c: yes(1) },
+    },
+    "two outputs of which one counts": {
+      text: `f (float[3] x, bool c) => (float y) {
+        y, z = If(c) <
+          then_branch = t () => (float[3] a, float[3] k) { a = Tanh(x) k = Exp(x) },
+          else_branch = e () => (float[3] a, float[3] k) { a = Neg(x) k = Sin(x) }
+        > }`,
       feeds: { c: yes(1) },
     },
     "one inside the other": {
@@ -174,4 +184,10 @@ describe("Loop", () => {
       }> }`;
     await expect(expectGradients({ text })).rejects.toThrow(/changes its shape from step to step/);
   });
+});
+
+test("a node without the body that it needs is no control operator", () => {
+  const model = parseModel('<ir_version: 10, opset_import: ["" : 21]> f (float[3] x) => (y) { y = Relu(x) }');
+  const [node] = model.graph.nodes;
+  expect(() => bodyOf(node!, "body")).toThrow("has no body body");
 });

@@ -10,10 +10,9 @@ function choice(b: Backward): InputGradients {
   const captured = capturedOf(b);
   const branch = (attribute: string) => {
     const copy = copyBody(b, attribute);
-    const seeds = bodyOf(b.node, attribute).outputs.flatMap((output, i): Seed[] => {
-      const gradient = b.gradient(i);
-      return gradient ? [{ value: copy.of(output), gradient }] : [];
-    });
+    const seeds = bodyOf(b.node, attribute)
+      .outputs.map((output, i) => ({ value: copy.of(output), gradient: b.gradient(i) }))
+      .filter((seed): seed is Seed => seed.gradient !== null);
     const found = b.differentiateBody(copy.graph, seeds, captured, copy.types);
     return close(
       copy,

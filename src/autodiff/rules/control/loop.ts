@@ -14,30 +14,30 @@ export function loop(b: Backward): InputGradients {
   const count = body.inputs.length - 2;
   const stacked = body.outputs.slice(1 + count);
   const carried = carriedOf(b, body.inputs.slice(2), body.outputs.slice(1, 1 + count));
-  const given = stacked.flatMap((_, i) => (b.gradient(count + i) ? [i] : []));
+  const given = stacked.map((_, i) => i).filter((i) => b.gradient(count + i));
 
   const [steps, states] = statesBefore(b, count);
   const last = b.sub(steps, b.constant(Tensor.scalar(1, "int64")));
   const yes = Tensor.of("bool", [], Uint8Array.of(1));
-  let going: Value | null = null;
-  let at: Value | null = null;
-  let arriving: Arriving = { gradients: [], sums: [] };
+  let going!: Value;
+  let at!: Value;
+  let arriving!: Arriving;
   const copy = copyBody(b, "body", (e) => {
     const [index, condition] = body.inputs.slice(0, 2).map((value) => enterLike(e, value));
     arriving = enterArriving(e, b, carried);
     going = condition!;
     at = e.sub(last, index!);
-    return [at, e.constant(yes), ...states.map((all) => e.op("Gather", [all, at], { axis: 0 }))];
+    return [at, e.constant(yes), ...states.map((all) => e.op("Gather", [all, at]))];
   });
   const seeds = given.map(
     (i): Seed => ({
       value: copy.of(stacked[i]!),
-      gradient: copy.e.op("Gather", [b.gradient(count + i)!, at], { axis: 0 }),
+      gradient: copy.e.op("Gather", [b.gradient(count + i)!, at]),
     }),
   );
   const { leaving } = stepBack(b, copy, carried, arriving, seeds, []);
   const results = b.ops("Loop", leaving.length, [steps, b.constant(yes), ...initialArriving(b, carried)], {
-    body: close(copy, [[going!, undefined], ...leaving]),
+    body: close(copy, [[going, undefined], ...leaving]),
   });
   const gradients: (Value | null)[] = node.inputs.map(() => null);
   carried.floats.forEach((i, k) => {

@@ -5,7 +5,7 @@ import { inferTypes } from "../../../facts/inner.ts";
 import { parseModel } from "../../../ir/inner.ts";
 import { openRuntime } from "../../../runtime/inner.ts";
 import { Tensor } from "../../../tensor/inner.ts";
-import { gradientModel, seedPrefix } from "../../differentiate.ts";
+import { differentiate, gradientModel, seedPrefix } from "../../differentiate.ts";
 import { expectGradients, gradientSuite } from "../../gradient-suite.ts";
 
 describe("DequantizeLinear of stored integers", () => {
@@ -119,4 +119,17 @@ test.each(["", "1"])("the gradient of one scale has its shape, [%s]", async (len
   };
   const { gradient_s: found } = await session.run(feeds, ["gradient_s"]);
   expect([found!.shape, [...found!.floats()]]).toEqual([shape, [7]]);
+});
+
+test.each(["s", "t"])("constants of one content of which %s is trained where it lies are no pair", (trained) => {
+  const model = parseModel(
+    `<ir_version: 10, opset_import: ["" : 21]> f (float[4] x) => (float[4] y) <float s = {0.5}, float t = {0.5}, uint8 z = {0}, float[4] one> {
+       q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, t, z) }`,
+    { seed: 1 },
+  );
+  const of = (name: string) => model.graph.valuesByName().get(name)!;
+  const seeds = [{ value: of("y"), gradient: of("one") }];
+  expect(() => differentiate(model, seeds, [of("x"), of(trained)], { types: inferTypes(model) })).toThrow(
+    "another scale or zero point",
+  );
 });

@@ -5,6 +5,7 @@
  * dz = −s · Σ g outside. AIMET's offset is −z, so its gradient has the other sign. A value of exactly half a step outside is
  * outside for us at both ends; PyTorch and AIMET round it to even first, so that at one end it may be inside.
  */
+import { defaultOf } from "../../../facts/inner.ts";
 import type { Node, Value } from "../../../ir/inner.ts";
 import { dtypes, type Shape } from "../../../tensor/inner.ts";
 import type { Backward, GradientRow, InputGradients } from "../../rule.ts";
@@ -30,9 +31,9 @@ function dequantize(b: Backward): InputGradients {
 
 /** Whether two constants that nobody trains have the same content. */
 function isSame(b: Backward, quantize: Node, index: number): boolean {
-  const [value, other] = [b.node.input(index), quantize.input(index)];
-  if (!value || !other || b.wantsValue(value) || b.wantsValue(other)) return false;
-  const [tensor, second] = [b.constantOf(value), b.constantOf(other)];
+  const other = quantize.input(index);
+  if (b.wants(index) || (other && b.wantsValue(other))) return false;
+  const [tensor, second] = [defaultOf(b.node.input(index)), defaultOf(other)];
   if (!tensor || !second || tensor.dtype !== second.dtype) return false;
   return tensor.shape.join() === second.shape.join() && tensor.numbers().join() === second.numbers().join();
 }
@@ -48,18 +49,16 @@ function pair(b: Backward, quantize: Node): InputGradients {
   const shift = zero ? slices.spread(b.sub(b.asFloat(zero), b.scalar(middle))) : b.scalar(-middle);
   const dx = b.mul(dy, b.within(b.add(steps, shift), (high - low) / 2 + 0.5));
   b.give(x, dx);
-  const wantsZero = zero !== null && b.wants(2);
   return [
     null,
     b.wants(1) ? b.div(slices.sum(b.sub(b.mul(dy, y), b.mul(dx, x))), scale) : null,
-    wantsZero ? b.neg(b.mul(slices.sum(b.sub(dy, dx)), scale)) : null,
+    b.wants(2) ? b.neg(b.mul(slices.sum(b.sub(dy, dx)), scale)) : null,
   ];
 }
 
 /** The lowest and highest integer of the element type between the two. */
 function endsOf(b: Backward, quantize: Node): readonly [number, number] {
-  const zero = quantize.input(2);
-  const type = b.types.get(quantize.output.name)?.dtype ?? zero?.initializer?.dtype ?? "uint8";
+  const type = b.dtypeOf(quantize.output) ?? "uint8";
   const { bits, kind } = dtypes[type];
   if (kind !== "int" && kind !== "uint") throw b.refusal(`${type} is no grid of integers`);
   return kind === "int" ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
@@ -76,10 +75,10 @@ interface Slices {
 function slicesOf(b: Backward, shape: Shape): Slices {
   const scale = b.shapeOf(1);
   const rank = shape.length;
-  if (scale.length === 0 || (scale.length === 1 && scale[0] === 1 && rank !== 1)) {
+  if (scale.length === 0 || (scale.length === 1 && scale[0] === 1)) {
     return {
       spread: (value) => value,
-      sum: (value) => (scale.length === 0 ? b.sum(value) : b.reshape(b.sum(value), scale)),
+      sum: (value) => b.reshape(b.sum(value), scale),
     };
   }
   const given = b.node.int("axis", 1);

@@ -15,6 +15,8 @@ gradientSuite({
   "without an arrow": sum("bi, ja", "[2,3]", "[2,3]"),
   "without an arrow, summed": sum("ij,jk", "[2,3]", "[3,2]"),
   "an ellipsis": sum("...ij,...jk->...ik", "[2,3,4]", "[2,4,2]"),
+  "an ellipsis beside letters that come first in the alphabet": sum("...AB,BC->...AC", "[2,3,4]", "[4,2]"),
+  "an ellipsis of one operand alone": sum("...ij,jk->...ik", "[2,3,4]", "[4,2]"),
   "ellipses at both ends": sum("...ij,jk...->...ik", "[2,3,4]", "[4,2,2]"),
   "an ellipsis that broadcasts": sum("...i,...i->...i", "[2,3]", "[1,3]"),
   "an ellipsis without an arrow": sum("...ij,...jk", "[2,3,4]", "[2,4,2]"),

@@ -47,6 +47,14 @@ describe("ConvTranspose", () => {
     "depthwise, dilation": { text: spread("1,3,4,4", "3,1,3,3", "group = 3, dilations = [2,2], strides = [2,2]") },
     output_shape: { text: spread("1,2,3,3", "2,2,3,3", "strides = [2,2], output_shape = [6,6]") },
     "auto_pad SAME_UPPER": { text: spread("1,2,3,3", "2,2,3,3", `strides = [2,2], auto_pad = "SAME_UPPER"`) },
+    "auto_pad SAME_UPPER, more to take away": {
+      text: spread("1,2,3,3", "2,2,5,5", `strides = [2,2], auto_pad = "SAME_UPPER"`),
+    },
+    "auto_pad SAME_LOWER": { text: spread("1,2,3,3", "2,2,5,5", `strides = [2,2], auto_pad = "SAME_LOWER"`) },
+    "output_shape, more to take away": { text: spread("1,2,4,4", "2,2,3,3", "strides = [2,2], output_shape = [6,6]") },
+    "output_shape with output_padding": {
+      text: spread("1,2,4,4", "2,2,3,3", "strides = [2,2], output_padding = [1,1], output_shape = [7,7]"),
+    },
     "1-D": { text: spread("2,3,5", "3,2,4", "strides = [3], pads = [1,1]") },
   });
 });

@@ -26,6 +26,10 @@ describe("sequences", () => {
       text: `f (float[2,3] x) => (float y) {
          s = SplitToSequence <axis = 1, keepdims = 0> (x)  y = ConcatFromSequence <axis = 0> (s) }`,
     },
+    "a part without its axis": {
+      text: `f (float[3,2] x) => (float y) <int64 one = {1}> {
+         s = SplitToSequence <axis = 0, keepdims = 0> (x)  e = SequenceAt(s, one)  y = Mul(e, e) }`,
+    },
     "parts with their axis, put together along it": {
       text: `f (float[2,3] x) => (float y) { s = SplitToSequence <axis = 1> (x)  y = ConcatFromSequence <axis = 1> (s) }`,
     },

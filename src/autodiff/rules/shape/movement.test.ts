@@ -127,6 +127,9 @@ describe("elements taken by index", () => {
       text: `f (float[2,5] x) => (float y) <${ints("k", 3)}> { y, i = TopK(x, k) }`,
       feeds: { x: (_, i) => ((i * 7) % 10) / 5 },
     },
+    "TopK of three axes": {
+      text: `f (float[2,3,5] x) => (float y) <${ints("k", 3)}> { y, i = TopK(x, k) }`,
+    },
     "TopK, smallest, first axis": {
       text: `f (float[4,3] x) => (float y) <${ints("k", 2)}> { y, i = TopK <axis = 0, largest = 0> (x, k) }`,
       feeds: { x: (_, i) => ((i * 7) % 12) / 5 },

@@ -63,6 +63,10 @@ describe("TensorScatter", () => {
   gradientSuite({
     linear: cache(`mode = "linear"`, [2, 0]),
     circular: cache(`mode = "circular"`, [3, 1]),
+    "of three axes": {
+      text: "f (float[2,4,3] x, float[2,2,3] u) => (float y) { y = TensorScatter(x, u) }",
+      opset: 24,
+    },
     "from the start, along another axis": {
       text: "f (float[2,4,3] x, float[2,2,3] u) => (float y) { y = TensorScatter <axis = 1> (x, u) }",
       opset: 24,
