@@ -37,7 +37,7 @@ const quant = {
   lower: {
     activation: ["emitted", "lower"],
     bias: ["emitted", "lower"],
-    constant: ["emitted", "lower"],
+    constant: ["constant", "emitted", "lower"],
     draft: [
       "draft",
       "emitted",
