@@ -1,7 +1,7 @@
 /** Intervals against published figures and against simulation. */
 import { describe, expect, test } from "vitest";
 import { Random } from "../base/inner.ts";
-import { bootstrapInterval, mcNemar, pairedInterval, wilsonInterval } from "./inner.ts";
+import { bootstrapInterval, mcNemar, meanInterval, pairedInterval, wilsonInterval } from "./inner.ts";
 
 const rounded = (interval: readonly number[]) => interval.map((end) => Number(end.toFixed(4)));
 
@@ -22,6 +22,32 @@ describe("Wilson's interval", () => {
     expect(other).toBeCloseTo(1 - high, 12);
     expect(end).toBeCloseTo(1 - low, 12);
     expect([wilsonInterval(20, 20)[1], wilsonInterval(0, 0)]).toEqual([1, [0, 1]]);
+  });
+});
+
+describe("the interval of a mean", () => {
+  // Student's table, two-sided 95 %; deviations of ±1 around a mean of 10 make half the width t · s / √n.
+  test.each([
+    [2, 12.706],
+    [3, 4.303],
+    [4, 3.182],
+    [6, 2.571],
+    [16, 2.131],
+    [101, 1.984],
+  ])("of %i numbers has Student's width", (n, t) => {
+    const random = new Random(n);
+    const values = Array.from({ length: n }, () => 10 + random.normal());
+    const mean = values.reduce((a, b) => a + b, 0) / n;
+    const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1));
+    const [low, high] = meanInterval(values);
+    expect((low + high) / 2).toBeCloseTo(mean, 10);
+    // Three digits of the table, and 1.2 % of the expansion at three degrees of freedom.
+    expect((high - low) / 2 / ((t * deviation) / Math.sqrt(n))).toBeCloseTo(1, n === 4 ? 1 : 2);
+  });
+
+  test("is everything where the spread is unknown, and a point where there is none", () => {
+    expect(meanInterval([3])).toEqual([Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    expect(meanInterval([2, 2, 2])).toEqual([2, 2]);
   });
 });
 

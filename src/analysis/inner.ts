@@ -3,7 +3,14 @@ export { Agreement } from "./agreement.ts";
 export { attempt, attemptNow, type Unjudged } from "./attempt.ts";
 export { argmaxClasses, type ScoreLayout, scoreLayout } from "./classes.ts";
 export { type ClippingOptions, clippedShares, type ValueRange } from "./clipping.ts";
-export { bootstrapInterval, type Interval, mcNemar, pairedInterval, wilsonInterval } from "./confidence.ts";
+export {
+  bootstrapInterval,
+  type Interval,
+  mcNemar,
+  meanInterval,
+  pairedInterval,
+  wilsonInterval,
+} from "./confidence.ts";
 export { macsOf, macsOfNode, parametersOf, type Shapes } from "./cost.ts";
 export { type Decisions, type DecisionUnit, decisionLayout } from "./decision-layout.ts";
 export { batchOf, type EvaluateOptions, type Evaluation, evaluate, evaluateAll, type Judged } from "./evaluate.ts";
@@ -38,7 +45,7 @@ export { OutputDifference } from "./output-difference.ts";
 export { type ClassAxis, type MeaningOptions, type OutputMeaning, outputMeanings } from "./output-meaning.ts";
 export type { LayerSensitivity, Sensitivities, SensitivityCandidate } from "./sensitivities.ts";
 export { nearestFloats, outputSignals, signalNames } from "./signal-names.ts";
-export { compareValues, type Similarity, type SimilarityOptions, type ValuePair } from "./similarity.ts";
+export { compareValues, type Similarity, type SimilarityOptions, sampleSqnrs, type ValuePair } from "./similarity.ts";
 export {
   type AgreementShares,
   type MeasuredLatency,

@@ -59,25 +59,55 @@ export async function compareValues(
     pairs: [pairs, "list"],
   });
   if (pairs.length === 0) return [];
-  const joined = sideBySide(reference, other, pairs);
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
-  await using session = await runtime.open(joined, { ...simulationOf(joined), ...threads });
   const sums = new Float64Array(pairs.length * 3);
-  let done = 0;
-  for await (const batch of data.batches(batchOf(session, options.batch ?? 8, data), options.signal)) {
-    throwIfAborted(options);
-    const { "avocet:sums": part } = await session.run(batch.feeds);
-    part!.floats().forEach((value, i) => {
+  for await (const part of sumsOfRuns(reference, other, pairs, runtime, data, { batch: 8, ...options })) {
+    part.forEach((value, i) => {
       sums[i] = sums[i]! + value;
     });
-    done += batch.size;
-    options.onProgress?.({ step: "compare", done, total: data.count });
-    await breathe();
   }
   return pairs.map(({ reference: name }, i) => {
     const [xx = 0, yy = 0, dd = 0] = sums.subarray(3 * i, 3 * i + 3);
     return { name, sqnr: decibels(xx, dd), cosine: cosineOf(xx, yy, dd) };
   });
+}
+
+/** The lowest SQNR of the pairs in dB, for each sample by itself (for each batch where the model fixes its length). */
+export async function sampleSqnrs(
+  reference: Model,
+  other: Model,
+  pairs: readonly ValuePair[],
+  runtime: Runtime,
+  data: Dataset,
+  options: Omit<SimilarityOptions, "batch"> = {},
+): Promise<number[]> {
+  const found: number[] = [];
+  for await (const sums of sumsOfRuns(reference, other, pairs, runtime, data, { ...options, batch: 1 })) {
+    found.push(Math.min(...pairs.map((_, i) => decibels(sums[3 * i]!, sums[3 * i + 2]!))));
+  }
+  return found;
+}
+
+/** Σ x², Σ y² and Σ (x − y)² of every pair, run by run. */
+async function* sumsOfRuns(
+  reference: Model,
+  other: Model,
+  pairs: readonly ValuePair[],
+  runtime: Runtime,
+  data: Dataset,
+  { batch: size, ...options }: SimilarityOptions & { readonly batch: number },
+): AsyncGenerator<Float32Array> {
+  const joined = sideBySide(reference, other, pairs);
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  await using session = await runtime.open(joined, { ...simulationOf(joined), ...threads });
+  let done = 0;
+  for await (const batch of data.batches(batchOf(session, size, data), options.signal)) {
+    throwIfAborted(options);
+    const { "avocet:sums": part } = await session.run(batch.feeds);
+    yield part!.floats();
+    done += batch.size;
+    options.onProgress?.({ step: "compare", done, total: data.count });
+    await breathe();
+  }
 }
 
 /** 10 · log10(signal / noise); equal values give Infinity, also when both are zero. */

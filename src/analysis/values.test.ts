@@ -4,7 +4,7 @@ import { Random } from "../base/inner.ts";
 import { fromArray } from "../data/inner.ts";
 import { parseModel } from "../ir/inner.ts";
 import { openRuntime } from "../runtime/inner.ts";
-import { clippedShares, compareValues, latencies, macsOf, median, parametersOf } from "./inner.ts";
+import { clippedShares, compareValues, latencies, macsOf, median, parametersOf, sampleSqnrs } from "./inner.ts";
 
 const text = (scale: string) => `<ir_version: 10, opset_import: ["" : 21]>
   f (float[N,4] x) => (float[N,4] y) <float s = {${scale}}> { h = Mul(x, s)
@@ -31,6 +31,22 @@ describe("similarity", () => {
       expect(found[i]!.sqnr).toBeCloseTo(10 * Math.log10(xx / dd), 3); // squares and their sums are float32 in the graph
       expect(found[i]!.cosine).toBeCloseTo(xy / Math.sqrt(xx * yy), 6);
     }
+  });
+
+  test("sample by sample it is the lowest SQNR of the pairs", async () => {
+    const [reference, other] = [parseModel(text("1.0")), parseModel(text("0.9"))];
+    const pairs = ["h", "y"].map((name) => ({ reference: name, other: name }));
+    const found = await sampleSqnrs(reference, other, pairs, await openRuntime(), data);
+    const expected = Array.from({ length: 10 }, (_, n) => {
+      const row = Array.from(x.subarray(4 * n, 4 * n + 4));
+      const of = (f: (v: number) => number, g: (v: number) => number) =>
+        10 * Math.log10(row.reduce((s, v) => s + f(v) ** 2, 0) / row.reduce((s, v) => s + (f(v) - g(v)) ** 2, 0));
+      return Math.min(of((v) => v, (v) => 0.9 * v), of(Math.tanh, (v) => Math.tanh(0.9 * v))); // biome-ignore format: pairs
+    });
+    expect(found).toHaveLength(10);
+    found.forEach((sqnr, n) => {
+      expect(sqnr).toBeCloseTo(expected[n]!, 3); // squares and their sums are float32 in the graph
+    });
   });
 
   test("equal values are exact, also where all are zero", async () => {

@@ -72,4 +72,6 @@ export interface Prepared {
 
 export interface MethodResult extends Prepared {
   readonly plan: Plan;
+  /** Whether ranges that were observed before are as good as new ones. Default false. */
+  readonly rangesHold?: boolean;
 }

@@ -24,6 +24,8 @@ export interface Change {
   readonly prepared?: Model;
   readonly decided?: Model;
   readonly plan?: Plan;
+  /** Whether ranges that were observed before are as good as new ones. Default false. */
+  readonly rangesHold?: boolean;
   readonly report: MethodReport;
 }
 
@@ -33,7 +35,7 @@ export interface Step<Name extends string = string, Shape extends z.ZodRawShape 
   readonly name: Name;
   /**
    * "prepare" changes the float model and keeps its function; "solve" decides weights and their encodings, after which ranges are
-   * observed again; "train" learns weights and ranges together, and nothing is observed after it.
+   * observed again where they do not hold; "train" learns weights and ranges together, and nothing is observed after it.
    */
   readonly kind: "prepare" | "solve" | "train";
   /** Type, defaults and documentation of its options. */
@@ -95,8 +97,8 @@ export function planned<Name extends string, Shape extends z.ZodRawShape>(
     async run(state, work, options) {
       const { plan } = state;
       if (!plan) throw new AvocetError("quant/not-calibrated", `expected a plan before ${row.name}, got none`);
-      const result = await row.run({ ...state, plan }, work, options);
-      return { decided: result.model, plan: result.plan, report: result.report };
+      const { model, ...result } = await row.run({ ...state, plan }, work, options);
+      return { decided: model, ...result };
     },
   };
 }

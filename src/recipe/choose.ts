@@ -28,11 +28,11 @@ export interface Choice {
   readonly run?: StagesRun;
 }
 
-/** Samples that are enough for an average over all elements of the outputs. */
-const most = 64;
-
-/** What trials work with and what scores them: every fifth sample is set aside (all are used for both when there are fewer than ten). */
-export function setAside(data: Dataset): { readonly trial: Dataset; readonly scored: Dataset } {
+/**
+ * What trials work with and what scores them: every fifth sample is set aside (all are used for both when there are fewer than ten), and at
+ * most so many score: enough for an average over all elements of the outputs.
+ */
+export function setAside(data: Dataset, most = 64): { readonly trial: Dataset; readonly scored: Dataset } {
   if (data.count !== null && data.count < 10) return { trial: data, scored: data };
   return { trial: samples(data, "except-every:5"), scored: samples(samples(data, "every:5"), most) };
 }

@@ -8,6 +8,7 @@ import { lower, type Plan, refuseUnfit } from "../quant/inner.ts";
 import { inputPorts, type Runtime } from "../runtime/inner.ts";
 import { type Choice, chooseSteps } from "./choose.ts";
 import { chooseEqualization } from "./choose-equalization.ts";
+import { chooseWhole } from "./choose-whole.ts";
 import { tryDraft } from "./draft.ts";
 import { fitData } from "./fit-data.ts";
 import { forms } from "./forms.ts";
@@ -141,8 +142,11 @@ async function onData({ model, data, recipe, runtime, options }: MakeRequest): P
     source,
     given,
     reports: [...reports, ...placementReport(draft, recipe)],
-    choose: async (steps) =>
-      stepsOf(recipe).careful ? await chooseSteps(source, steps, given) : { verdicts: new Map() },
+    choose: async (steps) => {
+      const { judged } = stepsOf(recipe);
+      if (judged === "each step") return await chooseSteps(source, steps, given);
+      return judged ? await chooseWhole(source, steps, given) : { verdicts: new Map() };
+    },
   };
 }
 

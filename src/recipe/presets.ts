@@ -7,8 +7,11 @@ import type { presetNames, Recipe } from "./schema.ts";
 export interface Preset {
   readonly description: string;
   readonly steps: readonly MethodStepInput[];
-  /** Each step is judged on samples set aside from the calibration data, and undone when it makes things worse. */
-  readonly careful: boolean;
+  /**
+   * What is judged on samples set aside from the calibration data, and undone when it makes things worse: each step, or all that decide
+   * weights and biases together, next to ranges alone.
+   */
+  readonly judged: "each step" | "the whole" | null;
   /** Needs no data: ranges come from batch norms and from what is known of the inputs; equalization is judged on noise. */
   readonly dataFree: boolean;
 }
@@ -17,13 +20,19 @@ export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
   fast: {
     description: "batch norms folded, ranges calibrated; nothing else",
     steps: [],
-    careful: false,
+    judged: null,
     dataFree: false,
   },
   standard: {
-    description: "dead channels zeroed, weights rounded by descent on moments, best biases: a few dozen forward passes",
-    steps: [{ method: "dead-channels" }, { method: "adaround", iterations: 0, rowsPerColumn: 20 }],
-    careful: false,
+    description:
+      "dead channels zeroed, coarse weights (below 8 bits, or one scale for all channels) rounded on moments, biases corrected in one pass; kept if it helps on samples set aside",
+    steps: [
+      { method: "dead-channels" },
+      { method: "adaround", iterations: 0, rowsPerColumn: 20, coarseOnly: true },
+      // What clipping shifts stays: ranges clip what matters little, and taking its mean back moves what matters.
+      { method: "bias-correction", kind: "one-pass", activations: false },
+    ],
+    judged: "the whole",
     dataFree: false,
   },
   best: {
@@ -34,23 +43,23 @@ export const presets: Readonly<Record<(typeof presetNames)[number], Preset>> = {
       { method: "cle" },
       { method: "adaround", iterations: 1000, rowsPerColumn: 200 },
     ],
-    careful: true,
+    judged: "each step",
     dataFree: false,
   },
   "data-free": {
     description:
       "no data: dead channels, equalization for scales per tensor, ranges and bias correction from batch norms",
     steps: [{ method: "dead-channels" }, { method: "cle" }, { method: "bias-correction", kind: "analytic" }],
-    careful: false,
+    judged: null,
     dataFree: true,
   },
 };
 
 /** The steps of a recipe: its methods, or those of its preset. Throws `recipe/invalid`. */
-export function stepsOf(recipe: Recipe): { steps: Step[]; careful: boolean } {
-  if (recipe.methods) return { steps: inOrder(recipe.methods.map(readStep)), careful: false };
+export function stepsOf(recipe: Recipe): { steps: Step[]; judged: Preset["judged"] } {
+  if (recipe.methods) return { steps: inOrder(recipe.methods.map(readStep)), judged: null };
   const preset = presets[recipe.preset];
-  return { steps: inOrder(preset.steps.map(readStep)), careful: preset.careful };
+  return { steps: inOrder(preset.steps.map(readStep)), judged: preset.judged };
 }
 
 /** What a run of the recipe reports of, in order: preparations, ranges, methods, training. */

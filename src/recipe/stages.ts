@@ -23,6 +23,8 @@ export interface State extends MethodState {
 
 export interface StagesRun {
   readonly state: State;
+  /** After preparations and ranges, before anything was decided. */
+  readonly ranged: State;
   /** What each step did, in their order; ranges have a report where they follow from the model. */
   readonly reports: ReadonlyMap<Step, MethodReport>;
   readonly ranging?: MethodReport | undefined;
@@ -35,6 +37,8 @@ export interface StageOptions extends Pick<StepContext, "inputs" | "labels" | "t
   readonly runtime: Runtime;
   /** Null: ranges follow from statistics, or from batch norms. */
   readonly data: Dataset | null;
+  /** What steps that decide weights and biases look at, when the rest is to judge them. Default: all of the data. */
+  readonly solvedOn?: Dataset;
   readonly options: QuantizeOptions;
 }
 
@@ -81,7 +85,8 @@ export class Stages {
     }
     const prepare = clock();
     const { report: ranging, ...started } = await this.start({ source, prepared: float });
-    let state: State = started;
+    const ranged: State = started;
+    let state = ranged;
     const calibrate = clock();
     for (const step of steps) {
       if (step.kind === "prepare") continue;
@@ -90,21 +95,26 @@ export class Stages {
       state = applied.state;
       reports.set(step, applied.report);
     }
-    return { state, reports, ranging, seconds: { prepare, calibrate, methods: clock() } };
+    return { state, ranged, reports, ranging, seconds: { prepare, calibrate, methods: clock() } };
   }
 
   /** The state after a step. What it decided changes what is observed, but for training, which learns ranges with the weights. */
   async apply(step: Step, state: State): Promise<{ state: State; report: MethodReport }> {
     const name = `${++this.#steps}-${step.name}`;
     const checkpoint = this.#checkpointOf(name);
-    const { prepared, decided, plan, report } = await step.run(state, { ...this.#context(), checkpoint });
+    const { prepared, decided, plan, rangesHold, report } = await step.run(state, {
+      ...this.#context(),
+      ...(step.kind === "solve" && this.#given.solvedOn ? { data: this.#given.solvedOn } : {}),
+      checkpoint,
+    });
     if (step.kind === "prepare") {
       if (report.edits === 0 || !prepared) return { state, report };
       const { report: _, ...started } = await this.start({ source: state.source, prepared }, name);
       return { state: started, report };
     }
     const next = { ...state, decided: decided ?? state.decided, plan: plan ?? state.plan };
-    if (step.kind === "train" || !this.#ranging.again) return { state: next, report };
+    const hold = step.kind === "train" || !this.#ranging.again || rangesHold || report.edits === 0;
+    if (hold) return { state: next, report };
     return { state: await this.#ranged(next, state.shapes, checkpoint), report };
   }
 

@@ -29,13 +29,13 @@ export async function applyAdaRound(
   const { runtime, threads } = context;
   await using errors = await RowErrors.open(runtime, threads);
   await using rounding = await Rounding.open(runtime, settings, threads);
-  const { rowsPerColumn, activations, bias } = options;
+  const { rowsPerColumn, activations, bias, coarseOnly } = options;
   // Awaited here: the sessions end with this scope.
   return await solveLayers(
     model,
     plan,
     context,
-    { step: "adaround", rowsPerColumn, activations, bias },
+    { step: "adaround", rowsPerColumn, activations, bias, coarseOnly },
     async (task) => {
       const { layer } = task;
       const placed = roundingProblem(layer, task.weight, task.encoding, task.moments);

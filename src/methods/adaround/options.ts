@@ -20,6 +20,12 @@ export const adaroundOptions = z
       .default(0.1)
       .describe("Weight of the rounding term next to an error that is 1 where every weight is off by a whole step."),
     ...annealing,
+    coarseOnly: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Only weights of fewer than 8 bits or with one scale for all channels; others lose little by nearest rounding.",
+      ),
     descent: yes.describe("Whether coordinate descent finishes what the gradient began."),
     searchScales,
     bias,

@@ -47,6 +47,8 @@ export interface SequentialOptions {
   readonly activations?: boolean | undefined;
   /** Whether each layer gets the bias that is best for its rounded weights. Default true. */
   readonly bias?: boolean | undefined;
+  /** Whether only weights of fewer than 8 bits or with one scale for all channels are decided. Default false. */
+  readonly coarseOnly?: boolean | undefined;
 }
 
 /**
@@ -78,7 +80,7 @@ export async function solveLayers(
     rowsPerColumn: options.rowsPerColumn,
   });
   const zeroed = sharedZeroed();
-  let gathering = 0;
+  let [gathering, fine] = [0, 0];
   const decide = async (branch: Branch, entry: PlanEntry, names: InputNames): Promise<DecidedLayer> => {
     const { layer } = branch;
     const before = performance.now();
@@ -100,6 +102,10 @@ export async function solveLayers(
     onProgress?.({ step: options.step, done: index, total: branches.length, detail: `${layer.node}` });
     const entry = entries.get(layer.weight.value.name);
     const skipped = whySkipped(layer, entry, solved);
+    if (!skipped && options.coarseOnly && !branch.recurrent && isFine(layer, entry!)) {
+      fine++;
+      continue;
+    }
     if (skipped) {
       notes.push(`${layer.node}: skipped: ${skipped}`);
       continue;
@@ -124,6 +130,8 @@ export async function solveLayers(
     putBias(quantizedNode, vectorSlot(quantizedNode, outputs), decided.bias);
   }
   onProgress?.({ step: options.step, done: branches.length, total: branches.length });
+  if (fine > 0)
+    notes.unshift(`${fine} layers: skipped: 8 bits with a scale for each channel lose little by nearest rounding`);
   return {
     model: result,
     plan: frozen(plan, solved, result),
@@ -188,6 +196,12 @@ function bestBias(
   if (isRefused(old)) return old.refused;
   const shift = biasShift(layer.matrix, weight, rounded, moments.mean, moments.quantizedMean);
   return recurrent ? shift : shiftedBias(result.node, old, shift);
+}
+
+/** Eight bits and a scale for each channel leave little to decide. */
+function isFine({ axes }: MatrixLayer, { grid, granularity }: PlanEntry): boolean {
+  const isOneScale = granularity.kind === "tensor" && axes.outputs > 1;
+  return grid.kind === "int" && grid.bits >= 8 && !isOneScale;
 }
 
 function whySkipped(
