@@ -7,6 +7,7 @@ import { bundleForBrowser, weigh } from "./browser/bundle.ts";
 // What is loaded when it is needed (the reader of a foreign format, when a file of it is met) is not counted.
 // 7 kB are ONNX text: a reader of models tells formats by content and takes them all.
 // 33 kB of the quantizer are checks of what it is given, the storage of every grid, and judging with intervals and warnings.
+// 1 kB of the quantizer judges what a preset decides, sample by sample; apart it would cost 4 kB more, as what both parts need compresses apart.
 // 24 kB of the whole are compression with training in float and to milliseconds, by the share of its source.
 // 10 kB of the whole are half precision, grids of lists, scales on two levels, and encodings of version 2.1.0.
 // 2 kB are what two parts that load when they are named cost the rest: pieces that both need are files of their own and compress apart.
@@ -16,8 +17,8 @@ test.each([
   {
     what: "the quantizer, from bytes to bytes",
     entry: "test/browser/quantizer.ts",
-    measured: 332_331,
-    ceiling: 335_000,
+    measured: 336_647,
+    ceiling: 339_000,
   },
   { what: "every subpath, whole", entry: "test/browser/everything.ts", measured: 468_012, ceiling: 472_000 },
 ])("$what: $measured bytes, at most $ceiling", async ({ entry, ceiling }) => {
