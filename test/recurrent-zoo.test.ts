@@ -100,20 +100,12 @@ describe.each(forms)(
       await normalise(runnable, { runtime });
       const float = await outputsOf(runnable, feeds, false);
       const data = fromTensors(feeds, { axes });
-      const quantized = quantizeModel(
-        model,
-        data,
-        parseRecipe({ target, preset: "fast", granularity: "channel" }),
-        runtime,
-      );
-      if (target === "ort-cpu" && form.op !== "LSTM") {
-        await expect(quantized).rejects.toThrow(/quantize, found nothing/);
-        return;
-      }
-      const { shipped } = await quantized;
-      expect(
-        [...shipped.graph.nodes].some(({ op }) => op === (target === "ort-cpu" ? "DynamicQuantizeLSTM" : form.op)),
-      ).toBe(true);
+      const recipe = parseRecipe({ target, preset: "fast", granularity: "channel" });
+      const { shipped } = await quantizeModel(model, data, recipe, runtime);
+      const operators = [...shipped.graph.nodes].map(({ op }) => op);
+      expect(operators).toContain(target === "ort-cpu" && form.op === "LSTM" ? "DynamicQuantizeLSTM" : form.op);
+      // What has no integer kernel has its weights as integers in the file.
+      if (target === "ort-cpu" && form.op !== "LSTM") expect(operators.filter((op) => op === "Cast")).toHaveLength(2);
       const [simulated, stock] = [await outputsOf(shipped, feeds, false), await outputsOf(shipped, feeds, true)];
       expect(Object.keys(stock)).toEqual(Object.keys(float));
       for (const [name, { shape }] of Object.entries(float)) {

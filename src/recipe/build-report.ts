@@ -88,14 +88,18 @@ export function buildReport(parts: ReportParts): Omit<RunReport, "seconds"> {
   return { ...report, warnings };
 }
 
-/** The recurrent operators that read W or R as floats, with the reason of the first of the two. */
+/** The recurrent operators that compute in float, with the reason of the first weight; `stored`: both are integers in the file. */
 function floatRecurrences(nodes: readonly Node[], { entries, notQuantized }: Plan) {
   const placed = new Set(entries.map(({ value }) => value));
   const reasons = new Map(notQuantized.map(({ value, reason }) => [value, reason]));
   return nodes.flatMap((node) => {
     const read = [recurrentInputs.w, recurrentInputs.r].flatMap((index) => node.input(index) ?? []);
     const float = read.find(({ name }) => !placed.has(name));
-    return float ? [{ node: `${node}`, reason: reasons.get(float.name) ?? "they are computed" }] : [];
+    if (float) return [{ node: `${node}`, reason: reasons.get(float.name) ?? "they are computed", stored: false }];
+    const cast = entries.find(
+      ({ storage, value }) => storage === "castweights" && read.some(({ name }) => name === value),
+    );
+    return cast ? [{ node: `${node}`, reason: cast.reason, stored: true }] : [];
   });
 }
 

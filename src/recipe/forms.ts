@@ -35,7 +35,7 @@ const weightOnly: Form = {
 const dynamic: Form = {
   weights: "int8",
   activations: "float32",
-  storage: ["dynamicint8", "dynamicquantizelstm", "gatherblockquantized"],
+  storage: ["dynamicint8", "dynamicquantizelstm", "castweights", "gatherblockquantized"],
 };
 
 export const forms: Readonly<Record<FormName, Form>> = {

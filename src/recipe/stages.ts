@@ -163,7 +163,7 @@ export function targetOf({ target }: Recipe): Target {
   return typeof target === "string" ? builtinTarget(target) : parseTarget(target, "recipe");
 }
 
-/** How a model is normalised for a recipe. Cells become operators where the target has an integer kernel of one, and the form keeps Q/DQ or that kernel. */
-export function normalOf({ form = "qdq" }: Recipe, target: Target): Pick<NormaliseOptions, "cells"> {
-  return { cells: target.storage.includes("dynamicquantizelstm") && (form === "qdq" || form === "dynamic") };
+/** How a model is normalised for a recipe. Cells become operators where the target has an integer kernel of one, and the form does not rule it out. */
+export function normalOf({ form }: Recipe, target: Target): Pick<NormaliseOptions, "cells"> {
+  return { cells: target.storage.includes("dynamicquantizelstm") && (form === undefined || form === "dynamic") };
 }

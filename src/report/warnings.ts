@@ -82,16 +82,21 @@ export function roundingWarnings(products: readonly string[]): Warning[] {
   return [{ kind: "rounded-inputs", text }];
 }
 
-/** Recurrent operators whose W or R is no constant of integers, each with the reason. */
+/** Recurrent operators that compute in float, each with the reason; `stored`: from weights that are integers in the file. */
 export function recurrentWarnings(
-  found: readonly { readonly node: string; readonly reason: string }[],
+  found: readonly { readonly node: string; readonly reason: string; readonly stored: boolean }[],
   of: number,
 ): Warning[] {
-  const [first] = found;
-  if (!first) return [];
-  const which = found.length === of ? (of === 1 ? "the one" : `all ${of}`) : `${found.length} of the ${of}`;
-  const text = `${which} recurrent ${of === 1 ? "layer keeps its" : "layers keep"} weights in float: ${first.node}: ${first.reason}`;
-  return [{ kind: "recurrent-float", text }];
+  return [false, true].flatMap((stored): Warning[] => {
+    const some = found.filter((one) => one.stored === stored);
+    const [first] = some;
+    if (!first) return [];
+    const which = some.length === of ? (of === 1 ? "the one" : `all ${of}`) : `${some.length} of the ${of}`;
+    const does = stored
+      ? `${of === 1 ? "layer computes" : "layers compute"} in float, and only the file has integers`
+      : `${of === 1 ? "layer keeps its" : "layers keep"} weights in float`;
+    return [{ kind: "recurrent-float", text: `${which} recurrent ${does}: ${first.node}: ${first.reason}` }];
+  });
 }
 
 function withinNoise(score: ScoreReport): Warning[] {

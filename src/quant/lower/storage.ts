@@ -3,6 +3,7 @@ import { isRecurrent } from "../../facts/inner.ts";
 import type { Model, Node, Value } from "../../ir/inner.ts";
 import type { StorageName } from "../grids/storage-names.ts";
 import type { Plan, PlanEntry } from "../plan/plan.ts";
+import { castWeights } from "./cast-weights.ts";
 import { dynamicInt8 } from "./dynamic-int8.ts";
 import { dynamicQuantizeLstm } from "./dynamic-quantize-lstm.ts";
 import { gatherBlockQuantized } from "./gather-block-quantized.ts";
@@ -14,6 +15,7 @@ export const storageForms: Readonly<Record<StorageName, StorageForm>> = {
   gatherblockquantized: gatherBlockQuantized,
   dynamicint8: dynamicInt8,
   dynamicquantizelstm: dynamicQuantizeLstm,
+  castweights: castWeights,
 };
 
 /** The form that writes such nodes, and the constant with the weight that this one reads. */
@@ -50,7 +52,7 @@ export function withStorage(
           ...entry,
           storage: name,
           ...(accuracyLevel && name === "matmulnbits" ? { accuracyLevel } : {}),
-          reason: `${entry.reason}, stored for ${form.title}`,
+          reason: `${entry.reason}${refusals.join("")}, stored for ${form.title}`,
         };
       refusals.push(`, not stored for ${form.title}: ${refused}`);
     }

@@ -132,8 +132,9 @@ export function wantsZeroPoints(grid: Grid, { kind }: Granularity, { zeroPoints 
   return zeroPoints && grid.kind === "int" && !grid.signed && kind === "block";
 }
 
-/** Why a recurrent operator has no integer kernel of its own either; undefined: it has. */
+/** Why the weights of a recurrent operator cannot be stored as integers; undefined: they can. */
 function whyNoIntegers(node: Node, { storage, precisions }: Placement): string | undefined {
+  if (storage.includes("castweights") && precisions.weightsOfNode(node).kind === "int") return undefined;
   if (!storage.includes("dynamicquantizelstm")) return "";
   const weights = precisions.weightsOfNode(node);
   return weights.kind === "int" && weights.bits <= 8 ? notDynamic(node) : "DynamicQuantizeLSTM takes 8 bits and fewer";
@@ -251,7 +252,8 @@ function axesOf({ layer }: Parameter): LayerAxes | undefined {
 /** Depthwise kernels add each product in 32 bits; all others add two neighbours in 16 bits on processors without VNNI. */
 function pairSafe(node: Node, parameter: Parameter, { target }: Placement, grid: Grid): boolean {
   if (!target.pairSafeWeights || gridName(grid) !== "int8") return false;
-  if (isRecurrent(node)) return true;
+  // What computes in float saturates nowhere.
+  if (isRecurrent(node)) return notDynamic(node) === undefined;
   return parameter.layer !== undefined && !isDepthwise(node, parameter.value.initializer!.shape);
 }
 

@@ -81,7 +81,7 @@ const avocet = z.strictObject({
     .union([z.enum(storageNames), z.array(z.enum(storageNames))])
     .optional()
     .describe(
-      "What weights are stored for, the first that can hold one: matmulnbits, gatherblockquantized, dynamicint8, dynamicquantizelstm. Default: behind a DequantizeLinear.",
+      "What weights are stored for, the first that can hold one: matmulnbits, gatherblockquantized, dynamicint8, dynamicquantizelstm, castweights. Default: behind a DequantizeLinear.",
     ),
   signed_activations: flag
     .optional()

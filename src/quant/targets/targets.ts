@@ -189,7 +189,7 @@ const ortCpu: TargetFile = {
     depthwise_supergroups: true,
     pair_safe_weights: true,
     short_scales: true,
-    storage: "dynamicquantizelstm",
+    storage: ["dynamicquantizelstm", "castweights"],
     integer_kernels: {
       linear: ["Conv", "Gemm", "MatMul"],
       float_output: ["Gemm", "MatMul"],
