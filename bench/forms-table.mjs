@@ -7,7 +7,17 @@ export function misses({ unit, better }, float, score) {
   return loss > (unit.startsWith("%") ? 0.01 : 0.01 * Math.abs(float));
 }
 
-export function formsTable({ cells, tasks, machine }, forms) {
+/** What no cell says yet, network by network. */
+function absent({ cells, tasks }, forms) {
+  const lines = tasks.flatMap(({ name }) => {
+    const left = forms.filter((form) => !cells[`${name} | ${form}`]);
+    if (left.length === 0) return [];
+    return [`- ${name}: ${left.length === forms.length ? "nothing was run" : left.join(", ")}`];
+  });
+  return lines.length === 0 ? [] : ["## Not run yet", lines.join("\n")];
+}
+
+export function formsTable({ cells, tasks, machine, notes = {} }, forms) {
   const shown = tasks.filter(({ name }) => cells[`${name} | float`]);
   const figure = ({ unit }, score) =>
     unit.startsWith("%") ? (100 * score).toFixed(2) : score.toFixed(unit === "dB" ? 2 : 4);
@@ -45,6 +55,7 @@ export function formsTable({ cells, tasks, machine }, forms) {
       `${task.of}.${unit}`,
       [line(head), line(["---", ...head.slice(1).map(() => "--:")]), ...rows].join("\n"),
       ...verdict(task, cells, figure),
+      ...(notes[task.name] ? [notes[task.name]] : []),
     ].join("\n\n");
   };
   return `# Every network in every form
@@ -53,7 +64,7 @@ export function formsTable({ cells, tasks, machine }, forms) {
 quantization, peak MB is the process with its data when quantization ends, latencies are the fastest of interleaved runs of one sample; the last column
 has the scores of Node and of WebAssembly on the same few samples. The machine does other work: ratios mean more than milliseconds.
 
-${shown.map(part).join("\n\n")}
+${[...shown.map(part), ...absent({ cells, tasks }, forms)].join("\n\n")}
 `;
 }
 

@@ -54,7 +54,8 @@ What differs is Gemm with a float bias on coarse weights: a stock session rounds
 output, 1/255. The last two columns are the files of \`ort-web-wasm\` and \`ort-web-webgpu\` in headless Chromium, WebGPU computed in software; what is refused there was refused before.
 
 ${counts.equal} equal, ${counts.near} equal but for at most 2 % of a kind's elements, ${counts.other} others, ${counts.refused} refused before any work, in ${lines.length} of ${rows.length} rows. In the
-browser ${equal} of ${tabs.length} equal, ${faulty} others.
+browser ${equal} of ${tabs.length} equal, ${faulty} others; an empty cell there is refused, or was not run. \`tools/check_written.py\` (onnx.checker with full
+inference) refuses none of 445 of the files.
 
 | form | weights | activations | granularity | ${columns.join(" | ")} |
 | --- | --- | --- | --- | ${columns.map(() => "---").join(" | ")} |
