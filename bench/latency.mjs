@@ -9,7 +9,7 @@
  * The default target and preset "fast" on at most 20 samples: kernels do not depend on more.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
@@ -22,6 +22,7 @@ import { readModelFile } from "../dist/formats/inner-node.js";
 import { feedsFor, firstSample } from "../dist/runtime/inner.js";
 import { root } from "./accuracy-tasks.mjs";
 import { tasks } from "./latency-tasks.mjs";
+import { wasmProfile } from "./wasm-profile.mjs";
 
 // WebAssembly is compiled well at once: how soon V8 would come to it depends on what else the machine does.
 setFlagsFromString("--no-liftoff");
@@ -67,6 +68,8 @@ async function dataOf(task, model) {
   const inputs = model.graph.inputs.map(({ name, type }) => ({ name, dtype: type.dtype, shape: type.shape }));
   return openData(task.data, { inputs, preprocess: JSON.parse(readFileSync(task.preprocess, "utf8")) });
 }
+
+const bytesOf = (file) => (typeof file === "string" ? new Uint8Array(readFileSync(file)) : file);
 
 /** The fastest run of each session, in turn. */
 async function race(sessions, feeds) {
@@ -119,8 +122,7 @@ async function measure(task) {
     );
     for (const [, session] of opened) await session[Symbol.asyncDispose]();
     row[runtime.name] = Object.fromEntries(opened.map(([form], i) => [form, { ms: times[i] }]));
-    const profile = profilerOf(runtime);
-    if (!profile) continue;
+    const profile = profilerOf(runtime) ?? ((file) => wasmProfile(bytesOf(file), feeds));
     const float = await profile(task.model, feeds, {});
     for (const [form] of opened) {
       const found = row[runtime.name][form];
@@ -142,12 +144,13 @@ const read = () => {
 for (const task of tasks()) {
   if (names.length > 0 && !names.includes(task.name)) continue;
   const row = await measure(task);
+  row.load = Math.round(loadavg()[0]);
   const all = read();
   all.machine = `${cpus()[0].model}, one thread, Node ${process.versions.node}, ONNX Runtime ${runtimes[0].version}`;
   all.rows[task.name] = row;
   writeFileSync(results, `${JSON.stringify(all, null, 2)}\n`);
   writeFileSync(join(root, "bench", "results", "latency.md"), table(all));
-  for (const [runtime, times] of Object.entries(row)) {
+  for (const [runtime, times] of runtimesOf(row)) {
     const told = Object.entries(times).map(
       ([form, { ms }]) => `${form} ${ms.toFixed(3)} (${(ms / times.float.ms).toFixed(2)})`,
     );
@@ -155,22 +158,27 @@ for (const task of tasks()) {
   }
 }
 
-/** What is slower than float is told with the kernels that lose, which are read on ort-node alone. */
+/** The two runtimes of a row; next to them stands how many programs wanted the machine. */
+function runtimesOf({ load: _, ...row }) {
+  return Object.entries(row);
+}
+
+/** What is slower than float is told with the kernels that lose. */
 function table({ machine, rows }) {
   const columns = Object.keys(forms).slice(1);
   const head = `# Latency of every network
 
-\`node bench/latency.mjs\`: milliseconds of one sample, the fastest of the rounds, float and the others in turn, and how many times as long as float it takes. A busy machine\nslows rows of more than ten milliseconds most.
+\`node bench/latency.mjs\`: milliseconds of one sample, the fastest of the rounds, float and the others in turn, and how many times as long as float it takes. Load: how\nmany programs wanted this machine of two cores; a busy one slows rows of more than ten milliseconds most.
 
 Machine: ${machine}.
 
-| network | runtime | float | ${columns.join(" | ")} |
-| --- | --- | --: |${" --: |".repeat(columns.length)}
+| network | runtime | load | float | ${columns.join(" | ")} |
+| --- | --- | --: | --: |${" --: |".repeat(columns.length)}
 `;
   const lines = [];
   const slower = [];
   for (const [name, row] of Object.entries(rows)) {
-    for (const [runtime, times] of Object.entries(row)) {
+    for (const [runtime, times] of runtimesOf(row)) {
       const { ms } = times.float;
       const cells = columns.map((form) => {
         const found = times[form];
@@ -179,12 +187,12 @@ Machine: ${machine}.
           const told = found.losses.map(
             ({ kernel, float, quantized }) => `${kernel} ${float.toFixed(2)} → ${quantized.toFixed(2)} ms`,
           );
-          slower.push(`- ${name}, ${form}: ${told.join(", ")}`);
+          slower.push(`- ${name}, ${form}, ${runtime}: ${told.join(", ")}`);
         }
         return `${found.ms.toFixed(2)} (${(found.ms / ms).toFixed(2)})`;
       });
-      lines.push(`| ${name} | ${runtime} | ${ms.toFixed(2)} | ${cells.join(" | ")} |`);
+      lines.push(`| ${name} | ${runtime} | ${row.load ?? "–"} | ${ms.toFixed(2)} | ${cells.join(" | ")} |`);
     }
   }
-  return `${head}${lines.join("\n")}\n\n## Where those that are slower on ort-node lose\n\n${slower.join("\n")}\n`;
+  return `${head}${lines.join("\n")}\n\n## Where those that are slower lose\n\n${slower.join("\n")}\n`;
 }
