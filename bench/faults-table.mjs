@@ -1,6 +1,6 @@
 /** The table of bench/faults.mjs: rows are kept by part and command in bench/results/faults.json, and faults.md is printed from them. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const path = (name) => fileURLToPath(new URL(`results/${name}`, import.meta.url));
@@ -16,7 +16,8 @@ reaches the disk any more). Inputs stay, the output is the old or the new one an
     command: "node bench/faults.mjs kills",
     text: `A process that kills itself (SIGKILL) right before a call that changes the disk, then the same command again (with \`--resume\` where there
 is a checkpoint). *Absent*, *whole*: what the output was after the kill. *Wrong*: half an output, a repeat that failed or gave other bytes than a
-run that nobody disturbed, or something left next to the output.`,
+run that nobody disturbed, or something left next to the output. The rows weight-only and dynamic are \`quantize --method gptq\` of three matrices, which
+keeps each finished layer.`,
     columns: ["calls that change the disk", "killed at", "absent", "whole", "wrong", "seconds"],
   },
   interrupts: {
@@ -31,16 +32,17 @@ the end of the command; its output is whole or not there, and nothing else is le
 export function keep(part, rows) {
   const kept = existsSync(path("faults.json")) ? JSON.parse(readFileSync(path("faults.json"), "utf8")) : {};
   kept.machine = `${cpus()[0].model.trim()}, Node ${process.version.slice(1)}`;
+  kept.load = Math.max(kept.load ?? 0, Math.round(loadavg()[0]));
   kept[part] = { ...kept[part], ...rows };
   writeFileSync(path("faults.json"), `${JSON.stringify(kept, null, 1)}\n`);
   writeFileSync(path("faults.md"), page(kept));
 }
 
-function page({ machine, ...kept }) {
+function page({ machine, load, ...kept }) {
   const sections = Object.entries(parts).filter(([part]) => kept[part]);
   return `# Faults of the disk, kills and interrupts
 
-Machine: ${machine}.
+Machine: ${machine}; at most ${load} programs wanted its processors at once, and all milliseconds wait for them.
 ${sections
   .map(([part, { command, text, columns }]) => {
     const rows = Object.entries(kept[part]).map(([name, cells]) => `| ${name} | ${cells.join(" | ")} |`);
