@@ -164,6 +164,7 @@ class Cells(nn.Module):
 case("into-views", IntoViews(), r(3, 4))
 case("modes", Modes(), r(3, 4))
 case("cells", Cells(), r(2, 4))
+case("weight-norm", nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv1d(3, 4, 3)), nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 2, 2), dim=2)), r(2, 3, 8))
 case("swaps", lambda x: (x.swapaxes(0, 2), x.swapdims(-1, 1), x.swapaxes(-2, -3)), r(2, 3, 4))
 case("patches", lambda x: (F.unfold(x, (2, 3)), F.unfold(x, 3, dilation=2, padding=1, stride=2)), r(2, 3, 7, 8))
 case("own-statistics", lambda x, w: (F.batch_norm(x, None, None, training=True), F.batch_norm(x, None, None, w, w, training=True, eps=1e-3)), r(1, 6, 12), r(6))

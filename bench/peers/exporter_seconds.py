@@ -7,7 +7,7 @@ import json, sys, time, warnings
 warnings.filterwarnings("ignore")
 source, target = sys.argv[1:3]
 if source.endswith(".pt2"):
-    import torch, torchvision, onnxscript  # noqa: F401
+    import torch, torchvision, transformers, onnxscript  # noqa: F401  (programs name their types)
 
     def convert():
         torch.onnx.export(torch.export.load(source), dynamo=True, verbose=False).save(target)
@@ -17,7 +17,7 @@ else:
 
     def convert():
         graph, inputs, outputs, renamed = tf_loader.from_saved_model(source, None, None, return_tensors_to_rename=True)
-        tf2onnx._convert_common(graph, name="model", opset=17, inputs=inputs, outputs=outputs, output_path=target, tensors_to_rename=renamed)
+        tf2onnx._convert_common(graph, name="model", opset=17, input_names=inputs, output_names=outputs, output_path=target, tensors_to_rename=renamed)
 
 clock, processor = time.perf_counter(), time.process_time()
 convert()

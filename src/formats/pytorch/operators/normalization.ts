@@ -114,6 +114,15 @@ const vectorNorm: Row = (c) => {
   return c.give(op, [input, axes.length > 0 ? c.e.ints(axes) : null], { keepdims });
 };
 
+/** v · g / ‖v‖, with a norm for each length of one axis, or one of all (axis −1). */
+function weightNorm(c: Call): Term {
+  const v = c.t("v");
+  const dim = c.number("dim", 0);
+  const axes = v.shape.map((_, axis) => axis).filter((axis) => axis !== dim);
+  const norm = c.emit("ReduceL2", [v, c.e.ints(axes)], { keepdims: 1 }).output;
+  return c.give("Mul", [v, c.emit("Div", [c.t("g"), norm]).output]);
+}
+
 export const normalization: Readonly<Record<string, Row>> = {
   batch_norm: batchNorm,
   _native_batch_norm_legit_no_training: (c) => [batchNorm(c)],
@@ -127,6 +136,8 @@ export const normalization: Readonly<Record<string, Row>> = {
   instance_norm: instanceNorm,
   rms_norm: rmsNorm,
   _fused_rms_norm: (c) => [rmsNorm(c)],
+  _weight_norm: weightNorm,
+  _weight_norm_interface: (c) => [weightNorm(c)],
   linalg_vector_norm: vectorNorm,
   norm: vectorNorm,
 };
