@@ -9,7 +9,7 @@ import { preprocess } from "../examples/pictures/network.mjs";
 import { writePngs } from "../examples/pictures/write.mjs";
 import { parseDecoding } from "../src/analysis/inner-files.ts";
 import { parsePreprocess, writeNpy } from "../src/data/inner-files.ts";
-import { parseTarget } from "../src/quant/inner-files.ts";
+import { parseTarget, readStatistics } from "../src/quant/inner-files.ts";
 import { parseRecipe } from "../src/recipe/inner.ts";
 import { Tensor } from "../src/tensor/inner.ts";
 import { avocet } from "./command-line.ts";
@@ -205,6 +205,7 @@ describe("JSON in blocks is what it is said to be", () => {
     const value = JSON.parse(json);
     if (document.endsWith("data.md") || document === "README.md") expect(() => parsePreprocess(value)).not.toThrow();
     else if (document.endsWith("judging.md")) expect(() => parseDecoding(value, document)).not.toThrow();
+    else if (document.endsWith("calibration.md")) expect(() => readStatistics(json, document)).not.toThrow();
     else if (document.endsWith("targets.md")) expect(() => parseTarget(value, document)).not.toThrow();
     else expect(() => parseRecipe(value)).not.toThrow();
   });

@@ -90,6 +90,7 @@ const scenarios: Record<string, Scenario> = {
     output: "o.onnx",
   },
   "import a quantized model": { args: ["import", "$/made/model.onnx", "-o", "$/p.json"], output: "p.json" },
+  observe: { args: ["observe", "$/tiny.onnx", "--data", "$/x.npy", "-o", "$/s.json", ...few], output: "s.json" },
   "inspect weights": { args: ["inspect", "$/tiny.onnx", "--weights", "-o", "$/page.html"], output: "page.html" },
   compress: {
     args: ["compress", ...["$/tiny.onnx", "--data", "$/x.npy", "-o", "$/out", "--target-macs", "0.5"], ...few],

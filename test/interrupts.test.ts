@@ -54,6 +54,7 @@ const commands: Record<string, readonly string[]> = {
   train: ["train", "$/endless.onnx", "--data", "$/x.npy", "-o", "$/out"],
   "quantize what ends": ["quantize", "$/tiny.onnx", "--data", "$/x.npy", "--preset", "best", "-o", "$/out"],
   "train what ends": ["train", "$/tiny.onnx", "--data", "$/x.npy", "--epochs", "500", "-o", "$/out"],
+  observe: ["observe", "$/endless.onnx", "--data", "$/x.npy", "-o", "$/out"],
   evaluate: ["evaluate", "$/endless.onnx", ...judged],
   compare: ["compare", "$/endless.onnx", "$/tiny.onnx", "--data", "$/x.npy"],
   verify: ["verify", "$/made", "--float-model", "$/endless.onnx"],

@@ -189,6 +189,12 @@ describe("left alone, with the reason", () => {
     expect(reasons).toEqual(["its batch is 2 and 1"]);
   });
 
+  test("models of operator sets in which Unsqueeze has its axes as an attribute", async () => {
+    const old = (opset: number) => cell("").replace('"" : 21', `"" : ${opset}`).replace(", num_outputs = 4", "");
+    expect((await recognised(parseModel(old(12), { seed: 1 }))).edits).toBe(0);
+    expect((await recognised(parseModel(old(13), { seed: 1 }))).edits).toBe(1);
+  });
+
   test("a decoder that reads what it wrote", async () => {
     const text = `<ir_version: 10, opset_import: ["" : 21]> f (float[2,4] x0, float[2,4] h0, float[2,4] c0) => (h2)
        <float[4,16] k, float[4,16] u, float[16] bias, float[4,4] out> {

@@ -10,9 +10,14 @@ import type { Pass } from "../pass.ts";
 import { type Chain, chainOf, linked, readElsewhere, stepsOf } from "./chain.ts";
 import { placeFor, writeChain } from "./write.ts";
 
+/** What surrounds the operator takes axes as inputs since this version. */
+const leastOpset = 13;
+
+/** Does nothing to models of older operator sets. */
 export const recogniseCells: Pass = {
   name: "recognise-cells",
   run(model, refuse) {
+    if (model.opset < leastOpset) return 0;
     let edits = 0;
     for (const graph of withSubgraphs(model.graph)) {
       let left = recogniseOne(model, graph);
