@@ -90,7 +90,10 @@ const at70 = (task) => ({
 
 export const compressionRows = {
   ...halved(resnet20),
-  ...trained(resnet20, 50, 3, "epochs=6,learningRate=0.0002,temperature=4,flip=true,crop=4"),
+  ...trained(resnet20, 50, 3, "epochs=18,learningRate=0.001,temperature=4,flip=true,crop=4", {
+    options: spatial,
+    form: "spatial SVD on moments",
+  }),
   ...selected(resnet20, 50),
   "MobileNetV1-0.25 | 70 % | spatial SVD on moments": { task: mobilenet1, options: [...most, ...spatial] },
   ...selected(mobilenet1, 70),
