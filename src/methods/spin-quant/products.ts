@@ -2,7 +2,7 @@
 import { type Model, parseModel } from "../../ir/inner.ts";
 import type { Runtime, Session } from "../../runtime/inner.ts";
 import { Tensor } from "../../tensor/inner.ts";
-import type { Orthogonal } from "./orthogonal.ts";
+import { inverse, type Orthogonal } from "./orthogonal.ts";
 
 export class Products implements AsyncDisposable {
   readonly #right: Session;
@@ -23,10 +23,10 @@ export class Products implements AsyncDisposable {
   }
 
   /** Mᵀ times each run of M's length along the first axis of a matrix, as columns: what reads x·M in the place of x. */
-  async alongFirst(tensor: Tensor, { size, entries }: Orthogonal): Promise<Tensor> {
+  async alongFirst(tensor: Tensor, matrix: Orthogonal): Promise<Tensor> {
     const [rows = 1, columns = 1] = tensor.shape;
-    const turned = entries.map((_, i) => entries[(i % size) * size + Math.floor(i / size)]!);
-    return await run(this.#left, tensor, [rows / size, size, columns], [1, size, size], turned);
+    const { size, entries } = inverse(matrix);
+    return await run(this.#left, tensor, [rows / size, size, columns], [1, size, size], entries);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

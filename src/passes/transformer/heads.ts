@@ -133,15 +133,18 @@ function scoresOf(shares: Value): Node | undefined {
   return scores?.inputs.every((input) => input?.producer) ? scores : undefined;
 }
 
-/** The product that is scaled and masked to this value; masks and scales are the sides that no product computed. */
+/** The first product that is scaled and masked to this value; masks and scales are the sides that no product computed. */
 function productUnder(value: Value | null): Node | undefined {
-  const node = value?.producer;
-  if (!node || isOp(node, "MatMul")) return node ?? undefined;
-  if (!isOp(node, "Add", "Mul", "Div", "Where", "Reshape", "Identity")) return undefined;
-  const sides = node.op === "Where" ? node.inputs.slice(1) : node.inputs;
-  for (const side of sides) {
-    const found = productUnder(side);
-    if (found) return found;
+  const seen = new Set<Node>();
+  const waiting = [value?.producer];
+  while (waiting.length > 0) {
+    const node = waiting.pop();
+    if (!node || seen.has(node)) continue;
+    seen.add(node);
+    if (isOp(node, "MatMul")) return node;
+    if (!isOp(node, "Add", "Mul", "Div", "Where", "Reshape", "Identity")) continue;
+    const sides = node.op === "Where" ? node.inputs.slice(1) : node.inputs;
+    waiting.push(...sides.map((side) => side?.producer).reverse());
   }
   return undefined;
 }

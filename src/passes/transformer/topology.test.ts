@@ -5,7 +5,7 @@ import { fixture, missing } from "../../../test/fixtures.ts";
 import { transformerNet } from "../../../test/transformer-net.ts";
 import { LengthTable } from "../../facts/inner.ts";
 import { openModel } from "../../formats/inner-node.ts";
-import type { Model } from "../../ir/inner.ts";
+import { addNode, type Model } from "../../ir/inner.ts";
 import { describeTransformer, transformersOf } from "./topology.ts";
 
 const found = (model: Model) => transformersOf(model.graph, new LengthTable(model));
@@ -47,6 +47,16 @@ describe("an encoder of two blocks", () => {
       ["attention", 1, null],
       ["mlp", 1, null],
     ]);
+  });
+
+  test("is found though masks are sums of themselves, a thousand deep", () => {
+    const net = transformerNet({ blocks: 1 });
+    const { graph } = net;
+    const softmax = [...graph.nodes].find(({ op }) => op === "Softmax")!;
+    let sum = softmax.input(0)!;
+    for (let i = 0; i < 1000; i++) sum = addNode(graph, "Add", [sum, sum], {}, { place: { before: softmax } }).output;
+    graph.setInput(softmax, 0, sum);
+    expect(found(net)[0]!.blocks.map(({ kind }) => kind)).toEqual(["attention", "mlp"]);
   });
 
   test("with normalizations behind additions has no stream", () => {
