@@ -38,9 +38,9 @@ export async function rotateTransformer(
     for (let i = 0; i < found.length; i++) edits += await rotateOne(copy, i, { random, products, context, notes });
   }
   const counts = { values: 0, scores: 0, hidden: 0 };
-  for (const layer of residualStreams(copy.graph, new LengthTable(copy)).flatMap(layersOf)) {
+  let lengths = new LengthTable(copy);
+  for (const layer of residualStreams(copy.graph, lengths).flatMap(layersOf)) {
     throwIfAborted(context);
-    const lengths = new LengthTable(copy);
     const heads = headsOf(layer, lengths);
     if (heads && isRefused(heads)) notes.push(`${layer.node}: its heads are not rotated: ${heads.refused}`);
     else if (heads) {
@@ -50,11 +50,17 @@ export async function rotateTransformer(
       }
       const done = options.scores && rotateScores(copy.graph, heads, (size) => mixingMatrix(size, random), lengths);
       if (done && isRefused(done)) notes.push(`${layer.node}: queries and keys are not rotated: ${done.refused}`);
-      else if (done) counts.scores++;
+      else if (done) {
+        counts.scores++;
+        lengths = new LengthTable(copy);
+      }
     } else if (options.hidden) {
       const done = await rotateHidden(copy.graph, layer, lengths, products);
       if (isRefused(done)) notes.push(`${layer.node}: what it reads is not rotated: ${done.refused}`);
-      else counts.hidden++;
+      else {
+        counts.hidden++;
+        lengths = new LengthTable(copy);
+      }
     }
   }
   edits += counts.values + counts.scores + counts.hidden;
